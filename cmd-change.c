@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* memhp online, memhp offline */
+#include "cmd.h"
+#include "size.h"
+
+struct online_options {
+	unsigned zone;
+};
+
+struct offline_options {
+	bool is_forced;
+};
+
+static const struct opt online_opts[] = {
+	{ 0, "zone", "ZONE", "auto, movable (can be taken offline again) or kernel; auto leaves blocks that "
+	  "are online where they are", NULL, OPT_CHOICE, offsetof(struct online_options, zone),
+	  zone_choices },
+	{ 0 },
+};
+
+static const struct opt offline_opts[] = {
+	{ 0, "force", NULL, "do not check whether the guest can do without the memory", NULL, OPT_FLAG,
+	  offsetof(struct offline_options, is_forced), NULL },
+	{ 0 },
+};
+
+/* The scan that shows how things are now: nothing was sent when all was as asked for. */
+static const struct guest_memory *now(const struct hotplug *h)
+{
+	return h->after.block_size_bytes ? &h->after : &h->before;
+}
+
+static void report(struct ctx *ctx, struct hotplug *h)
+{
+	struct change *change = h->job;
+	struct block_list found = { 0 };
+	char range[BLOCKS_TEXT_MAX], size[SIZE_TEXT_MAX];
+	unsigned i;
+
+	if (!h->after.block_size_bytes) {
+		h->after.total_bytes = h->before.total_bytes;
+		h->after.has = h->before.has;
+	}
+	block_list_intersect(&found, &now(h)->blocks, &change->named);
+	json_add_u64(ctx->result, "changed", true,
+		     block_list_blocks(&change->blocks) * h->before.block_size_bytes);
+	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(h, &found, false));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
+	for (i = 0; i < found.count && cmd_is_text(ctx); i++) {
+		const struct blocks *b = &found.runs[i];
+
+		out_styled(OUT_BOLD, blocks_format(range, b->first, b->last));
+		out_printf(": %s", b->state);
+		if (blocks_are_online(b))
+			out_printf(" in zone %s", b->zones);
+		out_printf("\n");
+	}
+	if (cmd_is_text(ctx)) {
+		if (change->blocks.count)
+			cmd_print_memory(h);
+		else
+			out_printf("nothing to do\n");
+		out_printf("%s of %s changed\n",
+			   size_format(size, block_list_blocks(&change->blocks) * h->before.block_size_bytes),
+			   size_format(range, block_list_blocks(&change->named) * h->before.block_size_bytes));
+		cmd_print_times(h);
+	}
+	block_list_release(&found);
+}
+
+static int run(struct ctx *ctx, struct change *change, bool is_forced, struct err *err)
+{
+	struct hotplug h;
+	int status;
+
+	cmd_hotplug_init(ctx, &h, is_forced);
+	status = cmd_finish(ctx, &h, hotplug_change(&h, change, err), report, err);
+	change_release(change);
+	hotplug_release(&h);
+	return status;
+}
+
+static int run_online(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
+{
+	const struct online_options *o = options;
+	struct change change = { .words = argv, .words_count = (unsigned)argc, .is_online = true,
+				 .zone = o->zone };
+
+	return run(ctx, &change, false, err);
+}
+
+static int run_offline(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
+{
+	const struct offline_options *o = options;
+	struct change change = { .words = argv, .words_count = (unsigned)argc };
+
+	return run(ctx, &change, o->is_forced, err);
+}
+
+const struct cmd cmd_online = {
+	.name = "online",
+	.args = "BLOCKS...",
+	.summary = "bring memory blocks of the guest online",
+	.details = "BLOCKS are memory33, 33, 32-35, a device of memhp list, a size (the lowest blocks that\n"
+		   "are offline), or all.\n\n"
+		   "  memhp online memory33\n"
+		   "  memhp online all --zone movable\n",
+	.args_min = 1,
+	.args_max = -1,
+	.opts = online_opts,
+	.options_size = sizeof(struct online_options),
+	.run = run_online,
+};
+
+const struct cmd cmd_offline = {
+	.name = "offline",
+	.args = "BLOCKS...",
+	.summary = "take memory blocks of the guest offline",
+	.details = "BLOCKS are memory33, 33, 32-35, a device of memhp list, a size (the highest Movable\n"
+		   "blocks), or all (every Movable block).\n\n"
+		   "  memhp offline memory33\n"
+		   "  memhp offline 256M\n",
+	.args_min = 1,
+	.args_max = -1,
+	.opts = offline_opts,
+	.options_size = sizeof(struct offline_options),
+	.run = run_offline,
+};

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* memhp list, memhp blocks */
+#include <stdio.h>
+
+#include "cmd.h"
+#include "size.h"
+
+static void add_headings(struct out_table *table, const char *const *headings)
+{
+	for (; *headings; headings++, table->columns++)
+		out_table_cell(table, *headings);
+}
+
+/* A number, or "-" when it is not known. */
+static void add_number(struct out_table *table, bool is_known, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	out_table_cell(table, is_known ? text : "-");
+}
+
+/* The cells that tell of a run of blocks; NULL: there is none to tell of. */
+static void add_run(struct out_table *table, const struct blocks *b)
+{
+	char range[BLOCKS_TEXT_MAX];
+
+	out_table_cell(table, b ? blocks_format(range, b->first, b->last) : "-");
+	out_table_cell(table, b && b->state[0] ? b->state : "-");
+	out_table_cell(table, b && blocks_are_online(b) && b->zones[0] ? b->zones : "-");
+}
+
+/* One row for each run of the device's blocks, the device named in the first. */
+static void add_device(struct out_table *table, const struct hotplug *h, const struct memdev *d)
+{
+	struct block_list blocks = { 0 };
+	char size[SIZE_TEXT_MAX];
+	unsigned i;
+
+	if (h->has_guest)
+		blocks = cmd_device_blocks(&h->before, d);
+	out_table_cell(table, memdev_name(d));
+	out_table_cell(table, d->type);
+	out_table_cell(table, size_format(size, d->size_bytes));
+	add_number(table, d->has & MEMDEV_HAS_SLOT, d->slot);
+	add_number(table, d->has & MEMDEV_HAS_NODE, d->node);
+	add_run(table, blocks.count ? &blocks.runs[0] : NULL);
+	for (i = 1; i < blocks.count; i++) {
+		unsigned c;
+
+		for (c = 0; c < 5; c++)
+			out_table_cell(table, "");
+		add_run(table, &blocks.runs[i]);
+	}
+	block_list_release(&blocks);
+}
+
+/* Blocks that belong to no device: what the guest booted with. */
+static struct block_list boot_blocks(const struct hotplug *h)
+{
+	struct block_list boot = { 0 };
+	unsigned i;
+
+	for (i = 0; i < h->before.blocks.count; i++) {
+		struct blocks run = h->before.blocks.runs[i];
+		uint64_t block;
+
+		for (block = run.first; block <= run.last; block++) {
+			struct blocks one = run;
+
+			one.first = one.last = block;
+			if (!cmd_owner(h, &h->before, &one))
+				block_list_add(&boot, &one);
+		}
+	}
+	return boot;
+}
+
+static void report_list(struct ctx *ctx, struct hotplug *h)
+{
+	static const char *const headings[] = { "DEVICE", "TYPE", "SIZE", "SLOT", "NODE",
+						"BLOCKS", "STATE", "ZONE", NULL };
+	struct out_table table = { .right = { false, false, true, true, true } };
+	struct json_object *devices = json_object_new_array();
+	unsigned i;
+
+	add_headings(&table, headings);
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+
+		json_object_array_add(devices, cmd_json_device(h, &h->before, d));
+		add_device(&table, h, d);
+	}
+	json_object_object_add(ctx->result, "devices", devices);
+	if (h->has_guest) {
+		struct block_list boot = boot_blocks(h);
+
+		json_object_object_add(ctx->result, "boot_blocks", cmd_json_blocks(h, &boot, false));
+		block_list_release(&boot);
+	} else {
+		json_object_object_add(ctx->result, "boot_blocks", NULL);
+	}
+	if (!ctx->globals->is_json && !h->machine.devices_count)
+		out_printf("no memory devices\n");
+	out_table_finish(&table, !ctx->globals->is_json && h->machine.devices_count);
+}
+
+static int run_list(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
+{
+	struct hotplug h;
+	int status;
+
+	(void)options, (void)argc, (void)argv;
+	cmd_hotplug_init(ctx, &h, false);
+	h.is_dry_run = false; /* looking changes nothing anyway */
+	status = cmd_finish(ctx, &h, cmd_look(ctx, &h, LOOK_QMP, err), report_list, err);
+	hotplug_release(&h);
+	return status;
+}
+
+/* Split the runs where the owning device changes, so that each row has one owner. */
+static struct block_list by_owner(const struct hotplug *h)
+{
+	struct block_list split = { 0 };
+	unsigned i;
+
+	for (i = 0; i < h->before.blocks.count; i++) {
+		struct blocks run = h->before.blocks.runs[i];
+		uint64_t block = run.first;
+
+		while (block <= run.last) {
+			struct blocks part = run;
+			const struct memdev *owner;
+
+			part.first = part.last = block;
+			owner = cmd_owner(h, &h->before, &part);
+			while (block < run.last) {
+				struct blocks next = run;
+
+				next.first = next.last = block + 1;
+				if (cmd_owner(h, &h->before, &next) != owner)
+					break;
+				block++;
+			}
+			part.last = block++;
+			split.runs = xrealloc(split.runs, (split.count + 1) * sizeof(*split.runs));
+			split.runs[split.count++] = part;
+		}
+	}
+	return split;
+}
+
+static void report_blocks(struct ctx *ctx, struct hotplug *h)
+{
+	static const char *const headings[] = { "BLOCKS", "STATE", "ZONE", "SIZE", "NODE", "DEVICE", NULL };
+	struct out_table table = { .right = { false, false, false, true, true } };
+	struct block_list split = by_owner(h);
+	char size[SIZE_TEXT_MAX];
+	unsigned i;
+
+	json_add_u64(ctx->result, "block_size", true, h->before.block_size_bytes);
+	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(h, &split, true));
+	add_headings(&table, headings);
+	for (i = 0; i < split.count; i++) {
+		const struct blocks *b = &split.runs[i];
+		const struct memdev *owner = cmd_owner(h, &h->before, b);
+
+		add_run(&table, b);
+		out_table_cell(&table, size_format(size, (b->last - b->first + 1) *
+							 h->before.block_size_bytes));
+		add_number(&table, b->node >= 0, (uint64_t)b->node);
+		out_table_cell(&table, owner ? memdev_name(owner) : "-");
+	}
+	block_list_release(&split);
+	out_table_finish(&table, !ctx->globals->is_json);
+	if (!ctx->globals->is_json)
+		out_printf("blocks of %s: %s online, ", size_format(size, h->before.block_size_bytes),
+			   size_format((char[SIZE_TEXT_MAX]){ 0 }, sysfs_online_bytes(&h->before)));
+	if (!ctx->globals->is_json)
+		out_printf("%s offline\n", size_format(size, sysfs_offline_bytes(&h->before)));
+}
+
+static int run_blocks(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
+{
+	struct hotplug h;
+	int status;
+
+	(void)options, (void)argc, (void)argv;
+	cmd_hotplug_init(ctx, &h, false);
+	h.is_dry_run = false;
+	status = cmd_finish(ctx, &h, cmd_look(ctx, &h, LOOK_GUEST, err), report_blocks, err);
+	hotplug_release(&h);
+	return status;
+}
+
+const struct cmd cmd_list = {
+	.name = "list",
+	.args = "",
+	.summary = "memory devices of QEMU, joined with the guest's blocks",
+	.details = "Shows which DIMM is which memoryN, online or not, and in which zone. What is not known\n"
+		   "is shown as '-'.\n\n"
+		   "  memhp list\n"
+		   "  memhp list --json | jq '.devices[].id'\n",
+	.run = run_list,
+};
+
+const struct cmd cmd_blocks = {
+	.name = "blocks",
+	.args = "",
+	.summary = "memory blocks of the guest as ranges, with the device each is on",
+	.details = "Needs no QEMU: memhp --guest ssh:HOST blocks works for any machine.\n\n"
+		   "  memhp blocks\n",
+	.run = run_blocks,
+};

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What commands share. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+
+const char *const zone_choices[] = { [ZONE_AUTO] = "auto",
+				     [ZONE_MOVABLE] = "movable",
+				     [ZONE_KERNEL] = "kernel",
+				     NULL };
+
+static const char *const outcome_names[] = {
+	[OUTCOME_UNCHANGED] = "unchanged", [OUTCOME_DONE] = "done",
+	[OUTCOME_ROLLED_BACK] = "rolled-back", [OUTCOME_PENDING] = "pending",
+	[OUTCOME_PARTIAL] = "partial",
+};
+
+void cmd_hotplug_init(struct ctx *ctx, struct hotplug *h, bool is_forced)
+{
+	hotplug_init(h, &ctx->vm);
+	h->is_dry_run = ctx->globals->is_dry_run;
+	h->is_forced = is_forced;
+	ctx->progress.what = &h->phase;
+}
+
+bool cmd_is_text(const struct ctx *ctx)
+{
+	return !ctx->globals->is_json && !ctx->globals->is_quiet;
+}
+
+static void add_times(struct ctx *ctx, const struct hotplug *h)
+{
+	struct json_object *phases = json_object_new_object();
+	int64_t elapsed_ms = 0;
+	unsigned i;
+
+	for (i = 0; i < h->phases_count; i++) {
+		json_add_u64(phases, h->phases[i].name, true, (uint64_t)h->phases[i].ms);
+		elapsed_ms += h->phases[i].ms;
+	}
+	json_add_u64(ctx->result, "elapsed_ms", true, (uint64_t)elapsed_ms);
+	json_object_object_add(ctx->result, "phases_ms", phases);
+}
+
+static void report_plan(struct ctx *ctx, const struct hotplug *h)
+{
+	struct json_object *plan = json_object_new_array();
+	unsigned i;
+
+	for (i = 0; i < h->plan_count; i++) {
+		struct json_object *line = json_object_new_object();
+
+		json_add_string(line, h->plan[i].where, h->plan[i].text);
+		json_object_array_add(plan, line);
+		if (cmd_is_text(ctx))
+			out_printf("%-5s  %s\n", h->plan[i].where, h->plan[i].text);
+	}
+	json_object_object_add(ctx->result, "plan", plan);
+}
+
+/* The report could not be written: nobody will know what was done, so it is undone where it can be. */
+static int unreported(struct hotplug *h, struct err *err)
+{
+	if (h->outcome != OUTCOME_DONE)
+		return -1;
+	if (h->steps_begun)
+		return hotplug_undo(h, err);
+	if (h->steps_count) {
+		err->code = ERR_PARTIAL;
+		err_append(err, "what was to be done is done");
+	}
+	return -1;
+}
+
+int cmd_finish(struct ctx *ctx, struct hotplug *h, int status,
+	       void (*report)(struct ctx *ctx, struct hotplug *h), struct err *err)
+{
+	out_progress_clear(&ctx->progress);
+	hotplug_phase(h, NULL);
+	if (!status) {
+		if (h->is_dry_run)
+			report_plan(ctx, h);
+		else
+			report(ctx, h);
+		add_times(ctx, h);
+		if (ctx->globals->is_json)
+			out_json(ctx->result);
+		if (out_flush(err))
+			status = unreported(h, err);
+	} else {
+		add_times(ctx, h);
+	}
+	if (status)
+		json_add_string(ctx->result, "state", outcome_names[h->outcome]);
+	ctx->progress.what = NULL;
+	return status;
+}
+
+int cmd_look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *err)
+{
+	bool is_chosen = ctx->globals->guest || (what & LOOK_GUEST);
+
+	if (hotplug_look(h, what, err)) {
+		if (is_chosen || !h->has_machine || err->code == ERR_INTERRUPTED)
+			return -1;
+		out_progress_clear(&ctx->progress);
+		out_note("nothing known about the guest: %s", err->message);
+		h->has_guest = false;
+	} else if (h->has_machine && !h->machine.is_running) {
+		out_note("nothing known about the guest: the VM is %s", h->machine.status);
+	}
+	return 0;
+}
+
+struct block_list cmd_device_blocks(const struct guest_memory *g, const struct memdev *d)
+{
+	struct block_list found = { 0 }, wanted = { 0 };
+	struct blocks run;
+
+	if ((d->has & MEMDEV_HAS_ADDRESS) &&
+	    sysfs_blocks_of(d->address, d->size_bytes, g->block_size_bytes, &run)) {
+		block_list_add(&wanted, &run);
+		block_list_intersect(&found, &g->blocks, &wanted);
+		block_list_release(&wanted);
+	}
+	return found;
+}
+
+const struct memdev *cmd_owner(const struct hotplug *h, const struct guest_memory *g,
+			       const struct blocks *run)
+{
+	uint64_t address = run->first * g->block_size_bytes;
+	unsigned i;
+
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+
+		if ((d->has & MEMDEV_HAS_ADDRESS) && address >= d->address &&
+		    address - d->address < d->size_bytes)
+			return d;
+	}
+	return NULL;
+}
+
+struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_list *list, bool owners)
+{
+	struct json_object *array = json_object_new_array();
+	unsigned i;
+
+	for (i = 0; i < list->count; i++) {
+		const struct blocks *b = &list->runs[i];
+		struct json_object *run = json_object_new_object();
+		const struct memdev *owner = owners ? cmd_owner(h, &h->before, b) : NULL;
+
+		json_add_u64(run, "first", true, b->first);
+		json_add_u64(run, "last", true, b->last);
+		json_add_string(run, "state", b->state[0] ? b->state : NULL);
+		json_add_string(run, "zone", blocks_are_online(b) && b->zones[0] ? b->zones : NULL);
+		json_add_u64(run, "node", b->node >= 0, (uint64_t)b->node);
+		json_add_bool(run, "removable", b->is_removable >= 0, b->is_removable);
+		if (owners)
+			json_add_string(run, "device", owner ? memdev_name(owner) : NULL);
+		json_object_array_add(array, run);
+	}
+	return array;
+}
+
+struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_memory *g,
+				    const struct memdev *d)
+{
+	struct json_object *device = json_object_new_object();
+
+	json_add_string(device, "id", d->id);
+	json_add_string(device, "type", d->type);
+	json_add_string(device, "backend", d->backend);
+	json_add_u64(device, "address", d->has & MEMDEV_HAS_ADDRESS, d->address);
+	json_add_u64(device, "size", true, d->size_bytes);
+	json_add_u64(device, "slot", d->has & MEMDEV_HAS_SLOT, d->slot);
+	json_add_u64(device, "node", d->has & MEMDEV_HAS_NODE, d->node);
+	json_add_bool(device, "hotplugged", true, d->is_hotplugged);
+	if (h->has_guest) {
+		struct block_list blocks = cmd_device_blocks(g, d);
+
+		json_object_object_add(device, "blocks", cmd_json_blocks(h, &blocks, false));
+		block_list_release(&blocks);
+	} else {
+		json_object_object_add(device, "blocks", NULL);
+	}
+	return device;
+}
+
+struct json_object *cmd_json_guest(const struct hotplug *h)
+{
+	struct json_object *guest;
+
+	if (!h->has_guest)
+		return NULL;
+	guest = json_object_new_object();
+	json_add_u64(guest, "block_size", true, h->before.block_size_bytes);
+	json_add_u64(guest, "mem_total_before", h->before.has & GUEST_HAS_TOTAL, h->before.total_bytes);
+	json_add_u64(guest, "mem_total_after", h->after.has & GUEST_HAS_TOTAL, h->after.total_bytes);
+	return guest;
+}
+
+static void add_mib(struct out_table *table, bool is_known, uint64_t bytes)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)(bytes >> 20));
+	out_table_cell(table, is_known ? text : "-");
+}
+
+static void add_memory_row(struct out_table *table, const char *name, const struct guest_memory *g)
+{
+	out_table_cell(table, name);
+	add_mib(table, g->has & GUEST_HAS_TOTAL, g->total_bytes);
+	add_mib(table, g->has & GUEST_HAS_FREE, g->free_bytes);
+	add_mib(table, g->has & GUEST_HAS_AVAILABLE, g->available_bytes);
+}
+
+void cmd_print_memory(const struct hotplug *h)
+{
+	static const char *const heading[] = { "MiB", "total", "free", "available" };
+	struct out_table table = { .columns = 4, .right = { false, true, true, true } };
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(heading); i++)
+		out_table_cell(&table, heading[i]);
+	add_memory_row(&table, "before", &h->before);
+	add_memory_row(&table, "after", &h->after);
+	out_table_finish(&table, true);
+}
+
+void cmd_print_times(const struct hotplug *h)
+{
+	int64_t elapsed_ms = 0;
+	unsigned i;
+
+	for (i = 0; i < h->phases_count; i++)
+		elapsed_ms += h->phases[i].ms;
+	out_printf("done in %lld ms:", (long long)elapsed_ms);
+	for (i = 0; i < h->phases_count; i++)
+		out_printf("%s %s %lld", i ? "," : "", h->phases[i].name, (long long)h->phases[i].ms);
+	out_printf("\n");
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * cmd: what a command is, and what commands share: reports, plans, the JSON of devices and blocks.
+ * May call: hotplug and everything below it, out, opt.
+ */
+#ifndef CMD_H
+#define CMD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "deadline.h"
+#include "err.h"
+#include "hotplug.h"
+#include "json.h"
+#include "opt.h"
+#include "out.h"
+#include "vm.h"
+
+/* The global options; their table is in memhp.c. */
+struct globals {
+	const char *qmp;
+	const char *guest;
+	int64_t timeout_ms;
+	bool is_json, is_dry_run, is_quiet, is_verbose, is_help, is_version;
+};
+
+/* One run of a command. */
+struct ctx {
+	const struct globals *globals;
+	struct vm vm;
+	struct deadline deadline;
+	struct out_progress progress;
+	struct json_object *result; /* what --json prints; "command" and "ok" are in it from the start */
+};
+
+struct cmd {
+	const char *name;
+	const char *args;    /* "SIZE", "[NAME]..."; "" for none */
+	const char *summary; /* one line of --help */
+	const char *details; /* the rest of the command's own --help: a paragraph and an example */
+	int args_min, args_max; /* words that are no options; args_max -1: any number */
+	const struct opt *opts; /* NULL for none */
+	size_t options_size;    /* of the struct that opts refers to */
+	/*
+	 * @options: zeroed, then filled in by opts
+	 * Return: 0 when everything was done and reported; -1 with @err
+	 */
+	int (*run)(struct ctx *ctx, void *options, int argc, char **argv, struct err *err);
+};
+
+extern const struct cmd cmd_plug, cmd_unplug, cmd_online, cmd_offline, cmd_list, cmd_blocks, cmd_status,
+	cmd_qmp;
+
+/* zone_choices - the words of --zone, by enum zone */
+extern const char *const zone_choices[];
+
+/* cmd_hotplug_init() - a transaction with the global options applied */
+void cmd_hotplug_init(struct ctx *ctx, struct hotplug *h, bool is_forced);
+
+/*
+ * cmd_finish() - report a transaction: in text through @report, as JSON, or the plan of a dry run
+ * @status:	what the transaction returned
+ * @report:	adds to ctx->result, and prints when cmd_is_text()
+ * @err:	when the report cannot be written, the transaction is undone
+ * Return: 0 or -1
+ */
+int cmd_finish(struct ctx *ctx, struct hotplug *h, int status,
+	       void (*report)(struct ctx *ctx, struct hotplug *h), struct err *err);
+
+/* cmd_is_text() - is the report wanted in words? (no --json, no --quiet) */
+bool cmd_is_text(const struct ctx *ctx);
+
+/*
+ * cmd_look() - for commands that only look: asks QEMU and the guest; a guest that was not named and cannot
+ * be asked is noted on stderr, and its half stays unknown
+ */
+int cmd_look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *err);
+
+/* cmd_json_blocks(), cmd_json_device() - the JSON of runs of blocks, and of a device with its blocks; the
+ * caller owns the result. @owners adds "device" to each run. */
+struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_list *list, bool owners);
+struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_memory *g,
+				    const struct memdev *d);
+
+/* cmd_json_guest() - {"block_size", "mem_total_before", "mem_total_after"} */
+struct json_object *cmd_json_guest(const struct hotplug *h);
+
+/* cmd_device_blocks() - what the guest says about the device's blocks; the caller releases it */
+struct block_list cmd_device_blocks(const struct guest_memory *g, const struct memdev *d);
+
+/* cmd_owner() - the device that the run lies in, or NULL */
+const struct memdev *cmd_owner(const struct hotplug *h, const struct guest_memory *g,
+			       const struct blocks *run);
+
+/* cmd_print_memory() - the guest's memory before and after, in MiB as free -m has it */
+void cmd_print_memory(const struct hotplug *h);
+
+/* cmd_print_times() - how long each phase took */
+void cmd_print_times(const struct hotplug *h);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The one clock of a command: absolute limits, and waits that wake on Ctrl-C. */
+#include <errno.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "deadline.h"
+
+#define POLL_MAX     8
+#define TICK_MS      500
+#define UNDO_MAX_MS  5000
+
+int64_t monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void deadline_init(struct deadline *d, int64_t timeout_ms, int signal_fd)
+{
+	int64_t reserve_ms = timeout_ms / 4 < UNDO_MAX_MS ? timeout_ms / 4 : UNDO_MAX_MS;
+
+	*d = (struct deadline){ .start_ms = monotonic_ms(), .signal_fd = signal_fd };
+	d->final_ms = timeout_ms ? d->start_ms + timeout_ms : DEADLINE_NEVER;
+	d->work_ms = timeout_ms ? d->final_ms - reserve_ms : DEADLINE_NEVER;
+}
+
+static int64_t limit_ms(const struct deadline *d)
+{
+	return d->undoing ? d->final_ms : d->work_ms;
+}
+
+int64_t deadline_left_ms(const struct deadline *d)
+{
+	int64_t limit = limit_ms(d), now = monotonic_ms();
+
+	if (limit == DEADLINE_NEVER)
+		return DEADLINE_NEVER;
+	return limit > now ? limit - now : 0;
+}
+
+int64_t deadline_within(const struct deadline *d, int64_t delay_ms)
+{
+	int64_t left = deadline_left_ms(d);
+
+	return monotonic_ms() + (left < delay_ms ? left : delay_ms);
+}
+
+void deadline_undo(struct deadline *d)
+{
+	d->undoing = true;
+}
+
+/* Count the signals that have arrived; true when there are more than the present work tolerates. */
+static bool interrupted(struct deadline *d)
+{
+	struct signalfd_siginfo info;
+
+	while (d->signal_fd >= 0 && read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		d->interrupts++;
+	return d->interrupts > (d->undoing ? 1 : 0);
+}
+
+/* Milliseconds to sleep in poll(2): up to the nearest of both limits and the next tick. */
+static int poll_ms(const struct deadline *d, int64_t until_ms)
+{
+	int64_t limit = limit_ms(d), now = monotonic_ms();
+	int64_t nearest = until_ms < limit ? until_ms : limit;
+
+	if (nearest <= now)
+		return 0;
+	if (d->tick && nearest - now > TICK_MS)
+		return TICK_MS;
+	return nearest - now > 60000 ? 60000 : (int)(nearest - now);
+}
+
+int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_t until_ms,
+		  struct err *err)
+{
+	struct pollfd all[POLL_MAX + 1];
+
+	if (count > POLL_MAX)
+		return err_set(err, ERR_FAILED, "cannot wait for %u descriptors at once", count);
+	memcpy(all, fds, count * sizeof(*fds));
+	all[count] = (struct pollfd){ .fd = d->signal_fd, .events = POLLIN };
+	for (;;) {
+		int64_t now;
+		int ready;
+
+		if (interrupted(d))
+			return err_set(err, ERR_INTERRUPTED, "interrupted");
+		ready = poll(all, count + 1, poll_ms(d, until_ms));
+		if (ready < 0 && errno != EINTR)
+			return err_set(err, ERR_FAILED, "cannot wait: %s", strerror(errno));
+		if (ready > 0 && !all[count].revents) {
+			memcpy(fds, all, count * sizeof(*fds));
+			return 1;
+		}
+		now = monotonic_ms();
+		if (now >= limit_ms(d))
+			return err_set(err, ERR_TIMEOUT, "the deadline passed");
+		if (now >= until_ms)
+			return 0;
+		if (!ready && d->tick)
+			d->tick(d->tick_context);
+	}
+}

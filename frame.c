@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The lines that guest.sh answers with. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frame.h"
+#include "util.h"
+
+#define NUMBER_MAX 1000000
+
+/* Read a decimal number that ends in a blank and step over both. */
+static bool take_number(char **at, uint64_t *out)
+{
+	char *blank = strchr(*at, ' ');
+
+	if (!blank)
+		return false;
+	*blank = '\0';
+	if (!parse_u64(*at, 10, out) || *out > NUMBER_MAX)
+		return false;
+	*at = blank + 1;
+	return true;
+}
+
+bool frame_parse(char *line, const char *id, struct frame *frame)
+{
+	char start[FRAME_ID_LEN + 3], end[FRAME_ID_LEN + 3];
+	uint64_t exchange, sequence, length;
+	char *at;
+
+	if (strlen(id) != FRAME_ID_LEN)
+		return false;
+	memcpy(start, "@", 1);
+	memcpy(start + 1, id, FRAME_ID_LEN);
+	memcpy(start + 1 + FRAME_ID_LEN, ".", 2);
+	memcpy(end, " ", 1);
+	memcpy(end + 1, id, FRAME_ID_LEN);
+	memcpy(end + 1 + FRAME_ID_LEN, "@", 2);
+	at = strstr(line, start);
+	if (!at)
+		return false;
+	at += strlen(start);
+	if (!take_number(&at, &exchange) || !take_number(&at, &sequence) || !take_number(&at, &length))
+		return false;
+	if (strlen(at) < length || strncmp(at + length, end, strlen(end)) != 0)
+		return false;
+	at[length] = '\0';
+	*frame = (struct frame){ (unsigned)exchange, (unsigned)sequence, at };
+	return true;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * frame: the lines that guest.sh answers with, "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD ID@", found among
+ * whatever else a console shows. Bytes can only be added on the way (kernel messages, an echo), so a
+ * line that has both ends and the right length is whole.
+ * May call: util. Must never: trust a length.
+ */
+#ifndef FRAME_H
+#define FRAME_H
+
+#include <stdbool.h>
+
+#define FRAME_ID_LEN 8 /* hexadecimal digits */
+
+struct frame {
+	unsigned exchange;
+	unsigned sequence; /* from 1 */
+	char *payload;     /* points into the line, NUL-terminated there */
+};
+
+/*
+ * frame_parse() - find the frame in a line
+ * @line:	modified: the payload is terminated in place
+ * @id:		the session's id
+ * Return: true when @line holds a whole frame of this session
+ */
+bool frame_parse(char *line, const char *id, struct frame *frame);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A POSIX sh on the stdin and stdout of a child process. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest-process.h"
+
+#define PARTING_MS 500
+
+/* In the child, between fork and exec: only async-signal-safe calls. */
+static void become(char *const argv[], const int in[2], const int out[2], const int errors[2])
+{
+	sigset_t none;
+
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	if (dup2(in[0], STDIN_FILENO) >= 0 && dup2(out[1], STDOUT_FILENO) >= 0 &&
+	    dup2(errors[1], STDERR_FILENO) >= 0)
+		execvp(argv[0], argv);
+	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static void close_pair(const int pair[2])
+{
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static int spawn(struct wire *w, struct process *p, char *const argv[], char *peer, struct err *err)
+{
+	_cleanup_free_ char *name = peer;
+	int in[2], out[2], errors[2];
+
+	if (pipe2(in, O_CLOEXEC))
+		return err_set(err, ERR_FAILED, "cannot make a pipe: %s", strerror(errno));
+	if (pipe2(out, O_CLOEXEC)) {
+		close_pair(in);
+		return err_set(err, ERR_FAILED, "cannot make a pipe: %s", strerror(errno));
+	}
+	if (pipe2(errors, O_CLOEXEC | O_NONBLOCK)) {
+		close_pair(in);
+		close_pair(out);
+		return err_set(err, ERR_FAILED, "cannot make a pipe: %s", strerror(errno));
+	}
+	p->pid = fork();
+	if (!p->pid)
+		become(argv, in, out, errors);
+	close(in[0]);
+	close(out[1]);
+	close(errors[1]);
+	if (p->pid < 0) {
+		close(in[1]);
+		close(out[0]);
+		close(errors[0]);
+		p->pid = 0;
+		return err_set(err, ERR_FAILED, "cannot start '%s': %s", argv[0], strerror(errno));
+	}
+	p->stderr_fd = errors[0];
+	wire_init(w, out[0], in[1], xstrdup(name), ERR_GUEST_UNREACHABLE);
+	return 0;
+}
+
+/* Split "[USER@]HOST[:PORT]" ("[::1]:22" for IPv6) into what ssh takes; *port is NULL when there is none. */
+static int split_target(const char *target, char **host, char **port, struct err *err)
+{
+	const char *at = strrchr(target, '@');
+	const char *name = at ? at + 1 : target;
+	const char *end = *name == '[' ? strchr(name, ']') : name + strcspn(name, ":");
+	int user_len = (int)(name - target);
+	uint64_t number;
+
+	if (!end || (*name == '[' && *++end && *end != ':') || end == name || target[0] == '-' ||
+	    *name == '-' || (*end && (!parse_u64(end + 1, 10, &number) || number - 1 > 65534))) {
+		err_set(err, ERR_USAGE, "bad guest channel 'ssh:%s'", target);
+		return err_hint(err, "write ssh:[USER@]HOST[:PORT]");
+	}
+	if (*name == '[')
+		*host = xasprintf("%.*s%.*s", user_len, target, (int)(end - name - 2), name + 1);
+	else
+		*host = xasprintf("%.*s%.*s", user_len, target, (int)(end - name), name);
+	*port = *end ? xstrdup(end + 1) : NULL;
+	return 0;
+}
+
+int process_open_ssh(struct wire *w, struct process *p, const char *target, struct deadline *d,
+		     struct err *err)
+{
+	_cleanup_free_ char *host = NULL;
+	_cleanup_free_ char *port = NULL;
+	_cleanup_free_ char *timeout = NULL;
+	int64_t left_ms = deadline_left_ms(d);
+	char *argv[12];
+	int argc = 0;
+
+	if (split_target(target, &host, &port, err))
+		return -1;
+	timeout = xasprintf("-oConnectTimeout=%d", left_ms < 20000 ? (int)(left_ms / 1000) + 1 : 20);
+	argv[argc++] = (char *)"ssh";
+	argv[argc++] = (char *)"-T";
+	argv[argc++] = (char *)"-oBatchMode=yes";
+	argv[argc++] = timeout;
+	if (port) {
+		argv[argc++] = (char *)"-p";
+		argv[argc++] = port;
+	}
+	argv[argc++] = (char *)"--";
+	argv[argc++] = host;
+	argv[argc++] = (char *)"sh";
+	argv[argc] = NULL;
+	return spawn(w, p, argv, xasprintf("ssh connection to '%s'", host), err);
+}
+
+int process_open_command(struct wire *w, struct process *p, const char *target, struct err *err)
+{
+	char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)target, NULL };
+
+	return spawn(w, p, argv, xasprintf("guest command '%s'", target), err);
+}
+
+int process_open_local(struct wire *w, struct process *p, const char *target, struct err *err)
+{
+	_cleanup_free_ char *root = xasprintf("MEMHP_SYSROOT=%s", target);
+	char *argv[] = { (char *)"env", root, (char *)"sh", NULL };
+
+	return spawn(w, p, argv, xstrdup("local shell"), err);
+}
+
+int process_explain(const struct process *p, struct err *err)
+{
+	char text[512];
+	ssize_t n = p->pid ? read(p->stderr_fd, text, sizeof(text) - 1) : 0;
+	char *line;
+
+	if (n <= 0)
+		return -1;
+	text[n] = '\0';
+	line = strtok(text, "\r\n");
+	return line ? err_append(err, "it said: %s", line) : -1;
+}
+
+/* Wait for the child's end, which shows as the end of its output; true when it has ended. */
+static bool parted(struct process *p, const struct wire *w)
+{
+	int64_t until_ms = monotonic_ms() + PARTING_MS;
+	struct pollfd fd = { .fd = w->in_fd, .events = POLLIN };
+	char bytes[4096];
+
+	while (monotonic_ms() < until_ms) {
+		if (poll(&fd, 1, PARTING_MS) > 0 && read(w->in_fd, bytes, sizeof(bytes)) <= 0)
+			break;
+	}
+	return waitpid(p->pid, NULL, WNOHANG) == p->pid;
+}
+
+void process_close(struct process *p, struct wire *w)
+{
+	if (!p->pid)
+		return;
+	if (w->out_fd >= 0) {
+		close(w->out_fd);
+		w->out_fd = -1;
+	}
+	/* a child of another user (sudo) cannot be killed: init inherits it */
+	if (!parted(p, w) && !kill(-p->pid, SIGKILL))
+		waitpid(p->pid, NULL, 0);
+	close(p->stderr_fd);
+	p->pid = 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * guest-process: a POSIX sh on the stdin and stdout of a child process: ssh, a command, this machine.
+ * May call: wire, deadline, err, util. Must never: put an address into a shell's command line.
+ */
+#ifndef GUEST_PROCESS_H
+#define GUEST_PROCESS_H
+
+#include <sys/types.h>
+
+#include "deadline.h"
+#include "err.h"
+#include "wire.h"
+
+struct process {
+	pid_t pid;     /* 0 when none; it leads a session of its own, so Ctrl-C does not reach it */
+	int stderr_fd; /* owned; non-blocking; what it complains about */
+};
+
+/*
+ * process_open_ssh(), process_open_command(), process_open_local() - start the child
+ * @target:	"[USER@]HOST[:PORT]", a shell command of the user, or a directory ("" for /)
+ * @w:		receives the open wire; the caller releases it
+ * @p:		receives the child, for process_close()
+ * Return: 0 or -1; that the far end works shows only when it answers
+ */
+int process_open_ssh(struct wire *w, struct process *p, const char *target, struct deadline *d,
+		     struct err *err) __attribute__((warn_unused_result));
+int process_open_command(struct wire *w, struct process *p, const char *target, struct err *err)
+	__attribute__((warn_unused_result));
+int process_open_local(struct wire *w, struct process *p, const char *target, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* process_explain() - add the child's last words on stderr to @err; returns -1 */
+int process_explain(const struct process *p, struct err *err);
+
+/* process_close() - close the wire and see the child off: it has half a second to end by itself */
+void process_close(struct process *p, struct wire *w);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A root shell on a console. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "frame.h"
+#include "guest-serial.h"
+
+#define ANSWER_MAX_MS 20000     /* a guest that is busy booting may take this long to answer */
+#define ATTEMPT_MS    1000      /* then the first line may have gone to somebody else */
+#define NOISE_MAX     (1 << 16) /* bytes without a line end that are kept */
+
+/* A tty of this machine (a pty of QEMU, a null-modem line) must not echo or translate what comes in. */
+static void make_raw(int fd)
+{
+	struct termios modes;
+
+	if (tcgetattr(fd, &modes))
+		return;
+	cfmakeraw(&modes);
+	modes.c_cflag |= CLOCAL;
+	tcsetattr(fd, TCSANOW, &modes);
+}
+
+static int open_path(const char *path, int *fd, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot open the console '%s': %s", path,
+			       strerror(errno));
+	if (S_ISSOCK(st.st_mode))
+		return wire_connect_unix(path, fd, ERR_GUEST_UNREACHABLE, err);
+	if (!S_ISCHR(st.st_mode))
+		return err_set(err, ERR_GUEST_UNREACHABLE,
+			       "cannot open the console '%s': neither a socket nor a terminal", path);
+	*fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (*fd < 0)
+		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot open the console '%s': %s", path,
+			       strerror(errno));
+	make_raw(*fd);
+	return 0;
+}
+
+/*
+ * The one line that the console's own shell sees. Ctrl-U first: somebody may have left half a line.
+ * A session that an earlier memhp left behind ends; a second copy of the line, sent because the first
+ * was slow to be answered, does nothing. An id in two halves keeps an echo from looking like an answer.
+ * With stdout and stderr not a terminal the child is not interactive: no prompt, no line editing.
+ */
+static char *opening_line(const char *id)
+{
+	return xasprintf("\025 [ \"$MEMHP\" ]&&[ \"$MEMHP\" != %s ]&&exit;"
+			 "[ \"$MEMHP\" ]||MEMHP=%s MEMHP_TTY=$(stty -g) sh -c "
+			 "'stty -echo;echo \"@\"\"%s.0 1 2 go %s@\";exec sh 3>&1 >/dev/null 2>&1'\n",
+			 id, id, id, id);
+}
+
+/* Look through the lines that have come; true when the child has answered. */
+static bool child_answered(struct wire *w, const char *id)
+{
+	char *line;
+
+	while ((line = wire_line(w))) {
+		struct frame frame;
+		bool whole = frame_parse(line, id, &frame);
+
+		free(line);
+		if (whole)
+			return true;
+	}
+	if (w->in.len > NOISE_MAX)
+		buf_drop(&w->in, w->in.len);
+	return false;
+}
+
+/* Does the text since the last line end look like a request for a name or a password? */
+static bool at_login(const struct wire *w)
+{
+	const char *text = buf_text(&w->in);
+
+	return strstr(text, "login: ") || strstr(text, "assword: ");
+}
+
+static int no_answer(const char *path, const struct wire *w, struct err *err)
+{
+	if (at_login(w)) {
+		err_set(err, ERR_GUEST_UNREACHABLE, "the console '%s' wants a login", path);
+		return err_hint(err, "log in as root there first, or use --guest ssh:HOST");
+	}
+	err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the console '%s'", path);
+	return err_hint(err, "memhp needs a root shell at its prompt there; see with: "
+			"socat -,raw,echo=0,escape=0x1d %s", path);
+}
+
+static int converse(struct wire *w, const char *path, const char *id, struct deadline *d,
+		    struct err *err)
+{
+	_cleanup_free_ char *line = opening_line(id);
+	int64_t limit_ms = deadline_within(d, ANSWER_MAX_MS);
+	int64_t wait_ms = ATTEMPT_MS;
+
+	while (monotonic_ms() < limit_ms) {
+		int64_t until_ms = deadline_within(d, wait_ms);
+		int ready;
+
+		if (wire_write(w, line, strlen(line), d, err))
+			return -1;
+		do {
+			ready = wire_fill(w, until_ms, d, err);
+			if (ready > 0 && child_answered(w, id))
+				return 0;
+		} while (ready > 0);
+		if (ready < 0 && err->code != ERR_TIMEOUT)
+			return -1;
+		if (at_login(w))
+			break;
+		wait_ms *= 2;
+	}
+	return no_answer(path, w, err);
+}
+
+int serial_open(struct wire *w, const char *path, const char *id, struct deadline *d, struct err *err)
+{
+	int fd;
+
+	if (open_path(path, &fd, err))
+		return -1;
+	wire_init(w, fd, fd, xasprintf("console '%s'", path), ERR_GUEST_UNREACHABLE);
+	if (!converse(w, path, id, d, err))
+		return 0;
+	wire_release(w);
+	return -1;
+}

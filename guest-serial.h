@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * guest-serial: a root shell on a console (UNIX socket, pty, tty): gets past prompt, echo and line
+ * editing to a quiet child shell that reads guest.sh, and leaves the console as it was.
+ * May call: frame, wire, deadline, err, util.
+ */
+#ifndef GUEST_SERIAL_H
+#define GUEST_SERIAL_H
+
+#include "deadline.h"
+#include "err.h"
+#include "wire.h"
+
+/*
+ * serial_open() - start a quiet child shell on the console
+ * @path:	a UNIX socket or a tty
+ * @id:		the session's id; the child has it in $MEMHP
+ * @w:		receives the open wire; the caller releases it
+ * Return: 0; -1 with ERR_GUEST_UNREACHABLE: cannot open, no answer, a login prompt
+ */
+int serial_open(struct wire *w, const char *path, const char *id, struct deadline *d, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* SERIAL_LEAVE - the shell commands that put the terminal's modes back and say goodbye */
+#define SERIAL_LEAVE "stty \"$MEMHP_TTY\";answer;exit"
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One guest channel: guest.sh at the far end of whatever transport there is. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "frame.h"
+#include "guest-process.h"
+#include "guest-serial.h"
+#include "guest.h"
+
+#define LINES_MAX     65536     /* frames in one answer */
+#define NOISE_MAX     (1 << 18) /* bytes without a line end that are kept */
+#define AGAIN_MS      250       /* quiet time after noise before the answer is asked for again ... */
+#define AGAIN_MAX_MS  4000      /* ... doubled each time, up to this */
+#define LEAVE_MS      3000      /* a goodbye takes no longer */
+
+/* guest.sh without comments, in pieces that each fit a terminal's input queue; made by the Makefile. */
+static const char *const program[] = {
+#include "guest-program.h"
+};
+
+struct guest {
+	struct wire wire;
+	struct process process;
+	struct deadline *deadline;
+	const struct trace *trace;
+	bool is_console;
+	bool is_pending; /* sent, and not answered yet */
+	char id[FRAME_ID_LEN + 1];
+	unsigned exchange;
+};
+
+void answer_release(struct answer *a)
+{
+	unsigned i;
+
+	for (i = 0; i < a->count; i++)
+		free(a->lines[i]);
+	free(a->lines);
+	*a = (struct answer){ 0 };
+}
+
+static void answer_put(struct answer *a, const struct frame *frame)
+{
+	unsigned i = frame->sequence - 1;
+
+	if (i >= a->count) {
+		a->lines = xrealloc(a->lines, (i + 1) * sizeof(*a->lines));
+		while (a->count <= i)
+			a->lines[a->count++] = NULL;
+	}
+	if (!a->lines[i])
+		a->lines[i] = xstrdup(frame->payload);
+}
+
+/* An answer is whole when its last line is "end" and none before is missing; the "end" is dropped. */
+static bool answer_finish(struct answer *a)
+{
+	unsigned i;
+
+	for (i = 0; i < a->count; i++)
+		if (!a->lines[i])
+			return false;
+	if (!a->count || strcmp(a->lines[a->count - 1], "end") != 0)
+		return false;
+	free(a->lines[--a->count]);
+	return true;
+}
+
+/*
+ * Take the lines that have come into @answer; true when the answer is whole. *noisy says whether
+ * anything else was among them, which on a console may have damaged a frame.
+ */
+static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
+{
+	char *line;
+
+	while ((line = wire_line(&g->wire))) {
+		struct frame frame;
+		bool ours = frame_parse(line, g->id, &frame);
+
+		if (ours && frame.exchange == g->exchange && frame.sequence &&
+		    frame.sequence <= LINES_MAX)
+			answer_put(answer, &frame);
+		else if (!ours)
+			*noisy = true;
+		free(line);
+	}
+	if (g->wire.in.len > NOISE_MAX)
+		buf_drop(&g->wire.in, g->wire.in.len);
+	return answer_finish(answer);
+}
+
+static void trace_answer(const struct guest *g, const struct answer *answer)
+{
+	unsigned i;
+
+	for (i = 0; i < answer->count; i++)
+		trace_say(g->trace, "guest", '<', answer->lines[i]);
+}
+
+int guest_receive(struct guest *g, struct answer *answer, struct err *err)
+{
+	int64_t again_ms = AGAIN_MS;
+	bool noisy = false;
+
+	answer_release(answer);
+	while (!take_lines(g, answer, &noisy)) {
+		int64_t until_ms = g->is_console && noisy ? deadline_within(g->deadline, again_ms) :
+							    DEADLINE_NEVER;
+		int ready = wire_fill(&g->wire, until_ms, g->deadline, err);
+
+		if (ready < 0)
+			return process_explain(&g->process, err);
+		if (!ready) {
+			if (wire_write(&g->wire, "again\n", 6, g->deadline, err))
+				return -1;
+			again_ms = again_ms < AGAIN_MAX_MS ? again_ms * 2 : again_ms;
+			noisy = false;
+		}
+	}
+	g->is_pending = false;
+	trace_answer(g, answer);
+	return 0;
+}
+
+int guest_send(struct guest *g, const char *commands, struct err *err)
+{
+	_cleanup_free_ char *line = xasprintf("begin %u;%s;answer\n", ++g->exchange, commands);
+
+	trace_say(g->trace, "guest", '>', commands);
+	if (wire_write(&g->wire, line, strlen(line), g->deadline, err))
+		return process_explain(&g->process, err);
+	g->is_pending = true;
+	return 0;
+}
+
+int guest_run(struct guest *g, const char *commands, struct answer *answer, struct err *err)
+{
+	if (guest_send(g, commands, err))
+		return -1;
+	return guest_receive(g, answer, err);
+}
+
+int guest_cancel(struct guest *g, struct answer *answer, struct err *err)
+{
+	answer_release(answer);
+	if (!g->is_pending)
+		return 0;
+	trace_say(g->trace, "guest", '>', "q");
+	if (wire_write(&g->wire, "q\n", 2, g->deadline, err))
+		return -1;
+	return guest_receive(g, answer, err);
+}
+
+/*
+ * A terminal drops input past 4095 unread bytes, so on a console each piece is acknowledged before the
+ * next is sent; the last one goes together with the first commands, which are short.
+ */
+static int send_program(struct guest *g, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(program); i++) {
+		struct answer answer = { 0 };
+		int status;
+
+		if (wire_write(&g->wire, program[i], strlen(program[i]), g->deadline, err))
+			return -1;
+		if (!g->is_console || i + 1 == ARRAY_SIZE(program))
+			continue;
+		status = guest_run(g, ":", &answer, err);
+		answer_release(&answer);
+		if (status)
+			return -1;
+	}
+	return 0;
+}
+
+static int make_id(struct guest *g, struct err *err)
+{
+	uint32_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_set(err, ERR_FAILED, "cannot get random bytes");
+	snprintf(g->id, sizeof(g->id), "%08x", random);
+	return 0;
+}
+
+/* Does @address name @scheme? Then *rest is what follows the colon, "" without one. */
+static bool scheme_is(const char *address, const char *scheme, const char **rest)
+{
+	size_t len = strlen(scheme);
+
+	if (strncmp(address, scheme, len) != 0 || (address[len] && address[len] != ':'))
+		return false;
+	*rest = address[len] ? address + len + 1 : address + len;
+	return true;
+}
+
+/* Open the transport that @address names; a console's shell already has the id. */
+static int open_transport(struct guest *g, const char *address, struct err *err)
+{
+	const char *rest;
+
+	if (scheme_is(address, "serial", &rest) && *rest) {
+		g->is_console = true;
+		return serial_open(&g->wire, rest, g->id, g->deadline, err);
+	}
+	if (scheme_is(address, "ssh", &rest) && *rest)
+		return process_open_ssh(&g->wire, &g->process, rest, g->deadline, err);
+	if (scheme_is(address, "exec", &rest) && *rest)
+		return process_open_command(&g->wire, &g->process, rest, err);
+	if (scheme_is(address, "local", &rest))
+		return process_open_local(&g->wire, &g->process, rest, err);
+	err_set(err, ERR_USAGE, "bad guest channel '%s'", address);
+	return err_hint(err, "write serial:PATH, ssh:[USER@]HOST[:PORT], exec:COMMAND, local[:SYSROOT] "
+			"or none");
+}
+
+static int start_program(struct guest *g, struct err *err)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "MEMHP=%s;exec 3>&1 >/dev/null 2>&1\n", g->id);
+	if (!g->is_console && wire_write(&g->wire, line, strlen(line), g->deadline, err))
+		return process_explain(&g->process, err);
+	return send_program(g, err);
+}
+
+int guest_open(struct guest **out, const char *address, const struct trace *trace,
+	       struct deadline *deadline, struct err *err)
+{
+	struct guest *g = xcalloc(1, sizeof(*g));
+
+	g->wire.in_fd = g->wire.out_fd = -1;
+	g->deadline = deadline;
+	g->trace = trace;
+	if (make_id(g, err) || open_transport(g, address, err) || start_program(g, err)) {
+		guest_close(g);
+		return -1;
+	}
+	*out = g;
+	return 0;
+}
+
+/* Put the console's modes back and wait until the guest says it did, so that none of it is lost. */
+static void leave_console(struct guest *g)
+{
+	struct deadline parting = { .final_ms = monotonic_ms() + LEAVE_MS, .undoing = true,
+				    .signal_fd = -1 };
+	struct answer answer = { 0 };
+	struct err ignored;
+	char line[96];
+
+	g->deadline = &parting;
+	snprintf(line, sizeof(line), "begin %u;%s\n", ++g->exchange, SERIAL_LEAVE);
+	if (!guest_cancel(g, &answer, &ignored) &&
+	    !wire_write(&g->wire, line, strlen(line), g->deadline, &ignored))
+		(void)!guest_receive(g, &answer, &ignored);
+	answer_release(&answer);
+}
+
+void guest_close(struct guest *g)
+{
+	if (!g)
+		return;
+	if (g->is_console && g->wire.out_fd >= 0)
+		leave_console(g);
+	process_close(&g->process, &g->wire);
+	wire_release(&g->wire);
+	free(g);
+}

@@ -1,0 +1,254 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The guest half of memhp: a POSIX sh program that memhp feeds to a root shell in the guest, over
+# whatever channel there is, and then calls line by line: "begin 2;appear 9 32-35;scan;answer".
+# It runs under dash, bash and busybox ash and forks only where a write may have to be killed.
+# The build strips comments and indentation; fd 3 takes the answers, stdout and stderr are null.
+#
+# An answer is made of frames, each a line "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD ID@": whatever the
+# kernel or an echo puts between or into them shows, and memhp asks for the same answer again.
+# shellcheck disable=SC2069 # the message is wanted, the word is not
+# shellcheck disable=SC2154 # get() assigns by name
+
+# MEMHP, set before this is read, is the session's id; it also tells a left-over session apart.
+id=$MEMHP
+LC_ALL=C
+export LC_ALL
+memory=${MEMHP_SYSROOT:-}/sys/devices/system/memory
+parameters=${MEMHP_SYSROOT:-}/sys/module/memory_hotplug/parameters
+proc=${MEMHP_SYSROOT:-}/proc
+newline='
+'
+# A background job of a shell without job control has /dev/null as fd 0: keep the real one.
+exec 8<&0
+
+# begin EXCHANGE: start an answer
+begin() {
+	exchange=$1 sequence=0 frames=
+}
+
+# say PAYLOAD: add a frame
+say() {
+	sequence=$((sequence + 1))
+	frames="$frames@$id.$exchange $sequence ${#1} $1 $id@$newline"
+}
+
+# answer: end the answer and send it
+answer() {
+	say end
+	again
+}
+
+# again: send the last answer once more
+again() {
+	printf '%s' "$frames" >&3
+}
+
+# q: what memhp sends to cancel; it comes here when there is nothing left to cancel
+q() {
+	:
+}
+
+# get VARIABLE FILE: the first line of a file, or "-"
+get() {
+	eval "$1=-"
+	[ ! -r "$2" ] || read -r "$1" <"$2"
+}
+
+# info: kernel, whether blocks can be changed from here, policies, memory in KiB
+info() {
+	get release "$proc/sys/kernel/osrelease"
+	get auto "$memory/auto_online_blocks"
+	get policy "$parameters/online_policy"
+	get memmap "$parameters/memmap_on_memory"
+	root=0
+	[ ! -w "$memory/uevent" ] || root=1
+	total=- free=- available=-
+	while read -r name value _; do
+		case $name in
+		MemTotal:) total=$value ;;
+		MemFree:) free=$value ;;
+		MemAvailable:)
+			available=$value
+			break
+			;;
+		esac
+	done <"$proc/meminfo"
+	say "guest $release $root $auto $policy $memmap"
+	say "memory $total $free $available"
+}
+
+# flush: say the blocks collected so far
+flush() {
+	[ -z "$first" ] || say "blocks $first $last $key"
+}
+
+# collect DIRECTORY...: say runs of blocks that have everything in common
+collect() {
+	for d; do
+		[ -e "$d/state" ] || continue
+		n=${d##*/memory} s=- r=- z=-
+		read -r s <"$d/state"
+		read -r r <"$d/removable"
+		read -r z <"$d/valid_zones"
+		for node in "$d"/node[0-9]*; do :; done
+		node=${node##*/node}
+		case $node in *[!0-9]*) node=- ;; esac
+		if [ "$s $node $r $z" = "$key" ] && [ "$n" -eq $((last + 1)) ]; then
+			last=$n
+		else
+			flush
+			first=$n last=$n key="$s $node $r $z"
+		fi
+	done
+}
+
+# scan: everything memhp wants to know, blocks in the order of their numbers without a sort
+scan() {
+	info
+	get size "$memory/block_size_bytes"
+	say "size $size"
+	first='' last='' key=''
+	collect "$memory"/memory[0-9]
+	collect "$memory"/memory[0-9][0-9]
+	collect "$memory"/memory[0-9][0-9][0-9]
+	collect "$memory"/memory[0-9][0-9][0-9][0-9]
+	collect "$memory"/memory[0-9][0-9][0-9][0-9][0-9]
+	collect "$memory"/memory[0-9][0-9][0-9][0-9][0-9][0-9]
+	collect "$memory"/memory[0-9][0-9][0-9][0-9][0-9][0-9][0-9]
+	flush
+}
+
+# seconds: the guest's uptime
+seconds() {
+	read -r now _ <"$proc/uptime"
+	now=${now%.*}
+}
+
+# appear SECONDS FIRST-LAST...: wait until the blocks are there
+appear() {
+	seconds
+	end=$((now + $1))
+	shift
+	for range; do
+		n=${range%-*}
+		while [ "$n" -le "${range#*-}" ]; do
+			until [ -e "$memory/memory$n/valid_zones" ]; do
+				seconds
+				if [ "$now" -ge "$end" ]; then
+					say "absent $n"
+					return 1
+				fi
+				sleep 0.01 || sleep 1
+			done
+			n=$((n + 1))
+		done
+	done
+}
+
+# put BLOCK WORD: one write to a block's state; the kernel's reason goes to stdout
+put() {
+	echo "$2" 2>&1 >"$memory/memory$1/state" && return
+	# dash does not say errno: repeat with an external echo, which TERM has to reach too
+	case $(echo 2>&1 >/dev/full) in
+	*' space '*) return 1 ;;
+	esac
+	env echo "$2" 2>&1 >"$memory/memory$1/state" &
+	trap 'kill -9 "$!"; wait "$!"; exit 1' TERM
+	wait "$!"
+}
+
+# lies BLOCK ZONE: is the block online, in that zone (movable, kernel, any)?
+lies() {
+	read -r s <"$memory/memory$1/state"
+	read -r z <"$memory/memory$1/valid_zones"
+	case "$s $2 $z" in
+	'online any '* | 'online movable Movable' | 'online kernel '[DHN]*) ;;
+	*) return 1 ;;
+	esac
+}
+
+# Somebody else may be faster than we are: after a failed write it is the block's state that counts.
+
+# raise BLOCK ZONE: bring a block online, moving it when it is online in another zone
+raise() {
+	lies "$1" "$2" && return
+	[ "$s" != online ] || put "$1" offline || return
+	word=online_$2
+	[ "$2" != any ] || word=online
+	put "$1" "$word" || lies "$1" "$2"
+}
+
+# lift BLOCK ZONE: bring a block online in that zone, unless it is online already
+lift() {
+	lies "$1" any || raise "$1" "$2"
+}
+
+# lower BLOCK: take a block offline
+lower() {
+	read -r s <"$memory/memory$1/state"
+	[ "$s" != offline ] || return 0
+	put "$1" offline && return
+	read -r s <"$memory/memory$1/state"
+	[ "$s" = offline ]
+}
+
+# each FUNCTION ZONE FROM-TO...: upwards or downwards, to the first block that fails; prints that
+each() {
+	call=$1 zone=$2
+	shift 2
+	for range; do
+		n=${range%-*} to=${range#*-} by=1
+		[ "$n" -le "$to" ] || by=-1
+		while :; do
+			if ! "$call" "$n" "$zone"; then
+				echo "$n"
+				return 1
+			fi
+			[ "$n" -ne "$to" ] || break
+			n=$((n + by))
+		done
+	done
+}
+
+# guard SECONDS COMMAND...: run it; kill it when time is up, and when memhp cancels or goes away
+guard() {
+	limit=$1
+	shift
+	"$@" &
+	job=$!
+	{
+		while read -r line && [ "$line" = again ]; do :; done
+		kill "$job"
+	} <&8 >/dev/null &
+	listener=$!
+	{
+		trap 'kill -9 "$!"; wait "$!"; exit' TERM
+		sleep "$limit" &
+		wait "$!" && kill "$job"
+	} >/dev/null &
+	clock=$!
+	wait "$job"
+	status=$?
+	kill "$listener" "$clock"
+	wait "$listener" "$clock"
+	return "$status"
+}
+
+# change SECONDS FUNCTION ZONE FROM-TO...: say which block failed and why, or that it was stopped
+change() {
+	limit=$1
+	shift
+	output=$(guard "$limit" each "$@") && return
+	failed=${output##*"$newline"}
+	case $failed in
+	'' | *[!0-9]*)
+		say stopped
+		return
+		;;
+	esac
+	why=${output%"$newline"*}
+	why=${why##*"$newline"}
+	say "failed $failed ${why##*: }"
+}

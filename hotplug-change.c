@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The job "online" or "offline": only the guest's blocks change. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hotplug.h"
+#include "size.h"
+#include "util.h"
+
+void change_release(struct change *change)
+{
+	block_list_release(&change->blocks);
+	block_list_release(&change->named);
+}
+
+/* "memory33", "33", "32-35", "memory32-memory35", "memory32-35" */
+static bool parse_range(const char *word, struct blocks *run)
+{
+	const char *first = strncmp(word, "memory", 6) ? word : word + 6;
+	_cleanup_free_ char *number = xstrndup(first, strcspn(first, "-"));
+	const char *last = first + strlen(number);
+
+	*run = (struct blocks){ .node = -1, .is_removable = -1 };
+	if (!parse_u64(number, 10, &run->first))
+		return false;
+	run->last = run->first;
+	if (!*last)
+		return true;
+	last++;
+	return parse_u64(strncmp(last, "memory", 6) ? last : last + 6, 10, &run->last) &&
+	       run->last >= run->first;
+}
+
+static int unknown_word(const char *word, struct err *err)
+{
+	err_set(err, ERR_FAILED, "no memory block or device '%s'", word);
+	return err_hint(err, "see memhp blocks and memhp list");
+}
+
+static int add_device_blocks(const struct hotplug *h, struct change *change, const char *word,
+			     struct err *err)
+{
+	const struct memdev *d = hotplug_find_device(h, word);
+	struct blocks run;
+
+	if (!d || !(d->has & MEMDEV_HAS_ADDRESS) ||
+	    !sysfs_blocks_of(d->address, d->size_bytes, h->before.block_size_bytes, &run))
+		return unknown_word(word, err);
+	block_list_add(&change->named, &run);
+	return 0;
+}
+
+static bool can_change(const struct change *change, const struct blocks *b)
+{
+	/* going offline, memory that the kernel itself may sit in is left to those who name it */
+	return change->is_online ? blocks_are_offline(b) :
+				   blocks_are_online(b) && blocks_zone(b) == ZONE_MOVABLE;
+}
+
+/* A size: that much of what is offline, lowest first; of what is online and movable, highest first. */
+static int add_size(const struct hotplug *h, struct change *change, const char *word, struct err *err)
+{
+	const struct block_list *all = &h->before.blocks;
+	uint64_t size_bytes, left;
+	char block[SIZE_TEXT_MAX];
+	unsigned i;
+
+	if (size_parse(word, &size_bytes, err))
+		return -1;
+	if (size_bytes % h->before.block_size_bytes)
+		return err_set(err, ERR_FAILED, "'%s' is not a multiple of the memory block size, %s", word,
+			       size_format(block, h->before.block_size_bytes));
+	left = size_bytes / h->before.block_size_bytes;
+	for (i = 0; i < all->count && left; i++) {
+		struct blocks run = all->runs[change->is_online ? i : all->count - 1 - i];
+		uint64_t blocks = run.last - run.first + 1;
+
+		if (!can_change(change, &run))
+			continue;
+		if (blocks > left && change->is_online)
+			run.last = run.first + left - 1;
+		else if (blocks > left)
+			run.first = run.last - left + 1;
+		left -= blocks > left ? left : blocks;
+		block_list_add(&change->named, &run);
+	}
+	if (left)
+		return err_set(err, ERR_FAILED, "the guest has no %s in %s blocks", word,
+			       change->is_online ? "offline" : "online Movable");
+	return 0;
+}
+
+static void add_all(const struct hotplug *h, struct change *change)
+{
+	unsigned i;
+
+	for (i = 0; i < h->before.blocks.count; i++)
+		if (can_change(change, &h->before.blocks.runs[i]))
+			block_list_add(&change->named, &h->before.blocks.runs[i]);
+}
+
+static int add_word(const struct hotplug *h, struct change *change, const char *word, struct err *err)
+{
+	struct blocks run;
+	uint64_t block;
+
+	if (!strcmp(word, "all")) {
+		add_all(h, change);
+		return 0;
+	}
+	if (size_looks_like(word))
+		return add_size(h, change, word, err);
+	if (!parse_range(word, &run))
+		return add_device_blocks(h, change, word, err);
+	for (block = run.first; block <= run.last; block++)
+		if (!block_list_has(&h->before.blocks, block)) {
+			err_set(err, ERR_FAILED, "no memory block 'memory%llu'",
+				(unsigned long long)block);
+			return err_hint(err, "see memhp blocks");
+		}
+	block_list_add(&change->named, &run);
+	return 0;
+}
+
+/* Is there something to do for this run? Another zone counts only when one was asked for. */
+static bool needs_change(const struct change *change, const struct blocks *b)
+{
+	if (!change->is_online)
+		return !blocks_are_offline(b);
+	return !blocks_are_online(b) || (change->zone != ZONE_AUTO && blocks_zone(b) != change->zone);
+}
+
+static int resolve(const struct hotplug *h, struct change *change, struct err *err)
+{
+	struct block_list found = { 0 };
+	unsigned i;
+
+	for (i = 0; i < change->words_count; i++)
+		if (add_word(h, change, change->words[i], err))
+			return -1;
+	block_list_sort(&change->named);
+	block_list_intersect(&found, &h->before.blocks, &change->named);
+	block_list_release(&change->named);
+	change->named = found;
+	for (i = 0; i < found.count; i++)
+		if (needs_change(change, &found.runs[i]))
+			block_list_add(&change->blocks, &found.runs[i]);
+	return 0;
+}
+
+static char *words_of(const struct hotplug *h, const struct change *change)
+{
+	_cleanup_free_ char *words =
+		change->is_online ? hotplug_raise_words(h, &change->blocks, change->zone_taken,
+							change->zone == ZONE_AUTO) :
+				    hotplug_lower_words(h, &change->blocks);
+
+	return xasprintf("%s;scan", words);
+}
+
+/* Read back. */
+static int check(const struct hotplug *h, const struct change *change, struct err *err)
+{
+	struct block_list found = { 0 };
+	const struct blocks *wrong = NULL;
+	unsigned i;
+
+	block_list_intersect(&found, &h->after.blocks, &change->blocks);
+	for (i = 0; i < found.count && !wrong; i++)
+		if (needs_change(change, &found.runs[i]))
+			wrong = &found.runs[i];
+	if (block_list_blocks(&found) != block_list_blocks(&change->blocks))
+		err_set(err, ERR_FAILED, "some of the blocks have gone meanwhile");
+	else if (wrong)
+		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s in zone '%s' all the same",
+			(unsigned long long)wrong->first, wrong->state, wrong->zones);
+	i = wrong || block_list_blocks(&found) != block_list_blocks(&change->blocks);
+	block_list_release(&found);
+	return i ? -1 : 0;
+}
+
+static int run(struct hotplug *h, struct err *err)
+{
+	struct change *change = h->job;
+	_cleanup_free_ char *words = words_of(h, change);
+
+	if (hotplug_guest(h, words, change->is_online ? "bring online" : "take offline", err))
+		return -1;
+	return check(h, change, err);
+}
+
+static int undo(struct hotplug *h, struct err *err)
+{
+	struct change *change = h->job;
+
+	return hotplug_restore(h, &change->blocks, err);
+}
+
+static void show(struct hotplug *h)
+{
+	hotplug_plan(h, "guest", words_of(h, h->job));
+}
+
+static const struct step online_steps[] = { { "online", run, undo, show } };
+static const struct step offline_steps[] = { { "offline", run, undo, show } };
+
+static int prepare(struct hotplug *h, struct change *change, struct err *err)
+{
+	uint64_t bytes;
+
+	if (hotplug_look(h, LOOK_GUEST | LOOK_CHANGE, err) || resolve(h, change, err))
+		return -1;
+	bytes = block_list_blocks(&change->blocks) * h->before.block_size_bytes;
+	change->zone_taken = change->zone;
+	if (change->is_online && change->zone == ZONE_AUTO)
+		change->zone_taken = hotplug_choose_zone(&h->before, bytes, change->zone_reason,
+							 sizeof(change->zone_reason));
+	return change->is_online ? 0 : hotplug_check_room(h, bytes, err);
+}
+
+int hotplug_change(struct hotplug *h, struct change *change, struct err *err)
+{
+	const struct step *step = change->is_online ? online_steps : offline_steps;
+	_cleanup_buf_ struct buf subject = { 0 };
+	unsigned i;
+
+	h->job = change;
+	if (!prepare(h, change, err)) {
+		if (change->blocks.count)
+			return hotplug_execute(h, step, 1, err) ?
+				       err_wrap(err, "cannot %s", step->phase) : 0;
+		h->outcome = OUTCOME_DONE; /* all is as asked for already */
+		return 0;
+	}
+	for (i = 0; i < change->words_count; i++)
+		buf_addf(&subject, "%s%s", i ? " " : "", change->words[i]);
+	return err_wrap(err, "cannot %s '%s'", step->phase, buf_text(&subject));
+}

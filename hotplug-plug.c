@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The job "plug": a backend, a DIMM, its blocks in the guest, online in their zone. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hotplug.h"
+#include "size.h"
+#include "util.h"
+#include "verdict.h"
+
+#define BACKEND_SUFFIX "-mem"
+#define DEVICE_SUFFIX  "-dimm"
+#define DEFAULT_NAME   "memhp"
+#define OST_MS         1000 /* a guest that boots sends no OST: then look at its blocks instead */
+#define APPEAR_SECONDS 2    /* one look in the guest; repeated until the deadline */
+#define X86_BLOCK_BYTES (UINT64_C(128) << 20) /* no x86 guest has smaller blocks */
+#define HEADROOM_BYTES (UINT64_C(16) << 20)
+
+void plug_release(struct plug *plug)
+{
+	dimm_request_release(&plug->dimm);
+}
+
+/* QEMU's rule for ids (id_wellformed() in util/id.c): a letter, then letters, digits, "-", "." and "_". */
+static int check_name(const char *name, struct err *err)
+{
+	const char *s;
+
+	for (s = name; *s; s++)
+		if (!isascii((unsigned char)*s) ||
+		    !(s == name ? isalpha((unsigned char)*s) :
+				  isalnum((unsigned char)*s) || strchr("-._", *s)))
+			break;
+	if (!*s && s != name && strlen(name) <= 64)
+		return 0;
+	err_set(err, ERR_USAGE, "bad name '%s'", name);
+	return err_hint(err, "QEMU takes a letter, then letters, digits, '-', '.' and '_', up to 64");
+}
+
+static bool is_free(const struct machine *m, const char *name)
+{
+	_cleanup_free_ char *backend = xasprintf("%s" BACKEND_SUFFIX, name);
+	_cleanup_free_ char *device = xasprintf("%s" DEVICE_SUFFIX, name);
+
+	return !machine_has_object(m, backend) && !machine_device(m, device);
+}
+
+/*
+ * The number after the highest in use: the highest is then always the one plugged last, which is what
+ * "unplug" without a name takes.
+ */
+static char *next_name(const struct machine *m)
+{
+	uint64_t number = 0, used;
+	unsigned i;
+
+	for (i = 0; i < m->devices_count + m->objects_count; i++) {
+		const char *id = i < m->devices_count ? m->devices[i].id :
+							m->objects[i - m->devices_count];
+		_cleanup_free_ char *digits = NULL;
+
+		if (!id || strncmp(id, DEFAULT_NAME, strlen(DEFAULT_NAME)) != 0)
+			continue;
+		id += strlen(DEFAULT_NAME);
+		digits = xstrndup(id, strspn(id, "0123456789"));
+		if (parse_u64(digits, 10, &used) && used >= number && used < UINT32_MAX)
+			number = used + 1;
+	}
+	return xasprintf(DEFAULT_NAME "%llu", (unsigned long long)number);
+}
+
+static int choose_ids(const struct hotplug *h, struct plug *plug, struct err *err)
+{
+	_cleanup_free_ char *name = plug->name ? xstrdup(plug->name) : next_name(&h->machine);
+
+	if (!is_free(&h->machine, name)) {
+		err_set(err, ERR_FAILED, "the name '%s' is in use", name);
+		return err_hint(err, "see memhp list; without --name the next free one is taken");
+	}
+	plug->dimm = (struct dimm_request){
+		.backend_id = xasprintf("%s" BACKEND_SUFFIX, name),
+		.device_id = xasprintf("%s" DEVICE_SUFFIX, name),
+		.size_bytes = plug->size_bytes,
+		.has_slot = plug->has_slot,
+		.has_node = plug->has_node,
+		.has_address = plug->has_address,
+		.slot = plug->slot,
+		.node = plug->node,
+		.address = plug->address,
+	};
+	return 0;
+}
+
+static int check_slot(const struct machine *m, const struct plug *plug, struct err *err)
+{
+	unsigned i;
+
+	if (!m->has_limits)
+		return 0;
+	if (!m->slots) {
+		err_set(err, ERR_FAILED, "the VM has no memory slots");
+		return err_hint(err, "start QEMU with -m SIZE,slots=N,maxmem=SIZE on a machine type "
+				"that can hotplug memory (q35, pc, virt, pseries)");
+	}
+	if (plug->has_slot && plug->slot >= m->slots)
+		return err_set(err, ERR_FAILED, "no slot %llu: the VM has slots 0 to %llu",
+			       (unsigned long long)plug->slot, (unsigned long long)m->slots - 1);
+	for (i = 0; plug->has_slot && i < m->devices_count; i++)
+		if ((m->devices[i].has & MEMDEV_HAS_SLOT) && m->devices[i].slot == plug->slot)
+			return err_set(err, ERR_FAILED, "slot %llu holds '%s'",
+				       (unsigned long long)plug->slot, memdev_name(&m->devices[i]));
+	if (machine_slots_used(m) >= m->slots) {
+		err_set(err, ERR_FAILED, "no free slot (%u of %llu used)", machine_slots_used(m),
+			(unsigned long long)m->slots);
+		return err_hint(err, "unplug something, or start QEMU with more -m ...,slots=N");
+	}
+	return 0;
+}
+
+static int check_limit(const struct machine *m, const struct plug *plug, struct err *err)
+{
+	uint64_t used = m->base_memory_bytes + m->plugged_memory_bytes;
+	char left[SIZE_TEXT_MAX], max[SIZE_TEXT_MAX];
+
+	if (!m->has_limits || (used <= m->max_memory_bytes &&
+			       plug->size_bytes <= m->max_memory_bytes - used))
+		return 0;
+	err_set(err, ERR_FAILED, "%s left below maxmem (%s)",
+		size_format(left, used < m->max_memory_bytes ? m->max_memory_bytes - used : 0),
+		size_format(max, m->max_memory_bytes));
+	return err_hint(err, "start QEMU with a larger -m ...,maxmem=SIZE");
+}
+
+/* QEMU takes what the guest cannot use: a part of a block, or an address inside one. */
+static int check_blocks(const struct hotplug *h, const struct plug *plug, struct err *err)
+{
+	bool is_x86 = h->machine.arch && !strcmp(h->machine.arch, "x86_64");
+	uint64_t block_bytes = h->has_guest ? h->before.block_size_bytes : is_x86 ? X86_BLOCK_BYTES : 0;
+	char block[SIZE_TEXT_MAX], below[SIZE_TEXT_MAX], above[SIZE_TEXT_MAX];
+
+	if (!block_bytes)
+		return 0;
+	if (plug->size_bytes % block_bytes) {
+		uint64_t down_bytes = plug->size_bytes - plug->size_bytes % block_bytes;
+
+		err_set(err, ERR_FAILED, "not a multiple of the guest's memory block size, %s",
+			size_format(block, block_bytes));
+		if (!down_bytes)
+			return err_hint(err, "the smallest size is %s", block);
+		return err_hint(err, "take %s or %s", size_format(below, down_bytes),
+				size_format(above, down_bytes + block_bytes));
+	}
+	if (plug->has_address && plug->address % block_bytes)
+		return err_set(err, ERR_FAILED,
+			       "the address 0x%llx is not a multiple of the guest's memory block size, %s",
+			       (unsigned long long)plug->address, size_format(block, block_bytes));
+	return 0;
+}
+
+/* The kernel takes 64 bytes per 4 KiB page from the memory it has, before it can use the new. */
+static int check_headroom(const struct hotplug *h, const struct plug *plug, struct err *err)
+{
+	const struct guest_memory *g = &h->before;
+	uint64_t need_bytes = plug->size_bytes / 64, fit_bytes;
+	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX], fit[SIZE_TEXT_MAX];
+
+	if (!h->has_guest || h->is_forced || g->memmap_on_memory || !(g->has & GUEST_HAS_AVAILABLE) ||
+	    g->available_bytes >= need_bytes + HEADROOM_BYTES)
+		return 0;
+	fit_bytes = g->available_bytes > HEADROOM_BYTES ? (g->available_bytes - HEADROOM_BYTES) * 64 : 0;
+	fit_bytes -= fit_bytes % g->block_size_bytes;
+	err_set(err, ERR_GUEST_REFUSED, "the guest needs %s for its memory map and has %s available",
+		size_format(need, need_bytes), size_format(have, g->available_bytes));
+	return err_hint(err, "at most %s fits now; --force tries anyway", size_format(fit, fit_bytes));
+}
+
+static void choose_zone(const struct hotplug *h, struct plug *plug)
+{
+	plug->zone_taken = plug->zone;
+	if (plug->zone == ZONE_AUTO && h->has_guest)
+		plug->zone_taken = hotplug_choose_zone(&h->before, plug->size_bytes, plug->zone_reason,
+						       sizeof(plug->zone_reason));
+}
+
+static void predict(const struct hotplug *h, struct plug *plug)
+{
+	uint64_t address = plug->address;
+
+	if (!h->has_guest ||
+	    (!plug->has_address && !machine_predict_address(&h->machine, plug->size_bytes, &address)))
+		return;
+	plug->has_prediction = sysfs_blocks_of(address, plug->size_bytes, h->before.block_size_bytes,
+					       &plug->blocks);
+}
+
+static struct block_list list_of(const struct blocks *run)
+{
+	struct block_list list = { 0 };
+
+	block_list_add(&list, run);
+	return list;
+}
+
+/* Read the reply to object-add, device_add or query-memory-devices, whichever is @i. */
+static int read_reply(struct hotplug *h, struct plug *plug, unsigned i, struct err *err)
+{
+	_cleanup_json_ struct json_object *reply = NULL;
+	uint64_t id = plug->ids[i];
+
+	if (!id)
+		return 0;
+	if (qmp_receive(h->vm->qmp, id, &reply, err)) {
+		if (err->code == ERR_QEMU_REFUSED)
+			plug->ids[i] = 0;
+		return -1;
+	}
+	plug->ids[i] = 0;
+	plug->is_object_there |= i == 0;
+	plug->is_device_there |= i == 1;
+	return i == 2 ? machine_read_devices(&h->machine, reply, err) : 0;
+}
+
+static int attach(struct hotplug *h, struct err *err)
+{
+	struct plug *plug = h->job;
+	struct qmp *q = h->vm->qmp;
+	unsigned i;
+
+	plug->is_sent = true;
+	if (qmp_send(q, machine_request_object_add(&plug->dimm), &plug->ids[0], err) ||
+	    qmp_send(q, machine_request_device_add(&plug->dimm), &plug->ids[1], err) ||
+	    qmp_send(q, qmp_request("query-memory-devices", NULL), &plug->ids[2], err))
+		return -1;
+	for (i = 0; i < 3; i++)
+		if (read_reply(h, plug, i, err))
+			return err_wrap(err, i == 0 ? "QEMU makes no backend" :
+					     i == 1 ? "QEMU takes no DIMM" : "cannot read the DIMM back");
+	plug->device = (struct memdev *)machine_device(&h->machine, plug->dimm.device_id);
+	if (!plug->device || plug->device->size_bytes != plug->size_bytes ||
+	    !(plug->device->has & MEMDEV_HAS_ADDRESS))
+		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as it was asked for",
+			       plug->dimm.device_id);
+	if (!h->has_guest)
+		return 0;
+	plug->has_blocks = sysfs_blocks_of(plug->device->address, plug->size_bytes,
+					   h->before.block_size_bytes, &plug->blocks);
+	if (!plug->has_blocks)
+		return err_set(err, ERR_FAILED, "QEMU put the DIMM at 0x%llx, inside a memory block",
+			       (unsigned long long)plug->device->address);
+	return 0;
+}
+
+static void attach_show(struct hotplug *h)
+{
+	struct plug *plug = h->job;
+
+	hotplug_plan_request(h, machine_request_object_add(&plug->dimm));
+	hotplug_plan_request(h, machine_request_device_add(&plug->dimm));
+}
+
+/* Replies that were not waited for tell what is there to be undone. */
+static void collect_replies(struct hotplug *h, struct plug *plug)
+{
+	struct err ignored;
+	unsigned i;
+
+	for (i = 0; i < 2; i++)
+		if (plug->ids[i])
+			(void)!read_reply(h, plug, i, &ignored);
+}
+
+static int detach(struct hotplug *h, struct err *err)
+{
+	struct plug *plug = h->job;
+	struct leaving leaving = { 0 };
+
+	if (!plug->is_sent)
+		return 0;
+	collect_replies(h, plug);
+	if (plug->is_device_there) {
+		if (machine_query_devices(&h->machine, h->vm->qmp, err))
+			return err_wrap(err, "'%s' may still be plugged", plug->dimm.device_id);
+		leaving.device = machine_device(&h->machine, plug->dimm.device_id);
+		if (leaving.device && hotplug_release_devices(h, &leaving, 1, err))
+			return err_wrap(err, "'%s' is still plugged", plug->dimm.device_id);
+		plug->is_device_there = false;
+		plug->device = NULL;
+	}
+	if (plug->is_object_there &&
+	    hotplug_request(h, machine_request_object_del(plug->dimm.backend_id), err))
+		return err_wrap(err, "the backend '%s' is left", plug->dimm.backend_id);
+	plug->is_object_there = false;
+	return 0;
+}
+
+static bool is_answer(const char *name, struct json_object *data, void *context)
+{
+	struct plug *plug = context;
+	char why[128];
+
+	switch (verdict_read(name, data, plug->device, false, why, sizeof(why))) {
+	case VERDICT_INSERTED:
+		return true;
+	case VERDICT_REFUSED:
+		snprintf(plug->refusal, sizeof(plug->refusal), "%s", why);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Wait for the guest's answer to the DIMM, at most until @until_ms: without one its blocks will tell. */
+static int wait_answer(struct hotplug *h, struct plug *plug, int64_t until_ms, struct err *err)
+{
+	_cleanup_json_ struct json_object *event = NULL;
+
+	if (qmp_wait_event(h->vm->qmp, is_answer, plug, until_ms, &event, err) < 0)
+		return -1;
+	if (plug->refusal[0])
+		return err_set(err, ERR_GUEST_REFUSED, "the guest does not take the DIMM: %s",
+			       plug->refusal);
+	return 0;
+}
+
+static int appear(struct hotplug *h, struct err *err)
+{
+	struct plug *plug = h->job;
+
+	if (!h->machine.has_acpi_ost)
+		return 0;
+	return wait_answer(h, plug, deadline_within(h->deadline, OST_MS), err);
+}
+
+/* "appear 2 32-35&&change 45 raise movable 32-35;scan" */
+static char *online_words(const struct hotplug *h, const struct plug *plug)
+{
+	struct block_list list = list_of(&plug->blocks);
+	_cleanup_free_ char *raise = hotplug_raise_words(h, &list, plug->zone_taken, false);
+
+	block_list_release(&list);
+	return xasprintf("appear %d %llu-%llu%s%s;scan", APPEAR_SECONDS,
+			 (unsigned long long)plug->blocks.first, (unsigned long long)plug->blocks.last,
+			 plug->is_online_wanted ? "&&" : "", plug->is_online_wanted ? raise : "");
+}
+
+/* Read back: every block of the DIMM is there, and online in the zone that was asked for. */
+static int check_online(const struct hotplug *h, const struct plug *plug, struct err *err)
+{
+	struct block_list wanted = list_of(&plug->blocks), found = { 0 };
+	const struct blocks *wrong = NULL;
+	unsigned i;
+
+	block_list_intersect(&found, &h->after.blocks, &wanted);
+	for (i = 0; plug->is_online_wanted && i < found.count && !wrong; i++)
+		if (!blocks_are_online(&found.runs[i]) || blocks_zone(&found.runs[i]) != plug->zone_taken)
+			wrong = &found.runs[i];
+	if (block_list_blocks(&found) != block_list_blocks(&wanted))
+		err_set(err, ERR_GUEST_REFUSED, "the guest shows only %llu of its %llu blocks",
+			(unsigned long long)block_list_blocks(&found),
+			(unsigned long long)block_list_blocks(&wanted));
+	else if (wrong)
+		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s in zone '%s', not %s",
+			(unsigned long long)wrong->first, wrong->state, wrong->zones,
+			sysfs_zone_word(plug->zone_taken));
+	i = wrong || block_list_blocks(&found) != block_list_blocks(&wanted);
+	block_list_release(&wanted);
+	block_list_release(&found);
+	return i ? -1 : 0;
+}
+
+static int online(struct hotplug *h, struct err *err)
+{
+	struct plug *plug = h->job;
+	int status;
+
+	do {
+		_cleanup_free_ char *words = online_words(h, plug);
+
+		status = hotplug_guest(h, words, "bring online", err);
+		if (status > 0 && wait_answer(h, plug, 0, err))
+			return -1;
+		if (status > 0 && !deadline_left_ms(h->deadline))
+			return err_set(err, ERR_TIMEOUT, "the guest shows no blocks of the DIMM: "
+				       "the deadline passed");
+	} while (status > 0);
+	return status ? -1 : check_online(h, plug, err);
+}
+
+static void online_show(struct hotplug *h)
+{
+	struct plug *plug = h->job;
+
+	if (!h->has_guest)
+		return;
+	if (plug->has_prediction)
+		hotplug_plan(h, "guest", online_words(h, plug));
+	else if (plug->is_online_wanted)
+		hotplug_plan(h, "guest", xasprintf("bring the DIMM's blocks online in zone %s",
+						   sysfs_zone_word(plug->zone_taken)));
+}
+
+static int offline(struct hotplug *h, struct err *err)
+{
+	struct plug *plug = h->job;
+	struct block_list list = list_of(&plug->blocks), there = { 0 };
+	struct answer late = { 0 };
+	int status = guest_cancel(h->vm->guest, &late, err);
+
+	answer_release(&late);
+	if (!status)
+		status = hotplug_guest(h, "scan", "read", err);
+	if (!status)
+		block_list_intersect(&there, &h->after.blocks, &list);
+	if (!status && there.count) {
+		_cleanup_free_ char *words = hotplug_lower_words(h, &there);
+
+		status = hotplug_guest(h, words, "take offline", err);
+	}
+	block_list_release(&list);
+	block_list_release(&there);
+	return status ? err_wrap(err, "the blocks of '%s' are not offline", plug->dimm.device_id) : 0;
+}
+
+static const struct step host_steps[] = {
+	{ "attach", attach, detach, attach_show },
+};
+
+static const struct step steps[] = {
+	{ "attach", attach, detach, attach_show },
+	{ "appear", appear, NULL, NULL },
+	{ "online", online, offline, online_show },
+};
+
+int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
+{
+	int status;
+
+	h->job = plug;
+	if (plug->name && check_name(plug->name, err))
+		return -1;
+	if (hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) || choose_ids(h, plug, err) ||
+	    check_slot(&h->machine, plug, err) || check_limit(&h->machine, plug, err) ||
+	    check_blocks(h, plug, err) || check_headroom(h, plug, err))
+		return err_wrap(err, "cannot plug '%s'", plug->size_text);
+	choose_zone(h, plug);
+	predict(h, plug);
+	status = h->has_guest ? hotplug_execute(h, steps, ARRAY_SIZE(steps), err) :
+				hotplug_execute(h, host_steps, ARRAY_SIZE(host_steps), err);
+	return status ? err_wrap(err, "cannot plug '%s'", plug->size_text) : 0;
+}

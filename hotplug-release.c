@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Getting QEMU to let go of devices: device_del, and what QEMU and the guest say to it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hotplug.h"
+#include "util.h"
+#include "verdict.h"
+
+/* A request that the guest loses (in its first seconds) is sent again; a second one does no harm. */
+#define RESEND_MS 2000
+
+/* What qmp_wait_event() looks for: any verdict on any of the devices. */
+struct watch {
+	struct leaving *leaving;
+	unsigned count;
+};
+
+static bool concerns(const char *name, struct json_object *data, void *context)
+{
+	struct watch *watch = context;
+	unsigned i;
+
+	for (i = 0; i < watch->count; i++) {
+		struct leaving *l = &watch->leaving[i];
+
+		switch (verdict_read(name, data, l->device, l->is_asked, l->why, sizeof(l->why))) {
+		case VERDICT_DELETED:
+			l->is_gone = true;
+			return true;
+		case VERDICT_REFUSED:
+			l->is_refused = true;
+			return true;
+		case VERDICT_NONE:
+		case VERDICT_INSERTED:
+			break;
+		}
+	}
+	return false;
+}
+
+/* Send device_del for all that are neither gone nor refused; all at once, then the replies. */
+static int ask_all(struct hotplug *h, struct leaving *leaving, unsigned count, bool is_again,
+		   struct err *err)
+{
+	_cleanup_free_ uint64_t *ids = xcalloc(count, sizeof(*ids));
+	int status = 0;
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		struct leaving *l = &leaving[i];
+
+		if (l->is_gone || l->is_refused)
+			continue;
+		l->is_asked = true;
+		if (qmp_send(h->vm->qmp, machine_request_device_del(l->device->handle), &ids[i], err))
+			return -1;
+	}
+	for (i = 0; i < count; i++) {
+		struct err answer = { 0 };
+
+		if (!ids[i] || !qmp_receive(h->vm->qmp, ids[i], NULL, &answer))
+			continue;
+		/* "already in the process of unplug", or gone already: the events will tell */
+		if (answer.code == ERR_QEMU_REFUSED && is_again)
+			continue;
+		leaving[i].is_asked = answer.code != ERR_QEMU_REFUSED;
+		*err = answer;
+		err_wrap(err, "QEMU does not unplug '%s'", memdev_name(leaving[i].device));
+		status = -1;
+	}
+	return status;
+}
+
+static bool all_settled(const struct leaving *leaving, unsigned count)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (!leaving[i].is_gone && !leaving[i].is_refused)
+			return false;
+	return true;
+}
+
+static int report_refusal(const struct leaving *leaving, unsigned count, struct err *err)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (leaving[i].is_refused)
+			return err_set(err, ERR_GUEST_REFUSED, "the guest does not give up '%s': %s",
+				       memdev_name(leaving[i].device), leaving[i].why);
+	return 0;
+}
+
+/* Say in words what the deadline left. */
+static int report_pending(const struct leaving *leaving, unsigned count, struct err *err)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (!leaving[i].is_gone && !leaving[i].is_refused)
+			return err_wrap(err, "the guest has not let go of '%s'",
+					memdev_name(leaving[i].device));
+	return -1;
+}
+
+int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned count,
+			    struct err *err)
+{
+	struct watch watch = { leaving, count };
+	bool is_again = false;
+
+	while (!all_settled(leaving, count)) {
+		int64_t until_ms = monotonic_ms() + RESEND_MS;
+		int ready = 1;
+
+		if (ask_all(h, leaving, count, is_again, err))
+			return -1;
+		is_again = true;
+		while (ready > 0 && !all_settled(leaving, count)) {
+			_cleanup_json_ struct json_object *event = NULL;
+
+			ready = qmp_wait_event(h->vm->qmp, concerns, &watch, until_ms, &event, err);
+		}
+		if (ready < 0)
+			return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED ?
+				       report_pending(leaving, count, err) :
+				       -1;
+	}
+	return report_refusal(leaving, count, err);
+}
+
+int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
+{
+	struct watch watch = { leaving, count };
+	int ready;
+
+	do {
+		_cleanup_json_ struct json_object *event = NULL;
+
+		ready = qmp_wait_event(h->vm->qmp, concerns, &watch, 0, &event, err);
+	} while (ready > 0);
+	return ready;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * json: json-c through getters that check presence and type. json_object_get_string() on a number
+ * gives its text, json_object_get_int() on a string a guess; nothing from outside is read that way.
+ * Getters borrow: what they return lives as long as the object it came from.
+ * May call: json-c, err, util.
+ */
+#ifndef JSON_H
+#define JSON_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+
+#define _cleanup_json_ __attribute__((cleanup(json_cleanup)))
+
+void json_cleanup(struct json_object **object);
+
+/* json_get_*() - read member @key of @object into *@out
+ * Return: true when @object is an object that has @key with that type; *@out is untouched otherwise */
+bool json_get_string(struct json_object *object, const char *key, const char **out);
+bool json_get_u64(struct json_object *object, const char *key, uint64_t *out);
+bool json_get_bool(struct json_object *object, const char *key, bool *out);
+bool json_get_object(struct json_object *object, const char *key, struct json_object **out);
+bool json_get_array(struct json_object *object, const char *key, struct json_object **out);
+
+/* json_need_*() - the same for what a peer must send
+ * @err:	"no string 'id' in the answer"
+ * Return: 0 or -1 */
+int json_need_string(struct json_object *object, const char *key, const char **out, struct err *err)
+	__attribute__((warn_unused_result));
+int json_need_u64(struct json_object *object, const char *key, uint64_t *out, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* json_add_*() - add a member; JSON null when @known is false or @text is NULL */
+void json_add_string(struct json_object *object, const char *key, const char *text);
+void json_add_u64(struct json_object *object, const char *key, bool known, uint64_t value);
+void json_add_bool(struct json_object *object, const char *key, bool known, bool value);
+
+/* json_text() - @object on one line, as QEMU reads it; owned by @object */
+const char *json_text(struct json_object *object);
+
+#endif

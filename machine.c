@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* QEMU's memory vocabulary. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+#include "util.h"
+
+#define DIMM_ALIGN_BYTES (UINT64_C(2) << 20) /* QEMU aligns to the backend's page size: 2 MiB pages at most here */
+
+static void memdev_release(struct memdev *d)
+{
+	free(d->id);
+	free(d->handle);
+	free(d->type);
+	free(d->backend);
+}
+
+static void devices_release(struct machine *m)
+{
+	unsigned i;
+
+	for (i = 0; i < m->devices_count; i++)
+		memdev_release(&m->devices[i]);
+	free(m->devices);
+	m->devices = NULL;
+	m->devices_count = 0;
+}
+
+static void objects_release(struct machine *m)
+{
+	unsigned i;
+
+	for (i = 0; i < m->objects_count; i++)
+		free(m->objects[i]);
+	free(m->objects);
+}
+
+void machine_release(struct machine *m)
+{
+	devices_release(m);
+	objects_release(m);
+	free(m->version);
+	free(m->type);
+	free(m->arch);
+	free(m->status);
+	free(m->migration);
+	*m = (struct machine){ 0 };
+}
+
+void dimm_request_release(struct dimm_request *r)
+{
+	free(r->backend_id);
+	free(r->device_id);
+	*r = (struct dimm_request){ 0 };
+}
+
+/* "/objects/mem1" -> "mem1"; NULL for a backend that lives elsewhere */
+static char *backend_id(const char *path)
+{
+	static const char root[] = "/objects/";
+
+	return strncmp(path, root, sizeof(root) - 1) ? NULL : xstrdup(path + sizeof(root) - 1);
+}
+
+/* One element of query-memory-devices: {"type": "dimm", "data": {...}}. */
+static int read_device(struct memdev *d, struct json_object *element, struct err *err)
+{
+	struct json_object *data;
+	const char *text;
+
+	if (json_need_string(element, "type", &text, err))
+		return -1;
+	d->type = xstrdup(text);
+	if (!json_get_object(element, "data", &data))
+		return err_set(err, ERR_FAILED, "no object 'data' in the answer");
+	if (json_need_u64(data, "size", &d->size_bytes, err))
+		return -1;
+	if (json_get_string(data, "id", &text) && *text) {
+		d->id = xstrdup(text);
+		d->handle = xstrdup(text);
+	}
+	if (json_get_string(data, "memdev", &text))
+		d->backend = backend_id(text);
+	/* DIMMs say "addr", virtio devices "memaddr" */
+	if (json_get_u64(data, "addr", &d->address) || json_get_u64(data, "memaddr", &d->address))
+		d->has |= MEMDEV_HAS_ADDRESS;
+	if (json_get_u64(data, "slot", &d->slot))
+		d->has |= MEMDEV_HAS_SLOT;
+	if (json_get_u64(data, "node", &d->node))
+		d->has |= MEMDEV_HAS_NODE;
+	json_get_bool(data, "hotplugged", &d->is_hotplugged);
+	return 0;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct memdev *x = a, *y = b;
+
+	return (x->address > y->address) - (x->address < y->address);
+}
+
+int machine_read_devices(struct machine *m, struct json_object *reply, struct err *err)
+{
+	size_t i, count;
+
+	devices_release(m);
+	if (!json_object_is_type(reply, json_type_array))
+		return err_set(err, ERR_FAILED, "query-memory-devices did not answer with a list");
+	count = json_object_array_length(reply);
+	m->devices = xcalloc(count, sizeof(*m->devices));
+	for (i = 0; i < count; i++) {
+		m->devices_count++;
+		if (read_device(&m->devices[i], json_object_array_get_idx(reply, i), err))
+			return err_wrap(err, "cannot read QEMU's list of memory devices");
+	}
+	if (count)
+		qsort(m->devices, count, sizeof(*m->devices), by_address);
+	return 0;
+}
+
+static struct json_object *qom_arguments(const char *path, const char *property)
+{
+	struct json_object *arguments = json_object_new_object();
+
+	json_add_string(arguments, "path", path);
+	if (property)
+		json_add_string(arguments, "property", property);
+	return arguments;
+}
+
+/* The QOM path of the device at @address that has no id, or NULL: it is a child of peripheral-anon. */
+static char *anonymous_path(struct qmp *q, struct json_object *children, uint64_t address)
+{
+	size_t i, count = json_object_array_length(children);
+
+	for (i = 0; i < count; i++) {
+		_cleanup_json_ struct json_object *value = NULL;
+		_cleanup_free_ char *path = NULL;
+		const char *name;
+		struct err ignored;
+
+		if (!json_get_string(json_object_array_get_idx(children, i), "name", &name) ||
+		    strncmp(name, "device[", 7) != 0)
+			continue;
+		path = xasprintf("/machine/peripheral-anon/%s", name);
+		if (qmp_execute(q, "qom-get", qom_arguments(path, "addr"), &value, &ignored) ||
+		    !json_object_is_type(value, json_type_int) ||
+		    json_object_get_uint64(value) != address)
+			continue;
+		return xstrdup(path);
+	}
+	return NULL;
+}
+
+/* Devices without an id can be deleted by their QOM path: find it. */
+static void find_handles(struct machine *m, struct qmp *q)
+{
+	_cleanup_json_ struct json_object *children = NULL;
+	struct err ignored;
+	unsigned i;
+
+	for (i = 0; i < m->devices_count; i++) {
+		struct memdev *d = &m->devices[i];
+
+		if (d->handle || !(d->has & MEMDEV_HAS_ADDRESS))
+			continue;
+		if (!children &&
+		    (qmp_execute(q, "qom-list", qom_arguments("/machine/peripheral-anon", NULL),
+				 &children, &ignored) ||
+		     !json_object_is_type(children, json_type_array)))
+			return;
+		d->handle = anonymous_path(q, children, d->address);
+	}
+}
+
+int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
+{
+	_cleanup_json_ struct json_object *reply = NULL;
+
+	if (qmp_execute(q, "query-memory-devices", NULL, &reply, err) ||
+	    machine_read_devices(m, reply, err))
+		return -1;
+	find_handles(m, q);
+	return 0;
+}
+
+static int read_status(struct machine *m, struct json_object *reply, struct err *err)
+{
+	const char *status;
+
+	if (json_need_string(reply, "status", &status, err))
+		return -1;
+	m->status = xstrdup(status);
+	json_get_bool(reply, "running", &m->is_running);
+	return 0;
+}
+
+static int read_sizes(struct machine *m, struct json_object *reply, struct err *err)
+{
+	if (json_need_u64(reply, "base-memory", &m->base_memory_bytes, err))
+		return -1;
+	json_get_u64(reply, "plugged-memory", &m->plugged_memory_bytes);
+	return 0;
+}
+
+static int read_limits(struct machine *m, struct json_object *reply, struct err *err)
+{
+	(void)err;
+	m->has_limits = json_get_u64(reply, "max-size", &m->max_memory_bytes) &&
+			json_get_u64(reply, "slots", &m->slots);
+	return 0;
+}
+
+static int read_type(struct machine *m, struct json_object *reply, struct err *err)
+{
+	static const char suffix[] = "-machine";
+	const char *text = json_object_get_string(reply);
+	size_t len = text ? strlen(text) : 0;
+
+	(void)err;
+	if (!json_object_is_type(reply, json_type_string))
+		return 0;
+	if (len > sizeof(suffix) - 1 && !strcmp(text + len - (sizeof(suffix) - 1), suffix))
+		len -= sizeof(suffix) - 1;
+	m->type = xstrndup(text, len);
+	return 0;
+}
+
+static int read_arch(struct machine *m, struct json_object *reply, struct err *err)
+{
+	const char *text;
+
+	(void)err;
+	if (json_get_string(reply, "arch", &text))
+		m->arch = xstrdup(text);
+	return 0;
+}
+
+static int read_base_address(struct machine *m, struct json_object *reply, struct err *err)
+{
+	(void)err;
+	m->has_base_address = json_object_is_type(reply, json_type_int);
+	if (m->has_base_address)
+		m->base_address = json_object_get_uint64(reply);
+	return 0;
+}
+
+static int read_ost(struct machine *m, struct json_object *reply, struct err *err)
+{
+	(void)err;
+	m->has_acpi_ost = json_object_is_type(reply, json_type_array) &&
+			  json_object_array_length(reply) > 0;
+	return 0;
+}
+
+static int read_objects(struct machine *m, struct json_object *reply, struct err *err)
+{
+	size_t i, count;
+
+	if (!json_object_is_type(reply, json_type_array))
+		return err_set(err, ERR_FAILED, "qom-list did not answer with a list");
+	count = json_object_array_length(reply);
+	m->objects = xcalloc(count, sizeof(*m->objects));
+	for (i = 0; i < count; i++) {
+		const char *name, *type;
+		struct json_object *child = json_object_array_get_idx(reply, i);
+
+		if (json_get_string(child, "name", &name) && json_get_string(child, "type", &type) &&
+		    !strncmp(type, "child<", 6))
+			m->objects[m->objects_count++] = xstrdup(name);
+	}
+	return 0;
+}
+
+/* While these last, device_add and device_del are refused but object-add is not (migration.json). */
+static int read_migration(struct machine *m, struct json_object *reply, struct err *err)
+{
+	static const char *const idle[] = { "none", "completed", "failed", "cancelled" };
+	const char *status;
+	size_t i;
+
+	(void)err;
+	if (!json_get_string(reply, "status", &status))
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(idle); i++)
+		if (!strcmp(status, idle[i]))
+			return 0;
+	m->migration = xstrdup(status);
+	return 0;
+}
+
+static const struct query {
+	const char *command;
+	const char *path, *property; /* for qom-list and qom-get */
+	int (*read)(struct machine *m, struct json_object *reply, struct err *err);
+	bool is_optional; /* a QEMU that lacks it is fine */
+} queries[] = {
+	{ "query-status", NULL, NULL, read_status, false },
+	{ "query-memory-devices", NULL, NULL, machine_read_devices, false },
+	{ "query-memory-size-summary", NULL, NULL, read_sizes, false },
+	{ "qom-list", "/objects", NULL, read_objects, false },
+	{ "qom-get", "/machine", "memory", read_limits, true },
+	{ "qom-get", "/machine", "type", read_type, true },
+	{ "qom-get", "/machine/device-memory[0]", "addr", read_base_address, true },
+	{ "query-acpi-ospm-status", NULL, NULL, read_ost, true },
+	{ "query-migrate", NULL, NULL, read_migration, true },
+	{ "query-target", NULL, NULL, read_arch, true },
+};
+
+int machine_query(struct machine *m, struct qmp *q, struct err *err)
+{
+	uint64_t ids[ARRAY_SIZE(queries)];
+	size_t i;
+
+	machine_release(m);
+	if (qmp_version(q))
+		m->version = xstrdup(qmp_version(q));
+	for (i = 0; i < ARRAY_SIZE(queries); i++) {
+		const struct query *query = &queries[i];
+		struct json_object *arguments =
+			query->path ? qom_arguments(query->path, query->property) : NULL;
+
+		if (qmp_send(q, qmp_request(query->command, arguments), &ids[i], err))
+			return -1;
+	}
+	for (i = 0; i < ARRAY_SIZE(queries); i++) {
+		_cleanup_json_ struct json_object *reply = NULL;
+
+		if (qmp_receive(q, ids[i], &reply, err)) {
+			if (err->code == ERR_QEMU_REFUSED && queries[i].is_optional)
+				continue;
+			return err_wrap(err, "cannot ask QEMU (%s)", queries[i].command);
+		}
+		if (queries[i].read(m, reply, err))
+			return err_wrap(err, "cannot understand QEMU (%s)", queries[i].command);
+	}
+	find_handles(m, q);
+	return 0;
+}
+
+const struct memdev *machine_device(const struct machine *m, const char *id)
+{
+	unsigned i;
+
+	for (i = 0; i < m->devices_count; i++)
+		if (m->devices[i].handle && !strcmp(m->devices[i].handle, id))
+			return &m->devices[i];
+	return NULL;
+}
+
+bool machine_has_object(const struct machine *m, const char *id)
+{
+	unsigned i;
+
+	for (i = 0; i < m->objects_count; i++)
+		if (!strcmp(m->objects[i], id))
+			return true;
+	return false;
+}
+
+unsigned machine_slots_used(const struct machine *m)
+{
+	unsigned i, used = 0;
+
+	for (i = 0; i < m->devices_count; i++)
+		used += !!(m->devices[i].has & MEMDEV_HAS_SLOT);
+	return used;
+}
+
+bool machine_predict_address(const struct machine *m, uint64_t size_bytes, uint64_t *address)
+{
+	uint64_t at = m->base_address;
+	unsigned i;
+
+	if (!m->has_base_address)
+		return false;
+	for (i = 0; i < m->devices_count; i++) {
+		const struct memdev *d = &m->devices[i];
+
+		if (!(d->has & MEMDEV_HAS_ADDRESS))
+			return false;
+		if (d->address >= at && d->address - at >= size_bytes)
+			break;
+		if (d->address + d->size_bytes > at)
+			at = (d->address + d->size_bytes + DIMM_ALIGN_BYTES - 1) &
+			     ~(DIMM_ALIGN_BYTES - 1);
+	}
+	*address = at;
+	return true;
+}
+
+const char *memdev_name(const struct memdev *d)
+{
+	return d->handle ? d->handle : "(without id)";
+}
+
+struct json_object *machine_request_object_add(const struct dimm_request *r)
+{
+	struct json_object *arguments = json_object_new_object();
+
+	json_add_string(arguments, "qom-type", "memory-backend-ram");
+	json_add_string(arguments, "id", r->backend_id);
+	json_add_u64(arguments, "size", true, r->size_bytes);
+	return qmp_request("object-add", arguments);
+}
+
+struct json_object *machine_request_device_add(const struct dimm_request *r)
+{
+	struct json_object *arguments = json_object_new_object();
+
+	json_add_string(arguments, "driver", "pc-dimm");
+	json_add_string(arguments, "id", r->device_id);
+	json_add_string(arguments, "memdev", r->backend_id);
+	if (r->has_slot)
+		json_add_u64(arguments, "slot", true, r->slot);
+	if (r->has_node)
+		json_add_u64(arguments, "node", true, r->node);
+	if (r->has_address)
+		json_add_u64(arguments, "addr", true, r->address);
+	return qmp_request("device_add", arguments);
+}
+
+static struct json_object *request_by_id(const char *command, const char *id)
+{
+	struct json_object *arguments = json_object_new_object();
+
+	json_add_string(arguments, "id", id);
+	return qmp_request(command, arguments);
+}
+
+struct json_object *machine_request_device_del(const char *handle)
+{
+	return request_by_id("device_del", handle);
+}
+
+struct json_object *machine_request_object_del(const char *backend_id)
+{
+	return request_by_id("object-del", backend_id);
+}

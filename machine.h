@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * machine: QEMU's memory vocabulary: DIMMs, backends, slots, maxmem, ACPI's answers.
+ * May call: qmp, json, size, err, util. Must never: talk to the guest, decide anything.
+ */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "json.h"
+#include "qmp.h"
+
+enum { MEMDEV_HAS_SLOT = 1, MEMDEV_HAS_NODE = 2, MEMDEV_HAS_ADDRESS = 4 };
+
+/* A memory device (query-memory-devices, qapi/machine.json). */
+struct memdev {
+	char *id;        /* NULL when it was made without */
+	char *handle;    /* what device_del takes: the id or the QOM path; NULL when not found */
+	char *type;      /* "dimm", "nvdimm", "virtio-mem", "virtio-pmem", ... */
+	char *backend;   /* id below /objects; NULL when unknown */
+	unsigned has;    /* MEMDEV_HAS_* */
+	uint64_t address; /* guest-physical, bytes */
+	uint64_t size_bytes;
+	uint64_t slot;
+	uint64_t node;
+	bool is_hotplugged;
+};
+
+/* What QEMU says about itself; has_* where an old QEMU may not know. */
+struct machine {
+	char *version;   /* "7.2.19"; NULL when unknown */
+	char *type;      /* "pc-q35-7.2"; NULL when unknown */
+	char *arch;      /* "x86_64"; NULL when unknown */
+	char *status;    /* RunState, "running" */
+	char *migration; /* MigrationStatus while one is under way, else NULL */
+	bool is_running;
+	bool has_acpi_ost; /* DIMM events come as ACPI_DEVICE_OST */
+	bool has_limits, has_base_address;
+	uint64_t base_memory_bytes;    /* at boot */
+	uint64_t plugged_memory_bytes;
+	uint64_t max_memory_bytes;     /* -m maxmem=, base included; valid with has_limits */
+	uint64_t slots;                /* valid with has_limits */
+	uint64_t base_address;         /* where memory devices begin; valid with has_base_address */
+	struct memdev *devices;        /* by address */
+	unsigned devices_count;
+	char **objects;                /* ids below /objects */
+	unsigned objects_count;
+};
+
+/* The DIMM that a plug asks for. */
+struct dimm_request {
+	char *backend_id;
+	char *device_id;
+	uint64_t size_bytes;
+	bool has_slot, has_node, has_address;
+	uint64_t slot, node, address;
+};
+
+/* machine_query() - ask QEMU everything, in one batch; the caller releases @m */
+int machine_query(struct machine *m, struct qmp *q, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* machine_query_devices() - refresh only the devices */
+int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* machine_read_devices() - refresh the devices from a reply to query-memory-devices, borrowed */
+int machine_read_devices(struct machine *m, struct json_object *reply, struct err *err)
+	__attribute__((warn_unused_result));
+
+void machine_release(struct machine *m);
+void dimm_request_release(struct dimm_request *r);
+
+/* machine_device() - the device with that id or QOM path, or NULL; owned by @m */
+const struct memdev *machine_device(const struct machine *m, const char *id);
+
+/* machine_has_object() - is that id taken below /objects? */
+bool machine_has_object(const struct machine *m, const char *id);
+
+/* machine_slots_used() - DIMMs that hold a slot */
+unsigned machine_slots_used(const struct machine *m);
+
+/*
+ * machine_predict_address() - where QEMU will put a DIMM of @size_bytes: the first gap that is large enough
+ * (memory_device_get_free_addr() in hw/mem/memory-device.c)
+ * Return: false when that is not known
+ */
+bool machine_predict_address(const struct machine *m, uint64_t size_bytes, uint64_t *address);
+
+/* memdev_name() - id, else QOM path, else "(without id)"; owned by @d */
+const char *memdev_name(const struct memdev *d);
+
+/* machine_request_*() - the QMP requests of a transaction; the caller puts or sends them */
+struct json_object *machine_request_object_add(const struct dimm_request *r);
+struct json_object *machine_request_device_add(const struct dimm_request *r);
+struct json_object *machine_request_device_del(const char *handle);
+struct json_object *machine_request_object_del(const char *backend_id);
+
+#endif

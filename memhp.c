@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* memhp: the command table, global options, dispatch, and the way from an error to an exit code. */
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cmd.h"
+
+#define DEFAULT_TIMEOUT_MS 60000
+
+static const struct cmd *const cmds[] = {
+	&cmd_plug, &cmd_unplug, &cmd_online, &cmd_offline, &cmd_list, &cmd_blocks, &cmd_status, &cmd_qmp,
+};
+
+static const struct opt global_opts[] = {
+	{ 'Q', "qmp", "ADDR", "QMP monitor: a path, unix:PATH or tcp:HOST:PORT", "MEMHP_QMP", OPT_STRING,
+	  offsetof(struct globals, qmp), NULL },
+	{ 'G', "guest", "ADDR", "guest channel: serial:PATH, ssh:[USER@]HOST[:PORT], exec:COMMAND, "
+	  "local[:SYSROOT] or none; found by asking QEMU", "MEMHP_GUEST", OPT_STRING,
+	  offsetof(struct globals, guest), NULL },
+	{ 't', "timeout", "SEC", "deadline for the whole command; 60, 0 for none", "MEMHP_TIMEOUT",
+	  OPT_SECONDS, offsetof(struct globals, timeout_ms), NULL },
+	{ 'j', "json", NULL, "print one JSON object, on failure too", NULL, OPT_FLAG,
+	  offsetof(struct globals, is_json), NULL },
+	{ 'n', "dry-run", NULL, "print what would be done and change nothing", NULL, OPT_FLAG,
+	  offsetof(struct globals, is_dry_run), NULL },
+	{ 'q', "quiet", NULL, "errors only, for commands that change something", NULL, OPT_FLAG,
+	  offsetof(struct globals, is_quiet), NULL },
+	{ 'v', "verbose", NULL, "show every QMP message and guest step on stderr", NULL, OPT_FLAG,
+	  offsetof(struct globals, is_verbose), NULL },
+	{ 'h', "help", NULL, "show this help, or that of the command", NULL, OPT_FLAG,
+	  offsetof(struct globals, is_help), NULL },
+	{ 0, "version", NULL, "show the version", NULL, OPT_FLAG, offsetof(struct globals, is_version), NULL },
+	{ 0 },
+};
+
+static const struct cmd *find_cmd(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cmds); i++)
+		if (!strcmp(cmds[i]->name, name))
+			return cmds[i];
+	return NULL;
+}
+
+static void print_help(const struct cmd *cmd)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	size_t i;
+
+	if (cmd) {
+		buf_addf(&text, "Usage: memhp [OPTIONS] %s%s%s%s\n%s.\n\n%s", cmd->name,
+			 cmd->opts ? " [OPTIONS]" : "", *cmd->args ? " " : "", cmd->args, cmd->summary,
+			 cmd->details);
+		buf_addf(&text, "%s", cmd->opts ? "\nOptions:\n" : "");
+		opt_help(&text, cmd->opts);
+	} else {
+		buf_addf(&text, "Usage: memhp [OPTIONS] COMMAND [OPTIONS] [ARGS]\n"
+				"Plug and unplug the memory of a running QEMU guest.\n\nCommands:\n");
+		for (i = 0; i < ARRAY_SIZE(cmds); i++)
+			buf_addf(&text, "  %-8s  %s\n", cmds[i]->name, cmds[i]->summary);
+	}
+	buf_addf(&text, "\nGlobal options:\n");
+	opt_help(&text, global_opts);
+	if (!cmd)
+		buf_addf(&text, "\nSizes are 512M, 1.5G, 512MiB, 536870912B. See memhp COMMAND --help and "
+				"memhp(1).\n");
+	out_printf("%s", buf_text(&text));
+}
+
+/* For the completion scripts: the commands, or the options of one. */
+static void print_words(const struct cmd *cmd)
+{
+	const struct opt *tables[] = { cmd ? cmd->opts : NULL, global_opts };
+	size_t i;
+
+	for (i = 0; !cmd && i < ARRAY_SIZE(cmds); i++)
+		out_printf("%s\n", cmds[i]->name);
+	for (i = 0; i < ARRAY_SIZE(tables); i++) {
+		const struct opt *opt;
+
+		for (opt = tables[i]; opt && opt->name; opt++) {
+			const char *const *choice;
+
+			out_printf("--%s%s\n", opt->name, opt->arg ? "=" : "");
+			for (choice = opt->choices; choice && *choice; choice++)
+				out_printf("--%s=%s\n", opt->name, *choice);
+		}
+	}
+}
+
+static int check_words(const struct cmd *cmd, int argc, char **argv, struct err *err)
+{
+	if (argc < cmd->args_min)
+		return err_set(err, ERR_USAGE, "%s: %s is missing", cmd->name, cmd->args);
+	if (cmd->args_max >= 0 && argc > cmd->args_max)
+		return err_set(err, ERR_USAGE, "%s: one word too many: '%s'", cmd->name,
+			       argv[cmd->args_max]);
+	return 0;
+}
+
+/* SIGINT, SIGTERM and SIGHUP end waits, not the process: there may be something to undo. */
+static int catch_signals(struct err *err)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return err_set(err, ERR_FAILED, "cannot watch for signals: %s", strerror(errno));
+	return fd;
+}
+
+static void start_progress(struct ctx *ctx)
+{
+	const struct globals *g = ctx->globals;
+
+	ctx->progress = (struct out_progress){
+		.is_enabled = isatty(STDERR_FILENO) && !g->is_quiet && !g->is_verbose,
+		.start_ms = ctx->deadline.start_ms,
+	};
+	ctx->deadline.tick = out_progress_tick;
+	ctx->deadline.tick_context = &ctx->progress;
+	if (g->is_verbose)
+		ctx->vm.trace = (struct trace){ out_trace, &ctx->progress };
+}
+
+static void print_failure(struct ctx *ctx, const struct err *err)
+{
+	struct json_object *error = json_object_new_object();
+	struct err ignored;
+
+	out_progress_clear(&ctx->progress);
+	out_error(err);
+	if (ctx->globals->is_json) {
+		json_add_bool(ctx->result, "ok", true, false);
+		if (!json_object_object_get_ex(ctx->result, "state", NULL))
+			json_add_string(ctx->result, "state", "unchanged");
+		json_add_string(error, "code", err_code_name(err->code));
+		json_add_string(error, "message", err->message);
+		json_add_string(error, "hint", err->hint[0] ? err->hint : NULL);
+		json_object_object_add(ctx->result, "error", error);
+		out_json(ctx->result);
+		(void)!out_flush(&ignored);
+	} else {
+		json_object_put(error);
+	}
+}
+
+/* Run one command on the words after its name. */
+static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int argc, char **argv,
+		   struct err *err)
+{
+	int signal_fd = catch_signals(err), status;
+
+	if (signal_fd < 0)
+		return -1;
+	deadline_init(&ctx->deadline, ctx->globals->timeout_ms, signal_fd);
+	ctx->vm = (struct vm){ .qmp_address = ctx->globals->qmp, .guest_address = ctx->globals->guest,
+			       .deadline = &ctx->deadline };
+	start_progress(ctx);
+	status = cmd->run(ctx, options, argc, argv, err);
+	vm_close(&ctx->vm);
+	close(signal_fd);
+	return status;
+}
+
+/* Options before the command, the command, then options of both kinds and words in any order. */
+static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **argv, struct err *err)
+{
+	struct opt_target targets[] = { { global_opts, globals }, { NULL, NULL } };
+	_cleanup_free_ void *options = NULL;
+	const struct cmd *cmd;
+	int first;
+
+	if (opt_environment(global_opts, globals, err) ||
+	    opt_parse(targets, 1, argc, argv, true, &first, err))
+		return -1;
+	argc -= first;
+	argv += first;
+	if (!argc && (globals->is_help || globals->is_version)) {
+		if (globals->is_help)
+			print_help(NULL);
+		else
+			out_printf("memhp %s\n", MEMHP_VERSION);
+		return out_flush(err);
+	}
+	if (!argc)
+		return err_set(err, ERR_USAGE, "no command given");
+	if (!strcmp(argv[0], "__complete")) {
+		print_words(argc > 1 ? find_cmd(argv[1]) : NULL);
+		return out_flush(err);
+	}
+	cmd = find_cmd(argv[0]);
+	if (!cmd)
+		return err_set(err, ERR_USAGE, "no command '%s'", argv[0]);
+	json_add_string(ctx->result, "command", cmd->name);
+	json_add_bool(ctx->result, "ok", true, true);
+	options = xcalloc(1, cmd->options_size ? cmd->options_size : 1);
+	targets[1] = (struct opt_target){ cmd->opts, options };
+	if (opt_parse(targets, 2, argc, argv, false, &first, err))
+		return -1;
+	if (globals->is_help) {
+		print_help(cmd);
+		return out_flush(err);
+	}
+	if (check_words(cmd, argc - first, argv + first, err))
+		return -1;
+	return run_cmd(ctx, cmd, options, argc - first, argv + first, err);
+}
+
+/* Options may be wrong before --json has been read: look for it first. */
+static bool wants_json(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "--json") || !strcmp(argv[i], "-j"))
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	struct globals globals = { .timeout_ms = DEFAULT_TIMEOUT_MS };
+	struct ctx ctx = { .globals = &globals, .result = json_object_new_object() };
+	struct err err = { 0 };
+	int status = 0;
+
+	/* a closed stdout would get the monitor's descriptor */
+	if (fcntl(STDOUT_FILENO, F_GETFD) < 0 || fcntl(STDERR_FILENO, F_GETFD) < 0)
+		return err_exit_code(ERR_FAILED);
+	json_object_object_add(ctx.result, "command", NULL);
+	json_add_bool(ctx.result, "ok", true, true);
+	if (dispatch(&ctx, &globals, argc, argv, &err)) {
+		globals.is_json = globals.is_json || wants_json(argc, argv);
+		if (err.code == ERR_USAGE && !err.hint[0])
+			err_hint(&err, "see memhp --help");
+		print_failure(&ctx, &err);
+		status = err_exit_code(err.code);
+	}
+	json_object_put(ctx.result);
+	return status;
+}

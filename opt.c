@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Typed option tables over getopt_long. */
+#include <ctype.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "opt.h"
+#include "size.h"
+
+#define ROWS_MAX  64
+#define HELP_COLUMN 28
+#define HELP_WIDTH  80
+
+static int bad_value(const struct opt *opt, const char *text, const char *want, struct err *err)
+{
+	return err_set(err, ERR_USAGE, "bad value '%s' for --%s: want %s", text, opt->name, want);
+}
+
+static int set_number(const struct opt *opt, const char *text, struct opt_u64 *out, struct err *err)
+{
+	bool is_hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+
+	if (!parse_u64(is_hex ? text + 2 : text, is_hex ? 16 : 10, &out->value))
+		return bad_value(opt, text, "a number", err);
+	out->is_set = true;
+	return 0;
+}
+
+static int set_seconds(const struct opt *opt, const char *text, int64_t *out, struct err *err)
+{
+	const char *dot = strchr(text, '.');
+	char *end;
+	double seconds;
+
+	if (!isdigit((unsigned char)text[0]) || strspn(text, "0123456789.") != strlen(text) ||
+	    (dot && strchr(dot + 1, '.')))
+		return bad_value(opt, text, "seconds, such as 10 or 0.5", err);
+	seconds = strtod(text, &end);
+	if (*end || seconds > 1e9)
+		return bad_value(opt, text, "seconds, such as 10 or 0.5", err);
+	*out = (int64_t)(seconds * 1000);
+	if (!*out && seconds > 0)
+		*out = 1;
+	return 0;
+}
+
+static int set_choice(const struct opt *opt, const char *text, unsigned *out, struct err *err)
+{
+	_cleanup_buf_ struct buf words = { 0 };
+	unsigned i;
+
+	for (i = 0; opt->choices[i]; i++) {
+		if (!strcmp(opt->choices[i], text)) {
+			*out = i;
+			return 0;
+		}
+		buf_addf(&words, "%s%s", i ? (opt->choices[i + 1] ? ", " : " or ") : "",
+			 opt->choices[i]);
+	}
+	return bad_value(opt, text, buf_text(&words), err);
+}
+
+static int set_value(const struct opt *opt, const char *text, void *options, struct err *err)
+{
+	void *at = (char *)options + opt->offset;
+
+	switch (opt->type) {
+	case OPT_FLAG:
+		*(bool *)at = true;
+		return 0;
+	case OPT_STRING:
+		*(const char **)at = text;
+		return 0;
+	case OPT_SIZE:
+		((struct opt_u64 *)at)->is_set = true;
+		return size_parse(text, &((struct opt_u64 *)at)->value, err);
+	case OPT_NUMBER:
+		return set_number(opt, text, at, err);
+	case OPT_SECONDS:
+		return set_seconds(opt, text, at, err);
+	case OPT_CHOICE:
+		return set_choice(opt, text, at, err);
+	}
+	return 0;
+}
+
+int opt_environment(const struct opt *table, void *options, struct err *err)
+{
+	const struct opt *opt;
+
+	for (opt = table; opt->name; opt++) {
+		const char *text = opt->env ? getenv(opt->env) : NULL;
+
+		if (text && *text && set_value(opt, text, options, err))
+			return err_wrap(err, "environment variable %s", opt->env);
+	}
+	return 0;
+}
+
+/* getopt's tables for all rows; the value of a long option is 256 + its row. */
+struct flat {
+	const struct opt *rows[ROWS_MAX];
+	void *options[ROWS_MAX];
+	struct option longs[ROWS_MAX + 1];
+	char shorts[3 * ROWS_MAX + 3];
+};
+
+static void flatten(struct flat *f, const struct opt_target *targets, unsigned count, bool stop)
+{
+	char *s = f->shorts;
+	unsigned t, n = 0;
+
+	if (stop)
+		*s++ = '+';
+	*s++ = ':';
+	for (t = 0; t < count; t++) {
+		const struct opt *opt;
+
+		for (opt = targets[t].table; opt && opt->name && n < ROWS_MAX; opt++, n++) {
+			f->rows[n] = opt;
+			f->options[n] = targets[t].options;
+			f->longs[n] = (struct option){ opt->name, opt->arg ? required_argument : no_argument,
+						       NULL, 256 + (int)n };
+			if (opt->letter) {
+				*s++ = opt->letter;
+				if (opt->arg)
+					*s++ = ':';
+			}
+		}
+	}
+	*s = '\0';
+	f->longs[n] = (struct option){ 0 };
+}
+
+/* The row of a getopt result. */
+static int row_of(const struct flat *f, int c)
+{
+	int i;
+
+	if (c >= 256)
+		return c - 256;
+	for (i = 0; f->longs[i].name; i++)
+		if (f->rows[i]->letter == c)
+			return i;
+	return -1;
+}
+
+/* getopt leaves optopt 0 for an unknown long option, and the word just before optind. */
+static int complain(const struct flat *f, int c, char **argv, struct err *err)
+{
+	int row = optopt ? row_of(f, optopt) : -1;
+
+	if (c == ':')
+		return err_set(err, ERR_USAGE, "option '--%s' needs a value: %s",
+			       row < 0 ? "?" : f->rows[row]->name, row < 0 ? "" : f->rows[row]->arg);
+	if (!optopt)
+		return err_set(err, ERR_USAGE, "unknown or ambiguous option '%s'", argv[optind - 1]);
+	if (optopt >= 256)
+		return err_set(err, ERR_USAGE, "option '--%s' takes no value", f->rows[row]->name);
+	return err_set(err, ERR_USAGE, "unknown option '-%c'", optopt);
+}
+
+int opt_parse(const struct opt_target *targets, unsigned targets_count, int argc, char **argv,
+	      bool stop_at_argument, int *first, struct err *err)
+{
+	struct flat f;
+	int c;
+
+	flatten(&f, targets, targets_count, stop_at_argument);
+	optind = 0; /* glibc and musl: start afresh */
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, f.shorts, f.longs, NULL)) != -1) {
+		int row;
+
+		if (c == '?' || c == ':')
+			return complain(&f, c, argv, err);
+		row = row_of(&f, c);
+		if (row >= 0 && set_value(f.rows[row], optarg, f.options[row], err))
+			return -1;
+	}
+	*first = optind;
+	return 0;
+}
+
+/* Append @text from HELP_COLUMN on, wrapped at HELP_WIDTH; @column is where the line is now. */
+static void wrap(struct buf *out, const char *text, size_t column)
+{
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (column > HELP_COLUMN && column + 1 + len > HELP_WIDTH - 1) {
+			buf_addf(out, "\n");
+			column = 0;
+		}
+		if (column < HELP_COLUMN) {
+			buf_addf(out, "%*s", (int)(HELP_COLUMN - column), "");
+			column = HELP_COLUMN;
+		} else {
+			buf_addf(out, " ");
+			column++;
+		}
+		buf_add(out, text, len);
+		column += len;
+		text += len + strspn(text + len, " ");
+	}
+	buf_addf(out, "\n");
+}
+
+void opt_help(struct buf *out, const struct opt *table)
+{
+	const struct opt *opt;
+
+	for (opt = table; opt && opt->name; opt++) {
+		_cleanup_free_ char *left =
+			xasprintf("  %c%c%s --%s%s%s", opt->letter ? '-' : ' ', opt->letter ? opt->letter : ' ',
+				  opt->letter ? "," : " ", opt->name, opt->arg ? " " : "",
+				  opt->arg ? opt->arg : "");
+		_cleanup_free_ char *help = opt->env ? xasprintf("%s [%s]", opt->help, opt->env) :
+						       xstrdup(opt->help);
+
+		buf_addf(out, "%s", left);
+		if (strlen(left) > HELP_COLUMN - 2)
+			buf_addf(out, "\n");
+		wrap(out, help, strlen(left) > HELP_COLUMN - 2 ? 0 : strlen(left));
+	}
+}
+
+const char *opt_check(const struct opt_target *targets, unsigned targets_count)
+{
+	struct flat f;
+	int i, j;
+
+	flatten(&f, targets, targets_count, false);
+	for (i = 0; f.longs[i].name; i++) {
+		const struct opt *a = f.rows[i];
+
+		if (!a->help || !*a->help)
+			return "an option without help";
+		if ((a->type == OPT_FLAG) != !a->arg)
+			return "an argument on a flag, or none on a value";
+		if ((a->type == OPT_CHOICE) != !!a->choices)
+			return "choices on what is no choice";
+		for (j = 0; j < i; j++)
+			if (!strcmp(a->name, f.rows[j]->name) ||
+			    (a->letter && a->letter == f.rows[j]->letter))
+				return "two options of one name";
+	}
+	return NULL;
+}

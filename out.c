@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Everything that a person sees. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "out.h"
+
+#define PROGRESS_AFTER_MS 1000
+
+/* printable(), line by line. */
+static void print_text(FILE *stream, char *text)
+{
+	while (text) {
+		char *end = strchr(text, '\n');
+
+		if (end)
+			*end = '\0';
+		printable(text);
+		fputs(text, stream);
+		if (end)
+			fputc('\n', stream);
+		text = end ? end + 1 : NULL;
+	}
+}
+
+void out_printf(const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+	int len;
+
+	va_start(ap, fmt);
+	len = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		return;
+	print_text(stdout, text);
+	free(text);
+}
+
+static bool has_colour(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb");
+}
+
+void out_styled(enum out_style style, const char *text)
+{
+	static const char *const starts[] = { [OUT_PLAIN] = "", [OUT_BOLD] = "\033[1m",
+					      [OUT_GOOD] = "\033[32m", [OUT_BAD] = "\033[31m" };
+	bool colour = style != OUT_PLAIN && has_colour();
+
+	if (colour)
+		fputs(starts[style], stdout);
+	out_printf("%s", text);
+	if (colour)
+		fputs("\033[0m", stdout);
+}
+
+void out_json(struct json_object *object)
+{
+	fputs(json_text(object), stdout);
+	fputc('\n', stdout);
+}
+
+void out_note(const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+	int len;
+
+	va_start(ap, fmt);
+	len = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		return;
+	printable(text);
+	fprintf(stderr, "memhp: %s\n", text);
+	free(text);
+}
+
+void out_error(const struct err *err)
+{
+	char hint[sizeof(err->hint)];
+
+	out_note("%s", err->message);
+	if (!err->hint[0])
+		return;
+	memcpy(hint, err->hint, sizeof(hint));
+	printable(hint);
+	fprintf(stderr, "hint: %s\n", hint);
+}
+
+int out_flush(struct err *err)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	return err_set(err, ERR_FAILED, "cannot write to stdout: %s",
+		       errno ? strerror(errno) : "an earlier write failed");
+}
+
+void out_table_cell(struct out_table *t, const char *text)
+{
+	t->cells = xrealloc(t->cells, (t->count + 1) * sizeof(*t->cells));
+	t->cells[t->count] = xstrdup(text);
+	printable(t->cells[t->count]);
+	t->count++;
+}
+
+/* Columns on the terminal: UTF-8 continuation bytes take none. */
+static int width_of(const char *text)
+{
+	int width = 0;
+
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
+static void print_row(const struct out_table *t, unsigned row, const int *widths)
+{
+	_cleanup_buf_ struct buf line = { 0 };
+	unsigned c;
+
+	for (c = 0; c < t->columns; c++) {
+		const char *cell = t->cells[row * t->columns + c];
+		int pad = widths[c] - width_of(cell);
+
+		if (c)
+			buf_addf(&line, "  ");
+		if (t->right[c])
+			buf_addf(&line, "%*s%s", pad, "", cell);
+		else
+			buf_addf(&line, "%s%*s", cell, c + 1 < t->columns ? pad : 0, "");
+	}
+	while (line.len && line.data[line.len - 1] == ' ')
+		line.data[--line.len] = '\0';
+	out_styled(row ? OUT_PLAIN : OUT_BOLD, buf_text(&line));
+	out_printf("\n");
+}
+
+void out_table_finish(struct out_table *t, bool is_wanted)
+{
+	int widths[OUT_COLUMNS_MAX] = { 0 };
+	unsigned i;
+
+	for (i = 0; i < t->count; i++) {
+		int width = width_of(t->cells[i]);
+
+		if (width > widths[i % t->columns])
+			widths[i % t->columns] = width;
+	}
+	for (i = 0; is_wanted && i < t->count / t->columns; i++)
+		print_row(t, i, widths);
+	for (i = 0; i < t->count; i++)
+		free(t->cells[i]);
+	free(t->cells);
+	t->cells = NULL;
+	t->count = 0;
+}
+
+void out_progress_tick(void *progress)
+{
+	struct out_progress *p = progress;
+	int64_t elapsed_ms = monotonic_ms() - p->start_ms;
+
+	if (!p->is_enabled || !p->what || !*p->what || elapsed_ms < PROGRESS_AFTER_MS)
+		return;
+	fprintf(stderr, "\r\033[Kmemhp: %s ... %lld s", *p->what, (long long)(elapsed_ms / 1000));
+	fflush(stderr);
+	p->is_shown = true;
+}
+
+void out_progress_clear(struct out_progress *p)
+{
+	if (p->is_shown)
+		fputs("\r\033[K", stderr);
+	p->is_shown = false;
+}
+
+void out_trace(void *progress, const char *channel, char direction, const char *text)
+{
+	struct out_progress *p = progress;
+	int64_t elapsed_ms = monotonic_ms() - p->start_ms;
+	_cleanup_free_ char *copy = xstrdup(text);
+
+	out_progress_clear(p);
+	printable(copy);
+	fprintf(stderr, "[%lld.%03lld] %s %c %s\n", (long long)(elapsed_ms / 1000),
+		(long long)(elapsed_ms % 1000), channel, direction, copy);
+}

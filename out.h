@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * out: everything that a person sees: tables, colour, the progress line, errors. Text from outside is
+ * made printable here, once. JSON goes to stdout as one line.
+ * May call: json, err, util. Only this file and memhp.c write to stdout and stderr.
+ */
+#ifndef OUT_H
+#define OUT_H
+
+#include <stdbool.h>
+
+#include "err.h"
+#include "json.h"
+#include "util.h"
+
+/* Emphasis, used only where stdout is a terminal, NO_COLOR is not set and TERM is not "dumb". */
+enum out_style { OUT_PLAIN, OUT_BOLD, OUT_GOOD, OUT_BAD };
+
+/* out_printf() - to stdout; control characters become '?', line ends stay */
+void out_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* out_styled() - @text to stdout in a style */
+void out_styled(enum out_style style, const char *text);
+
+/* out_json() - @object on one line; borrowed */
+void out_json(struct json_object *object);
+
+/* out_note() - "memhp: ..." on stderr, for what is no error */
+void out_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* out_error() - message and hint of @err on stderr */
+void out_error(const struct err *err);
+
+/*
+ * out_flush() - write everything out and check that it arrived
+ * Return: 0; -1 with ERR_FAILED when stdout is closed or full
+ */
+int out_flush(struct err *err) __attribute__((warn_unused_result));
+
+/* A table: cells are made printable; columns are as wide as their widest cell. Zero-initialise it. */
+#define OUT_COLUMNS_MAX 10
+struct out_table {
+	unsigned columns;
+	char **cells; /* rows x columns; the first row is the heading */
+	unsigned count;
+	bool right[OUT_COLUMNS_MAX]; /* aligned to the right */
+};
+
+/* out_table_cell() - add the next cell, row by row; @text is copied */
+void out_table_cell(struct out_table *t, const char *text);
+/* out_table_finish() - print it if @is_wanted, and release it */
+void out_table_finish(struct out_table *t, bool is_wanted);
+
+/* The progress line: on stderr, only if that is a terminal, only after a second. */
+struct out_progress {
+	bool is_enabled;
+	bool is_shown;
+	const char *const *what; /* points to what is going on: "online"; NULL: nothing to show; borrowed */
+	int64_t start_ms;        /* CLOCK_MONOTONIC */
+};
+
+/* out_progress_tick() - for struct deadline: shows what is going on and for how long */
+void out_progress_tick(void *progress);
+/* out_progress_clear() - remove the line, before anything else is printed */
+void out_progress_clear(struct out_progress *p);
+
+/* out_trace() - for struct trace: "[0.123] qmp > {...}" on stderr */
+void out_trace(void *progress, const char *channel, char direction, const char *text);
+
+#endif

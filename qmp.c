@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One QMP session. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "qmp.h"
+#include "util.h"
+
+/* A second client is accepted but not greeted: long enough to take turns with a quick command. */
+#define GREETING_MS       5000
+#define MESSAGE_MAX_BYTES (16 << 20)
+#define MESSAGE_MAX_DEPTH 64
+#define EVENTS_MAX        4096
+
+/* Replies and events that nobody has asked for yet, oldest first. */
+struct message {
+	struct message *next;
+	struct json_object *object;
+};
+
+struct qmp {
+	struct wire wire;
+	struct deadline *deadline;
+	const struct trace *trace;
+	struct json_tokener *tokener;
+	size_t message_bytes; /* of the message that is being read */
+	struct message *replies;
+	struct message *events;
+	unsigned events_count;
+	uint64_t last_id;
+	struct json_object *greeting;
+	char *version;
+	char *address; /* as the user wrote it */
+	pid_t peer_pid;
+};
+
+static void message_append(struct message **list, struct json_object *object)
+{
+	struct message *m = xcalloc(1, sizeof(*m));
+
+	m->object = object;
+	while (*list)
+		list = &(*list)->next;
+	*list = m;
+}
+
+/* Unlink *@at and return its object. */
+static struct json_object *message_take(struct message **at)
+{
+	struct message *m = *at;
+	struct json_object *object = m->object;
+
+	*at = m->next;
+	free(m);
+	return object;
+}
+
+static void messages_release(struct message **list)
+{
+	while (*list)
+		json_object_put(message_take(list));
+}
+
+static int protocol_error(struct qmp *q, const char *why, struct err *err)
+{
+	if (!q->greeting) {
+		err_set(err, ERR_QEMU_UNREACHABLE, "'%s' is not a QMP monitor: %s", q->address, why);
+		return err_hint(err, "QEMU makes one with -qmp unix:PATH,server=on,wait=off");
+	}
+	return err_set(err, ERR_QEMU_UNREACHABLE, "the monitor '%s' does not speak QMP: %s",
+		       q->address, why);
+}
+
+/* Sort one message from QEMU, consuming it. */
+static int take_message(struct qmp *q, struct json_object *object, struct err *err)
+{
+	struct json_object *ignored;
+
+	trace_say(q->trace, "qmp", '<', json_text(object));
+	if (json_get_object(object, "QMP", &ignored) && !q->greeting) {
+		q->greeting = object;
+	} else if (json_object_object_get_ex(object, "event", NULL)) {
+		if (q->events_count == EVENTS_MAX)
+			json_object_put(message_take(&q->events));
+		else
+			q->events_count++;
+		message_append(&q->events, object);
+	} else if (json_object_object_get_ex(object, "return", NULL) ||
+		   json_object_object_get_ex(object, "error", NULL)) {
+		message_append(&q->replies, object);
+	} else {
+		json_object_put(object);
+		return protocol_error(q, "neither greeting, reply nor event", err);
+	}
+	return 0;
+}
+
+/* Parse what the wire has buffered into messages: QEMU sends one a line, or many lines with pretty=on. */
+static int parse_input(struct qmp *q, struct err *err)
+{
+	struct buf *in = &q->wire.in;
+
+	while (in->len) {
+		size_t blank = strspn(in->data, " \t\r\n");
+		struct json_object *object;
+		enum json_tokener_error state;
+		size_t used;
+
+		if (!q->message_bytes && blank) {
+			buf_drop(in, blank);
+			continue;
+		}
+		object = json_tokener_parse_ex(q->tokener, in->data, (int)in->len);
+		state = json_tokener_get_error(q->tokener);
+		if (state == json_tokener_continue) {
+			q->message_bytes += in->len;
+			buf_drop(in, in->len);
+			if (q->message_bytes > MESSAGE_MAX_BYTES)
+				return protocol_error(q, "a message of more than 16 MiB", err);
+			return 0;
+		}
+		if (state != json_tokener_success)
+			return protocol_error(q, json_tokener_error_desc(state), err);
+		used = json_tokener_get_parse_end(q->tokener);
+		json_tokener_reset(q->tokener);
+		q->message_bytes = 0;
+		buf_drop(in, used);
+		if (!json_object_is_type(object, json_type_object)) {
+			json_object_put(object);
+			return protocol_error(q, "a message that is not an object", err);
+		}
+		if (take_message(q, object, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* Wait for input and sort it; 1 when there was some, 0 at @until_ms, -1. */
+static int pump(struct qmp *q, int64_t until_ms, struct err *err)
+{
+	int ready = wire_fill(&q->wire, until_ms, q->deadline, err);
+
+	if (ready > 0 && parse_input(q, err))
+		return -1;
+	return ready;
+}
+
+static int wait_greeting(struct qmp *q, struct err *err)
+{
+	int64_t until_ms = deadline_within(q->deadline, GREETING_MS);
+
+	while (!q->greeting) {
+		int ready = pump(q, until_ms, err);
+
+		if (ready < 0 && err->code != ERR_TIMEOUT)
+			return -1;
+		if (ready <= 0) {
+			err_set(err, ERR_QEMU_UNREACHABLE,
+				"the monitor '%s' does not greet: another client is using it, "
+				"or QEMU is stopped", q->address);
+			return err_hint(err, "a monitor serves one client at a time: close the other "
+					"one, or give QEMU a second -qmp socket");
+		}
+	}
+	return 0;
+}
+
+/* "7.2.19" from the greeting's QMP.version.qemu. */
+static void read_version(struct qmp *q)
+{
+	struct json_object *hello, *version, *qemu;
+	uint64_t major, minor, micro;
+
+	if (json_get_object(q->greeting, "QMP", &hello) &&
+	    json_get_object(hello, "version", &version) && json_get_object(version, "qemu", &qemu) &&
+	    json_get_u64(qemu, "major", &major) && json_get_u64(qemu, "minor", &minor) &&
+	    json_get_u64(qemu, "micro", &micro))
+		q->version = xasprintf("%llu.%llu.%llu", (unsigned long long)major,
+				       (unsigned long long)minor, (unsigned long long)micro);
+}
+
+static int dial(struct qmp *q, struct err *err)
+{
+	const char *address = q->address;
+	struct ucred credentials;
+	socklen_t len = sizeof(credentials);
+	int fd, status;
+
+	if (!strncmp(address, "tcp:", 4))
+		status = wire_connect_tcp(address + 4, &fd, ERR_QEMU_UNREACHABLE, q->deadline, err);
+	else
+		status = wire_connect_unix(strncmp(address, "unix:", 5) ? address : address + 5, &fd,
+					   ERR_QEMU_UNREACHABLE, err);
+	if (status)
+		return -1;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len))
+		q->peer_pid = credentials.pid;
+	wire_init(&q->wire, fd, fd, xasprintf("monitor '%s'", address), ERR_QEMU_UNREACHABLE);
+	return 0;
+}
+
+int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
+	     struct deadline *deadline, struct err *err)
+{
+	struct qmp *q = xcalloc(1, sizeof(*q));
+
+	q->wire.in_fd = q->wire.out_fd = -1;
+	q->deadline = deadline;
+	q->trace = trace;
+	q->address = xstrdup(address);
+	q->tokener = json_tokener_new_ex(MESSAGE_MAX_DEPTH);
+	json_tokener_set_flags(q->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS |
+						   JSON_TOKENER_VALIDATE_UTF8);
+	if (dial(q, err) || wait_greeting(q, err) ||
+	    qmp_execute(q, "qmp_capabilities", NULL, NULL, err)) {
+		qmp_close(q);
+		return -1;
+	}
+	read_version(q);
+	*out = q;
+	return 0;
+}
+
+void qmp_close(struct qmp *q)
+{
+	if (!q)
+		return;
+	wire_release(&q->wire);
+	messages_release(&q->replies);
+	messages_release(&q->events);
+	json_object_put(q->greeting);
+	json_tokener_free(q->tokener);
+	free(q->version);
+	free(q->address);
+	free(q);
+}
+
+const char *qmp_version(const struct qmp *q)
+{
+	return q->version;
+}
+
+pid_t qmp_peer_pid(const struct qmp *q)
+{
+	return q->peer_pid;
+}
+
+struct json_object *qmp_request(const char *command, struct json_object *arguments)
+{
+	struct json_object *request = json_object_new_object();
+
+	json_add_string(request, "execute", command);
+	if (arguments)
+		json_object_object_add(request, "arguments", arguments);
+	return request;
+}
+
+int qmp_send(struct qmp *q, struct json_object *request, uint64_t *id, struct err *err)
+{
+	_cleanup_json_ struct json_object *consumed = request;
+	_cleanup_free_ char *line = NULL;
+
+	*id = ++q->last_id;
+	json_add_u64(request, "id", true, *id);
+	trace_say(q->trace, "qmp", '>', json_text(request));
+	line = xasprintf("%s\n", json_text(request));
+	return wire_write(&q->wire, line, strlen(line), q->deadline, err);
+}
+
+/* Turn a reply into its "return" value, or into an error in QEMU's words. */
+static int open_reply(struct json_object *message, struct json_object **reply, struct err *err)
+{
+	_cleanup_json_ struct json_object *owned = message;
+	struct json_object *value;
+	const char *text = "no description";
+
+	if (json_object_object_get_ex(message, "return", &value)) {
+		if (reply)
+			*reply = json_object_get(value);
+		return 0;
+	}
+	if (json_get_object(message, "error", &value))
+		json_get_string(value, "desc", &text);
+	return err_set(err, ERR_QEMU_REFUSED, "%s", text);
+}
+
+int qmp_receive(struct qmp *q, uint64_t id, struct json_object **reply, struct err *err)
+{
+	for (;;) {
+		struct message **at = &q->replies;
+
+		while (*at) {
+			uint64_t reply_id;
+
+			if (json_get_u64((*at)->object, "id", &reply_id) && reply_id == id)
+				return open_reply(message_take(at), reply, err);
+			at = &(*at)->next;
+		}
+		if (pump(q, DEADLINE_NEVER, err) < 0)
+			return -1;
+	}
+}
+
+int qmp_execute(struct qmp *q, const char *command, struct json_object *arguments,
+		struct json_object **reply, struct err *err)
+{
+	uint64_t id;
+
+	if (qmp_send(q, qmp_request(command, arguments), &id, err))
+		return -1;
+	return qmp_receive(q, id, reply, err);
+}
+
+/* Take the first kept event that @match accepts, or NULL. */
+static struct json_object *take_event(struct qmp *q, qmp_match_fn *match, void *context)
+{
+	struct message **at;
+
+	for (at = &q->events; *at; at = &(*at)->next) {
+		struct json_object *data = NULL;
+		const char *name = "";
+
+		json_get_string((*at)->object, "event", &name);
+		json_get_object((*at)->object, "data", &data);
+		if (match(name, data, context)) {
+			q->events_count--;
+			return message_take(at);
+		}
+	}
+	return NULL;
+}
+
+int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t until_ms,
+		   struct json_object **event, struct err *err)
+{
+	for (;;) {
+		int ready;
+
+		*event = take_event(q, match, context);
+		if (*event)
+			return 1;
+		ready = pump(q, until_ms, err);
+		if (ready <= 0)
+			return ready;
+	}
+}

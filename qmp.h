@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * qmp: one QMP session (docs/interop/qmp-spec of QEMU): greeting, capabilities, commands matched
+ * to replies by id, events kept until somebody asks for them. Requests are consumed, replies are
+ * returned owned.
+ * May call: wire, json, deadline, err, util. Must never: know what a command means.
+ */
+#ifndef QMP_H
+#define QMP_H
+
+#include <sys/types.h>
+
+#include "deadline.h"
+#include "err.h"
+#include "json.h"
+#include "wire.h"
+
+struct qmp;
+
+/*
+ * qmp_open() - connect and negotiate
+ * @address:	"PATH", "unix:PATH" or "tcp:HOST:PORT"
+ * @trace:	hears every message; borrowed; may be NULL
+ * @deadline:	bounds every wait of the session; borrowed
+ * Return: 0 with a session for qmp_close(); -1 with ERR_QEMU_UNREACHABLE (nobody there, no QMP, in use
+ * by another client: a monitor serves one and greets the next when that one leaves) or ERR_USAGE
+ */
+int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
+	     struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
+
+/* qmp_close() - end the session; NULL is fine */
+void qmp_close(struct qmp *q);
+
+/* qmp_version() - "7.2.19", owned by the session; NULL when the greeting had none */
+const char *qmp_version(const struct qmp *q);
+
+/* qmp_peer_pid() - the process that listens on a UNIX monitor (SO_PEERCRED); 0 when unknown */
+pid_t qmp_peer_pid(const struct qmp *q);
+
+/* qmp_request() - {"execute": @command, "arguments": @arguments}; @arguments is consumed, may be NULL */
+struct json_object *qmp_request(const char *command, struct json_object *arguments);
+
+/*
+ * qmp_send() - send a request without waiting: several may be under way, QEMU answers in order
+ * @request:	from qmp_request(); consumed
+ * @id:		receives the number that qmp_receive() takes
+ */
+int qmp_send(struct qmp *q, struct json_object *request, uint64_t *id, struct err *err)
+	__attribute__((warn_unused_result));
+
+/*
+ * qmp_receive() - wait for the reply to @id
+ * @reply:	receives the "return" value, owned by the caller; may be NULL
+ * Return: 0; -1 with ERR_QEMU_REFUSED and QEMU's words, or what went wrong with the connection
+ */
+int qmp_receive(struct qmp *q, uint64_t id, struct json_object **reply, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* qmp_execute() - send and receive in one */
+int qmp_execute(struct qmp *q, const char *command, struct json_object *arguments,
+		struct json_object **reply, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * qmp_wait_event() - wait for an event that @match accepts; others stay kept
+ * @match:	called with the event's name and its "data" (NULL when it has none)
+ * @until_ms:	a sooner limit than the deadline, or DEADLINE_NEVER; 0 looks only at what has come
+ * @event:	receives {"event": ..., "data": ...}, owned by the caller
+ * Return: 1 with the event, 0 at @until_ms, -1 with @err
+ */
+typedef bool qmp_match_fn(const char *name, struct json_object *data, void *context);
+int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t until_ms,
+		   struct json_object **event, struct err *err) __attribute__((warn_unused_result));
+
+#endif

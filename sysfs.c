@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The guest's memory vocabulary. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sysfs.h"
+#include "util.h"
+
+#define BLOCK_MAX UINT64_C(9999999) /* as many digits as guest.sh looks for */
+
+void block_list_release(struct block_list *list)
+{
+	free(list->runs);
+	*list = (struct block_list){ 0 };
+}
+
+void guest_memory_release(struct guest_memory *g)
+{
+	block_list_release(&g->blocks);
+	*g = (struct guest_memory){ 0 };
+}
+
+static bool continues(const struct blocks *a, const struct blocks *b)
+{
+	return b->first == a->last + 1 && !strcmp(a->state, b->state) && !strcmp(a->zones, b->zones) &&
+	       a->node == b->node && a->is_removable == b->is_removable;
+}
+
+void block_list_add(struct block_list *list, const struct blocks *run)
+{
+	if (list->count && continues(&list->runs[list->count - 1], run)) {
+		list->runs[list->count - 1].last = run->last;
+		return;
+	}
+	list->runs = xrealloc(list->runs, (list->count + 1) * sizeof(*list->runs));
+	list->runs[list->count++] = *run;
+}
+
+static int by_first(const void *a, const void *b)
+{
+	const struct blocks *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+void block_list_sort(struct block_list *list)
+{
+	struct block_list sorted = { 0 };
+	unsigned i;
+
+	if (!list->count)
+		return;
+	qsort(list->runs, list->count, sizeof(*list->runs), by_first);
+	for (i = 0; i < list->count; i++) {
+		struct blocks run = list->runs[i];
+		uint64_t next = sorted.count ? sorted.runs[sorted.count - 1].last + 1 : 0;
+
+		if (run.last < next)
+			continue;
+		if (run.first < next)
+			run.first = next;
+		block_list_add(&sorted, &run);
+	}
+	block_list_release(list);
+	*list = sorted;
+}
+
+uint64_t block_list_blocks(const struct block_list *list)
+{
+	uint64_t blocks = 0;
+	unsigned i;
+
+	for (i = 0; i < list->count; i++)
+		blocks += list->runs[i].last - list->runs[i].first + 1;
+	return blocks;
+}
+
+bool block_list_has(const struct block_list *list, uint64_t block)
+{
+	unsigned i;
+
+	for (i = 0; i < list->count; i++)
+		if (block >= list->runs[i].first && block <= list->runs[i].last)
+			return true;
+	return false;
+}
+
+void block_list_intersect(struct block_list *out, const struct block_list *all,
+			  const struct block_list *wanted)
+{
+	unsigned i, j;
+
+	for (i = 0; i < all->count; i++) {
+		for (j = 0; j < wanted->count; j++) {
+			struct blocks run = all->runs[i];
+
+			if (run.first < wanted->runs[j].first)
+				run.first = wanted->runs[j].first;
+			if (run.last > wanted->runs[j].last)
+				run.last = wanted->runs[j].last;
+			if (run.first <= run.last)
+				block_list_add(out, &run);
+		}
+	}
+}
+
+/* Copy a word, "-" standing for unknown; false when it is too long or has odd characters. */
+static bool copy_word(char *out, size_t size, const char *word, const char *more)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	const char *s;
+
+	if (!strcmp(word, "-"))
+		word = "";
+	if (strlen(word) >= size)
+		return false;
+	for (s = word; *s; s++)
+		if (!strchr(plain, *s) && !strchr(more, *s))
+			return false;
+	memcpy(out, word, strlen(word) + 1);
+	return true;
+}
+
+/* "guest RELEASE ROOT AUTO POLICY MEMMAP" */
+static bool parse_guest(struct guest_memory *g, char *rest)
+{
+	char *save, *release = strtok_r(rest, " ", &save), *root = strtok_r(NULL, " ", &save);
+	char *auto_online = strtok_r(NULL, " ", &save), *policy = strtok_r(NULL, " ", &save);
+	char *memmap = strtok_r(NULL, " ", &save);
+
+	if (!memmap)
+		return false;
+	g->is_root = !strcmp(root, "1");
+	/* "Y", and since Linux 6.6 also "force" */
+	g->memmap_on_memory = !strcmp(memmap, "Y") || !strcmp(memmap, "force");
+	return copy_word(g->kernel, sizeof(g->kernel), release, "._+~-") &&
+	       copy_word(g->auto_online, sizeof(g->auto_online), auto_online, "_-") &&
+	       copy_word(g->online_policy, sizeof(g->online_policy), policy, "_-");
+}
+
+/* A number of KiB as bytes; sets @bit in *has unless it is "-". */
+static bool parse_kib(const char *word, uint64_t *bytes, unsigned *has, unsigned bit)
+{
+	uint64_t kib;
+
+	if (word && !strcmp(word, "-"))
+		return true;
+	if (!word || !parse_u64(word, 10, &kib) || kib > UINT64_MAX / 1024)
+		return false;
+	*bytes = kib * 1024;
+	*has |= bit;
+	return true;
+}
+
+/* "memory TOTAL FREE AVAILABLE", in KiB */
+static bool parse_memory(struct guest_memory *g, char *rest)
+{
+	char *save, *total = strtok_r(rest, " ", &save), *free_kib = strtok_r(NULL, " ", &save);
+	char *available = strtok_r(NULL, " ", &save);
+
+	return parse_kib(total, &g->total_bytes, &g->has, GUEST_HAS_TOTAL) &&
+	       parse_kib(free_kib, &g->free_bytes, &g->has, GUEST_HAS_FREE) &&
+	       parse_kib(available, &g->available_bytes, &g->has, GUEST_HAS_AVAILABLE);
+}
+
+/* "size HEX": block_size_bytes has no prefix */
+static bool parse_size(struct guest_memory *g, char *rest)
+{
+	if (!strcmp(rest, "-"))
+		return true;
+	return parse_u64(rest, 16, &g->block_size_bytes) && g->block_size_bytes &&
+	       !(g->block_size_bytes & (g->block_size_bytes - 1));
+}
+
+/* A small number, -1 for "-"; false for anything else. */
+static bool parse_small(const char *word, int *out)
+{
+	uint64_t value;
+
+	*out = -1;
+	if (!strcmp(word, "-"))
+		return true;
+	if (!parse_u64(word, 10, &value) || value > 65535)
+		return false;
+	*out = (int)value;
+	return true;
+}
+
+/* "blocks FIRST LAST STATE NODE REMOVABLE ZONE [ZONE...]" */
+static bool parse_blocks(struct guest_memory *g, char *rest)
+{
+	char *save, *first = strtok_r(rest, " ", &save), *last = strtok_r(NULL, " ", &save);
+	char *state = strtok_r(NULL, " ", &save), *node = strtok_r(NULL, " ", &save);
+	char *removable = strtok_r(NULL, " ", &save), *zones = strtok_r(NULL, "", &save);
+	struct blocks run = { 0 };
+
+	if (!zones || !parse_u64(first, 10, &run.first) || !parse_u64(last, 10, &run.last) ||
+	    run.first > run.last || run.last > BLOCK_MAX || !parse_small(node, &run.node) ||
+	    !parse_small(removable, &run.is_removable) ||
+	    !copy_word(run.state, sizeof(run.state), state, "-") ||
+	    !copy_word(run.zones, sizeof(run.zones), zones, " "))
+		return false;
+	if (g->blocks.count && run.first <= g->blocks.runs[g->blocks.count - 1].last)
+		return false;
+	block_list_add(&g->blocks, &run);
+	return true;
+}
+
+static const struct {
+	const char *word;
+	bool (*parse)(struct guest_memory *g, char *rest);
+} parsers[] = {
+	{ "guest ", parse_guest },
+	{ "memory ", parse_memory },
+	{ "size ", parse_size },
+	{ "blocks ", parse_blocks },
+};
+
+int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)
+{
+	unsigned i;
+	size_t j;
+
+	guest_memory_release(g);
+	for (i = 0; i < count; i++) {
+		for (j = 0; j < ARRAY_SIZE(parsers); j++) {
+			size_t len = strlen(parsers[j].word);
+			_cleanup_free_ char *rest = NULL;
+
+			if (strncmp(lines[i], parsers[j].word, len) != 0)
+				continue;
+			rest = xstrdup(lines[i] + len);
+			if (!parsers[j].parse(g, rest))
+				return err_set(err, ERR_GUEST_UNREACHABLE,
+					       "cannot understand the guest: '%.80s'", lines[i]);
+		}
+	}
+	return 0;
+}
+
+bool sysfs_blocks_of(uint64_t address, uint64_t size_bytes, uint64_t block_size_bytes,
+		     struct blocks *out)
+{
+	*out = (struct blocks){ .node = -1, .is_removable = -1 };
+	if (!block_size_bytes || !size_bytes || address % block_size_bytes ||
+	    size_bytes % block_size_bytes)
+		return false;
+	out->first = address / block_size_bytes;
+	out->last = out->first + size_bytes / block_size_bytes - 1;
+	return true;
+}
+
+bool blocks_are_online(const struct blocks *b)
+{
+	return !strcmp(b->state, "online");
+}
+
+bool blocks_are_offline(const struct blocks *b)
+{
+	return !strcmp(b->state, "offline");
+}
+
+enum zone blocks_zone(const struct blocks *b)
+{
+	if (!blocks_are_online(b) || !b->zones[0] || !strcmp(b->zones, "none"))
+		return ZONE_ANY;
+	return strcmp(b->zones, "Movable") ? ZONE_KERNEL : ZONE_MOVABLE;
+}
+
+const char *sysfs_zone_word(enum zone zone)
+{
+	static const char *const words[] = { [ZONE_AUTO] = "auto",
+					     [ZONE_MOVABLE] = "movable",
+					     [ZONE_KERNEL] = "kernel",
+					     [ZONE_ANY] = "any" };
+
+	return words[zone];
+}
+
+void sysfs_zone_bytes(const struct guest_memory *g, uint64_t *movable_bytes, uint64_t *kernel_bytes)
+{
+	unsigned i;
+
+	*movable_bytes = *kernel_bytes = 0;
+	for (i = 0; i < g->blocks.count; i++) {
+		const struct blocks *b = &g->blocks.runs[i];
+		uint64_t bytes = (b->last - b->first + 1) * g->block_size_bytes;
+
+		if (!blocks_are_online(b))
+			continue;
+		/* a block in several zones ("none") is boot memory: count it as the kernel's */
+		*(blocks_zone(b) == ZONE_MOVABLE ? movable_bytes : kernel_bytes) += bytes;
+	}
+}
+
+static uint64_t bytes_where(const struct guest_memory *g, bool (*is)(const struct blocks *))
+{
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < g->blocks.count; i++)
+		if (is(&g->blocks.runs[i]))
+			bytes += g->blocks.runs[i].last - g->blocks.runs[i].first + 1;
+	return bytes * g->block_size_bytes;
+}
+
+uint64_t sysfs_online_bytes(const struct guest_memory *g)
+{
+	return bytes_where(g, blocks_are_online);
+}
+
+uint64_t sysfs_offline_bytes(const struct guest_memory *g)
+{
+	return bytes_where(g, blocks_are_offline);
+}
+
+const char *blocks_format(char out[static BLOCKS_TEXT_MAX], uint64_t first, uint64_t last)
+{
+	if (first == last)
+		snprintf(out, BLOCKS_TEXT_MAX, "memory%llu", (unsigned long long)first);
+	else
+		snprintf(out, BLOCKS_TEXT_MAX, "memory%llu-memory%llu", (unsigned long long)first,
+			 (unsigned long long)last);
+	return out;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * sysfs: the guest's memory vocabulary (Documentation/admin-guide/mm/memory-hotplug.rst of Linux):
+ * blocks, states, zones, policies, as guest.sh's scan says them, parsed strictly.
+ * May call: size, err, util. Must never: talk to anybody.
+ */
+#ifndef SYSFS_H
+#define SYSFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+
+/* A run of memory blocks; from scan with everything that they have in common. */
+struct blocks {
+	uint64_t first, last; /* block numbers, both included: memory<first> .. memory<last> */
+	char state[16];       /* "online", "offline", "going-offline"; "" when unknown */
+	char zones[48];       /* "Movable" when online, "Normal Movable" when offline; "" when unknown */
+	int node;             /* -1 when unknown */
+	int is_removable;     /* 0, 1, or -1 when unknown */
+};
+
+/* A list of runs; zero-initialise it. */
+struct block_list {
+	struct blocks *runs;
+	unsigned count;
+};
+
+enum { GUEST_HAS_TOTAL = 1, GUEST_HAS_FREE = 2, GUEST_HAS_AVAILABLE = 4 };
+
+/* What scan found. */
+struct guest_memory {
+	char kernel[80];
+	bool is_root;            /* block states can be written */
+	char auto_online[24];    /* auto_online_blocks: "offline", "online", "online_movable", ...; "" unknown */
+	char online_policy[24];  /* "contig-zones", "auto-movable"; "" unknown */
+	bool memmap_on_memory;   /* the memory map of a DIMM lies in the DIMM itself */
+	uint64_t block_size_bytes; /* 0: the kernel has no memory hotplug */
+	unsigned has;            /* GUEST_HAS_* */
+	uint64_t total_bytes, free_bytes, available_bytes; /* /proc/meminfo */
+	struct block_list blocks; /* ascending */
+};
+
+/* Which zone a block is to be online in. */
+enum zone { ZONE_AUTO, ZONE_MOVABLE, ZONE_KERNEL, ZONE_ANY };
+
+/*
+ * sysfs_parse() - read the answer to a scan; lines of other commands are left alone
+ * @g:		replaced; the caller releases it
+ * @err:	ERR_GUEST_UNREACHABLE when the answer makes no sense
+ */
+int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)
+	__attribute__((warn_unused_result));
+void guest_memory_release(struct guest_memory *g);
+
+/* block_list_add() - append a run, merging it with the last when it continues that with equal facts */
+void block_list_add(struct block_list *list, const struct blocks *run);
+void block_list_release(struct block_list *list);
+/* block_list_sort() - by first block, merged, each block once */
+void block_list_sort(struct block_list *list);
+uint64_t block_list_blocks(const struct block_list *list);
+bool block_list_has(const struct block_list *list, uint64_t block);
+/* block_list_intersect() - add to @out what the runs of @all say about the blocks of @wanted */
+void block_list_intersect(struct block_list *out, const struct block_list *all,
+			  const struct block_list *wanted);
+
+/*
+ * sysfs_blocks_of() - the blocks that hold guest-physical memory: memoryN starts at N x block size
+ * Return: false when the memory does not begin and end at a block's edge
+ */
+bool sysfs_blocks_of(uint64_t address, uint64_t size_bytes, uint64_t block_size_bytes,
+		     struct blocks *out);
+
+bool blocks_are_online(const struct blocks *b);
+bool blocks_are_offline(const struct blocks *b);
+/* blocks_zone() - ZONE_MOVABLE or ZONE_KERNEL for online blocks in one zone, else ZONE_ANY */
+enum zone blocks_zone(const struct blocks *b);
+
+/* sysfs_zone_word() - "auto", "movable", "kernel", "any": as guest.sh and --zone say it */
+const char *sysfs_zone_word(enum zone zone);
+
+/* sysfs_zone_bytes() - online memory of the guest by zone */
+void sysfs_zone_bytes(const struct guest_memory *g, uint64_t *movable_bytes, uint64_t *kernel_bytes);
+
+/* sysfs_online_bytes(), sysfs_offline_bytes() - memory by state */
+uint64_t sysfs_online_bytes(const struct guest_memory *g);
+uint64_t sysfs_offline_bytes(const struct guest_memory *g);
+
+/* blocks_format() - "memory32-memory35" or "memory32"; returns @out */
+#define BLOCKS_TEXT_MAX 64
+const char *blocks_format(char out[static BLOCKS_TEXT_MAX], uint64_t first, uint64_t last);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * util: memory that cannot fail, growing strings, scope cleanup, numbers and names from outside.
+ * May call: libc. Must never: print anything but "out of memory".
+ */
+#ifndef UTIL_H
+#define UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Scope cleanup: the resource is released when the variable goes out of scope. */
+#define _cleanup_free_ __attribute__((cleanup(util_cleanup_free)))
+#define _cleanup_buf_  __attribute__((cleanup(buf_release)))
+
+void util_cleanup_free(void *pointer);
+
+/* xcalloc(), xrealloc(), xstrdup(), xstrndup(), xasprintf() - as in libc; the process ends when
+ * memory does. The caller frees the result. */
+void *xcalloc(size_t count, size_t size_bytes);
+void *xrealloc(void *old, size_t size_bytes);
+char *xstrdup(const char *s);
+char *xstrndup(const char *s, size_t len);
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A growing string: data is NUL-terminated whenever it is not NULL. Zero-initialise it. */
+struct buf {
+	char *data;
+	size_t len;      /* bytes, without the final NUL */
+	size_t capacity; /* bytes allocated */
+};
+
+void buf_add(struct buf *b, const void *bytes, size_t len);
+void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* buf_drop() - remove the first @len bytes */
+void buf_drop(struct buf *b, size_t len);
+void buf_release(struct buf *b);
+/* buf_text() - the string, "" when nothing was added; owned by the buffer */
+const char *buf_text(const struct buf *b);
+
+/*
+ * parse_u64() - a whole unsigned number and nothing else
+ * @text:	no sign, no white space, no prefix
+ * @base:	10 or 16
+ * @out:	written only on success
+ * Return: true when @text is a number that fits
+ */
+bool parse_u64(const char *text, int base, uint64_t *out) __attribute__((warn_unused_result));
+
+/*
+ * printable() - replace what could drive a terminal (control characters, DEL, C1, broken UTF-8)
+ * by '?', in place: for text that came from a guest, QEMU or a file
+ */
+void printable(char *text);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What QEMU's events say about a device that comes or goes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "util.h"
+#include "verdict.h"
+
+/* Status codes of _OST for an ejection (ACPI 6.5, table 6.19), in words. */
+static const char *ost_words(uint64_t status)
+{
+	switch (status) {
+	case 0x80:
+		return "ejection is not supported";
+	case 0x81:
+		return "the memory is in use by an application";
+	case 0x82:
+		return "the memory is busy";
+	case 0x83:
+		return "something that depends on it is busy";
+	default:
+		return "no reason given";
+	}
+}
+
+/* Source events and status codes of ACPI_DEVICE_OST. */
+enum { OST_BUS_CHECK = 0, OST_DEVICE_CHECK = 1, OST_EJECT = 3, OST_OSPM_EJECT = 0x103,
+       OST_SUCCESS = 0, OST_INSERTING = 0x80, OST_EJECTING = 0x84 };
+
+static enum verdict read_ost_event(struct json_object *data, const struct memdev *d, bool is_eject,
+				   char *why, size_t why_size)
+{
+	struct json_object *info;
+	const char *slot, *slot_type;
+	uint64_t slot_number, source, status;
+
+	if (!json_get_object(data, "info", &info) || !json_get_string(info, "slot", &slot) ||
+	    !json_get_string(info, "slot-type", &slot_type) || !json_get_u64(info, "source", &source) ||
+	    !json_get_u64(info, "status", &status) || !parse_u64(slot, 10, &slot_number) ||
+	    strcmp(slot_type, "DIMM") != 0 || !(d->has & MEMDEV_HAS_SLOT) || slot_number != d->slot)
+		return VERDICT_NONE;
+	if (source == OST_EJECT || source == OST_OSPM_EJECT) {
+		if (!is_eject || status == OST_SUCCESS || status == OST_EJECTING)
+			return VERDICT_NONE;
+		snprintf(why, why_size, "%s (OST status %u)", ost_words(status), (unsigned)status);
+		return VERDICT_REFUSED;
+	}
+	if (is_eject || (source != OST_BUS_CHECK && source != OST_DEVICE_CHECK) ||
+	    status == OST_INSERTING)
+		return VERDICT_NONE;
+	if (status == OST_SUCCESS)
+		return VERDICT_INSERTED;
+	snprintf(why, why_size, "its kernel could not add the memory (OST status %u)",
+		 (unsigned)status);
+	return VERDICT_REFUSED;
+}
+
+/* Does the event's "device" or "path" name the device? */
+static bool names_device(struct json_object *data, const struct memdev *d)
+{
+	const char *text;
+
+	if (!d->handle)
+		return false;
+	if (json_get_string(data, "device", &text) && !strcmp(text, d->handle))
+		return true;
+	return json_get_string(data, "path", &text) && !strcmp(text, d->handle);
+}
+
+enum verdict verdict_read(const char *event, struct json_object *data, const struct memdev *d,
+			     bool is_eject, char *why, size_t why_size)
+{
+	const char *text = "no reason given";
+
+	if (!strcmp(event, "ACPI_DEVICE_OST"))
+		return read_ost_event(data, d, is_eject, why, why_size);
+	if (!is_eject || !names_device(data, d))
+		return VERDICT_NONE;
+	if (!strcmp(event, "DEVICE_DELETED"))
+		return VERDICT_DELETED;
+	if (!strcmp(event, "MEM_UNPLUG_ERROR"))
+		json_get_string(data, "msg", &text);
+	else if (strcmp(event, "DEVICE_UNPLUG_GUEST_ERROR") != 0)
+		return VERDICT_NONE;
+	snprintf(why, why_size, "%s", text);
+	return VERDICT_REFUSED;
+}

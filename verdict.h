@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * verdict: what QEMU's events say about a device that comes or goes.
+ * May call: machine, json, util. Must never: wait.
+ */
+#ifndef VERDICT_H
+#define VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "json.h"
+#include "machine.h"
+
+/*
+ * What an event says about one device. ACPI reports by slot (ACPI 6.5, 6.3.5 _OST; qapi/acpi.json),
+ * other machines by id, and DEVICE_DELETED by id or QOM path.
+ */
+enum verdict {
+	VERDICT_NONE,     /* another event, another device, or "in progress" */
+	VERDICT_INSERTED, /* the guest has taken the DIMM */
+	VERDICT_DELETED,  /* QEMU has let go of it */
+	VERDICT_REFUSED,  /* the guest refused; @why says why */
+};
+
+/*
+ * verdict_read() - read an event for @d
+ * @is_eject:	the device is being unplugged: only then are ejection answers meant for us
+ * @why:	receives "device busy (OST status 130)" and such on VERDICT_REFUSED
+ */
+enum verdict verdict_read(const char *event, struct json_object *data, const struct memdev *d,
+			     bool is_eject, char *why, size_t why_size);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A byte stream to a peer, with deadlines. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "wire.h"
+
+void trace_say(const struct trace *trace, const char *channel, char direction, const char *text)
+{
+	if (trace && trace->say)
+		trace->say(trace->context, channel, direction, text);
+}
+
+static void set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags >= 0)
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+void wire_init(struct wire *w, int in_fd, int out_fd, char *peer, enum err_code lost_code)
+{
+	*w = (struct wire){ .in_fd = in_fd, .out_fd = out_fd, .peer = peer, .lost_code = lost_code };
+	set_nonblocking(in_fd);
+	set_nonblocking(out_fd);
+}
+
+int wire_connect_unix(const char *path, int *fd, enum err_code code, struct err *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return err_set(err, ERR_USAGE, "cannot connect to '%s': a socket's path has at most %zu bytes",
+			       path, sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	/* non-blocking: a socket whose queue is full answers EAGAIN instead of hanging */
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*fd < 0)
+		return err_set(err, ERR_FAILED, "cannot make a socket: %s", strerror(errno));
+	if (!connect(*fd, (struct sockaddr *)&address, sizeof(address)))
+		return 0;
+	if (errno == EAGAIN)
+		err_set(err, code, "cannot connect to '%s': it is in use and others are waiting", path);
+	else
+		err_set(err, code, "cannot connect to '%s': %s", path, strerror(errno));
+	close(*fd);
+	*fd = -1;
+	return -1;
+}
+
+/* Finish a non-blocking connect(2); returns 0, or -1 with errno or *err set. */
+static int connect_finish(int fd, const struct addrinfo *ai, struct deadline *d, struct err *err)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (!connect(fd, ai->ai_addr, ai->ai_addrlen))
+		return 0;
+	if (errno != EINPROGRESS)
+		return -1;
+	if (deadline_poll(d, &pollfd, 1, DEADLINE_NEVER, err) < 0) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	errno = error;
+	return error ? -1 : 0;
+}
+
+int wire_connect_tcp(const char *host_port, int *fd, enum err_code code, struct deadline *d,
+		     struct err *err)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list, *ai;
+	const char *colon = strrchr(host_port, ':');
+	_cleanup_free_ char *host = colon ? xstrndup(host_port, (size_t)(colon - host_port)) : NULL;
+	int status, saved = 0;
+
+	if (!colon || colon == host_port || !colon[1])
+		return err_set(err, ERR_USAGE, "bad address '%s': not HOST:PORT", host_port);
+	status = getaddrinfo(host, colon + 1, &hints, &list);
+	if (status)
+		return err_set(err, code, "cannot connect to '%s': %s", host_port, gai_strerror(status));
+	*fd = -1;
+	for (ai = list; ai && *fd < 0; ai = ai->ai_next) {
+		*fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (*fd >= 0 && connect_finish(*fd, ai, d, err)) {
+			saved = errno;
+			close(*fd);
+			*fd = -1;
+		}
+	}
+	freeaddrinfo(list);
+	if (*fd < 0)
+		return err_set(err, code, "cannot connect to '%s': %s", host_port, strerror(saved));
+	return 0;
+}
+
+static int lost(struct wire *w, const char *why, struct err *err)
+{
+	return err_set(err, w->lost_code, "the %s went away: %s", w->peer, why);
+}
+
+int wire_write(struct wire *w, const void *data, size_t len, struct deadline *d, struct err *err)
+{
+	const char *p = data;
+
+	while (len) {
+		struct pollfd fd = { .fd = w->out_fd, .events = POLLOUT };
+		ssize_t n = write(w->out_fd, p, len);
+
+		if (n >= 0) {
+			p += n;
+			len -= (size_t)n;
+		} else if (errno != EAGAIN && errno != EINTR) {
+			return lost(w, strerror(errno), err);
+		} else if (deadline_poll(d, &fd, 1, DEADLINE_NEVER, err) < 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err)
+{
+	struct pollfd fd = { .fd = w->in_fd, .events = POLLIN };
+	char bytes[16384];
+	ssize_t n;
+	int ready = deadline_poll(d, &fd, 1, until_ms, err);
+
+	if (ready <= 0)
+		return ready;
+	n = read(w->in_fd, bytes, sizeof(bytes));
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 1;
+	if (n <= 0)
+		return lost(w, n ? strerror(errno) : "it closed the connection", err);
+	buf_add(&w->in, bytes, (size_t)n);
+	return 1;
+}
+
+char *wire_line(struct wire *w)
+{
+	char *end = w->in.len ? memchr(w->in.data, '\n', w->in.len) : NULL;
+	size_t len;
+	char *line;
+
+	if (!end)
+		return NULL;
+	len = (size_t)(end - w->in.data);
+	line = xstrndup(w->in.data, len); /* a NUL byte ends the line early: no line of ours has one */
+	buf_drop(&w->in, len + 1);
+	len = strlen(line);
+	while (len && line[len - 1] == '\r')
+		line[--len] = '\0';
+	return line;
+}
+
+void wire_release(struct wire *w)
+{
+	if (w->out_fd >= 0 && w->out_fd != w->in_fd)
+		close(w->out_fd);
+	if (w->in_fd >= 0)
+		close(w->in_fd);
+	buf_release(&w->in);
+	util_cleanup_free(&w->peer);
+	*w = (struct wire){ .in_fd = -1, .out_fd = -1 };
+}

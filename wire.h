@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * wire: a byte stream to a peer (monitor, console, child process) with a bounded input buffer.
+ * May call: deadline, err, util. Must never: know what the bytes mean.
+ */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "deadline.h"
+#include "err.h"
+#include "util.h"
+
+/* Where --verbose hears what is said. @direction is '>' to the peer, '<' from it. */
+struct trace {
+	void (*say)(void *context, const char *channel, char direction, const char *text);
+	void *context;
+};
+
+void trace_say(const struct trace *trace, const char *channel, char direction, const char *text);
+
+struct wire {
+	int in_fd;  /* owned; non-blocking; -1 when closed */
+	int out_fd; /* owned; may equal in_fd */
+	struct buf in;
+	char *peer;              /* "monitor '/run/vm.qmp'", for messages; owned */
+	enum err_code lost_code; /* the kind of failure when the peer goes away */
+};
+
+/*
+ * wire_init() - take over descriptors and make them non-blocking
+ * @peer:	for messages; taken over
+ */
+void wire_init(struct wire *w, int in_fd, int out_fd, char *peer, enum err_code lost_code);
+
+/*
+ * wire_connect_unix() - connect to a UNIX stream socket
+ * @path:	at most 107 bytes (unix(7))
+ * @fd:		receives the descriptor; the caller closes it
+ * Return: 0; -1 with @err of kind @code
+ */
+int wire_connect_unix(const char *path, int *fd, enum err_code code, struct err *err);
+
+/* wire_connect_tcp() - the same for "HOST:PORT"; ends at the deadline */
+int wire_connect_tcp(const char *host_port, int *fd, enum err_code code, struct deadline *d,
+		     struct err *err);
+
+/*
+ * wire_write() - send all of @data
+ * Return: 0; -1 at the deadline or when the peer is gone
+ */
+int wire_write(struct wire *w, const void *data, size_t len, struct deadline *d, struct err *err)
+	__attribute__((warn_unused_result));
+
+/*
+ * wire_fill() - wait for input and append what has come to w->in
+ * @until_ms:	a sooner limit than the deadline, or DEADLINE_NEVER
+ * Return: 1 when bytes were added, 0 at @until_ms, -1 with @err (end of stream: lost_code)
+ */
+int wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err)
+	__attribute__((warn_unused_result));
+
+/*
+ * wire_line() - take the first complete line out of w->in, without its line ends
+ * Return: the line, which the caller frees; NULL when no line is complete
+ */
+char *wire_line(struct wire *w);
+
+void wire_release(struct wire *w);
+
+#endif
