@@ -16,6 +16,7 @@ DATADIR     ?= $(PREFIX)/share
 MANDIR      ?= $(DATADIR)/man
 BASHCOMPDIR ?= $(DATADIR)/bash-completion/completions
 PKG_CONFIG  ?= pkg-config
+JSON_C_LIBS ?= $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null || echo -ljson-c)
 CFLAGS      ?= -O2 -g
 
 # Each build flavour has its own objects: switching never mixes them.
@@ -30,16 +31,25 @@ ROWS := err util size deadline json opt out wire frame \
 	memhp
 OBJS := $(ROWS:%=$(BUILD)/%.o)
 
-override CPPFLAGS += -D_GNU_SOURCE -DMEMHP_VERSION='"$(VERSION)"' -I$(BUILD) \
-	$(shell $(PKG_CONFIG) --cflags json-c 2>/dev/null)
+override CPPFLAGS += -D_GNU_SOURCE -DMEMHP_VERSION='"$(VERSION)"' -I$(BUILD)
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wwrite-strings -Wformat=2 -Wpointer-arith -Wundef -fstack-protector-strong -fPIE \
 	$(if $(WERROR),-Werror) \
 	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer,\
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 override LDFLAGS += -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=address$(comma)undefined)
-override LDLIBS += $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null || echo -ljson-c)
+override LDLIBS += $(JSON_C_LIBS)
 comma := ,
+
+# Debian and Ubuntu packages that each target installs when they are missing.
+BUILD_DEPS := gcc make libc6-dev libjson-c-dev
+LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
+TEST_DEPS  := libcmocka-dev python3-pytest dash bash socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
+	qemu-efi-aarch64 $(if $(SAN),libasan8 libubsan1)
+LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git
+
+UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+LABDATA := lab/init lab/initramfs.sh lab/machine.sh
 
 ifneq ($(V),1)
 say = @echo "  $(1)  $(2)";
@@ -61,7 +71,49 @@ $(BUILD)/guest.o: $(BUILD)/guest-program.h
 $(BUILD)/guest-program.h: guest.sh program.awk Makefile | $(BUILD)
 	$(call say,AWK ,$@)awk -f program.awk guest.sh >$@.new && mv $@.new $@
 
-$(BUILD):
-	@mkdir -p $@
+# Each unit test is linked with everything but main().
+$(BUILD)/unit/%: tests/unit/%.c $(filter-out %/memhp.o,$(OBJS)) | $(BUILD)
+	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -I. $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
+		$(filter %.o,$^) $(LDLIBS) -lcmocka
 
--include $(OBJS:.o=.d)
+$(BUILD):
+	@mkdir -p $@/unit
+
+demo:
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS)
+	@$(MAKE) --no-print-directory memhp
+	@lab/demo.sh
+
+check:
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
+	@$(MAKE) --no-print-directory check-built
+
+check-built: $(BUILD)/memhp $(UNITS)
+	@set -e; for unit in $(UNITS); do echo "  UNIT  $$unit"; $$unit; done
+	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests
+
+lint:
+	@tools/depend.sh $(BUILD_DEPS) $(LINT_DEPS)
+	@$(MAKE) --no-print-directory $(BUILD)/guest-program.h
+	@BUILD=$(BUILD) CC=$(CC) tools/lint.sh $(ROWS)
+
+install: $(BUILD)/memhp
+	install -D -m 755 $(BUILD)/memhp $(DESTDIR)$(BINDIR)/memhp
+	install -D -m 755 lab/memhp-lab $(DESTDIR)$(BINDIR)/memhp-lab
+	install -d $(DESTDIR)$(DATADIR)/memhp/lab $(DESTDIR)$(MANDIR)/man1
+	install -m 644 $(LABDATA) $(DESTDIR)$(DATADIR)/memhp/lab
+	install -m 644 man/memhp.1 man/memhp-lab.1 $(DESTDIR)$(MANDIR)/man1
+	install -D -m 644 completions/memhp.bash $(DESTDIR)$(BASHCOMPDIR)/memhp
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/memhp $(DESTDIR)$(BINDIR)/memhp-lab $(DESTDIR)$(BASHCOMPDIR)/memhp
+	rm -f $(DESTDIR)$(MANDIR)/man1/memhp.1 $(DESTDIR)$(MANDIR)/man1/memhp-lab.1
+	rm -rf $(DESTDIR)$(DATADIR)/memhp
+
+clean:
+	rm -rf build memhp
+
+.PHONY: all demo check check-built lint install uninstall clean
+.DELETE_ON_ERROR:
+
+-include $(OBJS:.o=.d) $(UNITS:=.d)

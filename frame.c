@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The lines that guest.sh answers with. */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,12 +32,8 @@ bool frame_parse(char *line, const char *id, struct frame *frame)
 
 	if (strlen(id) != FRAME_ID_LEN)
 		return false;
-	memcpy(start, "@", 1);
-	memcpy(start + 1, id, FRAME_ID_LEN);
-	memcpy(start + 1 + FRAME_ID_LEN, ".", 2);
-	memcpy(end, " ", 1);
-	memcpy(end + 1, id, FRAME_ID_LEN);
-	memcpy(end + 1 + FRAME_ID_LEN, "@", 2);
+	snprintf(start, sizeof(start), "@%s.", id);
+	snprintf(end, sizeof(end), " %s@", id);
 	at = strstr(line, start);
 	if (!at)
 		return false;

@@ -127,7 +127,7 @@ static int converse(struct wire *w, const char *path, const char *id, struct dea
 
 int serial_open(struct wire *w, const char *path, const char *id, struct deadline *d, struct err *err)
 {
-	int fd;
+	int fd = -1;
 
 	if (open_path(path, &fd, err))
 		return -1;

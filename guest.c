@@ -249,6 +249,7 @@ int guest_open(struct guest **out, const char *address, const struct trace *trac
 /* Put the console's modes back and wait until the guest says it did, so that none of it is lost. */
 static void leave_console(struct guest *g)
 {
+	struct deadline *whole = g->deadline;
 	struct deadline parting = { .final_ms = monotonic_ms() + LEAVE_MS, .undoing = true,
 				    .signal_fd = -1 };
 	struct answer answer = { 0 };
@@ -261,6 +262,7 @@ static void leave_console(struct guest *g)
 	    !wire_write(&g->wire, line, strlen(line), g->deadline, &ignored))
 		(void)!guest_receive(g, &answer, &ignored);
 	answer_release(&answer);
+	g->deadline = whole;
 }
 
 void guest_close(struct guest *g)

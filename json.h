@@ -14,7 +14,7 @@
 
 #include "err.h"
 
-#define _cleanup_json_ __attribute__((cleanup(json_cleanup)))
+#define _cleanup_json_ __attribute__((cleanup(json_cleanup), unused))
 
 void json_cleanup(struct json_object **object);
 

@@ -164,7 +164,7 @@ static int complain(const struct flat *f, int c, char **argv, struct err *err)
 int opt_parse(const struct opt_target *targets, unsigned targets_count, int argc, char **argv,
 	      bool stop_at_argument, int *first, struct err *err)
 {
-	struct flat f;
+	struct flat f = { 0 };
 	int c;
 
 	flatten(&f, targets, targets_count, stop_at_argument);
@@ -228,7 +228,7 @@ void opt_help(struct buf *out, const struct opt *table)
 
 const char *opt_check(const struct opt_target *targets, unsigned targets_count)
 {
-	struct flat f;
+	struct flat f = { 0 };
 	int i, j;
 
 	flatten(&f, targets, targets_count, false);

@@ -17,7 +17,8 @@ static int unit_power(const char *suffix)
 
 	if (!unit)
 		return -1;
-	if (suffix[1] && (unit == units || (strcasecmp(suffix + 1, "iB") && strcasecmp(suffix + 1, "B"))))
+	if (suffix[1] && (unit == units || (strcasecmp(suffix + 1, "iB") != 0 &&
+					      strcasecmp(suffix + 1, "B") != 0)))
 		return -1;
 	return (int)(unit - units);
 }

@@ -118,7 +118,7 @@ const char *vm_channel(const struct vm *vm)
 {
 	const char *address = vm->guest_address ? vm->guest_address : vm->guest_found;
 
-	return address && strcmp(address, "none") ? address : NULL;
+	return address && strcmp(address, "none") != 0 ? address : NULL;
 }
 
 int vm_open_guest(struct vm *vm, struct err *err)
