@@ -48,17 +48,21 @@ static int open_path(const char *path, int *fd, struct err *err)
 }
 
 /*
- * The one line that the console's own shell sees. Ctrl-U first: somebody may have left half a line.
- * A session that an earlier memhp left behind ends; a second copy of the line, sent because the first
- * was slow to be answered, does nothing. An id in two halves keeps an echo from looking like an answer.
- * With stdout and stderr not a terminal the child is not interactive: no prompt, no line editing.
+ * The one line that the console's own shell sees. Ctrl-U first: somebody may have left half a line. A
+ * session that an earlier memhp left behind ends, and the next attempt meets the shell under it. A second
+ * copy of the line, sent because the first was slow to be answered, does nothing. The id in two parts
+ * keeps an echo from looking like an answer. With stdout and stderr no terminals the child is not
+ * interactive: no prompt, no line editing. It is short because each byte takes its time.
  */
-static char *opening_line(const char *id)
+static char *opening_line(const char *id, bool is_first)
 {
-	return xasprintf("\025 [ \"$MEMHP\" ]&&[ \"$MEMHP\" != %s ]&&exit;"
-			 "[ \"$MEMHP\" ]||MEMHP=%s MEMHP_TTY=$(stty -g) sh -c "
-			 "'stty -echo;echo \"@\"\"%s.0 1 2 go %s@\";exec sh 3>&1 >/dev/null 2>&1'\n",
-			 id, id, id, id);
+	_cleanup_free_ char *leave =
+		is_first ? xstrdup("[ $MEMHP ]&&exit;") :
+			   xasprintf("[ $MEMHP ]&&[ $MEMHP != %s ]&&exit;[ $MEMHP ]||", id);
+
+	return xasprintf("\025 %s{ echo @''%s.0 1 2 go %s@;"
+			 "MEMHP_TTY=$(stty -g;stty -echo) MEMHP=%s sh 3>&1 >/dev/null 2>&1;}\n",
+			 leave, id, id, id);
 }
 
 /* Look through the lines that have come; true when the child has answered. */
@@ -101,11 +105,11 @@ static int no_answer(const char *path, const struct wire *w, struct err *err)
 static int converse(struct wire *w, const char *path, const char *id, struct deadline *d,
 		    struct err *err)
 {
-	_cleanup_free_ char *line = opening_line(id);
 	int64_t limit_ms = deadline_within(d, ANSWER_MAX_MS);
-	int64_t wait_ms = ATTEMPT_MS;
+	int64_t wait_ms;
 
-	while (monotonic_ms() < limit_ms) {
+	for (wait_ms = ATTEMPT_MS; monotonic_ms() < limit_ms && !at_login(w); wait_ms *= 2) {
+		_cleanup_free_ char *line = opening_line(id, wait_ms == ATTEMPT_MS);
 		int64_t until_ms = deadline_within(d, wait_ms);
 		int ready;
 
@@ -118,9 +122,6 @@ static int converse(struct wire *w, const char *path, const char *id, struct dea
 		} while (ready > 0);
 		if (ready < 0 && err->code != ERR_TIMEOUT)
 			return -1;
-		if (at_login(w))
-			break;
-		wait_ms *= 2;
 	}
 	return no_answer(path, w, err);
 }

@@ -16,8 +16,14 @@
 #define AGAIN_MAX_MS  4000      /* ... doubled each time, up to this */
 #define LEAVE_MS      3000      /* a goodbye takes no longer */
 
-/* guest.sh without comments, in pieces that each fit a terminal's input queue; made by the Makefile. */
-static const char *const program[] = {
+/* Bytes that may wait unread: a terminal drops input past 4095. */
+#define QUEUE_MAX 4000
+
+/* guest.sh, packed by program.awk: pieces that are sent when a command has one of their words. */
+static const struct piece {
+	const char *words; /* "" for the first, which every command needs */
+	const char *text;
+} program[] = {
 #include "guest-program.h"
 };
 
@@ -28,6 +34,10 @@ struct guest {
 	const struct trace *trace;
 	bool is_console;
 	bool is_pending; /* sent, and not answered yet */
+	bool is_leaving; /* told to leave, and has not said goodbye yet */
+	bool is_loaded[ARRAY_SIZE(program)];
+	char *address;
+	size_t unread_bytes; /* at most: sent since the last answer */
 	char id[FRAME_ID_LEN + 1];
 	unsigned exchange;
 };
@@ -122,19 +132,68 @@ int guest_receive(struct guest *g, struct answer *answer, struct err *err)
 		}
 	}
 	g->is_pending = false;
+	g->unread_bytes = 0;
 	trace_answer(g, answer);
+	return 0;
+}
+
+static int reopen(struct guest *g, struct err *err);
+
+/* Does @commands have one of the words, separated by blanks? */
+static bool has_word(const char *commands, const char *words)
+{
+	_cleanup_free_ char *list = xstrdup(words);
+	char *save, *word;
+
+	for (word = strtok_r(list, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		if (strstr(commands, word))
+			return true;
+	return !*words;
+}
+
+int guest_load(struct guest *g, const char *commands, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(program); i++) {
+		if (g->is_loaded[i] || !has_word(commands, program[i].words))
+			continue;
+		if (wire_write(&g->wire, program[i].text, strlen(program[i].text), g->deadline, err))
+			return process_explain(&g->process, err);
+		g->is_loaded[i] = true;
+		g->unread_bytes += strlen(program[i].text);
+	}
+	return 0;
+}
+
+/* Start commands at a shell that has all it needs for them. */
+static int send_commands(struct guest *g, const char *commands, struct err *err)
+{
+	_cleanup_free_ char *line = xasprintf("begin %u;%s;answer\n", ++g->exchange, commands);
+
+	if (wire_write(&g->wire, line, strlen(line), g->deadline, err))
+		return process_explain(&g->process, err);
+	g->is_pending = true;
 	return 0;
 }
 
 int guest_send(struct guest *g, const char *commands, struct err *err)
 {
-	_cleanup_free_ char *line = xasprintf("begin %u;%s;answer\n", ++g->exchange, commands);
+	struct answer answer = { 0 };
+	int status = 0;
 
+	if (g->is_console && strlen(commands) > QUEUE_MAX)
+		return err_set(err, ERR_FAILED, "too many separate blocks for one line on a console");
+	if ((g->is_leaving && reopen(g, err)) || guest_load(g, commands, err))
+		return -1;
+	/* what has been sent before must have been read before this may fill the queue */
+	if (g->is_console && g->unread_bytes + strlen(commands) > QUEUE_MAX)
+		status = send_commands(g, ":", err) || guest_receive(g, &answer, err);
+	answer_release(&answer);
+	if (status)
+		return -1;
 	trace_say(g->trace, "guest", '>', commands);
-	if (wire_write(&g->wire, line, strlen(line), g->deadline, err))
-		return process_explain(&g->process, err);
-	g->is_pending = true;
-	return 0;
+	return send_commands(g, commands, err);
 }
 
 int guest_run(struct guest *g, const char *commands, struct answer *answer, struct err *err)
@@ -153,30 +212,6 @@ int guest_cancel(struct guest *g, struct answer *answer, struct err *err)
 	if (wire_write(&g->wire, "q\n", 2, g->deadline, err))
 		return -1;
 	return guest_receive(g, answer, err);
-}
-
-/*
- * A terminal drops input past 4095 unread bytes, so on a console each piece is acknowledged before the
- * next is sent; the last one goes together with the first commands, which are short.
- */
-static int send_program(struct guest *g, struct err *err)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(program); i++) {
-		struct answer answer = { 0 };
-		int status;
-
-		if (wire_write(&g->wire, program[i], strlen(program[i]), g->deadline, err))
-			return -1;
-		if (!g->is_console || i + 1 == ARRAY_SIZE(program))
-			continue;
-		status = guest_run(g, ":", &answer, err);
-		answer_release(&answer);
-		if (status)
-			return -1;
-	}
-	return 0;
 }
 
 static int make_id(struct guest *g, struct err *err)
@@ -200,10 +235,10 @@ static bool scheme_is(const char *address, const char *scheme, const char **rest
 	return true;
 }
 
-/* Open the transport that @address names; a console's shell already has the id. */
-static int open_transport(struct guest *g, const char *address, struct err *err)
+/* Open the transport that the address names. */
+static int open_transport(struct guest *g, struct err *err)
 {
-	const char *rest;
+	const char *address = g->address, *rest;
 
 	if (scheme_is(address, "serial", &rest) && *rest) {
 		g->is_console = true;
@@ -220,6 +255,7 @@ static int open_transport(struct guest *g, const char *address, struct err *err)
 			"or none");
 }
 
+/* A console's shell already has the id, and its output where it belongs. */
 static int start_program(struct guest *g, struct err *err)
 {
 	char line[64];
@@ -227,7 +263,7 @@ static int start_program(struct guest *g, struct err *err)
 	snprintf(line, sizeof(line), "MEMHP=%s;exec 3>&1 >/dev/null 2>&1\n", g->id);
 	if (!g->is_console && wire_write(&g->wire, line, strlen(line), g->deadline, err))
 		return process_explain(&g->process, err);
-	return send_program(g, err);
+	return guest_load(g, "", err);
 }
 
 int guest_open(struct guest **out, const char *address, const struct trace *trace,
@@ -238,7 +274,8 @@ int guest_open(struct guest **out, const char *address, const struct trace *trac
 	g->wire.in_fd = g->wire.out_fd = -1;
 	g->deadline = deadline;
 	g->trace = trace;
-	if (make_id(g, err) || open_transport(g, address, err) || start_program(g, err)) {
+	g->address = xstrdup(address);
+	if (make_id(g, err) || open_transport(g, err) || start_program(g, err)) {
 		guest_close(g);
 		return -1;
 	}
@@ -246,32 +283,56 @@ int guest_open(struct guest **out, const char *address, const struct trace *trac
 	return 0;
 }
 
-/* Put the console's modes back and wait until the guest says it did, so that none of it is lost. */
-static void leave_console(struct guest *g)
+void guest_leave(struct guest *g)
+{
+	struct err ignored;
+	char line[96];
+
+	if (!g->is_console || g->is_pending || g->is_leaving || g->wire.out_fd < 0)
+		return;
+	snprintf(line, sizeof(line), "begin %u;%s\n", ++g->exchange, SERIAL_LEAVE);
+	g->is_leaving = !wire_write(&g->wire, line, strlen(line), g->deadline, &ignored);
+}
+
+/* Wait until the guest says that it has put the console's modes back, so that none of it is lost. */
+static void part(struct guest *g)
 {
 	struct deadline *whole = g->deadline;
 	struct deadline parting = { .final_ms = monotonic_ms() + LEAVE_MS, .undoing = true,
 				    .signal_fd = -1 };
 	struct answer answer = { 0 };
 	struct err ignored;
-	char line[96];
 
 	g->deadline = &parting;
-	snprintf(line, sizeof(line), "begin %u;%s\n", ++g->exchange, SERIAL_LEAVE);
-	if (!guest_cancel(g, &answer, &ignored) &&
-	    !wire_write(&g->wire, line, strlen(line), g->deadline, &ignored))
+	if (!guest_cancel(g, &answer, &ignored))
+		guest_leave(g);
+	if (g->is_leaving)
 		(void)!guest_receive(g, &answer, &ignored);
 	answer_release(&answer);
+	g->is_leaving = false;
 	g->deadline = whole;
+}
+
+static void close_transport(struct guest *g)
+{
+	if (g->is_console && g->wire.out_fd >= 0)
+		part(g);
+	process_close(&g->process, &g->wire);
+	wire_release(&g->wire);
+}
+
+static int reopen(struct guest *g, struct err *err)
+{
+	close_transport(g);
+	memset(g->is_loaded, 0, sizeof(g->is_loaded));
+	return open_transport(g, err) || start_program(g, err) ? -1 : 0;
 }
 
 void guest_close(struct guest *g)
 {
 	if (!g)
 		return;
-	if (g->is_console && g->wire.out_fd >= 0)
-		leave_console(g);
-	process_close(&g->process, &g->wire);
-	wire_release(&g->wire);
+	close_transport(g);
+	free(g->address);
 	free(g);
 }

@@ -33,6 +33,13 @@ int guest_open(struct guest **out, const char *address, const struct trace *trac
 	       struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
 
 /*
+ * guest_load() - send ahead the parts of guest.sh that @commands will need, without waiting: the guest
+ * takes them in while QEMU is busy
+ */
+int guest_load(struct guest *g, const char *commands, struct err *err)
+	__attribute__((warn_unused_result));
+
+/*
  * guest_send() - start commands of guest.sh, separated by ";", without waiting
  * @commands:	words of memhp's own and numbers only: nothing from a user or a guest
  */
@@ -60,6 +67,12 @@ int guest_run(struct guest *g, const char *commands, struct answer *answer, stru
  */
 int guest_cancel(struct guest *g, struct answer *answer, struct err *err)
 	__attribute__((warn_unused_result));
+
+/*
+ * guest_leave() - tell the guest that nothing more is wanted, without waiting: it puts the console's modes
+ * back while QEMU is busy. A guest_send() after all opens the channel anew.
+ */
+void guest_leave(struct guest *g);
 
 /* guest_close() - leave the channel as it was found; NULL is fine */
 void guest_close(struct guest *g);

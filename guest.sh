@@ -4,7 +4,8 @@
 # The guest half of memhp: a POSIX sh program that memhp feeds to a root shell in the guest, over
 # whatever channel there is, and then calls line by line: "begin 2;appear 9 32-35;scan;answer".
 # It runs under dash, bash and busybox ash and forks only where a write may have to be killed.
-# The build strips comments and indentation; fd 3 takes the answers, stdout and stderr are null.
+# fd 3 takes the answers; stdout and stderr are null. program.awk packs it: a console costs time for each
+# byte, so what only some commands need is a piece of its own, begun by "#= WORD".
 #
 # An answer is made of frames, each a line "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD ID@": whatever the
 # kernel or an echo puts between or into them shows, and memhp asks for the same answer again.
@@ -15,8 +16,8 @@
 id=$MEMHP
 LC_ALL=C
 export LC_ALL
-memory=${MEMHP_SYSROOT:-}/sys/devices/system/memory
-parameters=${MEMHP_SYSROOT:-}/sys/module/memory_hotplug/parameters
+sys=${MEMHP_SYSROOT:-}/sys/devices/system/memory
+params=${MEMHP_SYSROOT:-}/sys/module/memory_hotplug/parameters
 proc=${MEMHP_SYSROOT:-}/proc
 newline='
 '
@@ -59,11 +60,11 @@ get() {
 # info: kernel, whether blocks can be changed from here, policies, memory in KiB
 info() {
 	get release "$proc/sys/kernel/osrelease"
-	get auto "$memory/auto_online_blocks"
-	get policy "$parameters/online_policy"
-	get memmap "$parameters/memmap_on_memory"
+	get auto "$sys/auto_online_blocks"
+	get policy "$params/online_policy"
+	get memmap "$params/memmap_on_memory"
 	root=0
-	[ ! -w "$memory/uevent" ] || root=1
+	[ ! -w "$sys/uevent" ] || root=1
 	total=- free=- available=-
 	while read -r name value _; do
 		case $name in
@@ -107,90 +108,39 @@ collect() {
 # scan: everything memhp wants to know, blocks in the order of their numbers without a sort
 scan() {
 	info
-	get size "$memory/block_size_bytes"
+	get size "$sys/block_size_bytes"
 	say "size $size"
-	first='' last='' key=''
-	collect "$memory"/memory[0-9]
-	collect "$memory"/memory[0-9][0-9]
-	collect "$memory"/memory[0-9][0-9][0-9]
-	collect "$memory"/memory[0-9][0-9][0-9][0-9]
-	collect "$memory"/memory[0-9][0-9][0-9][0-9][0-9]
-	collect "$memory"/memory[0-9][0-9][0-9][0-9][0-9][0-9]
-	collect "$memory"/memory[0-9][0-9][0-9][0-9][0-9][0-9][0-9]
+	first='' last='' key='' digits=''
+	for _ in 1 2 3 4 5 6 7; do
+		digits="${digits}[0-9]"
+		# shellcheck disable=SC2086 # a pattern
+		collect "$sys"/memory$digits
+	done
 	flush
 }
 
-# seconds: the guest's uptime
-seconds() {
-	read -r now _ <"$proc/uptime"
-	now=${now%.*}
-}
-
-# appear SECONDS FIRST-LAST...: wait until the blocks are there
-appear() {
-	seconds
-	end=$((now + $1))
-	shift
-	for range; do
-		n=${range%-*}
-		while [ "$n" -le "${range#*-}" ]; do
-			until [ -e "$memory/memory$n/valid_zones" ]; do
-				seconds
-				if [ "$now" -ge "$end" ]; then
-					say "absent $n"
-					return 1
-				fi
-				sleep 0.01 || sleep 1
-			done
-			n=$((n + 1))
-		done
-	done
-}
+#= change
 
 # put BLOCK WORD: one write to a block's state; the kernel's reason goes to stdout
 put() {
-	echo "$2" 2>&1 >"$memory/memory$1/state" && return
+	echo "$2" 2>&1 >"$sys/memory$1/state" && return
 	# dash does not say errno: repeat with an external echo, which TERM has to reach too
 	case $(echo 2>&1 >/dev/full) in
 	*' space '*) return 1 ;;
 	esac
-	env echo "$2" 2>&1 >"$memory/memory$1/state" &
+	env echo "$2" 2>&1 >"$sys/memory$1/state" &
 	trap 'kill -9 "$!"; wait "$!"; exit 1' TERM
 	wait "$!"
 }
 
-# lies BLOCK ZONE: is the block online, in that zone (movable, kernel, any)?
-lies() {
-	read -r s <"$memory/memory$1/state"
-	read -r z <"$memory/memory$1/valid_zones"
-	case "$s $2 $z" in
-	'online any '* | 'online movable Movable' | 'online kernel '[DHN]*) ;;
-	*) return 1 ;;
-	esac
-}
-
 # Somebody else may be faster than we are: after a failed write it is the block's state that counts.
-
-# raise BLOCK ZONE: bring a block online, moving it when it is online in another zone
-raise() {
-	lies "$1" "$2" && return
-	[ "$s" != online ] || put "$1" offline || return
-	word=online_$2
-	[ "$2" != any ] || word=online
-	put "$1" "$word" || lies "$1" "$2"
-}
-
-# lift BLOCK ZONE: bring a block online in that zone, unless it is online already
-lift() {
-	lies "$1" any || raise "$1" "$2"
-}
 
 # lower BLOCK: take a block offline
 lower() {
-	read -r s <"$memory/memory$1/state"
+	read -r s <"$sys/memory$1/state"
 	[ "$s" != offline ] || return 0
 	put "$1" offline && return
-	read -r s <"$memory/memory$1/state"
+	read -r s <"$sys/memory$1/state"
 	[ "$s" = offline ]
 }
 
@@ -212,10 +162,15 @@ each() {
 	done
 }
 
-# guard SECONDS COMMAND...: run it; kill it when time is up, and when memhp cancels or goes away
+# guard SECONDS COMMAND...: run it; kill it when time is up, and when memhp cancels or goes away.
+# 0 seconds: it is short and cannot hang, so that no helpers are started.
 guard() {
 	limit=$1
 	shift
+	if [ "$limit" = 0 ]; then
+		"$@"
+		return
+	fi
 	"$@" &
 	job=$!
 	{
@@ -251,4 +206,59 @@ change() {
 	why=${output%"$newline"*}
 	why=${why##*"$newline"}
 	say "failed $failed ${why##*: }"
+}
+
+#= raise lift
+
+# lies BLOCK ZONE: is the block online, in that zone (movable, kernel, any)?
+lies() {
+	read -r s <"$sys/memory$1/state"
+	read -r z <"$sys/memory$1/valid_zones"
+	case "$s $2 $z" in
+	'online any '* | 'online movable Movable' | 'online kernel '[DHN]*) ;;
+	*) return 1 ;;
+	esac
+}
+
+# raise BLOCK ZONE: bring a block online, moving it when it is online in another zone
+raise() {
+	lies "$1" "$2" && return
+	[ "$s" != online ] || put "$1" offline || return
+	word=online_$2
+	[ "$2" != any ] || word=online
+	put "$1" "$word" || lies "$1" "$2"
+}
+
+# lift BLOCK ZONE: bring a block online in that zone, unless it is online already
+lift() {
+	lies "$1" any || raise "$1" "$2"
+}
+
+#= appear
+
+# seconds: the guest's uptime
+seconds() {
+	read -r now _ <"$proc/uptime"
+	now=${now%.*}
+}
+
+# appear SECONDS FIRST-LAST...: wait until the blocks are there
+appear() {
+	seconds
+	end=$((now + $1))
+	shift
+	for range; do
+		n=${range%-*}
+		while [ "$n" -le "${range#*-}" ]; do
+			until [ -e "$sys/memory$n/valid_zones" ]; do
+				seconds
+				if [ "$now" -ge "$end" ]; then
+					say "absent $n"
+					return 1
+				fi
+				sleep 0.01 || sleep 1
+			done
+			n=$((n + 1))
+		done
+	done
 }

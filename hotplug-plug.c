@@ -127,7 +127,7 @@ static int check_limit(const struct machine *m, const struct plug *plug, struct 
 	if (!m->has_limits || (used <= m->max_memory_bytes &&
 			       plug->size_bytes <= m->max_memory_bytes - used))
 		return 0;
-	err_set(err, ERR_FAILED, "%s left below maxmem (%s)",
+	err_set(err, ERR_FAILED, "only %s left below maxmem (%s)",
 		size_format(left, used < m->max_memory_bytes ? m->max_memory_bytes - used : 0),
 		size_format(max, m->max_memory_bytes));
 	return err_hint(err, "start QEMU with a larger -m ...,maxmem=SIZE");
@@ -229,6 +229,8 @@ static int attach(struct hotplug *h, struct err *err)
 	unsigned i;
 
 	plug->is_sent = true;
+	if (h->has_guest && guest_load(h->vm->guest, "appear change raise", err))
+		return -1;
 	if (qmp_send(q, machine_request_object_add(&plug->dimm), &plug->ids[0], err) ||
 	    qmp_send(q, machine_request_device_add(&plug->dimm), &plug->ids[1], err) ||
 	    qmp_send(q, qmp_request("query-memory-devices", NULL), &plug->ids[2], err))

@@ -183,7 +183,10 @@ static int offline(struct hotplug *h, struct err *err)
 	words = offline_words(h, unplug);
 	if (hotplug_guest(h, words, "take offline", err))
 		return -1;
-	return check_offline(h, &unplug->blocks, err);
+	if (check_offline(h, &unplug->blocks, err))
+		return -1;
+	guest_leave(h->vm->guest);
+	return 0;
 }
 
 static void offline_show(struct hotplug *h)

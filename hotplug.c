@@ -9,6 +9,7 @@
 #include "util.h"
 
 #define FOREVER_SECONDS 86400 /* for guest.sh when there is no deadline */
+#define QUICK_BLOCKS    16    /* bringing so few online takes no time that needs guarding */
 
 void hotplug_init(struct hotplug *h, struct vm *vm)
 {
@@ -322,7 +323,8 @@ char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list
 {
 	struct buf words = { 0 };
 
-	buf_addf(&words, "change %u %s %s", hotplug_seconds(h), is_lift ? "lift" : "raise",
+	buf_addf(&words, "change %u %s %s",
+		 block_list_blocks(list) > QUICK_BLOCKS ? hotplug_seconds(h) : 0, is_lift ? "lift" : "raise",
 		 sysfs_zone_word(zone));
 	add_ranges(&words, list, false);
 	return words.data;

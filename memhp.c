@@ -233,6 +233,22 @@ static bool wants_json(int argc, char **argv)
 	return false;
 }
 
+/* The monitor must not get the number of a closed stdin or stderr; a closed stdout is an error. */
+static int fill_standard_descriptors(struct err *err)
+{
+	bool is_stdout_closed = fcntl(STDOUT_FILENO, F_GETFD) < 0;
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	if (is_stdout_closed)
+		return err_set(err, ERR_FAILED, "cannot write to stdout: it is closed");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct globals globals = { .timeout_ms = DEFAULT_TIMEOUT_MS };
@@ -240,9 +256,10 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	int status = 0;
 
-	/* a closed stdout would get the monitor's descriptor */
-	if (fcntl(STDOUT_FILENO, F_GETFD) < 0 || fcntl(STDERR_FILENO, F_GETFD) < 0)
-		return err_exit_code(ERR_FAILED);
+	if (fill_standard_descriptors(&err)) {
+		out_error(&err);
+		return err_exit_code(err.code);
+	}
 	json_object_object_add(ctx.result, "command", NULL);
 	json_add_bool(ctx.result, "ok", true, true);
 	if (dispatch(&ctx, &globals, argc, argv, &err)) {

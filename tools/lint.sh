@@ -16,7 +16,8 @@ check_rows() {
 	for row; do
 		for file in "$row.c" "$row.h"; do
 			[ -e "$file" ] || continue
-			for header in $(sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file"); do
+			headers=$(sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file")
+			for header in $headers; do
 				case $below$row' guest-program ' in
 				*" $header "*) ;;
 				*) [ "$header" = "$row" ] || complain "$file includes $header.h, which is not below it" ;;

@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# make demo: on a throw-away VM, plug 512M, use it, and take it back. Every line after "$ " is a command, what
+# follows is what it printed, "#" tells the time it took. Exit 1 when the guest's MemTotal is not what it should be.
+set -eu
+
+lab=$(dirname "$(readlink -f "$0")")
+PATH=${MEMHP_BIN:+$(dirname "$MEMHP_BIN"):}$(dirname "$lab"):$lab:$PATH
+MEMHP_LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/memhp-demo.XXXXXX")
+export PATH MEMHP_LAB_DIR
+unset MEMHP_TIMEOUT
+
+stop() {
+	trap - EXIT HUP INT TERM
+	memhp-lab stop --quiet demo || :
+	rmdir "$MEMHP_LAB_DIR" 2>/dev/null || :
+}
+trap 'status=$?; stop; exit "$status"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+fail() {
+	echo "demo: FAILED: $*" >&2
+	exit 1
+}
+
+centiseconds() {
+	read -r up _ </proc/uptime
+	echo "${up%.*}${up#*.}"
+}
+
+# show STATUS COMMAND...: run it in sight; it has to exit with STATUS
+show() {
+	expected=$1 status=0
+	shift
+	printf '$ %s\n' "$*"
+	begun=$(centiseconds)
+	"$@" 2>&1 || status=$?
+	took=$(($(centiseconds) - begun))
+	[ "$status" = 0 ] || printf '# exit %s\n' "$status"
+	printf '# %s.%02d s\n\n' "$((took / 100))" "$((took % 100))"
+	[ "$status" = "$expected" ] || fail "'$*' ended with $status, not $expected"
+}
+
+guest() { show 0 memhp-lab ssh demo "$@"; }
+
+# The guest's MemTotal, in MiB as free -m has it, from a value in KiB.
+mem_total() { memhp-lab ssh demo 'while read -r name kib _; do [ "$name" != MemTotal: ] || echo "$kib"; done </proc/meminfo'; }
+mib() { echo "$(($1 / 1024)) MiB"; }
+
+# shellcheck disable=SC2016 # for the reader, not for the shell
+echo '$ eval "$(memhp-lab start demo)"'
+begun=$(memhp-lab start demo)
+eval "$begun"
+printf '%s\n\n' "$begun"
+
+show 0 memhp list
+guest free -m
+before=$(mem_total)
+
+show 0 memhp plug 512M
+plugged=$(mem_total)
+show 0 memhp list
+memhp list | grep -q '^memhp0-dimm .* online ' || fail 'memhp0-dimm is not listed as online'
+guest free -m
+[ $((plugged - before)) = $((512 * 1024)) ] ||
+	fail "MemTotal grew from $before kB to $plugged kB: not by 512 MiB"
+
+echo '# Use it: 400 MiB would not have fitted before. While they are in use, memhp leaves'
+echo '# the memory where it is.'
+guest 'mkdir /ram && mount -t tmpfs -o size=420m ram /ram'
+guest 'dd if=/dev/zero of=/ram/file bs=1M count=400'
+show 5 memhp unplug
+guest umount /ram
+
+show 0 memhp unplug
+show 0 memhp list
+guest free -m
+after=$(mem_total)
+[ "$after" = "$before" ] || fail "MemTotal was $before kB and is $after kB"
+
+echo "demo: MemTotal $(mib "$before"), with the DIMM $(mib "$plugged"), without it $(mib "$after"): as it should be"

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures: the binary under test, and virtual machines shared between tests."""
+import signal
+
+import pytest
+import vm as virtual
+
+
+@pytest.fixture(scope="session")
+def memhp():
+    """Run the binary under test without any MEMHP_ variable: memhp("list", env={...}, input="...")."""
+    return virtual.run_memhp
+
+
+@pytest.fixture(scope="session")
+def machines():
+    """All machines of the session; none is left when it ends, however it ends."""
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    found = virtual.Machines()
+    yield found
+    found.close()
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if call.when == "call":
+        item.has_passed = report.passed
+
+
+@pytest.fixture
+def boot(machines, request):
+    """boot(shell="bash", ...): a running machine of that configuration, clean as at boot.
+
+    A test has to leave the machine as it was: one that does not fails, and the machine is thrown away.
+    """
+    used = []
+
+    def get(arguments=(), **options):
+        machine = machines.get(arguments, **options)
+        if machine not in used:
+            used.append(machine)
+        return machine
+
+    yield get
+    left = None
+    for machine in used:
+        difference = None if machine.is_discarded else machine.difference()
+        if machine.is_discarded or difference:
+            machines.drop(machine)
+        left = left or difference
+    if left and getattr(request.node, "has_passed", False):
+        pytest.fail(f"the test left something behind: {left}")
+
+
+@pytest.fixture
+def vm(boot):
+    """The default machine: q35, 512 MiB, 32 slots, maxmem 8 GiB, busybox ash."""
+    return boot()
