@@ -48,21 +48,23 @@ static int open_path(const char *path, int *fd, struct err *err)
 }
 
 /*
- * The one line that the console's own shell sees. Ctrl-U first: somebody may have left half a line. A
- * session that an earlier memhp left behind ends, and the next attempt meets the shell under it. A second
- * copy of the line, sent because the first was slow to be answered, does nothing. The id in two parts
- * keeps an echo from looking like an answer. With stdout and stderr no terminals the child is not
- * interactive: no prompt, no line editing. It is short because each byte takes its time.
+ * Two lines. The first is all that the console's own shell sees, and short: its line editor takes a long
+ * time for each byte. Ctrl-U, since somebody may have left half a line; a session that an earlier memhp
+ * left behind ends, and the next attempt meets the shell under it; then a child that is not interactive,
+ * because stdout and stderr are no terminals: no prompt, no line editing. The second line is for the child.
+ * Copies of both, sent because the first were slow to be answered, do nothing but answer again. An echo of
+ * them is no answer: it has the variable's name, not the id.
  */
-static char *opening_line(const char *id, bool is_first)
+static char *opening_lines(const char *id, bool is_first)
 {
 	_cleanup_free_ char *leave =
 		is_first ? xstrdup("[ $MEMHP ]&&exit;") :
 			   xasprintf("[ $MEMHP ]&&[ $MEMHP != %s ]&&exit;[ $MEMHP ]||", id);
 
-	return xasprintf("\025 %s{ echo @''%s.0 1 2 go %s@;"
-			 "MEMHP_TTY=$(stty -g;stty -echo) MEMHP=%s sh 3>&1 >/dev/null 2>&1;}\n",
-			 leave, id, id, id);
+	return xasprintf("\025 %ssh 3>&1 >/dev/null 2>&1\n"
+			 "[ $MEMHP_TTY ]||MEMHP_TTY=$(stty -g;stty -echo);"
+			 "[ $MEMHP ]||MEMHP=%s;echo \"@$MEMHP.0 1 2 go $MEMHP@\">&3\n",
+			 leave, id);
 }
 
 /* Look through the lines that have come; true when the child has answered. */
@@ -109,11 +111,11 @@ static int converse(struct wire *w, const char *path, const char *id, struct dea
 	int64_t wait_ms;
 
 	for (wait_ms = ATTEMPT_MS; monotonic_ms() < limit_ms && !at_login(w); wait_ms *= 2) {
-		_cleanup_free_ char *line = opening_line(id, wait_ms == ATTEMPT_MS);
+		_cleanup_free_ char *lines = opening_lines(id, wait_ms == ATTEMPT_MS);
 		int64_t until_ms = deadline_within(d, wait_ms);
 		int ready;
 
-		if (wire_write(w, line, strlen(line), d, err))
+		if (wire_write(w, lines, strlen(lines), d, err))
 			return -1;
 		do {
 			ready = wire_fill(w, until_ms, d, err);

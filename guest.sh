@@ -163,14 +163,9 @@ each() {
 }
 
 # guard SECONDS COMMAND...: run it; kill it when time is up, and when memhp cancels or goes away.
-# 0 seconds: it is short and cannot hang, so that no helpers are started.
 guard() {
 	limit=$1
 	shift
-	if [ "$limit" = 0 ]; then
-		"$@"
-		return
-	fi
 	"$@" &
 	job=$!
 	{
@@ -258,6 +253,21 @@ appear() {
 				fi
 				sleep 0.01 || sleep 1
 			done
+			n=$((n + 1))
+		done
+	done
+}
+
+#= swift
+
+# swift WORD FIRST-LAST...: write WORD to the state of each block, upwards; a scan shows what came of it
+swift() {
+	word=$1
+	shift
+	for range; do
+		n=${range%-*}
+		while [ "$n" -le "${range#*-}" ]; do
+			echo "$word" >"$sys/memory$n/state" || return
 			n=$((n + 1))
 		done
 	done

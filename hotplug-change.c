@@ -149,14 +149,23 @@ static int resolve(const struct hotplug *h, struct change *change, struct err *e
 	return 0;
 }
 
-static char *words_of(const struct hotplug *h, const struct change *change)
+static char *words_of(const struct hotplug *h, const struct change *change, bool is_swift)
 {
-	_cleanup_free_ char *words =
-		change->is_online ? hotplug_raise_words(h, &change->blocks, change->zone_taken,
-							change->zone == ZONE_AUTO) :
-				    hotplug_lower_words(h, &change->blocks);
+	char *words;
 
-	return xasprintf("%s;scan", words);
+	if (!change->is_online)
+		words = hotplug_lower_words(h, &change->blocks);
+	else if (is_swift)
+		words = hotplug_swift_words(&change->blocks, change->zone_taken);
+	else
+		words = hotplug_raise_words(h, &change->blocks, change->zone_taken,
+					    change->zone == ZONE_AUTO);
+	if (words) {
+		_cleanup_free_ char *old = words;
+
+		words = xasprintf("%s;scan", old);
+	}
+	return words;
 }
 
 /* Read back. */
@@ -180,14 +189,26 @@ static int check(const struct hotplug *h, const struct change *change, struct er
 	return i ? -1 : 0;
 }
 
-static int run(struct hotplug *h, struct err *err)
+static int try(struct hotplug *h, const struct change *change, bool is_swift, struct err *err)
 {
-	struct change *change = h->job;
-	_cleanup_free_ char *words = words_of(h, change);
+	_cleanup_free_ char *words = words_of(h, change, is_swift);
 
+	if (!words)
+		return -1;
 	if (hotplug_guest(h, words, change->is_online ? "bring online" : "take offline", err))
 		return -1;
 	return check(h, change, err);
+}
+
+static int run(struct hotplug *h, struct err *err)
+{
+	struct change *change = h->job;
+
+	if (change->is_online && !try(h, change, true, err))
+		return 0;
+	if (change->is_online && (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED))
+		return -1;
+	return try(h, change, false, err);
 }
 
 static int undo(struct hotplug *h, struct err *err)
@@ -199,7 +220,10 @@ static int undo(struct hotplug *h, struct err *err)
 
 static void show(struct hotplug *h)
 {
-	hotplug_plan(h, "guest", words_of(h, h->job));
+	const struct change *change = h->job;
+	char *swift = words_of(h, change, true);
+
+	hotplug_plan(h, "guest", swift ? swift : words_of(h, change, false));
 }
 
 static const struct step online_steps[] = { { "online", run, undo, show } };
@@ -226,6 +250,7 @@ int hotplug_change(struct hotplug *h, struct change *change, struct err *err)
 	unsigned i;
 
 	h->job = change;
+	h->ahead = change->is_online ? "swift" : "change";
 	if (!prepare(h, change, err)) {
 		if (change->blocks.count)
 			return hotplug_execute(h, step, 1, err) ?

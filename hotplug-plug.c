@@ -229,8 +229,6 @@ static int attach(struct hotplug *h, struct err *err)
 	unsigned i;
 
 	plug->is_sent = true;
-	if (h->has_guest && guest_load(h->vm->guest, "appear change raise", err))
-		return -1;
 	if (qmp_send(q, machine_request_object_add(&plug->dimm), &plug->ids[0], err) ||
 	    qmp_send(q, machine_request_device_add(&plug->dimm), &plug->ids[1], err) ||
 	    qmp_send(q, qmp_request("query-memory-devices", NULL), &plug->ids[2], err))
@@ -304,6 +302,7 @@ static bool is_answer(const char *name, struct json_object *data, void *context)
 
 	switch (verdict_read(name, data, plug->device, false, why, sizeof(why))) {
 	case VERDICT_INSERTED:
+		plug->is_inserted = true;
 		return true;
 	case VERDICT_REFUSED:
 		snprintf(plug->refusal, sizeof(plug->refusal), "%s", why);
@@ -335,16 +334,21 @@ static int appear(struct hotplug *h, struct err *err)
 	return wait_answer(h, plug, deadline_within(h->deadline, OST_MS), err);
 }
 
-/* "appear 2 32-35&&change 45 raise movable 32-35;scan" */
-static char *online_words(const struct hotplug *h, const struct plug *plug)
+/* "appear 2 32-35&&swift online_movable 32-35;scan", without "appear" when the guest has said it took them */
+static char *online_words(const struct hotplug *h, const struct plug *plug, bool is_swift)
 {
 	struct block_list list = list_of(&plug->blocks);
-	_cleanup_free_ char *raise = hotplug_raise_words(h, &list, plug->zone_taken, false);
+	_cleanup_free_ char *online =
+		is_swift ? hotplug_swift_words(&list, plug->zone_taken) :
+			   hotplug_raise_words(h, &list, plug->zone_taken, false);
+	_cleanup_buf_ struct buf words = { 0 };
 
 	block_list_release(&list);
-	return xasprintf("appear %d %llu-%llu%s%s;scan", APPEAR_SECONDS,
-			 (unsigned long long)plug->blocks.first, (unsigned long long)plug->blocks.last,
-			 plug->is_online_wanted ? "&&" : "", plug->is_online_wanted ? raise : "");
+	if (!plug->is_inserted)
+		buf_addf(&words, "appear %d %llu-%llu&&", APPEAR_SECONDS,
+			 (unsigned long long)plug->blocks.first, (unsigned long long)plug->blocks.last);
+	buf_addf(&words, "%s;scan", plug->is_online_wanted && online ? online : ":");
+	return xstrdup(words.data);
 }
 
 /* Read back: every block of the DIMM is there, and online in the zone that was asked for. */
@@ -372,21 +376,30 @@ static int check_online(const struct hotplug *h, const struct plug *plug, struct
 	return i ? -1 : 0;
 }
 
+/* One round trip; 0: all is online, or may be after the long way; 1: the blocks are not there yet. */
+static int try_online(struct hotplug *h, struct plug *plug, bool is_swift, struct err *err)
+{
+	_cleanup_free_ char *words = online_words(h, plug, is_swift);
+	int status = hotplug_guest(h, words, "bring online", err);
+
+	if (status > 0 && wait_answer(h, plug, 0, err))
+		return -1;
+	if (status > 0 && !deadline_left_ms(h->deadline))
+		return err_set(err, ERR_TIMEOUT, "the guest shows no blocks of the DIMM: the deadline passed");
+	return status;
+}
+
 static int online(struct hotplug *h, struct err *err)
 {
 	struct plug *plug = h->job;
+	struct err ignored;
 	int status;
 
-	do {
-		_cleanup_free_ char *words = online_words(h, plug);
-
-		status = hotplug_guest(h, words, "bring online", err);
-		if (status > 0 && wait_answer(h, plug, 0, err))
-			return -1;
-		if (status > 0 && !deadline_left_ms(h->deadline))
-			return err_set(err, ERR_TIMEOUT, "the guest shows no blocks of the DIMM: "
-				       "the deadline passed");
-	} while (status > 0);
+	do
+		status = try_online(h, plug, true, err);
+	while (status > 0);
+	if (!status && check_online(h, plug, &ignored) && plug->is_online_wanted)
+		status = try_online(h, plug, false, err);
 	return status ? -1 : check_online(h, plug, err);
 }
 
@@ -397,7 +410,7 @@ static void online_show(struct hotplug *h)
 	if (!h->has_guest)
 		return;
 	if (plug->has_prediction)
-		hotplug_plan(h, "guest", online_words(h, plug));
+		hotplug_plan(h, "guest", online_words(h, plug, true));
 	else if (plug->is_online_wanted)
 		hotplug_plan(h, "guest", xasprintf("bring the DIMM's blocks online in zone %s",
 						   sysfs_zone_word(plug->zone_taken)));
@@ -440,6 +453,7 @@ int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
 	int status;
 
 	h->job = plug;
+	h->ahead = plug->is_online_wanted ? "swift" : NULL;
 	if (plug->name && check_name(plug->name, err))
 		return -1;
 	if (hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) || choose_ids(h, plug, err) ||

@@ -323,6 +323,7 @@ int hotplug_unplug(struct hotplug *h, struct unplug *unplug, struct err *err)
 	unsigned i;
 
 	h->job = unplug;
+	h->ahead = "change";
 	if (hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) || choose_devices(h, unplug, err) ||
 	    find_blocks(h, unplug, err))
 		return subject(unplug, err);

@@ -9,7 +9,7 @@
 #include "util.h"
 
 #define FOREVER_SECONDS 86400 /* for guest.sh when there is no deadline */
-#define QUICK_BLOCKS    16    /* bringing so few online takes no time that needs guarding */
+#define SWIFT_BLOCKS    64    /* so few go online in a moment: nothing that needs guarding */
 
 void hotplug_init(struct hotplug *h, struct vm *vm)
 {
@@ -89,7 +89,12 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 		return -1;
 	if (!h->vm->guest)
 		return 0;
-	status = guest_run(h->vm->guest, "scan", &answer, err);
+	/* what the job will need goes over while the guest is busy with the scan */
+	status = guest_send(h->vm->guest, "scan", err);
+	if (!status && h->ahead)
+		status = guest_load(h->vm->guest, h->ahead, err);
+	if (!status)
+		status = guest_receive(h->vm->guest, &answer, err);
 	if (!status)
 		status = sysfs_parse(&h->before, answer.lines, answer.count, err);
 	answer_release(&answer);
@@ -323,9 +328,23 @@ char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list
 {
 	struct buf words = { 0 };
 
-	buf_addf(&words, "change %u %s %s",
-		 block_list_blocks(list) > QUICK_BLOCKS ? hotplug_seconds(h) : 0, is_lift ? "lift" : "raise",
+	buf_addf(&words, "change %u %s %s", hotplug_seconds(h), is_lift ? "lift" : "raise",
 		 sysfs_zone_word(zone));
+	add_ranges(&words, list, false);
+	return words.data;
+}
+
+char *hotplug_swift_words(const struct block_list *list, enum zone zone)
+{
+	struct buf words = { 0 };
+	unsigned i;
+
+	if (block_list_blocks(list) > SWIFT_BLOCKS || zone == ZONE_ANY)
+		return NULL;
+	for (i = 0; i < list->count; i++)
+		if (!blocks_are_offline(&list->runs[i]) && list->runs[i].state[0])
+			return NULL;
+	buf_addf(&words, "swift online_%s", sysfs_zone_word(zone));
 	add_ranges(&words, list, false);
 	return words.data;
 }

@@ -62,7 +62,8 @@ struct hotplug {
 	} phases[PHASES_MAX];
 	unsigned phases_count;
 	int64_t phase_start_ms;
-	void *job; /* the job's own data; borrowed */
+	const char *ahead; /* commands of guest.sh that the job will need; NULL for none; borrowed */
+	void *job;         /* the job's own data; borrowed */
 };
 
 /* What a command needs to know before it decides. */
@@ -120,6 +121,13 @@ char *hotplug_lower_words(const struct hotplug *h, const struct block_list *list
 char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list, enum zone zone,
 			  bool is_lift);
 
+/*
+ * hotplug_swift_words() - the short way to bring few blocks online, that are offline or new: guest.sh needs
+ * little for it. It gives no reasons: when the scan after it shows a block in another state, go the long
+ * way with hotplug_raise_words(). The caller frees it; NULL: go the long way at once.
+ */
+char *hotplug_swift_words(const struct block_list *list, enum zone zone);
+
 /* hotplug_restore() - put the blocks of @list back to the state and zone they had before, and check */
 int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err *err)
 	__attribute__((warn_unused_result));
@@ -173,6 +181,7 @@ struct plug {
 	/* done so far */
 	uint64_t ids[3];
 	bool is_sent, is_object_there, is_device_there;
+	bool is_inserted;  /* the guest has said that it took the DIMM */
 	char refusal[128]; /* the guest's reason not to take the DIMM; "" for none */
 };
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Turns guest.sh into rows of C, { "WORDS", "PROGRAM" }: without comments and indentation, a function on
 # one line, because a console costs time for each byte and wakes the shell for each line. A comment
-# "#= WORD..." begins a piece that is sent only when a command has one of these words. All pieces
-# together fit a terminal's input queue, which drops what comes after 4095 unread bytes.
+# "#= WORD..." begins a piece that is sent only when a command has one of these words. Each piece fits a
+# terminal's input queue, which drops what comes after 4095 unread bytes.
 function emit()
 {
 	printf "{ \"%s\", \"%s\" },\n", words, piece
-	total += size
+	if (size > 3900) {
+		print "program.awk: a piece of " size " bytes is too long for a terminal's queue" >"/dev/stderr"
+		exit 1
+	}
 	piece = ""
 	size = 0
 }
@@ -50,10 +53,4 @@ joined != "" {
 	next
 }
 { add($0) }
-END {
-	emit()
-	if (total > 3600) {
-		print "program.awk: guest.sh has " total " bytes, too many for a terminal's queue" >"/dev/stderr"
-		exit 1
-	}
-}
+END { emit() }

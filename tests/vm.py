@@ -198,7 +198,9 @@ class Console(Terminal):
     def __init__(self, path):
         super().__init__(path)
         self.count = 0
-        self.type("stty -echo; exec sh -c 'echo READ\"\"Y; cat | sh 2>&1'\n")
+        # A shell whose stdout and stderr are no terminal neither prompts nor edits lines.
+        self.type("stty -echo; exec sh 3>&1 >/dev/null 2>&1\n")
+        self.type("exec >&3 2>&3; echo READ\"\"Y\n")
         self.wait_for(r"READY\r?\n")
 
     def run(self, command, check=True, timeout=PATIENCE):

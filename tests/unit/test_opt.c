@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Typed option tables. */
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "opt.h"
+
+#define WORDS_MAX 20
+
+struct global_options {
+	const char *monitor;
+	int64_t timeout_ms;
+	bool is_quiet, is_verbose;
+};
+
+struct command_options {
+	struct opt_u64 size, node;
+	unsigned zone;
+	bool is_forced;
+	const char *name;
+};
+
+static const char *const zones[] = { "auto", "movable", "kernel", NULL };
+
+static const struct opt global_table[] = {
+	{ 'Q', "monitor", "ADDR", "the monitor", "OPT_TEST_MONITOR", OPT_STRING,
+	  offsetof(struct global_options, monitor), NULL },
+	{ 't', "timeout", "SEC", "the deadline", "OPT_TEST_TIMEOUT", OPT_SECONDS,
+	  offsetof(struct global_options, timeout_ms), NULL },
+	{ 'q', "quiet", NULL, "less", "OPT_TEST_QUIET", OPT_FLAG,
+	  offsetof(struct global_options, is_quiet), NULL },
+	{ 'v', "verbose", NULL, "more", NULL, OPT_FLAG, offsetof(struct global_options, is_verbose), NULL },
+	{ 0 },
+};
+
+static const struct opt command_table[] = {
+	{ 0, "size", "SIZE", "how much", NULL, OPT_SIZE, offsetof(struct command_options, size), NULL },
+	{ 0, "node", "N", "which node", NULL, OPT_NUMBER, offsetof(struct command_options, node), NULL },
+	{ 0, "name", "NAME", "what it is called", NULL, OPT_STRING, offsetof(struct command_options, name),
+	  NULL },
+	{ 0, "zone", "ZONE", "where to", NULL, OPT_CHOICE, offsetof(struct command_options, zone), zones },
+	{ 0, "force", NULL, "do not check", NULL, OPT_FLAG, offsetof(struct command_options, is_forced),
+	  NULL },
+	{ 0 },
+};
+
+/* A command line in, the options and the words that are none out. */
+struct line {
+	struct global_options global;
+	struct command_options command;
+	char *argv[WORDS_MAX + 1];
+	int argc, first;
+	struct err err;
+	int status;
+};
+
+/* @text: words separated by '|' after the program's name */
+static void read_line(struct line *line, const char *text, bool stop_at_argument)
+{
+	struct opt_target targets[2];
+	const char *at = text;
+
+	*line = (struct line){ .argv = { xstrdup("program") }, .argc = 1 };
+	targets[0] = (struct opt_target){ global_table, &line->global };
+	targets[1] = (struct opt_target){ command_table, &line->command };
+	while (*text && line->argc < WORDS_MAX) {
+		size_t len = strcspn(at, "|");
+
+		line->argv[line->argc++] = xstrndup(at, len);
+		if (!at[len])
+			break;
+		at += len + 1;
+	}
+	line->status = opt_parse(targets, 2, line->argc, line->argv, stop_at_argument, &line->first,
+				 &line->err);
+}
+
+static void release_line(struct line *line)
+{
+	int i;
+
+	for (i = 0; i < line->argc; i++)
+		free(line->argv[i]);
+}
+
+/* Every way to write them, before, between and behind words. */
+static void options_are_read_wherever_they_stand(void **state)
+{
+	static const char *const lines[] = {
+		"-Q|/vm|-t|1.5|-q|--size|512M|--node|0x10|--zone|movable|--force|--name|x|one|two",
+		"one|two|-Q|/vm|-t|1.5|-q|--size|512M|--node|16|--zone|movable|--force|--name|x",
+		"-Q/vm|one|-qt1.5|--size=512M|--node=16|two|--zone=movable|--force|--name=x",
+		"one|--monitor=/vm|--timeout=1.5|--quiet|--si=512M|two|--no=16|--z|movable|--f|--na|x",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct line l;
+
+		read_line(&l, lines[i], false);
+		check(!l.status, "%s: %s", lines[i], l.err.message);
+		check(l.argc - l.first == 2 && !strcmp(l.argv[l.first], "one") &&
+			      !strcmp(l.argv[l.first + 1], "two"), "%s", lines[i]);
+		check(!strcmp(l.global.monitor, "/vm") && l.global.timeout_ms == 1500 && l.global.is_quiet &&
+			      !l.global.is_verbose, "%s", lines[i]);
+		check(l.command.size.is_set && l.command.size.value == UINT64_C(512) << 20, "%s", lines[i]);
+		check(l.command.node.is_set && l.command.node.value == 16, "%s", lines[i]);
+		check(l.command.zone == 1 && l.command.is_forced && !strcmp(l.command.name, "x"), "%s",
+		      lines[i]);
+		release_line(&l);
+	}
+}
+
+static void nothing_given_sets_nothing(void **state)
+{
+	struct line l;
+
+	(void)state;
+	read_line(&l, "", false);
+	assert_int_equal(l.status, 0);
+	assert_int_equal(l.first, 1);
+	assert_false(l.command.size.is_set || l.command.node.is_set || l.command.is_forced);
+	assert_null(l.global.monitor);
+	release_line(&l);
+}
+
+static void reading_stops_at_the_command_when_told_to(void **state)
+{
+	struct line l;
+
+	(void)state;
+	read_line(&l, "-q|plug|-v|--no-such", true);
+	assert_int_equal(l.status, 0);
+	assert_true(l.global.is_quiet);
+	assert_false(l.global.is_verbose);
+	assert_int_equal(l.first, 2);
+	assert_string_equal(l.argv[2], "plug");
+	release_line(&l);
+}
+
+static void two_dashes_end_the_options(void **state)
+{
+	struct line l;
+
+	(void)state;
+	read_line(&l, "-q|--|-v|--no-such", false);
+	assert_int_equal(l.status, 0);
+	assert_false(l.global.is_verbose);
+	assert_int_equal(l.argc - l.first, 2);
+	assert_string_equal(l.argv[l.first], "-v");
+	release_line(&l);
+}
+
+static void a_dash_alone_is_a_word(void **state)
+{
+	struct line l;
+
+	(void)state;
+	read_line(&l, "-|-q", false);
+	assert_int_equal(l.status, 0);
+	assert_true(l.global.is_quiet);
+	assert_string_equal(l.argv[l.first], "-");
+	release_line(&l);
+}
+
+static void the_last_of_two_values_counts(void **state)
+{
+	struct line l;
+
+	(void)state;
+	read_line(&l, "--zone=kernel|-t1|--zone=auto|-t2", false);
+	assert_int_equal(l.status, 0);
+	assert_int_equal(l.command.zone, 0);
+	assert_int_equal(l.global.timeout_ms, 2000);
+	release_line(&l);
+}
+
+static void bad_options_are_named(void **state)
+{
+	static const struct {
+		const char *line, *word, *more;
+	} rows[] = {
+		{ "--no-such", "--no-such", "unknown" },
+		{ "one|--no-such=7", "--no-such", "unknown" },
+		{ "-x", "-x", "unknown" },
+		{ "-qx", "-x", "unknown" },
+		{ "--n|1", "--n", "ambiguous" },
+		{ "-t", "--timeout", "SEC" },
+		{ "--timeout", "--timeout", "SEC" },
+		{ "one|--size", "--size", "SIZE" },
+		{ "--quiet=yes", "--quiet", "no value" },
+		{ "--force=1", "--force", "no value" },
+		{ "--size|512", "512", "unit" },
+		{ "--size=", "''", "size" },
+		{ "--node|x", "--node", "'x'" },
+		{ "--node|-1", "--node", "'-1'" },
+		{ "--node|0x", "--node", "'0x'" },
+		{ "--node|0xg", "--node", "'0xg'" },
+		{ "--node|1.5", "--node", "'1.5'" },
+		{ "--node|18446744073709551616", "--node", "'18446744073709551616'" },
+		{ "--node=", "--node", "''" },
+		{ "--zone|Movable", "--zone", "auto, movable or kernel" },
+		{ "--zone|mov", "--zone", "'mov'" },
+		{ "--zone=", "--zone", "''" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct line l;
+
+		read_line(&l, rows[i].line, false);
+		check(l.status == -1 && l.err.code == ERR_USAGE, "%s", rows[i].line);
+		check(strstr(l.err.message, rows[i].word), "%s: %s", rows[i].line, l.err.message);
+		check(strstr(l.err.message, rows[i].more), "%s: %s", rows[i].line, l.err.message);
+		release_line(&l);
+	}
+}
+
+static void seconds_may_have_fractions(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} rows[] = {
+		{ "0", 0 },        { "1", 1000 },      { "10", 10000 },   { "0.5", 500 },  { "2.25", 2250 },
+		{ "0.001", 1 },    { "0.0001", 1 },    { "60.000", 60000 }, { "007", 7000 },
+		{ "86400", 86400000 }, { "0.0", 0 },
+	};
+	static const char *const bad[] = { "",    "-1",  "+1", "abc", "1s",  "1e3",  "1.5.2", "1,5", " 1",
+					   "1 ",  "inf", "nan", "0x10", ".",  "..",  "99999999999" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows) + ARRAY_SIZE(bad); i++) {
+		const char *text = i < ARRAY_SIZE(rows) ? rows[i].text : bad[i - ARRAY_SIZE(rows)];
+		_cleanup_free_ char *words = xasprintf("--timeout=%s", text);
+		struct line l;
+
+		read_line(&l, words, false);
+		check(l.status == (i < ARRAY_SIZE(rows) ? 0 : -1), "'%s'", text);
+		check(l.status || l.global.timeout_ms == rows[i].ms, "'%s': %lld", text,
+		      (long long)l.global.timeout_ms);
+		check(!l.status || (l.err.code == ERR_USAGE && strstr(l.err.message, "--timeout")), "'%s'",
+		      text);
+		release_line(&l);
+	}
+}
+
+static void the_environment_stands_in_for_options(void **state)
+{
+	struct global_options global = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	setenv("OPT_TEST_MONITOR", "/vm", 1);
+	setenv("OPT_TEST_TIMEOUT", "2.5", 1);
+	setenv("OPT_TEST_QUIET", "", 1);
+	assert_int_equal(opt_environment(global_table, &global, &err), 0);
+	assert_string_equal(global.monitor, "/vm");
+	assert_int_equal(global.timeout_ms, 2500);
+	assert_false(global.is_quiet);
+	setenv("OPT_TEST_TIMEOUT", "soon", 1);
+	assert_int_equal(opt_environment(global_table, &global, &err), -1);
+	assert_int_equal(err.code, ERR_USAGE);
+	assert_non_null(strstr(err.message, "OPT_TEST_TIMEOUT"));
+	assert_non_null(strstr(err.message, "'soon'"));
+	unsetenv("OPT_TEST_MONITOR");
+	unsetenv("OPT_TEST_TIMEOUT");
+	unsetenv("OPT_TEST_QUIET");
+	global = (struct global_options){ .timeout_ms = 7 };
+	assert_int_equal(opt_environment(global_table, &global, &err), 0);
+	assert_null(global.monitor);
+	assert_int_equal(global.timeout_ms, 7);
+}
+
+static void mistakes_in_a_table_are_found(void **state)
+{
+	static const struct {
+		struct opt row;
+		const char *complaint; /* NULL for none */
+	} rows[] = {
+		{ { 'x', "extra", NULL, "help", NULL, OPT_FLAG, 0, NULL }, NULL },
+		{ { 'x', "extra", "N", "help", NULL, OPT_NUMBER, 0, NULL }, NULL },
+		{ { 0, "extra", "WORD", "help", NULL, OPT_CHOICE, 0, zones }, NULL },
+		{ { 't', "extra", NULL, "help", NULL, OPT_FLAG, 0, NULL }, "name" },
+		{ { 0, "timeout", "N", "help", NULL, OPT_NUMBER, 0, NULL }, "name" },
+		{ { 0, "extra", "N", "help", NULL, OPT_FLAG, 0, NULL }, "argument" },
+		{ { 0, "extra", NULL, "help", NULL, OPT_STRING, 0, NULL }, "argument" },
+		{ { 0, "extra", "WORD", "help", NULL, OPT_CHOICE, 0, NULL }, "choice" },
+		{ { 0, "extra", "WORD", "help", NULL, OPT_STRING, 0, zones }, "choice" },
+		{ { 0, "extra", NULL, "", NULL, OPT_FLAG, 0, NULL }, "help" },
+		{ { 0, "extra", NULL, NULL, NULL, OPT_FLAG, 0, NULL }, "help" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct opt table[] = { rows[i].row, { 0 } };
+		const struct opt_target targets[] = { { global_table, NULL }, { table, NULL },
+						      { NULL, NULL } };
+		const char *complaint = opt_check(targets, ARRAY_SIZE(targets));
+
+		check(!complaint == !rows[i].complaint, "row %zu: %s", i, complaint ? complaint : "none");
+		check(!complaint || strstr(complaint, rows[i].complaint), "row %zu: %s", i, complaint);
+	}
+}
+
+static void help_has_every_option_and_fits_80_columns(void **state)
+{
+	static const struct opt table[] = {
+		{ 'x', "extra", "VALUE", "a text that is so long that it has to go on in a second line, and "
+		  "from there in a third one, because it does not end soon", "OPT_TEST_X", OPT_STRING, 0,
+		  NULL },
+		{ 0, "an-option-with-a-long-name", "ARGUMENT", "help", NULL, OPT_STRING, 0, NULL },
+		{ 'f', "flag", NULL, "help", NULL, OPT_FLAG, 0, NULL },
+		{ 0 },
+	};
+	static const char *const parts[] = { "  -x, --extra VALUE ", "      --an-option-with-a-long-name ARGUMENT\n",
+					     "  -f, --flag ", "[OPT_TEST_X]", "does not end soon" };
+	_cleanup_buf_ struct buf text = { 0 };
+	const char *line;
+	size_t i;
+
+	(void)state;
+	opt_help(&text, table);
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		check(strstr(buf_text(&text), parts[i]), "'%s' in\n%s", parts[i], buf_text(&text));
+	for (line = buf_text(&text); *line; line += strcspn(line, "\n") + 1) {
+		check(strcspn(line, "\n") <= 80, "%s", line);
+		check(line[strcspn(line, "\n")] == '\n', "%s", line);
+	}
+	opt_help(&text, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_are_read_wherever_they_stand),
+		cmocka_unit_test(nothing_given_sets_nothing),
+		cmocka_unit_test(reading_stops_at_the_command_when_told_to),
+		cmocka_unit_test(two_dashes_end_the_options),
+		cmocka_unit_test(a_dash_alone_is_a_word),
+		cmocka_unit_test(the_last_of_two_values_counts),
+		cmocka_unit_test(bad_options_are_named),
+		cmocka_unit_test(seconds_may_have_fractions),
+		cmocka_unit_test(the_environment_stands_in_for_options),
+		cmocka_unit_test(mistakes_in_a_table_are_found),
+		cmocka_unit_test(help_has_every_option_and_fits_80_columns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The guest's blocks, states and zones. */
+#include "unit.h"
+
+#include "sysfs.h"
+
+#define M (UINT64_C(1) << 20)
+#define G (UINT64_C(1) << 30)
+
+static int parse(struct guest_memory *g, const char *const *lines, unsigned count, struct err *err)
+{
+	return sysfs_parse(g, (char *const *)(uintptr_t)lines, count, err);
+}
+
+static struct blocks run_of(uint64_t first, uint64_t last, const char *status, const char *zones)
+{
+	struct blocks run = { .first = first, .last = last, .node = 0, .is_removable = 1 };
+
+	snprintf(run.state, sizeof(run.state), "%s", status);
+	snprintf(run.zones, sizeof(run.zones), "%s", zones);
+	return run;
+}
+
+static void add(struct block_list *list, uint64_t first, uint64_t last, const char *status,
+		const char *zones)
+{
+	struct blocks run = run_of(first, last, status, zones);
+
+	block_list_add(list, &run);
+}
+
+/* "0-3 online Normal, 8-8 offline Normal Movable" */
+static char *text_of(const struct block_list *list)
+{
+	struct buf text = { 0 };
+	unsigned i;
+
+	buf_addf(&text, "%s", "");
+	for (i = 0; i < list->count; i++)
+		buf_addf(&text, "%s%llu-%llu %s %s", i ? ", " : "",
+			 (unsigned long long)list->runs[i].first, (unsigned long long)list->runs[i].last,
+			 list->runs[i].state, list->runs[i].zones);
+	return text.data;
+}
+
+static void lists(const struct block_list *list, const char *wanted)
+{
+	_cleanup_free_ char *text = text_of(list);
+
+	assert_string_equal(text, wanted);
+}
+
+static void a_scan_is_read(void **state)
+{
+	static const char *const lines[] = {
+		"guest 6.1.0-18-cloud-amd64 1 online_movable contig-zones N",
+		"memory 487628 399344 403000",
+		"size 8000000",
+		"blocks 0 2 online 0 1 none",
+		"blocks 3 3 online 0 0 DMA32",
+		"blocks 32 34 offline 1 0 Normal Movable",
+		"blocks 35 35 going-offline 1 - Movable",
+	};
+	struct guest_memory g = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&g, lines, ARRAY_SIZE(lines), &err), 0);
+	assert_string_equal(g.kernel, "6.1.0-18-cloud-amd64");
+	assert_true(g.is_root);
+	assert_string_equal(g.auto_online, "online_movable");
+	assert_string_equal(g.online_policy, "contig-zones");
+	assert_false(g.memmap_on_memory);
+	assert_int_equal(g.has, GUEST_HAS_TOTAL | GUEST_HAS_FREE | GUEST_HAS_AVAILABLE);
+	assert_int_equal(g.total_bytes, 487628 * 1024);
+	assert_int_equal(g.free_bytes, 399344 * 1024);
+	assert_int_equal(g.available_bytes, 403000 * 1024);
+	assert_int_equal(g.block_size_bytes, 128 * M);
+	lists(&g.blocks, "0-2 online none, 3-3 online DMA32, 32-34 offline Normal Movable, "
+			 "35-35 going-offline Movable");
+	assert_int_equal(g.blocks.runs[2].node, 1);
+	assert_int_equal(g.blocks.runs[0].is_removable, 1);
+	assert_int_equal(g.blocks.runs[1].is_removable, 0);
+	assert_int_equal(g.blocks.runs[3].is_removable, -1);
+	guest_memory_release(&g);
+	assert_int_equal(g.blocks.count, 0);
+}
+
+static void a_dash_is_unknown_and_not_zero(void **state)
+{
+	static const char *const lines[] = { "guest - 0 - - -", "memory - 12 -", "size -",
+					     "blocks 7 8 - - - -" };
+	struct guest_memory g = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&g, lines, ARRAY_SIZE(lines), &err), 0);
+	assert_string_equal(g.kernel, "");
+	assert_string_equal(g.auto_online, "");
+	assert_string_equal(g.online_policy, "");
+	assert_false(g.is_root);
+	assert_int_equal(g.has, GUEST_HAS_FREE);
+	assert_int_equal(g.block_size_bytes, 0);
+	assert_int_equal(g.blocks.count, 1);
+	assert_string_equal(g.blocks.runs[0].state, "");
+	assert_string_equal(g.blocks.runs[0].zones, "");
+	assert_int_equal(g.blocks.runs[0].node, -1);
+	assert_int_equal(g.blocks.runs[0].is_removable, -1);
+	guest_memory_release(&g);
+}
+
+static void the_memory_map_policy_is_read(void **state)
+{
+	static const struct {
+		const char *line;
+		bool is_on;
+	} rows[] = {
+		{ "guest 6.1 1 offline contig-zones Y", true },
+		{ "guest 6.8 1 offline contig-zones force", true },
+		{ "guest 6.8 1 offline contig-zones N", false },
+		{ "guest 5.4 1 offline - -", false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct guest_memory g = { 0 };
+		struct err err = { 0 };
+
+		check(!parse(&g, &rows[i].line, 1, &err), "%s", rows[i].line);
+		check(g.memmap_on_memory == rows[i].is_on, "%s", rows[i].line);
+		guest_memory_release(&g);
+	}
+}
+
+static void lines_of_other_commands_are_left_alone(void **state)
+{
+	static const char *const lines[] = { "failed 33 Device or resource busy", "stopped", "absent 7",
+					     "size 8000000", "", "guests", "blocksize 3" };
+	struct guest_memory g = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&g, lines, ARRAY_SIZE(lines), &err), 0);
+	assert_int_equal(g.block_size_bytes, 128 * M);
+	assert_int_equal(parse(&g, lines, 0, &err), 0);
+	assert_int_equal(g.block_size_bytes, 0);
+	guest_memory_release(&g);
+}
+
+static const char *const malformed[] = {
+	"guest ",
+	"guest 6.1",
+	"guest 6.1 1 offline contig-zones",
+	"guest 6.1\033[31m 1 offline contig-zones N",
+	"guest 6.1;reboot 1 offline contig-zones N",
+	"guest 6.1 1 off\x9bline contig-zones N",
+	"guest 6.1 1 a-word-that-is-longer-than-any-policy contig-zones N",
+	"guest 6.1 1 offline a-word-that-is-longer-than-any-policy N",
+	"guest 6.1-a-release-that-is-longer-than-a-kernel-s-release-can-be-as-uname-2-has-it-in-64-bytes 1 - - -",
+	"memory ",
+	"memory 1",
+	"memory 1 2",
+	"memory -1 2 3",
+	"memory 1 +2 3",
+	"memory 1 2 3kB",
+	"memory 0x1 2 3",
+	"memory 1.5 2 3",
+	"memory 18014398509481984 2 3",      /* 2^64 bytes */
+	"memory 99999999999999999999 2 3",
+	"size ",
+	"size 0",
+	"size 3",
+	"size 0x8000000",
+	"size 8000000 ",
+	"size -8000000",
+	"size 8000001",
+	"size 10000000000000000",            /* 2^64 */
+	"size 8000000000000000",             /* 2^63: no block number but 0 and 1 has an address */
+	"size g",
+	"blocks ",
+	"blocks 1",
+	"blocks 1 2",
+	"blocks 1 2 online",
+	"blocks 1 2 online 0",
+	"blocks 1 2 online 0 1",
+	"blocks 2 1 online 0 1 Normal",
+	"blocks -1 2 online 0 1 Normal",
+	"blocks 1 +2 online 0 1 Normal",
+	"blocks 1-2 3 online 0 1 Normal",
+	"blocks a 2 online 0 1 Normal",
+	"blocks 1 10000000 online 0 1 Normal",
+	"blocks 0 18446744073709551615 online 0 1 Normal",
+	"blocks 1 99999999999999999999 online 0 1 Normal",
+	"blocks 1 2 a-state-longer-than-any 0 1 Normal",
+	"blocks 1 2 on\033line 0 1 Normal",
+	"blocks 1 2 online! 0 1 Normal",
+	"blocks 1 2 online x 1 Normal",
+	"blocks 1 2 online 65536 1 Normal",
+	"blocks 1 2 online -1 1 Normal",
+	"blocks 1 2 online 0 x Normal",
+	"blocks 1 2 online 0 2 Normal",
+	"blocks 1 2 online 0 1 Nor\tmal",
+	"blocks 1 2 online 0 1 Norm\xc3\xa4l",
+	"blocks 1 2 online 0 1 Normal;Movable",
+	"blocks 1 2 online 0 1 Zone Zone Zone Zone Zone Zone Zone Zone Zone Zone Zone Zone",
+};
+
+static void a_malformed_line_is_refused_and_quoted(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(malformed); i++) {
+		const char *const lines[] = { "size 8000000", malformed[i] };
+		struct guest_memory g = { 0 };
+		struct err err = { 0 };
+
+		check(parse(&g, lines, 2, &err) == -1, "'%s'", malformed[i]);
+		check(err.code == ERR_GUEST_UNREACHABLE, "'%s'", malformed[i]);
+		check(!strncmp(err.message, "cannot understand the guest: '", 30), "'%s'", malformed[i]);
+		check(!strncmp(err.message + 30, malformed[i], 20 < strlen(malformed[i]) ? 20 :
+							       strlen(malformed[i])), "'%s'", malformed[i]);
+		guest_memory_release(&g);
+	}
+}
+
+static void blocks_that_overlap_or_go_backwards_are_refused(void **state)
+{
+	static const char *const seconds[] = { "blocks 8 9 online 0 1 Normal", "blocks 4 4 offline 0 1 Normal",
+					       "blocks 0 1 online 0 1 Normal", "blocks 0 99 online 0 1 none" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(seconds); i++) {
+		const char *const lines[] = { "blocks 4 8 online 0 1 Normal", seconds[i] };
+		struct guest_memory g = { 0 };
+		struct err err = { 0 };
+
+		check(parse(&g, lines, 2, &err) == -1, "'%s'", seconds[i]);
+		guest_memory_release(&g);
+	}
+}
+
+static void a_second_scan_replaces_the_first(void **state)
+{
+	static const char *const first[] = { "size 8000000", "blocks 0 3 online 0 1 none" };
+	static const char *const second[] = { "size 10000000", "blocks 0 1 online 0 1 none" };
+	struct guest_memory g = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&g, first, 2, &err), 0);
+	assert_int_equal(parse(&g, second, 2, &err), 0);
+	assert_int_equal(g.block_size_bytes, 256 * M);
+	lists(&g.blocks, "0-1 online none");
+	guest_memory_release(&g);
+}
+
+static void runs_are_merged_where_all_facts_are_equal(void **state)
+{
+	struct block_list list = { 0 };
+	struct blocks run;
+
+	(void)state;
+	add(&list, 0, 1, "online", "Normal");
+	add(&list, 2, 2, "online", "Normal");
+	add(&list, 4, 4, "online", "Normal");
+	add(&list, 5, 5, "offline", "Normal");
+	add(&list, 6, 6, "offline", "Movable");
+	run = run_of(7, 7, "offline", "Movable");
+	run.node = 1;
+	block_list_add(&list, &run);
+	run.first = run.last = 8;
+	run.is_removable = 0;
+	block_list_add(&list, &run);
+	lists(&list, "0-2 online Normal, 4-4 online Normal, 5-5 offline Normal, 6-6 offline Movable, "
+		     "7-7 offline Movable, 8-8 offline Movable");
+	assert_int_equal(block_list_blocks(&list), 8);
+	block_list_release(&list);
+}
+
+static void a_sorted_list_has_each_block_once(void **state)
+{
+	struct block_list list = { 0 };
+
+	(void)state;
+	block_list_sort(&list);
+	add(&list, 40, 47, "", "");
+	add(&list, 32, 35, "", "");
+	add(&list, 34, 41, "", "");
+	add(&list, 32, 33, "", "");
+	add(&list, 50, 50, "", "");
+	add(&list, 50, 50, "", "");
+	block_list_sort(&list);
+	lists(&list, "32-47  , 50-50  ");
+	assert_int_equal(block_list_blocks(&list), 17);
+	block_list_release(&list);
+}
+
+static void a_sorted_list_keeps_different_facts_apart(void **state)
+{
+	struct block_list list = { 0 };
+
+	(void)state;
+	add(&list, 10, 19, "offline", "");
+	add(&list, 0, 9, "online", "");
+	block_list_sort(&list);
+	lists(&list, "0-9 online , 10-19 offline ");
+	block_list_release(&list);
+}
+
+static void a_block_is_found_in_a_list(void **state)
+{
+	struct block_list list = { 0 };
+
+	(void)state;
+	assert_false(block_list_has(&list, 0));
+	add(&list, 2, 4, "", "");
+	add(&list, 8, 8, "", "");
+	assert_false(block_list_has(&list, 1));
+	assert_true(block_list_has(&list, 2));
+	assert_true(block_list_has(&list, 4));
+	assert_false(block_list_has(&list, 5));
+	assert_true(block_list_has(&list, 8));
+	assert_false(block_list_has(&list, 9));
+	block_list_release(&list);
+}
+
+static void an_intersection_has_the_facts_of_the_first_list(void **state)
+{
+	struct block_list all = { 0 }, wanted = { 0 }, found = { 0 };
+
+	(void)state;
+	block_list_intersect(&found, &all, &wanted);
+	assert_int_equal(found.count, 0);
+	add(&all, 0, 31, "online", "none");
+	add(&all, 32, 33, "online", "Movable");
+	add(&all, 34, 35, "offline", "Movable");
+	add(&all, 40, 49, "offline", "Movable");
+	add(&wanted, 31, 34, "", "");
+	add(&wanted, 36, 39, "", "");
+	add(&wanted, 45, 99, "", "");
+	block_list_intersect(&found, &all, &wanted);
+	lists(&found, "31-31 online none, 32-33 online Movable, 34-34 offline Movable, "
+		      "45-49 offline Movable");
+	block_list_release(&all);
+	block_list_release(&wanted);
+	block_list_release(&found);
+}
+
+static void memory_is_found_in_its_blocks(void **state)
+{
+	static const struct {
+		uint64_t address, size_bytes, block_size_bytes;
+		bool is_whole;
+		uint64_t first, last;
+	} rows[] = {
+		{ 0x100000000, 512 * M, 128 * M, true, 32, 35 },
+		{ 0x140000000, 128 * M, 128 * M, true, 40, 40 },
+		{ 0, 128 * M, 128 * M, true, 0, 0 },
+		{ 0x40000000, G, 128 * M, true, 8, 15 },             /* arm64 virt begins at 1 GiB */
+		{ UINT64_C(0x10000000000), 8 * G, 128 * M, true, 8192, 8255 },
+		{ 0x1000000000, 4 * G, 2 * G, true, 32, 33 },        /* a guest of 64 GiB */
+		{ 0x100000000, 256 * M, 256 * M, true, 16, 16 },     /* pseries */
+		{ UINT64_C(0xffffffff80000000), 2 * G, 2 * G, true, 8589934591, 8589934591 },
+		{ 0x100000000, 130 * M, 128 * M, false, 0, 0 },
+		{ 0x108200000, 128 * M, 128 * M, false, 0, 0 },
+		{ 0x100000000, 512 * M, 2 * G, false, 0, 0 },
+		{ 0x120000000, 2 * G, 2 * G, false, 0, 0 },
+		{ 0x100000000, 0, 128 * M, false, 0, 0 },
+		{ 0x100000000, 512 * M, 0, false, 0, 0 },
+		{ 0x100000000, 1, 128 * M, false, 0, 0 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct blocks run;
+
+		check(sysfs_blocks_of(rows[i].address, rows[i].size_bytes, rows[i].block_size_bytes, &run) ==
+			      rows[i].is_whole, "row %zu", i);
+		check(!rows[i].is_whole || (run.first == rows[i].first && run.last == rows[i].last),
+		      "row %zu", i);
+		check(run.node == -1 && run.is_removable == -1 && !run.state[0] && !run.zones[0],
+		      "row %zu", i);
+	}
+}
+
+static void a_state_is_compared_exactly(void **state)
+{
+	static const struct {
+		const char *state, *zones;
+		bool is_online, is_offline;
+		enum zone zone;
+	} rows[] = {
+		{ "online", "Movable", true, false, ZONE_MOVABLE },
+		{ "online", "Normal", true, false, ZONE_KERNEL },
+		{ "online", "DMA32", true, false, ZONE_KERNEL },
+		{ "online", "none", true, false, ZONE_ANY },
+		{ "online", "", true, false, ZONE_ANY },
+		{ "offline", "Normal Movable", false, true, ZONE_ANY },
+		{ "offline", "Movable", false, true, ZONE_ANY },
+		{ "going-offline", "Movable", false, false, ZONE_ANY },
+		{ "", "", false, false, ZONE_ANY },
+		{ "online_movable", "Movable", false, false, ZONE_ANY },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct blocks run = run_of(0, 0, rows[i].state, rows[i].zones);
+
+		check(blocks_are_online(&run) == rows[i].is_online, "row %zu", i);
+		check(blocks_are_offline(&run) == rows[i].is_offline, "row %zu", i);
+		check(blocks_zone(&run) == rows[i].zone, "row %zu", i);
+	}
+}
+
+static void zones_and_states_are_added_up_in_bytes(void **state)
+{
+	static const char *const lines[] = {
+		"size 80000000",
+		"blocks 0 0 online 0 0 none",
+		"blocks 1 1 online 0 0 DMA32",
+		"blocks 2 3 online 0 1 Normal",
+		"blocks 32 34 online 0 1 Movable",
+		"blocks 35 39 offline 0 1 Movable",
+		"blocks 40 40 going-offline 0 1 Movable",
+	};
+	uint64_t movable_bytes = 1, kernel_bytes = 1;
+	struct guest_memory g = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&g, lines, ARRAY_SIZE(lines), &err), 0);
+	sysfs_zone_bytes(&g, &movable_bytes, &kernel_bytes);
+	assert_int_equal(movable_bytes, 3 * 2 * G);
+	assert_int_equal(kernel_bytes, 4 * 2 * G);
+	assert_int_equal(sysfs_online_bytes(&g), 7 * 2 * G);
+	assert_int_equal(sysfs_offline_bytes(&g), 5 * 2 * G);
+	guest_memory_release(&g);
+}
+
+static void zones_have_the_words_of_the_guest_program(void **state)
+{
+	(void)state;
+	assert_string_equal(sysfs_zone_word(ZONE_AUTO), "auto");
+	assert_string_equal(sysfs_zone_word(ZONE_MOVABLE), "movable");
+	assert_string_equal(sysfs_zone_word(ZONE_KERNEL), "kernel");
+	assert_string_equal(sysfs_zone_word(ZONE_ANY), "any");
+}
+
+static void blocks_are_named_as_in_sysfs(void **state)
+{
+	char text[BLOCKS_TEXT_MAX];
+
+	(void)state;
+	assert_string_equal(blocks_format(text, 33, 33), "memory33");
+	assert_string_equal(blocks_format(text, 32, 35), "memory32-memory35");
+	assert_string_equal(blocks_format(text, UINT64_MAX - 1, UINT64_MAX),
+			    "memory18446744073709551614-memory18446744073709551615");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_scan_is_read),
+		cmocka_unit_test(a_dash_is_unknown_and_not_zero),
+		cmocka_unit_test(the_memory_map_policy_is_read),
+		cmocka_unit_test(lines_of_other_commands_are_left_alone),
+		cmocka_unit_test(a_malformed_line_is_refused_and_quoted),
+		cmocka_unit_test(blocks_that_overlap_or_go_backwards_are_refused),
+		cmocka_unit_test(a_second_scan_replaces_the_first),
+		cmocka_unit_test(runs_are_merged_where_all_facts_are_equal),
+		cmocka_unit_test(a_sorted_list_has_each_block_once),
+		cmocka_unit_test(a_sorted_list_keeps_different_facts_apart),
+		cmocka_unit_test(a_block_is_found_in_a_list),
+		cmocka_unit_test(an_intersection_has_the_facts_of_the_first_list),
+		cmocka_unit_test(memory_is_found_in_its_blocks),
+		cmocka_unit_test(a_state_is_compared_exactly),
+		cmocka_unit_test(zones_and_states_are_added_up_in_bytes),
+		cmocka_unit_test(zones_have_the_words_of_the_guest_program),
+		cmocka_unit_test(blocks_are_named_as_in_sysfs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What QEMU's events say about a device that comes or goes. */
+#include "unit.h"
+
+#include "verdict.h"
+
+static char id_d0[] = "d0", path_anon[] = "/machine/peripheral-anon/device[0]", dimm[] = "dimm";
+
+static const struct memdev d0 = { .id = id_d0, .handle = id_d0, .type = dimm, .has = MEMDEV_HAS_SLOT,
+				  .slot = 5 };
+static const struct memdev anonymous = { .handle = path_anon, .type = dimm, .has = MEMDEV_HAS_SLOT,
+					 .slot = 5 };
+
+static enum verdict read_text(const char *event, const char *data, const struct memdev *d, bool is_eject,
+			      char why[128])
+{
+	_cleanup_json_ struct json_object *object = data ? json_tokener_parse(data) : NULL;
+
+	snprintf(why, 128, "untouched");
+	return verdict_read(event, object, d, is_eject, why, 128);
+}
+
+static char *ost(const char *slot, const char *type, unsigned source, unsigned status)
+{
+	return xasprintf("{\"info\": {\"device\": \"d0\", \"source\": %u, \"status\": %u, \"slot\": \"%s\","
+			 " \"slot-type\": \"%s\"}}", source, status, slot, type);
+}
+
+static void the_acpi_answers_to_a_new_dimm_are_understood(void **state)
+{
+	static const struct {
+		unsigned source, status;
+		enum verdict verdict;
+		const char *why;
+	} rows[] = {
+		{ 1, 0, VERDICT_INSERTED, NULL },
+		{ 0, 0, VERDICT_INSERTED, NULL },
+		{ 1, 0x80, VERDICT_NONE, NULL }, /* in progress */
+		{ 1, 1, VERDICT_REFUSED, "OST status 1" },
+		{ 0, 1, VERDICT_REFUSED, "OST status 1" },
+		{ 1, 2, VERDICT_REFUSED, "OST status 2" },
+		{ 1, 0x81, VERDICT_REFUSED, "OST status 129" },
+		{ 1, 0x82, VERDICT_REFUSED, "OST status 130" },
+		/* ejections are not about a DIMM that comes: the last one's answer may be late */
+		{ 3, 0, VERDICT_NONE, NULL },
+		{ 3, 1, VERDICT_NONE, NULL },
+		{ 0x103, 0x82, VERDICT_NONE, NULL },
+		{ 2, 0, VERDICT_NONE, NULL },
+		{ 0x200, 0, VERDICT_NONE, NULL },
+	};
+	char why[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *data = ost("5", "DIMM", rows[i].source, rows[i].status);
+
+		check(read_text("ACPI_DEVICE_OST", data, &d0, false, why) == rows[i].verdict, "%s", data);
+		check(!rows[i].why || strstr(why, rows[i].why), "%s: %s", data, why);
+	}
+}
+
+static void the_acpi_answers_to_an_ejection_are_understood(void **state)
+{
+	static const struct {
+		unsigned status;
+		enum verdict verdict;
+		const char *why, *words;
+	} rows[] = {
+		{ 0, VERDICT_NONE, NULL, NULL },       /* DEVICE_DELETED tells */
+		{ 0x84, VERDICT_NONE, NULL, NULL },    /* in progress */
+		{ 1, VERDICT_REFUSED, "OST status 1", NULL },
+		{ 0x80, VERDICT_REFUSED, "OST status 128", "not supported" },
+		{ 0x81, VERDICT_REFUSED, "OST status 129", "in use" },
+		{ 0x82, VERDICT_REFUSED, "OST status 130", "busy" },
+		{ 0x83, VERDICT_REFUSED, "OST status 131", "depends" },
+		{ 0x85, VERDICT_REFUSED, "OST status 133", NULL },
+	};
+	static const unsigned sources[] = { 3, 0x103 };
+	char why[128];
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (j = 0; j < ARRAY_SIZE(sources); j++) {
+			_cleanup_free_ char *data = ost("5", "DIMM", sources[j], rows[i].status);
+
+			check(read_text("ACPI_DEVICE_OST", data, &d0, true, why) == rows[i].verdict, "%s",
+			      data);
+			check(!rows[i].why || strstr(why, rows[i].why), "%s: %s", data, why);
+			check(!rows[i].words || strstr(why, rows[i].words), "%s: %s", data, why);
+		}
+	}
+}
+
+static void a_late_answer_to_the_insertion_does_not_end_an_ejection(void **state)
+{
+	static const unsigned statuses[] = { 0, 1, 0x80, 0x82, 0x84 };
+	char why[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(statuses); i++) {
+		_cleanup_free_ char *check_data = ost("5", "DIMM", 1, statuses[i]);
+		_cleanup_free_ char *bus_data = ost("5", "DIMM", 0, statuses[i]);
+
+		assert_int_equal(read_text("ACPI_DEVICE_OST", check_data, &d0, true, why), VERDICT_NONE);
+		assert_int_equal(read_text("ACPI_DEVICE_OST", bus_data, &d0, true, why), VERDICT_NONE);
+	}
+}
+
+static void the_acpi_answers_of_others_are_ignored(void **state)
+{
+	static const char *const datas[] = {
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"4\", \"slot-type\": \"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"55\", \"slot-type\": \"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"5\", \"slot-type\": \"CPU\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": 5, \"slot-type\": \"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"x\", \"slot-type\": \"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"\", \"slot-type\": \"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"5\"}}",
+		"{\"info\": {\"source\": 3, \"slot\": \"5\", \"slot-type\": \"DIMM\"}}",
+		"{\"info\": {\"status\": 130, \"slot\": \"5\", \"slot-type\": \"DIMM\"}}",
+		"{\"info\": {\"source\": \"3\", \"status\": \"130\", \"slot\": \"5\", \"slot-type\": \"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": -126, \"slot\": \"5\", \"slot-type\": \"DIMM\"}}",
+		"{\"info\": []}",
+		"{}",
+		NULL,
+	};
+	char why[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(datas); i++) {
+		const char *data = datas[i];
+
+		check(read_text("ACPI_DEVICE_OST", data, &d0, true, why) == VERDICT_NONE, "%s", data);
+		check(read_text("ACPI_DEVICE_OST", data, &d0, false, why) == VERDICT_NONE, "%s", data);
+		check(!strcmp(why, "untouched"), "%s", data);
+	}
+}
+
+static void a_device_without_a_slot_has_no_acpi_answers(void **state)
+{
+	struct memdev d = d0;
+	char why[128];
+
+	(void)state;
+	d.has = 0;
+	d.slot = 0;
+	assert_int_equal(read_text("ACPI_DEVICE_OST",
+				   "{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"0\","
+				   " \"slot-type\": \"DIMM\"}}", &d, true, why), VERDICT_NONE);
+}
+
+static void a_deletion_is_known_by_id_and_by_path(void **state)
+{
+	static const struct {
+		const struct memdev *device;
+		const char *data;
+		enum verdict verdict;
+	} rows[] = {
+		{ &d0, "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}", VERDICT_DELETED },
+		{ &d0, "{\"device\": \"d0\"}", VERDICT_DELETED },
+		{ &d0, "{\"device\": \"d1\", \"path\": \"/machine/peripheral/d1\"}", VERDICT_NONE },
+		{ &d0, "{\"device\": \"d\", \"path\": \"/machine/peripheral/d\"}", VERDICT_NONE },
+		{ &d0, "{\"path\": \"/machine/peripheral-anon/device[0]\"}", VERDICT_NONE },
+		/* a part of a device goes before the device */
+		{ &d0, "{\"path\": \"/machine/peripheral/d0/virtio-backend\"}", VERDICT_NONE },
+		{ &d0, "{\"device\": 7}", VERDICT_NONE },
+		{ &d0, "{}", VERDICT_NONE },
+		{ &d0, NULL, VERDICT_NONE },
+		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[0]\"}", VERDICT_DELETED },
+		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[1]\"}", VERDICT_NONE },
+		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[0]/x\"}", VERDICT_NONE },
+		{ &anonymous, "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}", VERDICT_NONE },
+	};
+	char why[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		check(read_text("DEVICE_DELETED", rows[i].data, rows[i].device, true, why) ==
+			      rows[i].verdict, "row %zu: %s", i, rows[i].data);
+}
+
+static void the_refusals_of_other_machines_are_understood(void **state)
+{
+	static const struct {
+		const struct memdev *device;
+		const char *event, *data;
+		enum verdict verdict;
+		const char *why;
+	} rows[] = {
+		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d0\", \"msg\": \"LMBs are in use\"}",
+		  VERDICT_REFUSED, "LMBs are in use" },
+		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d0\"}", VERDICT_REFUSED, "no reason given" },
+		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d1\", \"msg\": \"busy\"}", VERDICT_NONE, "untouched" },
+		{ &d0, "DEVICE_UNPLUG_GUEST_ERROR",
+		  "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}", VERDICT_REFUSED,
+		  "no reason given" },
+		{ &d0, "DEVICE_UNPLUG_GUEST_ERROR", "{\"path\": \"/machine/peripheral/d1\"}", VERDICT_NONE,
+		  "untouched" },
+		{ &anonymous, "DEVICE_UNPLUG_GUEST_ERROR",
+		  "{\"path\": \"/machine/peripheral-anon/device[0]\"}", VERDICT_REFUSED, "no reason given" },
+		{ &d0, "DEVICE_NOT_DELETED", "{\"device\": \"d0\"}", VERDICT_NONE, "untouched" },
+		{ &d0, "MEMORY_DEVICE_SIZE_CHANGE", "{\"device\": \"d0\", \"size\": 0}", VERDICT_NONE,
+		  "untouched" },
+		{ &d0, "RESET", NULL, VERDICT_NONE, "untouched" },
+		{ &d0, "", "{\"device\": \"d0\"}", VERDICT_NONE, "untouched" },
+	};
+	char why[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		check(read_text(rows[i].event, rows[i].data, rows[i].device, true, why) == rows[i].verdict,
+		      "row %zu", i);
+		check(!strcmp(why, rows[i].why), "row %zu: %s", i, why);
+	}
+}
+
+static void a_device_that_comes_is_not_told_of_its_going(void **state)
+{
+	static const char data[] = "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\", \"msg\": \"x\"}";
+	char why[128];
+
+	(void)state;
+	assert_int_equal(read_text("DEVICE_DELETED", data, &d0, false, why), VERDICT_NONE);
+	assert_int_equal(read_text("MEM_UNPLUG_ERROR", data, &d0, false, why), VERDICT_NONE);
+	assert_int_equal(read_text("DEVICE_UNPLUG_GUEST_ERROR", data, &d0, false, why), VERDICT_NONE);
+}
+
+static void a_device_that_cannot_be_named_gets_no_verdict(void **state)
+{
+	const struct memdev nameless = { .type = dimm };
+	char why[128];
+
+	(void)state;
+	assert_int_equal(read_text("DEVICE_DELETED", "{\"device\": \"\", \"path\": \"\"}", &nameless, true,
+				   why), VERDICT_NONE);
+}
+
+static void a_long_reason_is_cut(void **state)
+{
+	_cleanup_json_ struct json_object *data = json_object_new_object();
+	char text[300], why[16];
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	json_add_string(data, "device", "d0");
+	json_add_string(data, "msg", text);
+	assert_int_equal(verdict_read("MEM_UNPLUG_ERROR", data, &d0, true, why, sizeof(why)),
+			 VERDICT_REFUSED);
+	assert_string_equal(why, "xxxxxxxxxxxxxxx");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_acpi_answers_to_a_new_dimm_are_understood),
+		cmocka_unit_test(the_acpi_answers_to_an_ejection_are_understood),
+		cmocka_unit_test(a_late_answer_to_the_insertion_does_not_end_an_ejection),
+		cmocka_unit_test(the_acpi_answers_of_others_are_ignored),
+		cmocka_unit_test(a_device_without_a_slot_has_no_acpi_answers),
+		cmocka_unit_test(a_deletion_is_known_by_id_and_by_path),
+		cmocka_unit_test(the_refusals_of_other_machines_are_understood),
+		cmocka_unit_test(a_device_that_comes_is_not_told_of_its_going),
+		cmocka_unit_test(a_device_that_cannot_be_named_gets_no_verdict),
+		cmocka_unit_test(a_long_reason_is_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
