@@ -58,7 +58,7 @@ endif
 all: memhp
 
 memhp: $(BUILD)/memhp
-	$(call say,COPY,$@)cp $< $@
+	$(call say,COPY,$@)cp $< $@.new && mv $@.new $@
 
 $(BUILD)/memhp: $(OBJS)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJS) $(LDLIBS)

@@ -101,8 +101,8 @@ const struct cmd cmd_online = {
 	.name = "online",
 	.args = "BLOCKS...",
 	.summary = "bring memory blocks of the guest online",
-	.details = "BLOCKS are memory33, 33, 32-35, a device of memhp list, a size (the lowest blocks that\n"
-		   "are offline), or all.\n\n"
+	.details = "BLOCKS are memory33, 33, 32-35, a device of memhp list, a size (the lowest\n"
+		   "blocks that are offline), or all.\n\n"
 		   "  memhp online memory33\n"
 		   "  memhp online all --zone movable\n",
 	.args_min = 1,
@@ -116,8 +116,8 @@ const struct cmd cmd_offline = {
 	.name = "offline",
 	.args = "BLOCKS...",
 	.summary = "take memory blocks of the guest offline",
-	.details = "BLOCKS are memory33, 33, 32-35, a device of memhp list, a size (the highest Movable\n"
-		   "blocks), or all (every Movable block).\n\n"
+	.details = "BLOCKS are memory33, 33, 32-35, a device of memhp list, a size (the highest\n"
+		   "Movable blocks), or all (every Movable block).\n\n"
 		   "  memhp offline memory33\n"
 		   "  memhp offline 256M\n",
 	.args_min = 1,

@@ -197,8 +197,8 @@ const struct cmd cmd_list = {
 	.name = "list",
 	.args = "",
 	.summary = "memory devices of QEMU, joined with the guest's blocks",
-	.details = "Shows which DIMM is which memoryN, online or not, and in which zone. What is not known\n"
-		   "is shown as '-'.\n\n"
+	.details = "Shows which DIMM is which memoryN, online or not, and in which zone. What is not\n"
+		   "known is shown as '-'.\n\n"
 		   "  memhp list\n"
 		   "  memhp list --json | jq '.devices[].id'\n",
 	.run = run_list,

@@ -39,10 +39,10 @@ static void print_blocks(const struct hotplug *h, const struct plug *plug)
 		out_printf("%s: %s", blocks_format(range, b->first, b->last), b->state);
 		if (blocks_are_online(b))
 			out_printf(" in zone %s", b->zones);
-		out_printf("%s%s%s\n", plug->zone_reason[0] && plug->is_online_wanted ? " (" : "",
-			   plug->is_online_wanted ? plug->zone_reason : "",
-			   plug->zone_reason[0] && plug->is_online_wanted ? ")" : "");
+		out_printf("\n");
 	}
+	if (plug->zone_reason[0] && plug->is_online_wanted)
+		out_printf("  %s\n", plug->zone_reason);
 	block_list_release(&blocks);
 }
 
@@ -108,8 +108,8 @@ const struct cmd cmd_plug = {
 	.name = "plug",
 	.args = "SIZE",
 	.summary = "add a DIMM and bring its memory online in the guest",
-	.details = "Returns when the guest can use the memory. When it cannot be brought online, all is\n"
-		   "put back and the reason given.\n\n"
+	.details = "Returns when the guest can use the memory. When it cannot be brought online, all\n"
+		   "is put back and the reason given.\n\n"
 		   "  memhp plug 512M\n"
 		   "  memhp plug 1G --name cache --zone movable\n",
 	.args_min = 1,

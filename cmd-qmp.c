@@ -54,9 +54,15 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	} else if (qmp_execute(ctx->vm.qmp, argv[0], arguments, &reply, err)) {
 		return err_wrap(err, "'%s'", argv[0]);
 	}
-	if (ctx->globals->is_json) {
-		json_object_object_add(ctx->result, ctx->globals->is_dry_run ? "plan" : "return",
-				       json_object_get(reply));
+	if (ctx->globals->is_json && ctx->globals->is_dry_run) {
+		struct json_object *plan = json_object_new_array(), *line = json_object_new_object();
+
+		json_object_object_add(line, "qmp", json_object_get(reply));
+		json_object_array_add(plan, line);
+		json_object_object_add(ctx->result, "plan", plan);
+		out_json(ctx->result);
+	} else if (ctx->globals->is_json) {
+		json_object_object_add(ctx->result, "return", json_object_get(reply));
 		out_json(ctx->result);
 	} else {
 		out_json(reply);

@@ -77,9 +77,9 @@ const struct cmd cmd_unplug = {
 	.name = "unplug",
 	.args = "[NAME]...",
 	.summary = "take DIMMs away: blocks offline, device released, backend removed",
-	.details = "NAME is a device of memhp list, or the name given to plug; without one, the DIMM plugged\n"
-		   "last. When the guest cannot give the memory back, all is put back and the block and\n"
-		   "the reason are named.\n\n"
+	.details = "NAME is a device of memhp list, or the name given to plug; without one, the DIMM\n"
+		   "plugged last. When the guest cannot give the memory back, all is put back, and\n"
+		   "the block and the reason are named.\n\n"
 		   "  memhp unplug\n"
 		   "  memhp unplug cache --timeout 10\n",
 	.args_min = 0,

@@ -50,10 +50,13 @@ static void report_plan(struct ctx *ctx, const struct hotplug *h)
 
 	for (i = 0; i < h->plan_count; i++) {
 		struct json_object *line = json_object_new_object();
+		struct json_object *value = strcmp(h->plan[i].where, "qmp") ?
+						    json_object_new_string(h->plan[i].text) :
+						    json_tokener_parse(h->plan[i].text);
 
-		json_add_string(line, h->plan[i].where, h->plan[i].text);
+		json_object_object_add(line, h->plan[i].where, value);
 		json_object_array_add(plan, line);
-		if (cmd_is_text(ctx))
+		if (!ctx->globals->is_json)
 			out_printf("%-5s  %s\n", h->plan[i].where, h->plan[i].text);
 	}
 	json_object_object_add(ctx->result, "plan", plan);

@@ -26,20 +26,20 @@ static bool take_number(char **at, uint64_t *out)
 
 bool frame_parse(char *line, const char *id, struct frame *frame)
 {
-	char start[FRAME_ID_LEN + 3], end[FRAME_ID_LEN + 3];
+	char start[FRAME_ID_LEN + 3], end[FRAME_ID_LEN + 32];
 	uint64_t exchange, sequence, length;
 	char *at;
 
 	if (strlen(id) != FRAME_ID_LEN)
 		return false;
 	snprintf(start, sizeof(start), "@%s.", id);
-	snprintf(end, sizeof(end), " %s@", id);
 	at = strstr(line, start);
 	if (!at)
 		return false;
 	at += strlen(start);
 	if (!take_number(&at, &exchange) || !take_number(&at, &sequence) || !take_number(&at, &length))
 		return false;
+	snprintf(end, sizeof(end), " %u %u %s@", (unsigned)sequence, (unsigned)length, id);
 	if (strlen(at) < length || strncmp(at + length, end, strlen(end)) != 0)
 		return false;
 	at[length] = '\0';

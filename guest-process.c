@@ -135,17 +135,17 @@ int process_open_local(struct wire *w, struct process *p, const char *target, st
 	return spawn(w, p, argv, xstrdup("local shell"), err);
 }
 
-int process_explain(const struct process *p, struct err *err)
+int process_explain(const struct process *p, const struct wire *w, struct err *err)
 {
 	char text[512];
 	ssize_t n = p->pid ? read(p->stderr_fd, text, sizeof(text) - 1) : 0;
 	char *line;
 
-	if (n <= 0)
+	if (n <= 0 || err->code == ERR_INTERRUPTED)
 		return -1;
 	text[n] = '\0';
 	line = strtok(text, "\r\n");
-	return line ? err_append(err, "it said: %s", line) : -1;
+	return line ? err_set(err, err->code, "the %s says: %s", w->peer, line) : -1;
 }
 
 /* Wait for the child's end, which shows as the end of its output; true when it has ended. */

@@ -31,8 +31,8 @@ int process_open_command(struct wire *w, struct process *p, const char *target, 
 int process_open_local(struct wire *w, struct process *p, const char *target, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* process_explain() - add the child's last words on stderr to @err; returns -1 */
-int process_explain(const struct process *p, struct err *err);
+/* process_explain() - let the child's first words on stderr be the message, if there are any; returns -1 */
+int process_explain(const struct process *p, const struct wire *w, struct err *err);
 
 /* process_close() - close the wire and see the child off: it has half a second to end by itself */
 void process_close(struct process *p, struct wire *w);

@@ -62,8 +62,8 @@ static char *opening_lines(const char *id, bool is_first)
 			   xasprintf("[ $MEMHP ]&&[ $MEMHP != %s ]&&exit;[ $MEMHP ]||", id);
 
 	return xasprintf("\025 %ssh 3>&1 >/dev/null 2>&1\n"
-			 "[ $MEMHP_TTY ]||MEMHP_TTY=$(stty -g;stty -echo);"
-			 "[ $MEMHP ]||MEMHP=%s;echo \"@$MEMHP.0 1 2 go $MEMHP@\">&3\n",
+			 "[ $MEMHP ]||MEMHP=%s;echo \"@$MEMHP.0 1 2 go 1 2 $MEMHP@\">&3;"
+			 "[ $MEMHP_TTY ]||MEMHP_TTY=$(stty -g;stty -echo)\n",
 			 leave, id);
 }
 

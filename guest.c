@@ -14,7 +14,8 @@
 #define NOISE_MAX     (1 << 18) /* bytes without a line end that are kept */
 #define AGAIN_MS      250       /* quiet time after noise before the answer is asked for again ... */
 #define AGAIN_MAX_MS  4000      /* ... doubled each time, up to this */
-#define LEAVE_MS      3000      /* a goodbye takes no longer */
+#define LEAVE_MS      3000      /* a goodbye takes no longer ... */
+#define LEAVE_MIN_MS  300       /* ... and gets this even when the deadline has passed */
 
 /* Bytes that may wait unread: a terminal drops input past 4095. */
 #define QUEUE_MAX 4000
@@ -123,7 +124,7 @@ int guest_receive(struct guest *g, struct answer *answer, struct err *err)
 		int ready = wire_fill(&g->wire, until_ms, g->deadline, err);
 
 		if (ready < 0)
-			return process_explain(&g->process, err);
+			return process_explain(&g->process, &g->wire, err);
 		if (!ready) {
 			if (wire_write(&g->wire, "again\n", 6, g->deadline, err))
 				return -1;
@@ -159,7 +160,7 @@ int guest_load(struct guest *g, const char *commands, struct err *err)
 		if (g->is_loaded[i] || !has_word(commands, program[i].words))
 			continue;
 		if (wire_write(&g->wire, program[i].text, strlen(program[i].text), g->deadline, err))
-			return process_explain(&g->process, err);
+			return process_explain(&g->process, &g->wire, err);
 		g->is_loaded[i] = true;
 		g->unread_bytes += strlen(program[i].text);
 	}
@@ -172,7 +173,7 @@ static int send_commands(struct guest *g, const char *commands, struct err *err)
 	_cleanup_free_ char *line = xasprintf("begin %u;%s;answer\n", ++g->exchange, commands);
 
 	if (wire_write(&g->wire, line, strlen(line), g->deadline, err))
-		return process_explain(&g->process, err);
+		return process_explain(&g->process, &g->wire, err);
 	g->is_pending = true;
 	return 0;
 }
@@ -262,7 +263,7 @@ static int start_program(struct guest *g, struct err *err)
 
 	snprintf(line, sizeof(line), "MEMHP=%s;exec 3>&1 >/dev/null 2>&1\n", g->id);
 	if (!g->is_console && wire_write(&g->wire, line, strlen(line), g->deadline, err))
-		return process_explain(&g->process, err);
+		return process_explain(&g->process, &g->wire, err);
 	return guest_load(g, "", err);
 }
 
@@ -298,11 +299,13 @@ void guest_leave(struct guest *g)
 static void part(struct guest *g)
 {
 	struct deadline *whole = g->deadline;
-	struct deadline parting = { .final_ms = monotonic_ms() + LEAVE_MS, .undoing = true,
-				    .signal_fd = -1 };
+	int64_t now_ms = monotonic_ms(), left_ms = whole->final_ms - now_ms;
+	struct deadline parting = { .undoing = true, .signal_fd = -1 };
 	struct answer answer = { 0 };
 	struct err ignored;
 
+	parting.final_ms = now_ms + (left_ms > LEAVE_MS	  ? LEAVE_MS :
+				     left_ms < LEAVE_MIN_MS ? LEAVE_MIN_MS : left_ms);
 	g->deadline = &parting;
 	if (!guest_cancel(g, &answer, &ignored))
 		guest_leave(g);

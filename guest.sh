@@ -7,8 +7,8 @@
 # fd 3 takes the answers; stdout and stderr are null. program.awk packs it: a console costs time for each
 # byte, so what only some commands need is a piece of its own, begun by "#= WORD".
 #
-# An answer is made of frames, each a line "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD ID@": whatever the
-# kernel or an echo puts between or into them shows, and memhp asks for the same answer again.
+# An answer is made of frames, each a line "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD SEQUENCE LENGTH ID@":
+# whatever the kernel or an echo puts between or into them shows, and memhp asks for the same answer again.
 # shellcheck disable=SC2069 # the message is wanted, the word is not
 # shellcheck disable=SC2154 # get() assigns by name
 
@@ -32,7 +32,7 @@ begin() {
 # say PAYLOAD: add a frame
 say() {
 	sequence=$((sequence + 1))
-	frames="$frames@$id.$exchange $sequence ${#1} $1 $id@$newline"
+	frames="$frames@$id.$exchange $sequence ${#1} $1 $sequence ${#1} $id@$newline"
 }
 
 # answer: end the answer and send it

@@ -189,13 +189,18 @@ static int check(const struct hotplug *h, const struct change *change, struct er
 	return i ? -1 : 0;
 }
 
+static const char *step_name(const struct change *change)
+{
+	return change->is_online ? "online" : "offline";
+}
+
 static int try(struct hotplug *h, const struct change *change, bool is_swift, struct err *err)
 {
 	_cleanup_free_ char *words = words_of(h, change, is_swift);
 
 	if (!words)
 		return -1;
-	if (hotplug_guest(h, words, change->is_online ? "bring online" : "take offline", err))
+	if (hotplug_guest(h, words, change->is_online ? "bring" : "take", step_name(change), err))
 		return -1;
 	return check(h, change, err);
 }
@@ -252,11 +257,12 @@ int hotplug_change(struct hotplug *h, struct change *change, struct err *err)
 	h->job = change;
 	h->ahead = change->is_online ? "swift" : "change";
 	if (!prepare(h, change, err)) {
-		if (change->blocks.count)
-			return hotplug_execute(h, step, 1, err) ?
-				       err_wrap(err, "cannot %s", step->phase) : 0;
-		h->outcome = OUTCOME_DONE; /* all is as asked for already */
-		return 0;
+		if (change->blocks.count && !hotplug_execute(h, step, 1, err))
+			return 0;
+		if (!change->blocks.count) {
+			h->outcome = OUTCOME_DONE; /* all is as asked for already */
+			return 0;
+		}
 	}
 	for (i = 0; i < change->words_count; i++)
 		buf_addf(&subject, "%s%s", i ? " " : "", change->words[i]);

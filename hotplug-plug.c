@@ -380,7 +380,7 @@ static int check_online(const struct hotplug *h, const struct plug *plug, struct
 static int try_online(struct hotplug *h, struct plug *plug, bool is_swift, struct err *err)
 {
 	_cleanup_free_ char *words = online_words(h, plug, is_swift);
-	int status = hotplug_guest(h, words, "bring online", err);
+	int status = hotplug_guest(h, words, "bring", "online", err);
 
 	if (status > 0 && wait_answer(h, plug, 0, err))
 		return -1;
@@ -409,6 +409,7 @@ static void online_show(struct hotplug *h)
 
 	if (!h->has_guest)
 		return;
+	plug->is_inserted = h->machine.has_acpi_ost; /* as the guest would say */
 	if (plug->has_prediction)
 		hotplug_plan(h, "guest", online_words(h, plug, true));
 	else if (plug->is_online_wanted)
@@ -425,13 +426,13 @@ static int offline(struct hotplug *h, struct err *err)
 
 	answer_release(&late);
 	if (!status)
-		status = hotplug_guest(h, "scan", "read", err);
+		status = hotplug_guest(h, "scan", "read", "", err);
 	if (!status)
 		block_list_intersect(&there, &h->after.blocks, &list);
 	if (!status && there.count) {
 		_cleanup_free_ char *words = hotplug_lower_words(h, &there);
 
-		status = hotplug_guest(h, words, "take offline", err);
+		status = hotplug_guest(h, words, "take", "offline", err);
 	}
 	block_list_release(&list);
 	block_list_release(&there);

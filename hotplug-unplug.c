@@ -181,7 +181,7 @@ static int offline(struct hotplug *h, struct err *err)
 	if (!unplug->blocks.count)
 		return 0;
 	words = offline_words(h, unplug);
-	if (hotplug_guest(h, words, "take offline", err))
+	if (hotplug_guest(h, words, "take", "offline", err))
 		return -1;
 	if (check_offline(h, &unplug->blocks, err))
 		return -1;
@@ -311,23 +311,35 @@ static const struct step steps[] = {
 	{ "remove", remove_step, NULL, remove_show },
 };
 
-static int subject(const struct unplug *unplug, struct err *err)
+/* "cannot unplug 'memhp0-dimm'": what the user named, else what was chosen */
+static int subject(const struct unplug *unplug, const char *chosen, struct err *err)
 {
-	if (unplug->names_count == 1)
-		return err_wrap(err, "cannot unplug '%s'", unplug->names[0]);
+	_cleanup_buf_ struct buf names = { 0 };
+	unsigned i;
+
+	for (i = 0; i < unplug->names_count; i++)
+		buf_addf(&names, "%s%s", i ? " " : "", unplug->names[i]);
+	if (names.len || *chosen)
+		return err_wrap(err, "cannot unplug '%s'", names.len ? buf_text(&names) : chosen);
 	return err_wrap(err, "cannot unplug");
 }
 
 int hotplug_unplug(struct hotplug *h, struct unplug *unplug, struct err *err)
 {
+	_cleanup_buf_ struct buf chosen = { 0 };
 	unsigned i;
 
 	h->job = unplug;
 	h->ahead = "change";
 	if (hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) || choose_devices(h, unplug, err) ||
 	    find_blocks(h, unplug, err))
-		return subject(unplug, err);
-	for (i = 0; unplug->leaves && i < unplug->leaving_count; i++)
-		unplug->leaves(h, unplug->leaving[i].device);
-	return hotplug_execute(h, steps, ARRAY_SIZE(steps), err) ? subject(unplug, err) : 0;
+		return subject(unplug, "", err);
+	for (i = 0; i < unplug->leaving_count; i++) {
+		buf_addf(&chosen, "%s%s", i ? " " : "", memdev_name(unplug->leaving[i].device));
+		if (unplug->leaves)
+			unplug->leaves(h, unplug->leaving[i].device);
+	}
+	if (hotplug_execute(h, steps, ARRAY_SIZE(steps), err))
+		return subject(unplug, buf_text(&chosen), err);
+	return 0;
 }

@@ -238,8 +238,23 @@ static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t
 	return false;
 }
 
+/* Was the block online in a zone of the kernel's own? There its memory may be what cannot be moved. */
+static bool is_kernels(const struct hotplug *h, uint64_t block)
+{
+	unsigned i;
+
+	for (i = 0; i < h->before.blocks.count; i++) {
+		const struct blocks *b = &h->before.blocks.runs[i];
+
+		if (block >= b->first && block <= b->last)
+			return blocks_are_online(b) && blocks_zone(b) != ZONE_MOVABLE;
+	}
+	return false;
+}
+
 /* "failed BLOCK WHY" as an error in words. */
-static int refused(const char *line, const char *verb, struct err *err)
+static int refused(const struct hotplug *h, const char *line, const char *verb, const char *to,
+		   struct err *err)
 {
 	unsigned long long block;
 	int used = 0;
@@ -248,16 +263,16 @@ static int refused(const char *line, const char *verb, struct err *err)
 	if (sscanf(line, "failed %llu %n", &block, &used) != 1 || !used)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot understand the guest: '%.80s'", line);
 	why = line + used;
-	err_set(err, ERR_GUEST_REFUSED, "the guest cannot %s 'memory%llu': %.200s", verb, block,
+	err_set(err, ERR_GUEST_REFUSED, "the guest cannot %s 'memory%llu' %s: %.200s", verb, block, to,
 		*why ? why : "no reason given");
-	if (strstr(why, "busy"))
-		err_hint(err, "the block holds memory that the kernel cannot move; memory plugged with "
-			      "--zone movable can be taken back");
+	if (strstr(why, "busy") && is_kernels(h, block))
+		err_hint(err, "it lies in the kernel's own zone, where some memory cannot be moved; memory "
+			      "plugged with --zone movable can be taken back");
 	return -1;
 }
 
 static int read_answer(struct hotplug *h, const struct answer *answer, const char *verb,
-		       struct err *err)
+		       const char *to, struct err *err)
 {
 	bool is_stopped = false, is_absent = false;
 	unsigned i;
@@ -268,7 +283,7 @@ static int read_answer(struct hotplug *h, const struct answer *answer, const cha
 		const char *line = answer->lines[i];
 
 		if (!strncmp(line, "failed ", 7))
-			return refused(line, verb, err);
+			return refused(h, line, verb, to, err);
 		is_absent |= !strncmp(line, "absent ", 7);
 		is_stopped |= !strcmp(line, "stopped");
 	}
@@ -277,7 +292,8 @@ static int read_answer(struct hotplug *h, const struct answer *answer, const cha
 	return is_absent ? 1 : 0;
 }
 
-int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, struct err *err)
+int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, const char *to,
+		  struct err *err)
 {
 	struct answer answer = { 0 };
 	struct err ignored;
@@ -285,7 +301,7 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, str
 	int status = guest_run(h->vm->guest, commands, &answer, err);
 
 	if (!status) {
-		status = read_answer(h, &answer, verb, err);
+		status = read_answer(h, &answer, verb, to, err);
 	} else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED) {
 		/* stop the write that hangs; where it was shows in the rest of the answer */
 		deadline_undo(h->deadline);
@@ -297,8 +313,8 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, str
 	answer_release(&answer);
 	if (status < 0 && (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED) &&
 	    h->after.blocks.count && find_hanging(h, commands, &block))
-		err_wrap(err, "the guest has not managed to %s 'memory%llu'", verb,
-			 (unsigned long long)block);
+		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,
+			 (unsigned long long)block, to);
 	return status;
 }
 
@@ -423,7 +439,7 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 	restore_offline(h, &were, &words);
 	if (words.len) {
 		buf_addf(&words, "scan");
-		status = hotplug_guest(h, words.data, "put back", err);
+		status = hotplug_guest(h, words.data, "put", "back", err);
 		if (!status)
 			status = check_restored(h, &were, err);
 	}

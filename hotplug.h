@@ -104,12 +104,14 @@ int hotplug_request(struct hotplug *h, struct json_object *request, struct err *
 /*
  * hotplug_guest() - one round trip to the guest; reads a scan in its answer into h->after
  * @commands:	of guest.sh
- * @verb:	what its change does, for messages: "bring online", "take offline"
+ * @verb:	what its change does, for messages: "bring" a block ...
+ * @to:		... "online"
  * @err:	ERR_GUEST_REFUSED with the block and the kernel's reason; ERR_TIMEOUT, ERR_INTERRUPTED with the
  *		block that hung (its write has been killed)
  * Return: 0, or -1; 1 when the blocks that "appear" waits for are not there yet
  */
-int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, struct err *err)
+int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, const char *to,
+		  struct err *err)
 	__attribute__((warn_unused_result));
 
 /* hotplug_seconds() - the deadline as guest.sh takes it: whole seconds, rounded up */

@@ -77,6 +77,8 @@ static int read_device(struct memdev *d, struct json_object *element, struct err
 		return err_set(err, ERR_FAILED, "no object 'data' in the answer");
 	if (json_need_u64(data, "size", &d->size_bytes, err))
 		return -1;
+	if (!json_get_u64(data, "max-size", &d->span_bytes))
+		d->span_bytes = d->size_bytes;
 	if (json_get_string(data, "id", &text) && *text) {
 		d->id = xstrdup(text);
 		d->handle = xstrdup(text);
@@ -383,8 +385,8 @@ bool machine_predict_address(const struct machine *m, uint64_t size_bytes, uint6
 			return false;
 		if (d->address >= at && d->address - at >= size_bytes)
 			break;
-		if (d->address + d->size_bytes > at)
-			at = (d->address + d->size_bytes + DIMM_ALIGN_BYTES - 1) &
+		if (d->address + d->span_bytes > at)
+			at = (d->address + d->span_bytes + DIMM_ALIGN_BYTES - 1) &
 			     ~(DIMM_ALIGN_BYTES - 1);
 	}
 	*address = at;

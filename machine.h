@@ -24,6 +24,7 @@ struct memdev {
 	unsigned has;    /* MEMDEV_HAS_* */
 	uint64_t address; /* guest-physical, bytes */
 	uint64_t size_bytes;
+	uint64_t span_bytes; /* of the address space: virtio-mem takes its maximum */
 	uint64_t slot;
 	uint64_t node;
 	bool is_hotplugged;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memhp: the command table, global options, dispatch, and the way from an error to an exit code. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -56,9 +57,9 @@ static void print_help(const struct cmd *cmd)
 	size_t i;
 
 	if (cmd) {
-		buf_addf(&text, "Usage: memhp [OPTIONS] %s%s%s%s\n%s.\n\n%s", cmd->name,
-			 cmd->opts ? " [OPTIONS]" : "", *cmd->args ? " " : "", cmd->args, cmd->summary,
-			 cmd->details);
+		buf_addf(&text, "Usage: memhp [OPTIONS] %s%s%s%s\n%c%s.\n\n%s", cmd->name,
+			 cmd->opts ? " [OPTIONS]" : "", *cmd->args ? " " : "", cmd->args,
+			 toupper((unsigned char)cmd->summary[0]), cmd->summary + 1, cmd->details);
 		buf_addf(&text, "%s", cmd->opts ? "\nOptions:\n" : "");
 		opt_help(&text, cmd->opts);
 	} else {
@@ -75,13 +76,19 @@ static void print_help(const struct cmd *cmd)
 	out_printf("%s", buf_text(&text));
 }
 
+static int print_version(struct err *err)
+{
+	out_printf("memhp %s\n", MEMHP_VERSION);
+	return out_flush(err);
+}
+
 /* For the completion scripts: the commands, or the options of one. */
-static void print_words(const struct cmd *cmd)
+static void print_words(const struct cmd *cmd, bool with_commands)
 {
 	const struct opt *tables[] = { cmd ? cmd->opts : NULL, global_opts };
 	size_t i;
 
-	for (i = 0; !cmd && i < ARRAY_SIZE(cmds); i++)
+	for (i = 0; with_commands && i < ARRAY_SIZE(cmds); i++)
 		out_printf("%s\n", cmds[i]->name);
 	for (i = 0; i < ARRAY_SIZE(tables); i++) {
 		const struct opt *opt;
@@ -99,7 +106,7 @@ static void print_words(const struct cmd *cmd)
 static int check_words(const struct cmd *cmd, int argc, char **argv, struct err *err)
 {
 	if (argc < cmd->args_min)
-		return err_set(err, ERR_USAGE, "%s: %s is missing", cmd->name, cmd->args);
+		return err_set(err, ERR_USAGE, "%s needs %s", cmd->name, cmd->args);
 	if (cmd->args_max >= 0 && argc > cmd->args_max)
 		return err_set(err, ERR_USAGE, "%s: one word too many: '%s'", cmd->name,
 			       argv[cmd->args_max]);
@@ -191,17 +198,16 @@ static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **a
 		return -1;
 	argc -= first;
 	argv += first;
-	if (!argc && (globals->is_help || globals->is_version)) {
-		if (globals->is_help)
-			print_help(NULL);
-		else
-			out_printf("memhp %s\n", MEMHP_VERSION);
+	if (globals->is_version)
+		return print_version(err);
+	if (!argc && globals->is_help) {
+		print_help(NULL);
 		return out_flush(err);
 	}
 	if (!argc)
 		return err_set(err, ERR_USAGE, "no command given");
 	if (!strcmp(argv[0], "__complete")) {
-		print_words(argc > 1 ? find_cmd(argv[1]) : NULL);
+		print_words(argc > 1 ? find_cmd(argv[1]) : NULL, argc == 1);
 		return out_flush(err);
 	}
 	cmd = find_cmd(argv[0]);
@@ -213,6 +219,8 @@ static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **a
 	targets[1] = (struct opt_target){ cmd->opts, options };
 	if (opt_parse(targets, 2, argc, argv, false, &first, err))
 		return -1;
+	if (globals->is_version)
+		return print_version(err);
 	if (globals->is_help) {
 		print_help(cmd);
 		return out_flush(err);

@@ -23,28 +23,29 @@ static int unit_power(const char *suffix)
 	return (int)(unit - units);
 }
 
-/* whole.fraction * 1024^power, exactly; false when it overflows or is no whole number of bytes. */
-static bool scale(const char *digits, size_t whole_len, size_t fraction_len, int power, uint64_t *out)
+/* whole.fraction * 1024^power, exactly; NULL, or what is wrong with it. */
+static const char *scale(const char *digits, size_t whole_len, size_t fraction_len, int power,
+			 uint64_t *out)
 {
 	unsigned __int128 value = 0, denominator = 1;
 	size_t i;
 
-	for (i = 0; i < whole_len; i++) {
-		value = value * 10 + (unsigned)(digits[i] - '0');
+	for (i = 0; i < whole_len + fraction_len; i++) {
+		value = value * 10 + (unsigned)(digits[i < whole_len ? i : i + 1] - '0');
 		if (value > UINT64_MAX)
-			return false;
+			return "it is too large";
+		if (i >= whole_len)
+			denominator *= 10; /* <= 10^20: the value would not have fitted */
+		if (denominator > UINT64_MAX)
+			return "it has too many digits";
 	}
-	for (i = 0; i < fraction_len; i++) {
-		value = value * 10 + (unsigned)(digits[whole_len + 1 + i] - '0');
-		denominator *= 10;
-		if (denominator > 1000000000)
-			return false;
-	}
-	value <<= 10 * power; /* < 2^(64 + 30 + 60): the caller has bounded power by 6 */
-	if (value % denominator || value / denominator > INT64_MAX)
-		return false;
+	value <<= 10 * power; /* < 2^(64 + 60) */
+	if (value % denominator)
+		return "it is no whole number of bytes";
+	if (value / denominator > INT64_MAX)
+		return "it is too large";
 	*out = (uint64_t)(value / denominator);
-	return true;
+	return NULL;
 }
 
 int size_parse(const char *text, uint64_t *size_bytes, struct err *err)
@@ -52,6 +53,7 @@ int size_parse(const char *text, uint64_t *size_bytes, struct err *err)
 	size_t whole = strspn(text, "0123456789");
 	size_t fraction = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
 	const char *suffix = text + whole + (fraction ? fraction + 1 : 0);
+	const char *wrong;
 	uint64_t value;
 	int power;
 
@@ -65,15 +67,17 @@ int size_parse(const char *text, uint64_t *size_bytes, struct err *err)
 	}
 	if (!*suffix && strspn(text, "0.") != strlen(text)) {
 		err_set(err, ERR_USAGE, "bad size '%s': a unit is missing", text);
-		return err_hint(err, "write %sM for MiB or %sB for bytes", text, text);
+		return fraction ? err_hint(err, "write %sM for MiB or %sG for GiB", text, text) :
+				  err_hint(err, "write %sM for MiB or %sB for bytes", text, text);
 	}
 	power = *suffix ? unit_power(suffix) : 0;
 	if (power < 0) {
 		err_set(err, ERR_USAGE, "bad size '%s': unknown unit '%s'", text, suffix);
 		return err_hint(err, "the units are B, K, M, G, T, P and E, powers of 1024");
 	}
-	if (!scale(text, whole, fraction, power, &value)) {
-		err_set(err, ERR_USAGE, "bad size '%s': too large, or no whole number of bytes", text);
+	wrong = scale(text, whole, fraction, power, &value);
+	if (wrong) {
+		err_set(err, ERR_USAGE, "bad size '%s': %s", text, wrong);
 		return err_hint(err, "write a size such as 512M or 1.5G");
 	}
 	if (!value) {

@@ -7,7 +7,8 @@
 #include "sysfs.h"
 #include "util.h"
 
-#define BLOCK_MAX UINT64_C(9999999) /* as many digits as guest.sh looks for */
+#define BLOCK_MAX      UINT64_C(9999999)     /* as many digits as guest.sh looks for */
+#define BLOCK_SIZE_MAX (UINT64_C(1) << 40) /* Linux has 2 GiB at most; times BLOCK_MAX it fits 64 bits */
 
 void block_list_release(struct block_list *list)
 {
@@ -170,6 +171,7 @@ static bool parse_size(struct guest_memory *g, char *rest)
 	if (!strcmp(rest, "-"))
 		return true;
 	return parse_u64(rest, 16, &g->block_size_bytes) && g->block_size_bytes &&
+	       g->block_size_bytes <= BLOCK_SIZE_MAX &&
 	       !(g->block_size_bytes & (g->block_size_bytes - 1));
 }
 
@@ -197,7 +199,7 @@ static bool parse_blocks(struct guest_memory *g, char *rest)
 
 	if (!zones || !parse_u64(first, 10, &run.first) || !parse_u64(last, 10, &run.last) ||
 	    run.first > run.last || run.last > BLOCK_MAX || !parse_small(node, &run.node) ||
-	    !parse_small(removable, &run.is_removable) ||
+	    !parse_small(removable, &run.is_removable) || run.is_removable > 1 ||
 	    !copy_word(run.state, sizeof(run.state), state, "-") ||
 	    !copy_word(run.zones, sizeof(run.zones), zones, " "))
 		return false;

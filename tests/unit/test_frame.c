@@ -20,15 +20,15 @@ static void a_whole_frame_is_read(void **state)
 		unsigned exchange, sequence;
 		const char *payload;
 	} rows[] = {
-		{ "@" ID ".0 1 2 go " ID "@", 0, 1, "go" },
-		{ "@" ID ".12 34 3 end " ID "@", 12, 34, "end" },
-		{ "@" ID ".1 1 0  " ID "@", 1, 1, "" },
-		{ "@" ID ".1 2 27 blocks 0 31 online 0 1 none " ID "@", 1, 2,
+		{ "@" ID ".0 1 2 go 1 2 " ID "@", 0, 1, "go" },
+		{ "@" ID ".12 34 3 end 34 3 " ID "@", 12, 34, "end" },
+		{ "@" ID ".1 1 0  1 0 " ID "@", 1, 1, "" },
+		{ "@" ID ".1 2 27 blocks 0 31 online 0 1 none 2 27 " ID "@", 1, 2,
 		  "blocks 0 31 online 0 1 none" },
-		{ "# @" ID ".1 1 3 end " ID "@", 1, 1, "end" },
-		{ "\033[1;32mroot\033[0m:~# @" ID ".1 1 3 end " ID "@\r", 1, 1, "end" },
-		{ "@" ID ".1 1 3 end " ID "@[   12.5] usb 1-1: new device", 1, 1, "end" },
-		{ "@" ID ".1 1 4 @ @  " ID "@", 1, 1, "@ @ " },
+		{ "# @" ID ".1 1 3 end 1 3 " ID "@", 1, 1, "end" },
+		{ "\033[1;32mroot\033[0m:~# @" ID ".1 1 3 end 1 3 " ID "@\r", 1, 1, "end" },
+		{ "@" ID ".1 1 3 end 1 3 " ID "@[   12.5] usb 1-1: new device", 1, 1, "end" },
+		{ "@" ID ".1 1 4 @ @  1 4 " ID "@", 1, 1, "@ @ " },
 	};
 	size_t i;
 
@@ -53,32 +53,38 @@ static void what_is_no_frame_is_refused(void **state)
 		"@" ID ".",
 		"@" ID ".1",
 		"@" ID ".1 1 3 end",
-		"@" ID ".1 1 3 end " ID,
-		"@" ID ".1 1 3 end  " ID "@",          /* a byte more than the length says */
-		"@" ID ".1 1 3 en " ID "@",            /* and one less */
-		"@" ID ".1 1 4 end " ID "@",
-		"@" ID ".1 1 2 end " ID "@",
-		"@" ID ".1 1 3 end 0123abce@",         /* ends as another session's */
-		"@0123abce.1 1 3 end 0123abce@",       /* another session's */
-		"@0123abc.1 1 3 end 0123abc@",
-		"@" ID ".1 1 end " ID "@",
-		"@" ID ".1  3 end " ID "@",
-		"@" ID ". 1 3 end " ID "@",
-		"@" ID ".-1 1 3 end " ID "@",
-		"@" ID ".1 +1 3 end " ID "@",
-		"@" ID ".1 1 0x3 end " ID "@",
-		"@" ID ".1 1 3e0 end " ID "@",
-		"@" ID ".1 1 -3 end " ID "@",
-		"@" ID ".1\t1\t3\tend " ID "@",
-		"echo \"@\"\"" ID ".0 1 2 go " ID "@\"", /* the echo of the line that starts a session */
+		"@" ID ".1 1 3 end 1",
+		"@" ID ".1 1 3 end 1 3",
+		"@" ID ".1 1 3 end 1 3 " ID,
+		"@" ID ".1 1 3 end " ID "@",
+		"@" ID ".1 1 3 end  1 3 " ID "@",      /* a byte more than the length says */
+		"@" ID ".1 1 3 en 1 3 " ID "@",        /* and one less */
+		"@" ID ".1 1 4 end 1 4 " ID "@",
+		"@" ID ".1 1 2 end 1 2 " ID "@",
+		"@" ID ".1 1 3 end 2 3 " ID "@",       /* the ends do not agree */
+		"@" ID ".1 1 3 end 1 4 " ID "@",
+		"@" ID ".1 1 3 end 11 3 " ID "@",
+		"@" ID ".1 1 3 end 1 3 0123abce@",     /* ends as another session's */
+		"@0123abce.1 1 3 end 1 3 0123abce@",   /* another session's */
+		"@0123abc.1 1 3 end 1 3 0123abc@",
+		"@" ID ".1 1 end 1 " ID "@",
+		"@" ID ".1  3 end  3 " ID "@",
+		"@" ID ". 1 3 end 1 3 " ID "@",
+		"@" ID ".-1 1 3 end 1 3 " ID "@",
+		"@" ID ".1 +1 3 end +1 3 " ID "@",
+		"@" ID ".1 1 0x3 end 1 0x3 " ID "@",
+		"@" ID ".1 1 3e0 end 1 3e0 " ID "@",
+		"@" ID ".1 1 -3 end 1 -3 " ID "@",
+		"@" ID ".1\t1\t3\tend 1 3 " ID "@",
+		"echo \"@$MEMHP.0 1 2 go 1 2 $MEMHP@\"", /* the echo of the line that starts a session */
 		/* numbers that are absurd, or overflow 32 or 64 bits, down to a right one */
-		"@" ID ".1 1 1000001 end " ID "@",
-		"@" ID ".1 1 4294967299 end " ID "@",
-		"@" ID ".1 1 18446744073709551619 end " ID "@",
-		"@" ID ".1 4294967297 3 end " ID "@",
-		"@" ID ".4294967297 1 3 end " ID "@",
-		"@" ID ".99999999999999999999999999 1 3 end " ID "@",
-		"@" ID ".1 1 18446744073709551615 end " ID "@",
+		"@" ID ".1 1 1000001 end 1 1000001 " ID "@",
+		"@" ID ".1 1 4294967299 end 1 3 " ID "@",
+		"@" ID ".1 1 18446744073709551619 end 1 3 " ID "@",
+		"@" ID ".1 4294967297 3 end 1 3 " ID "@",
+		"@" ID ".4294967297 1 3 end 1 3 " ID "@",
+		"@" ID ".99999999999999999999999999 1 3 end 1 3 " ID "@",
+		"@" ID ".1 1 18446744073709551615 end 1 18446744073709551615 " ID "@",
 	};
 	size_t i;
 
@@ -98,7 +104,7 @@ static void an_id_of_the_wrong_length_matches_nothing(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(ids); i++) {
-		_cleanup_free_ char *line = xasprintf("@%s.1 1 3 end %s@", ids[i], ids[i]);
+		_cleanup_free_ char *line = xasprintf("@%s.1 1 3 end 1 3 %s@", ids[i], ids[i]);
 		struct frame frame;
 
 		check(!frame_parse(line, ids[i], &frame), "'%s'", ids[i]);
@@ -108,7 +114,8 @@ static void an_id_of_the_wrong_length_matches_nothing(void **state)
 /* As guest.sh says it. */
 static char *frame_of(unsigned exchange, unsigned sequence, const char *payload)
 {
-	return xasprintf("@" ID ".%u %u %zu %s " ID "@", exchange, sequence, strlen(payload), payload);
+	return xasprintf("@" ID ".%u %u %zu %s %u %zu " ID "@", exchange, sequence, strlen(payload), payload,
+			 sequence, strlen(payload));
 }
 
 static void a_frame_cut_anywhere_is_refused(void **state)
@@ -127,7 +134,10 @@ static void a_frame_cut_anywhere_is_refused(void **state)
 	}
 }
 
-/* With @text put in at any one place the frame is refused, or says what it said before. */
+/*
+ * With @text put in at any one place the frame is refused, or says what it said before. Only the exchange
+ * may look different: nobody waits for that one.
+ */
 static void survives(const char *text, unsigned exchange, unsigned sequence, const char *payload)
 {
 	_cleanup_free_ char *line = frame_of(exchange, sequence, payload);
@@ -141,8 +151,7 @@ static void survives(const char *text, unsigned exchange, unsigned sequence, con
 
 		/* before and behind it, text without an id of ours does no harm */
 		check(is_whole || (at && at < strlen(line)) || strchr(text, '@'), "%s", shown);
-		check(!is_whole || (frame.exchange == exchange && frame.sequence == sequence &&
-				    !strcmp(frame.payload, payload)),
+		check(!is_whole || (frame.sequence == sequence && !strcmp(frame.payload, payload)),
 		      "%s, which reads %u %u '%s'", shown, frame.exchange, frame.sequence, frame.payload);
 	}
 }

@@ -175,7 +175,7 @@ static void put_devices(struct machine *m, const struct place *places)
 	for (; places->size_mib; places++)
 		m->devices[m->devices_count++] = (struct memdev){
 			.type = xstrdup("dimm"), .address = places->address, .has = MEMDEV_HAS_ADDRESS,
-			.size_bytes = places->size_mib * M,
+			.size_bytes = places->size_mib * M, .span_bytes = places->size_mib * M,
 		};
 }
 
