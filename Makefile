@@ -73,11 +73,12 @@ $(BUILD)/guest-program.h: guest.sh program.awk Makefile | $(BUILD)
 
 # Each unit test is linked with everything but main().
 $(BUILD)/unit/%: tests/unit/%.c $(filter-out %/memhp.o,$(OBJS)) | $(BUILD)
+	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -I. $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		$(filter %.o,$^) $(LDLIBS) -lcmocka
 
 $(BUILD):
-	@mkdir -p $@/unit
+	@mkdir -p $@
 
 demo:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS)

@@ -13,7 +13,7 @@
 #define LINES_MAX     65536     /* frames in one answer */
 #define NOISE_MAX     (1 << 18) /* bytes without a line end that are kept */
 #define AGAIN_MS      250       /* quiet time after noise before the answer is asked for again ... */
-#define AGAIN_MAX_MS  4000      /* ... doubled each time, up to this */
+#define HEARTBEAT_MS  2000      /* ... doubled each time, up to this, which is also for quiet times */
 #define LEAVE_MS      3000      /* a goodbye takes no longer ... */
 #define LEAVE_MIN_MS  300       /* ... and gets this even when the deadline has passed */
 
@@ -36,6 +36,7 @@ struct guest {
 	bool is_console;
 	bool is_pending; /* sent, and not answered yet */
 	bool is_leaving; /* told to leave, and has not said goodbye yet */
+	bool is_lost;    /* the console is there, but not the shell that was on it */
 	bool is_loaded[ARRAY_SIZE(program)];
 	char *address;
 	size_t unread_bytes; /* at most: sent since the last answer */
@@ -92,8 +93,10 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 		struct frame frame;
 		bool ours = frame_parse(line, g->id, &frame);
 
-		if (ours && frame.exchange == g->exchange && frame.sequence &&
-		    frame.sequence <= LINES_MAX)
+		if (ours && frame.exchange == g->exchange && !strcmp(frame.payload, "lost"))
+			g->is_lost = true;
+		else if (ours && frame.exchange == g->exchange && frame.sequence &&
+			 frame.sequence <= LINES_MAX)
 			answer_put(answer, &frame);
 		else if (!ours)
 			*noisy = true;
@@ -101,7 +104,7 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 	}
 	if (g->wire.in.len > NOISE_MAX)
 		buf_drop(&g->wire.in, g->wire.in.len);
-	return answer_finish(answer);
+	return g->is_lost || answer_finish(answer);
 }
 
 static void trace_answer(const struct guest *g, const struct answer *answer)
@@ -112,30 +115,66 @@ static void trace_answer(const struct guest *g, const struct answer *answer)
 		trace_say(g->trace, "guest", '<', answer->lines[i]);
 }
 
-int guest_receive(struct guest *g, struct answer *answer, struct err *err)
+/*
+ * Send a word to the shell on a console. Should that have died, another shell is there now, which does not
+ * know the word and says "lost", in a frame of its own.
+ */
+static int send_word(struct guest *g, const char *word, struct err *err)
+{
+	_cleanup_free_ char *line = xasprintf("%s||echo @''%s.%u 1 4 lost 1 4 %s@\n", word, g->id,
+					      g->exchange, g->id);
+
+	return wire_write(&g->wire, line, strlen(line), g->deadline, err);
+}
+
+/* Wait for the answer, and ask for it again where noise may have damaged it, and now and then anyway: the
+ * shell may have died without a word. When it is urgent, ask often. */
+static int collect(struct guest *g, struct answer *answer, bool is_urgent, struct err *err)
 {
 	int64_t again_ms = AGAIN_MS;
-	bool noisy = false;
+	bool is_noisy = is_urgent;
 
-	answer_release(answer);
-	while (!take_lines(g, answer, &noisy)) {
-		int64_t until_ms = g->is_console && noisy ? deadline_within(g->deadline, again_ms) :
-							    DEADLINE_NEVER;
-		int ready = wire_fill(&g->wire, until_ms, g->deadline, err);
+	while (!take_lines(g, answer, &is_noisy)) {
+		int64_t until_ms = deadline_within(g->deadline, is_noisy ? again_ms : HEARTBEAT_MS);
+		int ready = wire_fill(&g->wire, g->is_console ? until_ms : DEADLINE_NEVER, g->deadline,
+				      err);
 
-		if (ready < 0)
+		if (ready < 0) {
+			g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
+			g->is_pending = g->is_pending && !g->is_lost;
 			return process_explain(&g->process, &g->wire, err);
-		if (!ready) {
-			if (wire_write(&g->wire, "again\n", 6, g->deadline, err))
-				return -1;
-			again_ms = again_ms < AGAIN_MAX_MS ? again_ms * 2 : again_ms;
-			noisy = false;
 		}
+		if (ready)
+			continue;
+		if (send_word(g, "again", err))
+			return -1;
+		again_ms = again_ms < HEARTBEAT_MS ? again_ms * 2 : again_ms;
+		is_noisy = is_urgent;
 	}
+	return 0;
+}
+
+static int receive(struct guest *g, struct answer *answer, bool is_urgent, struct err *err)
+{
+	answer_release(answer);
+	if (collect(g, answer, is_urgent, err))
+		return -1;
 	g->is_pending = false;
 	g->unread_bytes = 0;
+	if (g->is_lost)
+		return err_set(err, ERR_GUEST_UNREACHABLE, "the shell on the %s has ended", g->wire.peer);
 	trace_answer(g, answer);
 	return 0;
+}
+
+int guest_receive(struct guest *g, struct answer *answer, struct err *err)
+{
+	return receive(g, answer, false, err);
+}
+
+bool guest_is_lost(const struct guest *g)
+{
+	return g->is_lost;
 }
 
 static int reopen(struct guest *g, struct err *err);
@@ -185,7 +224,7 @@ int guest_send(struct guest *g, const char *commands, struct err *err)
 
 	if (g->is_console && strlen(commands) > QUEUE_MAX)
 		return err_set(err, ERR_FAILED, "too many separate blocks for one line on a console");
-	if ((g->is_leaving && reopen(g, err)) || guest_load(g, commands, err))
+	if (((g->is_leaving || g->is_lost) && reopen(g, err)) || guest_load(g, commands, err))
 		return -1;
 	/* what has been sent before must have been read before this may fill the queue */
 	if (g->is_console && g->unread_bytes + strlen(commands) > QUEUE_MAX)
@@ -210,9 +249,9 @@ int guest_cancel(struct guest *g, struct answer *answer, struct err *err)
 	if (!g->is_pending)
 		return 0;
 	trace_say(g->trace, "guest", '>', "q");
-	if (wire_write(&g->wire, "q\n", 2, g->deadline, err))
+	if (send_word(g, "q", err))
 		return -1;
-	return guest_receive(g, answer, err);
+	return receive(g, answer, true, err);
 }
 
 static int make_id(struct guest *g, struct err *err)
@@ -307,7 +346,7 @@ static void part(struct guest *g)
 	parting.final_ms = now_ms + (left_ms > LEAVE_MS	  ? LEAVE_MS :
 				     left_ms < LEAVE_MIN_MS ? LEAVE_MIN_MS : left_ms);
 	g->deadline = &parting;
-	if (!guest_cancel(g, &answer, &ignored))
+	if (!g->is_lost && !guest_cancel(g, &answer, &ignored))
 		guest_leave(g);
 	if (g->is_leaving)
 		(void)!guest_receive(g, &answer, &ignored);
@@ -327,6 +366,7 @@ static void close_transport(struct guest *g)
 static int reopen(struct guest *g, struct err *err)
 {
 	close_transport(g);
+	g->is_lost = false;
 	memset(g->is_loaded, 0, sizeof(g->is_loaded));
 	return open_transport(g, err) || start_program(g, err) ? -1 : 0;
 }

@@ -60,6 +60,12 @@ int guest_run(struct guest *g, const char *commands, struct answer *answer, stru
 	__attribute__((warn_unused_result));
 
 /*
+ * guest_is_lost() - did the shell in the guest end while it was at work? (the guest may have run out of memory)
+ * The next guest_send() opens the channel anew.
+ */
+bool guest_is_lost(const struct guest *g);
+
+/*
  * guest_cancel() - stop commands whose answer did not come; does nothing when none are under way.
  * A write that hangs is killed in the guest, and the rest of the answer is waited for.
  * @answer:	replaced by that answer, empty when nothing was under way; the caller releases it

@@ -169,7 +169,7 @@ guard() {
 	"$@" &
 	job=$!
 	{
-		while read -r line && [ "$line" = again ]; do :; done
+		while read -r line && [ "${line%%|*}" = again ]; do :; done
 		kill "$job"
 	} <&8 >/dev/null &
 	listener=$!

@@ -311,6 +311,9 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 			guest_memory_release(&h->after);
 	}
 	answer_release(&answer);
+	if (status < 0 && guest_is_lost(h->vm->guest))
+		err_set(err, ERR_GUEST_REFUSED, "the guest ended the shell that was to %s its memory %s "
+			"(has it run out of memory?)", verb, to);
 	if (status < 0 && (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED) &&
 	    h->after.blocks.count && find_hanging(h, commands, &block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,

@@ -28,7 +28,7 @@ GIB = 1 << 30
 BLOCK = 128 * MIB  # of the x86_64 guests
 FIRST = 32  # the first block above 4 GiB
 
-PATIENCE = 120  # seconds; only ever waited for in full when a test fails anyway
+PATIENCE = 100  # seconds; only ever waited for in full when a test fails anyway
 MACHINES_MAX = 3  # kept running at the same time
 
 
@@ -94,7 +94,8 @@ class Qmp:
         self.data = b""
         self.events = []
         greeting = self._message(PATIENCE)
-        if "QMP" not in greeting:
+        if not greeting or "QMP" not in greeting:
+            self.socket.close()
             raise Gone(f"no greeting: {greeting}")
         self.execute("qmp_capabilities")
 
@@ -146,6 +147,12 @@ class Qmp:
 
     def close(self):
         self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 class Terminal:

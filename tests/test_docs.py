@@ -1,0 +1,465 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The option table, --help, man pages, completion, README and version say the same, in both directions."""
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MEMHP = os.path.abspath(os.environ.get("MEMHP_BIN", ROOT / "memhp"))
+LAB = ROOT / "lab/memhp-lab"
+ENV = {k: v for k, v in os.environ.items() if not k.startswith("MEMHP_")}
+
+
+def run(*argv, status=0, **options):
+    done = subprocess.run([str(a) for a in argv], env=ENV, text=True, capture_output=True, timeout=30, **options)
+    assert done.returncode == status, done.stderr
+    return done.stdout
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+# -- what the binary says: the tables, through __complete ------------------------------------------------
+
+def words(*command):
+    return run(MEMHP, "__complete", *command).splitlines()
+
+
+COMMANDS = [w for w in words() if not w.startswith("-")]
+
+
+def table(command=None):
+    """{"--name": (takes a value, [choices])} of a command's own options; of the global ones without it."""
+    rows = {}
+    for word in words(*([command] if command else [])):
+        name, equals, choice = word.partition("=")
+        if name.startswith("--"):
+            takes, choices = rows.setdefault(name, (bool(equals), []))
+            choices += [choice] if choice else []
+    return {k: v for k, v in rows.items() if not command or k not in table()}
+
+
+# -- help ---------------------------------------------------------------------------------------------------
+
+OPTION = re.compile(r"^  (-\w)?,? +(--[\w-]+)(?: ([A-Z]+))?(?:  |$)", re.M)
+
+
+def help_text(command=None):
+    return run(MEMHP, *([command] if command else []), "--help")
+
+
+def help_options(command=None):
+    """{(letter, name, argument)} of a command's own section, or of the global one."""
+    own, _, common = help_text(command).partition("Global options:\n")
+    return set(OPTION.findall(own if command else common))
+
+
+def names(options):
+    return {name for _, name, _ in options}
+
+
+def test_help_lists_the_commands():
+    own = help_text().partition("Commands:\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^  (\w+)  ", own, re.M) == COMMANDS
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help_lists_the_options(command):
+    rows, options = table(command), help_options(command)
+    assert names(options) == set(rows)
+    for _, name, argument in options:
+        assert bool(argument) == rows[name][0], name
+    for _, choices in rows.values():
+        for choice in choices:
+            assert re.search(rf"\b{choice}\b", help_text(command))
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help_fits_80_columns(command):
+    assert [line for line in help_text(command).splitlines() if len(line) > 80] == []
+
+
+def test_lab_help_fits_80_columns():
+    assert [line for line in run(LAB, "--help").splitlines() if len(line) > 80] == []
+
+
+# -- man pages ----------------------------------------------------------------------------------------------
+
+def plain(source):
+    """The words of man(7) source, without fonts; macros stay at the beginning of their lines."""
+    lines = []
+    for line in source.splitlines():
+        line = re.sub(r"\\f(?:\(..|\[\w*\]|.)", "", line).replace("\\-", "-").replace("\\ ", " ").replace("\\&", "")
+        macro, _, rest = line.partition(" ")
+        if re.fullmatch(r"\.[BI]R?|\.RB|\.RI|\.IB|\.IR|\.BI", macro):
+            parts = shlex.split(rest)
+            lines.append((" " if macro in (".B", ".I") else "").join(parts))
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def section(page, title, kind="SH"):
+    """Its text, up to the next heading of that kind or above."""
+    ends = r"\.SH|\.S[HS]|\Z" if kind == "SS" else r"\.SH|\Z"
+    found = re.search(rf'^\.{kind} "?{title}"?\n(.*?)(?=^(?:{ends}))', page, re.M | re.S)
+    assert found, f"no {title} in the page"
+    return found[1]
+
+
+def tags(text):
+    """The line after each .TP."""
+    return re.findall(r"^\.TP.*\n(.*)$", text, re.M)
+
+
+MAN, LABMAN = plain(read("man/memhp.1")), plain(read("man/memhp-lab.1"))
+
+
+def man_options(title):
+    text = section(MAN, title, "SS")
+    found = re.findall(r"^\.TP.*\n(?:(-\w), )?(--[\w-]+)(?: ([A-Z]+))?$", text, re.M)
+    assert len(found) == len(tags(text)), title
+    return set(found)
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_man_has_the_options(command):
+    if command and not table(command):
+        assert f".SS Options of {command}" not in MAN
+        return
+    assert man_options(f"Options of {command}" if command else "Global options") == help_options(command)
+
+
+def test_man_has_no_options_of_unknown_commands():
+    assert set(re.findall(r"^\.SS Options of (\w+)", MAN, re.M)) <= set(COMMANDS)
+
+
+def test_man_has_the_commands():
+    """Each with its arguments as in the usage line."""
+    usages = [re.sub(r"Usage: memhp|\[OPTIONS\]", "", help_text(c).splitlines()[0]).split() for c in COMMANDS]
+    assert [tag.split() for tag in tags(section(MAN, "COMMANDS"))] == usages
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_man_synopsis(command):
+    lines = section(MAN, "SYNOPSIS").split(f"\nmemhp {command}")
+    assert len(lines) == 2
+    text = lines[1].partition("\nmemhp ")[0]
+    assert set(re.findall(r"--[\w-]+", text)) == set(table(command))
+
+
+def test_man_names_no_other_option():
+    known = set().union(*(table(c) for c in [None, *COMMANDS]))
+    assert set(re.findall(r"(?<![\w-])--[a-z][\w-]*", MAN)) <= known
+
+
+def test_man_shows_the_choices():
+    for command in COMMANDS:
+        for name, (_, choices) in table(command).items():
+            for choice in choices:
+                assert re.search(rf"\b{choice}\b", section(MAN, "OPTIONS")), name
+
+
+CODES = dict(re.findall(r'\[ERR_\w+\] = \{ "([\w-]+)", (\d+) \}', read("err.c")))
+
+
+def test_exit_codes():
+    codes = set(CODES.values())
+    assert len(CODES) > 5
+    assert tags(section(MAN, "EXIT STATUS")) == sorted(codes, key=int)
+    assert set(re.findall(r"^\| (\d+) \|", read("README.md"), re.M)) == codes
+
+
+def test_man_has_the_error_codes():
+    text = " ".join(section(MAN, "JSON OUTPUT").split())
+    shown = re.search(r"The codes are (.*?)\(130\)", text)[0]
+    for name, code in CODES.items():
+        if code != "0":
+            assert re.search(rf"\b{name}\b[^()]*\((?:exit code )?{code}\)", shown), name
+    listed = set(re.findall(r"[a-z][\w-]+", shown)) - {"codes", "are", "and", "exit", "code"}
+    assert listed == set(CODES) - {"none"}
+
+
+def test_man_has_the_states():
+    text = section(MAN, "JSON OUTPUT")
+    for state in set(re.findall(r'\[OUTCOME_\w+\] = "([\w-]+)"', read("cmd.c"))) - {"done"}:
+        assert re.search(rf"^{state}$", text, re.M), state
+
+
+def c_text(pattern):
+    return "\n".join(p.read_text() for p in sorted(ROOT.glob(pattern)))
+
+
+def test_man_has_the_phases():
+    source = c_text("hotplug*.c")
+    steps = re.findall(r'^(?:static const struct step \w+\[\] = \{|\t)? ?\{ "(\w+)", \w+, ', source, re.M)
+    phases = steps + re.findall(r'hotplug_phase\(\w+, "(\w+)"\)|->phase = "(\w+)"', source)
+    found = {"".join(p) for p in phases}
+    assert {"attach", "online", "offline", "look", "connect"} <= found
+    shown = re.search(r"each phase\n?\s*\((.*?)\)", section(MAN, "JSON OUTPUT"), re.S)[1]
+    assert set(re.findall(r"\w+", shown)) == found
+
+
+def test_man_has_the_json_fields():
+    """Every member that a command writes."""
+    source = c_text("cmd*.c") + read("memhp.c")
+    fields = set(re.findall(r'json_add_\w+\([^"]*?, "(\w+)"', source))
+    fields |= set(re.findall(r'json_object_object_add\([^"]*?, "(\w+)"', source))
+    assert {"devices", "elapsed_ms", "mem_total_after", "first"} <= fields
+    text = section(MAN, "JSON OUTPUT")
+    assert [f for f in sorted(fields) if not re.search(rf"\b{f}\b", text)] == []
+
+
+def test_man_has_the_environment():
+    variables = set(re.findall(r"\[(MEMHP_\w+)\]", " ".join(help_text().split())))
+    used = set(re.findall(r'"(MEMHP_\w+)"', read("memhp.c"))) | set(re.findall(r'getenv\("(\w+)"\)', c_text("*.c")))
+    text = section(MAN, "ENVIRONMENT")
+    assert variables and variables <= used
+    assert {w for w in re.findall(r"\b[A-Z][A-Z_]{3,}\b", text)} == used
+
+
+LABHELP = run(LAB, "--help")
+
+
+def test_lab_man_has_the_commands():
+    synopsis = set(re.findall(r"^memhp-lab (\w+)", section(LABMAN, "SYNOPSIS"), re.M))
+    commands = set(re.findall(r"^  (\w+) ", LABHELP.partition("Options of start")[0], re.M))
+    assert commands and set(tags(section(LABMAN, "COMMANDS"))) == commands == synopsis
+
+
+def test_lab_man_has_the_options():
+    ours = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", LABHELP, re.M))
+    described = {re.search(r"--[\w-]+", tag)[0] for tag in tags(section(LABMAN, "OPTIONS"))}
+    assert ours and described == ours
+    assert set(re.findall(r"--[a-z]+", LABMAN)) == set(re.findall(r"--[a-z]+", LABHELP))
+
+
+@pytest.mark.skipif(not shutil.which("mandoc"), reason="no mandoc")
+@pytest.mark.parametrize("page", ["memhp.1", "memhp-lab.1"])
+def test_man_lint(page):
+    done = subprocess.run(["mandoc", "-T", "lint", ROOT / "man" / page], text=True, stdout=subprocess.PIPE)
+    assert done.stdout == ""
+
+
+# -- completion ---------------------------------------------------------------------------------------------
+
+DRIVER = """
+. "$1"; COMP_LINE=$2 COMP_POINT=${#2}; _memhp "$3"; printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def complete(line):
+    return run("bash", "--norc", "-c", DRIVER, "bash", ROOT / "completions/memhp.bash", line, MEMHP).split()
+
+
+def test_completion_of_commands():
+    assert complete("memhp ") == COMMANDS
+    assert complete("memhp --timeout 5 unp") == ["unplug"]
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_completion_of_options(command):
+    rows = {**table(), **(table(command) if command else {})}
+    expected = {name + ("=" if takes else "") for name, (takes, _) in rows.items()}
+    assert set(complete(f"memhp {command} --" if command else "memhp --")) == expected
+
+
+def test_completion_of_choices():
+    for command in COMMANDS:
+        for name, (_, choices) in table(command).items():
+            assert complete(f"memhp {command} {name}=") == choices
+            assert not choices or complete(f"memhp {command} {name} {choices[0]}") == choices[:1]
+
+
+def test_completion_runs_nothing_from_the_line(tmp_path):
+    complete(f"memhp plug --zone=$(touch {tmp_path}/x) `touch {tmp_path}/x` p")
+    assert not list(tmp_path.iterdir())
+
+
+def fake_memhp(directory):
+    """A memhp that answers list and blocks as if there were a VM."""
+    fake = directory / "memhp"
+    fake.write_text(f"""#!/bin/sh
+case " $* " in
+*' list '*) echo '{{"devices":[{{"id":"memhp0-dimm","blocks":null}},{{"id":"$(x)","blocks":null}}]}}' ;;
+*' blocks '*) echo '{{"blocks":[{{"first":0,"last":1}},{{"first":32,"last":33,"state":"online"}}]}}' ;;
+*) exec {MEMHP} "$@" ;;
+esac
+""")
+    fake.chmod(0o755)
+    return fake
+
+
+@pytest.mark.parametrize("line, expected", [
+    ("memhp unplug ", {"memhp0-dimm"}),
+    ("memhp online ", {"memhp0-dimm", "all"}),
+    ("memhp -Q /x offline mem", {"memhp0-dimm", "memory0", "memory1", "memory32", "memory33"}),
+    ("memhp online 3", {"32", "33"}),
+    ("memhp plug ", set()),
+])
+def test_completion_of_devices_and_blocks(tmp_path, line, expected):
+    words_ = run("bash", "--norc", "-c", DRIVER, "bash", ROOT / "completions/memhp.bash", line, fake_memhp(tmp_path))
+    assert set(words_.split()) == expected
+
+
+def test_completion_is_short_and_asks_the_binary():
+    text = read("completions/memhp.bash")
+    assert len(text.splitlines()) <= 40
+    assert set(re.findall(r"--[a-z]+", text)) - {"--norc"} <= {"--json", "--timeout", "--guest", "--zone"}
+
+
+# -- README, demo, changelog --------------------------------------------------------------------------------
+
+def code(markdown):
+    """Lines of fenced blocks and inline code."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", markdown, re.M | re.S)
+    rest = re.sub(r"^```\w*\n.*?^```$", "", markdown, flags=re.M | re.S)
+    return "\n".join(blocks).splitlines() + [" ".join(c.split()) for c in re.findall(r"`([^`]+)`", rest)]
+
+
+def memhp_calls(lines):
+    """The argument lists of memhp in lines of shell."""
+    for line in lines:
+        for call in re.findall(r"(?:^|[$|(;&] ?|\b(?:show \d|sudo) )memhp((?: +[^\s|;&)]+)+)", line.strip()):
+            yield shlex.split(call, comments=True)
+
+
+def check_call(argv):
+    command = next((w for w in argv if w in COMMANDS), None)
+    options = [w.partition("=")[0] for w in argv if w.startswith("--")]
+    assert command or set(options) & {"--help", "--version"} or argv[0] == "COMMAND", argv
+    for option in options:
+        assert option in {**table(), **(table(command) if command else {})}, argv
+    return command
+
+
+def test_readme_commands():
+    calls = list(memhp_calls(code(read("README.md"))))
+    assert len(calls) > 15
+    used = {check_call(argv) for argv in calls}
+    assert set(COMMANDS) <= used
+
+
+def test_man_examples():
+    lines = [line for line in section(MAN, "EXAMPLES").splitlines() if not line.startswith(".")]
+    calls = list(memhp_calls(lines))
+    assert len(calls) > 5
+    for argv in calls:
+        check_call(argv)
+
+
+def test_help_examples():
+    for command in COMMANDS:
+        calls = list(memhp_calls(line for line in help_text(command).splitlines() if line.startswith("  memhp")))
+        assert calls and {check_call(argv) for argv in calls} == {command}
+
+
+def transcript():
+    """[(command, [line of output])] of the README's demo."""
+    block = re.search(r"^```console\n(\$ memhp list\n.*?)^```$", read("README.md"), re.M | re.S)[1]
+    parts = re.split(r"^\$ (.*)\n", block, flags=re.M)[1:]
+    return [(c, out.splitlines()) for c, out in zip(parts[::2], parts[1::2])]
+
+
+def test_readme_shows_the_demo():
+    """The transcript's commands are some of those of lab/demo.sh, in that order."""
+    shown = [command for command, _ in transcript()]
+    demo = [re.sub(r"^guest ", "memhp-lab ssh demo ", re.sub(r"^show \d ", "", line))
+            for line in read("lab/demo.sh").splitlines() if re.match(r"(show \d|guest) [^(]", line)]
+    later = iter(demo)
+    assert len(shown) > 5 and all(command in later for command in shown), demo
+
+
+def test_readme_transcript_has_todays_shape():
+    headings = re.search(r'headings\[\] = \{ "DEVICE", (.*?)NULL', read("cmd-list.c"), re.S)[0]
+    heading = re.findall(r'"(\w+)"', headings)
+    source = c_text("hotplug*.c")
+    for command, output in transcript():
+        output = [line for line in output if line and not line.startswith("#")]
+        if command == "memhp list":
+            assert output == ["no memory devices"] or output[0].split() == heading
+        if re.match(r"memhp (plug|unplug)", command) and not output[0].startswith("memhp: "):
+            done = re.fullmatch(r"done in \d+ ms: (.*)", output[-1])[1]
+            phases = re.findall(r"([a-z]+) \d+", done)
+            assert all(f'"{phase}"' in source for phase in phases), done
+            assert [line.split()[0] for line in output[-4:-1]] == ["MiB", "before", "after"]
+        if command.startswith("memhp "):
+            assert [line for line in output if len(line) > 80 and not line.startswith("memhp: ")] == []
+    text = "".join(line for _, output in transcript() for line in output)
+    assert "memory32-memory35" in text and "memhp0-dimm" in text
+
+
+@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "docs/design.md"])
+def test_markdown_fits_80_columns(path):
+    """But for tables, links and transcripts of errors."""
+    long = [line for line in read(path).splitlines() if len(line) > 80]
+    assert [line for line in long if not re.match(r"\||memhp: |hint: ", line) and "](" not in line] == []
+
+
+@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "docs/design.md"])
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#:]+)\)", read(path)):
+        assert (ROOT / path).parent.joinpath(target).exists(), target
+
+
+def test_versions_agree():
+    version = re.search(r"^VERSION := (\S+)$", read("Makefile"), re.M)[1]
+    assert run(MEMHP, "--version") == f"memhp {version}\n"
+    assert re.findall(r"^## \[(.*?)\]", read("CHANGELOG.md"), re.M)[0] == version
+    for page in (MAN, LABMAN):
+        assert f'"memhp {version}"' in page.splitlines()[1]
+
+
+# -- every file ---------------------------------------------------------------------------------------------
+
+def sources():
+    kinds = {".c", ".h", ".sh", ".py", ".awk", ".bash", ".md", ".1"}
+    for path in sorted(ROOT.rglob("*")):
+        inside = path.relative_to(ROOT).parts
+        if inside[0] in ("build", "__pycache__") or any(p.startswith(".") for p in inside) or not path.is_file():
+            continue
+        if path.suffix in kinds or path.name == "Makefile" or path.read_bytes()[:2] == b"#!":
+            yield path
+
+
+def test_every_file_has_its_licence():
+    paths = list(sources())
+    assert len(paths) > 60
+    missing = [p for p in paths if "SPDX-License-Identifier: GPL-3.0-or-later" not in p.read_text()[:400]]
+    assert missing == []
+
+
+def test_design_lists_every_file():
+    text = read("docs/design.md")
+    assert [p.name for p in sorted(ROOT.glob("*.c")) if f"`{p.name}`" not in text] == []
+    assert [f for f in re.findall(r"`([\w-]+\.[ch])`", text) if not (ROOT / f).exists()] == []
+
+
+def test_json_of_a_recorded_tree(tmp_path):
+    """The object is one line, and its members are in the man page: here for real, on a tree of two blocks."""
+    memory = tmp_path / "sys/devices/system/memory"
+    files = {"block_size_bytes": "8000000", "auto_online_blocks": "offline", "uevent": ""}
+    for n in (0, 1):
+        files |= {f"memory{n}/state": "online", f"memory{n}/removable": "1", f"memory{n}/valid_zones": "Movable"}
+    for name, text in files.items():
+        (memory / name).parent.mkdir(parents=True, exist_ok=True)
+        (memory / name).write_text(text + "\n")
+    proc = tmp_path / "proc"
+    (proc / "sys/kernel").mkdir(parents=True)
+    (proc / "sys/kernel/osrelease").write_text("6.1.0\n")
+    (proc / "meminfo").write_text("MemTotal: 262144 kB\nMemFree: 200000 kB\nMemAvailable: 200000 kB\n")
+    output = run(MEMHP, "--guest", f"local:{tmp_path}", "--json", "blocks")
+    assert output.count("\n") == 1
+    answer = json.loads(output)
+    assert answer["blocks"][0] == {"first": 0, "last": 1, "state": "online", "zone": "Movable", "node": None,
+                                   "removable": True, "device": None}
+    text = section(MAN, "JSON OUTPUT")
+    for member in [*answer, *answer["blocks"][0]]:
+        assert re.search(rf"\b{member}\b", text), member
