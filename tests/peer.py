@@ -137,7 +137,7 @@ class Tree:
         self.write("sys/module/memory_hotplug/parameters/online_policy", "contig-zones")
         self.write("sys/module/memory_hotplug/parameters/memmap_on_memory", "N")
         self.write("proc/sys/kernel/osrelease", "6.1.0-test")
-        self.write("proc/uptime", "1234.56 1000.00")
+        (self.root / "proc/uptime").symlink_to("/proc/uptime")  # time goes on there too
         self.write("proc/meminfo", f"MemTotal: {total_mib * 1024:>14} kB\nMemFree: {200 * 1024:>14} kB\n"
                                    f"MemAvailable: {available_mib * 1024:>14} kB\nBuffers: 1 kB")
         if boot:

@@ -179,11 +179,11 @@ def test_exit_codes():
 
 def test_man_has_the_error_codes():
     text = " ".join(section(MAN, "JSON OUTPUT").split())
-    shown = re.search(r"The codes are (.*?)\(130\)", text)[0]
+    shown = re.search(r"The codes are (.*?\(130\))", text)[1]
     for name, code in CODES.items():
         if code != "0":
             assert re.search(rf"\b{name}\b[^()]*\((?:exit code )?{code}\)", shown), name
-    listed = set(re.findall(r"[a-z][\w-]+", shown)) - {"codes", "are", "and", "exit", "code"}
+    listed = set(re.findall(r"[a-z][\w-]+", shown)) - {"and", "exit", "code"}
     assert listed == set(CODES) - {"none"}
 
 

@@ -295,7 +295,7 @@ def test_a_peer_that_never_stops_talking_meets_the_deadline(path):
 
         def serve(self, connection):
             connection.sendall(encode(peer.GREETING))
-            data = b"".join(encode(event("RTC_CHANGE", offset=n)) for n in range(100))
+            data = encode(event("RTC_CHANGE", offset=1)) * 100000
             while not stop.is_set():
                 connection.sendall(data)
 
@@ -362,7 +362,6 @@ def test_a_deeply_nested_message_is_refused(path, plugged, depth, is_taken):
     b"{\"return\": {\"status\": \"running\", \"running\": tru}}\r\n",
     b"{\"return\": {\"status\": \"running\" \"running\": true}}\r\n",
     b"{\"return\": 'x'}\r\n",
-    b"{\"return\": NaN}\r\n",
     b"{return: 1}\r\n",
     b"{\"return\": {}}}\r\n",
     b"garbage\r\n",
@@ -384,7 +383,8 @@ def test_a_message_that_is_not_qmp_ends_the_session(path, data):
 
 def test_a_message_cut_off_by_the_deadline(path):
     with Monitor(path, on={"query-status": [b"{\"return\": {\"status\": \"run"]}):
-        host(path, "list", more=SHORT).failed(6, code="timeout", state="unchanged")
+        result = host(path, "qmp", "query-status", more=SHORT)
+    result.failed(6, "deadline", code="timeout", state="unchanged")
 
 
 # Plug, the host half
@@ -404,7 +404,7 @@ def test_plug_asks_for_a_backend_and_a_dimm_on_it(path):
 def test_a_dry_run_changes_nothing(path, plugged):
     with Monitor(path, plugged) as monitor:
         plan = host(path, "--dry-run", "plug", "512M").succeeded()["plan"]
-        assert [json.loads(line["qmp"])["execute"] for line in plan] == ["object-add", "device_add"]
+        assert [line["qmp"]["execute"] for line in plan] == ["object-add", "device_add"]
         plan = host(path, "--dry-run", "unplug", "d0").succeeded()["plan"]
         assert [*plan[0], *plan[1], *plan[2]] == ["qmp", "event", "qmp"]
         assert not monitor.changes

@@ -16,7 +16,7 @@ def check_lines(stderr, words=()):
     """One line that says what is wrong, with these words, and at most one hint."""
     lines = stderr.splitlines()
     assert 1 <= len(lines) <= 2, stderr
-    assert lines[0].startswith("memhp: ") and not lines[0].endswith("."), stderr
+    assert lines[0].startswith("memhp: ") and not lines[0].rstrip("]").replace("...", "").endswith("."), stderr
     assert lines[1:] == [] or lines[1].startswith("hint: "), stderr
     for word in words:
         assert word.lower() in lines[0].lower(), stderr
@@ -403,17 +403,18 @@ def test_a_paused_vm_can_be_looked_at(vm):
 
 def test_a_migrating_vm_is_refused(vm):
     assert vm.memhp("plug", "128M", "--name", "there").returncode == 0
-    bandwidth = vm.monitor.execute("query-migrate-parameters")["max-bandwidth"]
-    vm.monitor.execute("migrate-set-parameters", max_bandwidth=1)
-    vm.monitor.execute("migrate", uri="exec:cat >/dev/null")
-    wait_until(lambda: vm.monitor.execute("query-migrate").get("status") == "active")
-    try:
-        for command in (["plug", "128M"], ["unplug", "there"]):
-            check_refused(vm, command, 1, "migrating")
-        assert vm.memhp("list").returncode == 0
-    finally:
-        vm.monitor.execute("migrate_cancel")
-        vm.monitor.execute("migrate-set-parameters", max_bandwidth=bandwidth)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(vm.path("migration.sock"))
+        server.listen()
+        vm.monitor.execute("migrate", uri=f"unix:{vm.path('migration.sock')}")
+        with server.accept()[0]:  # which nobody reads
+            wait_until(lambda: vm.monitor.execute("query-migrate").get("status") == "active")
+            try:
+                for command in (["plug", "128M"], ["unplug", "there"]):
+                    check_refused(vm, command, 1, "migrating")
+                assert vm.memhp("list").returncode == 0
+            finally:
+                vm.monitor.execute("migrate_cancel")
     wait_until(lambda: vm.monitor.execute("query-migrate")["status"] == "cancelled")
     # a migration that is over does not matter
     assert vm.memhp("unplug", "there").returncode == 0

@@ -344,12 +344,13 @@ class Vm:
 
     def state(self):
         """All that memhp may change."""
+        status = self.monitor.execute("query-status")["status"]
         return {
-            "status": self.monitor.execute("query-status")["status"],
+            "status": status,
             "devices": self.devices(),
             "backends": self.backends(),
             "summary": self.monitor.execute("query-memory-size-summary"),
-            "memory": self.memory(),
+            "memory": self.memory() if status == "running" else None,
         }
 
     def difference(self):

@@ -159,6 +159,23 @@ static void the_deadline_is_a_failure(void **state)
 	assert_int_equal(err.code, ERR_TIMEOUT);
 }
 
+/* Data that has come may still be taken, but not for ever. */
+static void a_peer_that_never_falls_silent_does_not_outlast_the_deadline(void **state)
+{
+	const struct ends *e = *state;
+	struct deadline d;
+	struct err err;
+	int i, status = 1;
+
+	deadline_init(&d, 60000, e->signals[0]);
+	d.work_ms = monotonic_ms() - 1;
+	make_ready(e);
+	for (i = 0; i < 10000 && status == 1; i++)
+		status = wait_for(e, &d, DEADLINE_NEVER, &err);
+	assert_int_equal(status, -1);
+	assert_int_equal(err.code, ERR_TIMEOUT);
+}
+
 static void undoing_waits_up_to_the_end_of_its_share(void **state)
 {
 	const struct ends *e = *state;
@@ -283,6 +300,7 @@ int main(void)
 		with_ends(a_ready_descriptor_ends_a_wait),
 		with_ends(the_callers_own_limit_is_no_failure),
 		with_ends(the_deadline_is_a_failure),
+		with_ends(a_peer_that_never_falls_silent_does_not_outlast_the_deadline),
 		with_ends(undoing_waits_up_to_the_end_of_its_share),
 		with_ends(the_first_signal_interrupts_even_when_data_is_ready),
 		with_ends(a_signal_without_any_deadline_interrupts),
