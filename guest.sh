@@ -272,3 +272,15 @@ swift() {
 		done
 	done
 }
+
+#= hold
+
+# hold: keep the kernel from bringing new memory online by itself, in a zone of its choice, where it would be
+# in use at once; until this shell ends, however it ends
+hold() {
+	get held "$sys/auto_online_blocks"
+	case $held in offline | -) return ;; esac
+	trap 'echo "$held" >"$sys/auto_online_blocks"' EXIT
+	trap 'exit 1' HUP TERM
+	echo offline >"$sys/auto_online_blocks"
+}

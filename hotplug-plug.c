@@ -455,6 +455,7 @@ int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
 
 	h->job = plug;
 	h->ahead = plug->is_online_wanted ? "swift" : NULL;
+	h->is_holding = plug->is_online_wanted && !h->is_dry_run;
 	if (plug->name && check_name(plug->name, err))
 		return -1;
 	if (hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) || choose_ids(h, plug, err) ||

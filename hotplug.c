@@ -90,7 +90,7 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 	if (!h->vm->guest)
 		return 0;
 	/* what the job will need goes over while the guest is busy with the scan */
-	status = guest_send(h->vm->guest, "scan", err);
+	status = guest_send(h->vm->guest, h->is_holding ? "scan;hold" : "scan", err);
 	if (!status && h->ahead)
 		status = guest_load(h->vm->guest, h->ahead, err);
 	if (!status)

@@ -62,6 +62,7 @@ struct hotplug {
 	} phases[PHASES_MAX];
 	unsigned phases_count;
 	int64_t phase_start_ms;
+	bool is_holding;   /* the guest is to leave new memory offline meanwhile */
 	const char *ahead; /* commands of guest.sh that the job will need; NULL for none; borrowed */
 	void *job;         /* the job's own data; borrowed */
 };

@@ -99,7 +99,7 @@ class Run:
 
     def __init__(self, *words, env=None, cwd=None):
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            [BINARY, *map(str, words)], env=clean_environment(env), cwd=cwd, stdin=subprocess.DEVNULL,
+            [BINARY, *(w if isinstance(w, bytes) else str(w) for w in words)], env=clean_environment(env), cwd=cwd, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def interrupt(self):

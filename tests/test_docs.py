@@ -288,7 +288,7 @@ def fake_memhp(directory):
     fake = directory / "memhp"
     fake.write_text(f"""#!/bin/sh
 case " $* " in
-*' list '*) echo '{{"devices":[{{"id":"memhp0-dimm","blocks":null}},{{"id":"$(x)","blocks":null}}]}}' ;;
+*' list '*) echo '{{"devices":[{{"id":"memhp0-dimm","blocks":null}},{{"id":"$(echo oops)","blocks":null}}]}}' ;;
 *' blocks '*) echo '{{"blocks":[{{"first":0,"last":1}},{{"first":32,"last":33,"state":"online"}}]}}' ;;
 *) exec {MEMHP} "$@" ;;
 esac

@@ -30,6 +30,12 @@ def plugged():
     return vm
 
 
+@pytest.fixture
+def tree(tmp_path):
+    """The guest's /sys."""
+    return peer.Tree(tmp_path / "guest")
+
+
 def host(path, *words, more=()):
     """memhp --json without a guest."""
     return memhp("--qmp", path, "--guest", "none", "--json", *more, *words)
@@ -267,6 +273,19 @@ def test_an_odd_answer_to_an_optional_query_does_no_harm(path, plugged, value):
     with Monitor(path, plugged, on=scripts):
         assert ids(host(path, "list")) == ["d0-dimm"]
         host(path, "status").succeeded()
+
+
+@pytest.mark.parametrize("size", [2**63, 2**64 - 2**27, 2**64 - 1, 2**40, 1, 0])
+@pytest.mark.parametrize("address", [0, 2**27, 2**63, 2**64 - 2**27, 2**64 - 1])
+def test_a_device_of_absurd_size_or_place_does_no_harm(path, tree, size, address):
+    vm = Vm()
+    vm.plug("x", 128)
+    vm.devices[0].update(size=size, addr=address)
+    with Monitor(path, vm):
+        for words in (("list",), ("blocks",), ("status",), ("--dry-run", "plug", "512M"),
+                      ("--dry-run", "unplug", "x")):
+            result = memhp("--qmp", path, "--guest", tree.local_channel(), "--json", *words)
+            assert result.code in (0, 1, 5) and result.json, result
 
 
 # Events
@@ -610,12 +629,6 @@ def test_of_two_dimms_one_gone_and_one_refused_is_told_as_partly_done(path, plug
 
 # With a guest
 
-@pytest.fixture
-def tree(tmp_path):
-    """The guest's /sys."""
-    return peer.Tree(tmp_path / "guest")
-
-
 def whole(path, tree, *words, more=()):
     """memhp --json with the guest whose kernel is data/kernel.sh."""
     return memhp("--qmp", path, "--guest", tree.kernel_channel(), "--json", *more, *words)
@@ -824,6 +837,15 @@ def test_what_verbose_shows_cannot_drive_a_terminal(path):
     with Monitor(path, on={"query-status": [event("E", text=ESCAPES), Default]}):
         result = memhp("--qmp", path, "--guest", "none", "--verbose", "list")
     assert result.code == 0 and "query-status" in result.stderr
+
+
+@pytest.mark.parametrize("words", [
+    (b"plug", b"\xff\x1b[31m512M"), (b"\xc2\x9b31m",), (b"--\xff",), (b"--timeout", b"\xff", b"list"),
+    (b"online", b"\xe2\x82", b"--guest", b"\xff"), (b"list", b"--guest", b"serial:/\xff\x1b]0;x\x07"),
+], ids=repr)
+def test_the_words_of_the_user_cannot_drive_a_terminal(words):
+    result = memhp("--json", *words)
+    assert result.code in (2, 3, 4) and result.json["ok"] is False
 
 
 @pytest.mark.parametrize("length", range(740, 780, 3))
