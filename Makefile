@@ -3,6 +3,7 @@
 #   make              build memhp
 #   make demo         install what is missing, boot a lab VM, plug, use and unplug 512M
 #   make check        install what is missing, run all tests
+#   make bench        what memhp costs over a bare client, in ratios
 #   make lint         static analysis, shell checks, include rows
 #   make install      PREFIX=/usr/local DESTDIR=
 #
@@ -93,6 +94,11 @@ check-built: $(BUILD)/memhp $(UNITS)
 	@set -e; for unit in $(UNITS); do echo "  UNIT  $$unit"; $$unit; done
 	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests
 
+bench:
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS)
+	@$(MAKE) --no-print-directory memhp
+	@/usr/bin/python3 tools/bench.py ./memhp lab/memhp-lab $(ROUNDS)
+
 lint:
 	@tools/depend.sh $(BUILD_DEPS) $(LINT_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/guest-program.h
@@ -114,7 +120,7 @@ uninstall:
 clean:
 	rm -rf build memhp
 
-.PHONY: all demo check check-built lint install uninstall clean
+.PHONY: all demo check check-built bench lint install uninstall clean
 .DELETE_ON_ERROR:
 
 -include $(OBJS:.o=.d) $(UNITS:=.d)

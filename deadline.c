@@ -88,11 +88,14 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 	memcpy(all, fds, count * sizeof(*fds));
 	all[count] = (struct pollfd){ .fd = d->signal_fd, .events = POLLIN };
 	for (;;) {
-		int64_t now;
+		int64_t now = monotonic_ms();
 		int ready;
 
 		if (interrupted(d))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
+		/* before looking at the descriptors: a peer that never falls silent does not outlast it */
+		if (now >= limit_ms(d))
+			return err_set(err, ERR_TIMEOUT, "the deadline passed");
 		ready = poll(all, count + 1, poll_ms(d, until_ms));
 		if (ready < 0 && errno != EINTR)
 			return err_set(err, ERR_FAILED, "cannot wait: %s", strerror(errno));
@@ -101,9 +104,7 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 			return 1;
 		}
 		now = monotonic_ms();
-		if (now >= limit_ms(d))
-			return err_set(err, ERR_TIMEOUT, "the deadline passed");
-		if (now >= until_ms)
+		if (now >= until_ms && now < limit_ms(d))
 			return 0;
 		if (!ready && d->tick)
 			d->tick(d->tick_context);

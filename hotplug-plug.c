@@ -279,6 +279,9 @@ static int detach(struct hotplug *h, struct err *err)
 	if (!plug->is_sent)
 		return 0;
 	collect_replies(h, plug);
+	if (plug->ids[0] || plug->ids[1])
+		return err_set(err, ERR_PARTIAL, "QEMU did not say whether it made '%s' and '%s'",
+			       plug->dimm.backend_id, plug->dimm.device_id);
 	if (plug->is_device_there) {
 		if (machine_query_devices(&h->machine, h->vm->qmp, err))
 			return err_wrap(err, "'%s' may still be plugged", plug->dimm.device_id);
@@ -383,9 +386,9 @@ static int try_online(struct hotplug *h, struct plug *plug, bool is_swift, struc
 	int status = hotplug_guest(h, words, "bring", "online", err);
 
 	if (status > 0 && wait_answer(h, plug, 0, err))
-		return -1;
-	if (status > 0 && !deadline_left_ms(h->deadline))
-		return err_set(err, ERR_TIMEOUT, "the guest shows no blocks of the DIMM: the deadline passed");
+		status = -1;
+	if (status < 0 && err->code == ERR_TIMEOUT && !plug->is_inserted)
+		return err_wrap(err, "the guest has not shown the DIMM's blocks");
 	return status;
 }
 

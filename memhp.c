@@ -145,11 +145,14 @@ static void start_progress(struct ctx *ctx)
 		ctx->vm.trace = (struct trace){ out_trace, &ctx->progress };
 }
 
-static void print_failure(struct ctx *ctx, const struct err *err)
+static void print_failure(struct ctx *ctx, struct err *err)
 {
 	struct json_object *error = json_object_new_object();
 	struct err ignored;
 
+	/* words of the user, QEMU and the guest may be in there, cut anywhere */
+	printable(err->message);
+	printable(err->hint);
 	out_progress_clear(&ctx->progress);
 	out_error(err);
 	if (ctx->globals->is_json) {

@@ -64,9 +64,21 @@ void out_styled(enum out_style style, const char *text)
 		fputs("\033[0m", stdout);
 }
 
+/* json-c escapes what is below 0x20; DEL and U+0080 to U+009F drive terminals as well. */
 void out_json(struct json_object *object)
 {
-	fputs(json_text(object), stdout);
+	const unsigned char *s = (const unsigned char *)json_text(object);
+
+	for (; *s; s++) {
+		if (*s == 0x7f) {
+			fputs("\\u007f", stdout);
+		} else if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0) {
+			fprintf(stdout, "\\u00%02x", s[1]);
+			s++;
+		} else {
+			fputc(*s, stdout);
+		}
+	}
 	fputc('\n', stdout);
 }
 

@@ -443,9 +443,13 @@ class Server:
         self.thread.start()
         return self
 
-    def __exit__(self, kind, value, traceback):
+    def stop(self):
+        """Serve nobody any more."""
         self.stopper.close()
         self.thread.join()
+
+    def __exit__(self, kind, value, traceback):
+        self.stop()
         self.listener.close()
         self.stopped.close()
         if self.failure and not kind:
@@ -731,14 +735,8 @@ class Console(Server):
             assert select.select([self.master], [], [], HANG)[0], f"the shell is silent: {self.output!r}"
             self.output += os.read(self.master, 65536)
 
-    def type(self, text):
-        """Type at the shell while nobody is connected, and wait for an echo of it."""
-        seen = len(self.output)
-        os.write(self.master, text)
-        self.pump_until(lambda: text in self.output[seen:])
-
     def ask(self, command, answer):
-        """Type a command while nobody is connected, and wait for a line of its output."""
+        """Type a command when the server has stopped, and wait for a line of its output."""
         seen = len(self.output)
         os.write(self.master, command + b"\n")
         self.pump_until(lambda: b"\n" + answer + b"\r\n" in self.output[seen:])
