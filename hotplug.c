@@ -311,7 +311,7 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 			guest_memory_release(&h->after);
 	}
 	answer_release(&answer);
-	if (status < 0 && guest_is_lost(h->vm->guest))
+	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED)
 		err_set(err, ERR_GUEST_REFUSED, "the guest ended the shell that was to %s its memory %s "
 			"(has it run out of memory?)", verb, to);
 	if (status < 0 && (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED) &&
@@ -425,6 +425,15 @@ static int check_restored(const struct hotplug *h, const struct block_list *were
 	return 0;
 }
 
+/* Say which blocks are perhaps not as they were. */
+static int not_back(const struct block_list *were, struct err *err)
+{
+	char range[BLOCKS_TEXT_MAX];
+
+	return err_wrap(err, "some of %s may not be back as they were",
+			blocks_format(range, were->runs[0].first, were->runs[were->count - 1].last));
+}
+
 int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err *err)
 {
 	struct block_list were = { 0 };
@@ -433,9 +442,14 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 	int status = guest_cancel(h->vm->guest, &late, err);
 
 	answer_release(&late);
-	if (status)
-		return err_wrap(err, "cannot reach the guest to put its blocks back");
 	block_list_intersect(&were, &h->before.blocks, list);
+	if (!were.count)
+		return 0;
+	if (status && !guest_is_lost(h->vm->guest)) {
+		not_back(&were, err);
+		block_list_release(&were);
+		return -1;
+	}
 	restore_zone(h, &were, ZONE_MOVABLE, &words);
 	restore_zone(h, &were, ZONE_KERNEL, &words);
 	restore_zone(h, &were, ZONE_ANY, &words);
@@ -446,8 +460,10 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 		if (!status)
 			status = check_restored(h, &were, err);
 	}
+	if (status)
+		not_back(&were, err);
 	block_list_release(&were);
-	return status ? err_wrap(err, "not all blocks are back") : 0;
+	return status ? -1 : 0;
 }
 
 int hotplug_check_room(const struct hotplug *h, uint64_t bytes, struct err *err)
