@@ -107,15 +107,8 @@ static void report_list(struct ctx *ctx, struct hotplug *h)
 
 static int run_list(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
-	struct hotplug h;
-	int status;
-
 	(void)options, (void)argc, (void)argv;
-	cmd_hotplug_init(ctx, &h, false);
-	h.is_dry_run = false; /* looking changes nothing anyway */
-	status = cmd_finish(ctx, &h, cmd_look(ctx, &h, LOOK_QMP, err), report_list, err);
-	hotplug_release(&h);
-	return status;
+	return cmd_run_look(ctx, LOOK_QMP, report_list, err);
 }
 
 /* Split the runs where the owning device changes, so that each row has one owner. */
@@ -182,15 +175,8 @@ static void report_blocks(struct ctx *ctx, struct hotplug *h)
 
 static int run_blocks(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
-	struct hotplug h;
-	int status;
-
 	(void)options, (void)argc, (void)argv;
-	cmd_hotplug_init(ctx, &h, false);
-	h.is_dry_run = false;
-	status = cmd_finish(ctx, &h, cmd_look(ctx, &h, LOOK_GUEST, err), report_blocks, err);
-	hotplug_release(&h);
-	return status;
+	return cmd_run_look(ctx, LOOK_GUEST, report_blocks, err);
 }
 
 const struct cmd cmd_list = {

@@ -88,15 +88,8 @@ static void report(struct ctx *ctx, struct hotplug *h)
 
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
-	struct hotplug h;
-	int status;
-
 	(void)options, (void)argc, (void)argv;
-	cmd_hotplug_init(ctx, &h, false);
-	h.is_dry_run = false;
-	status = cmd_finish(ctx, &h, cmd_look(ctx, &h, LOOK_QMP, err), report, err);
-	hotplug_release(&h);
-	return status;
+	return cmd_run_look(ctx, LOOK_QMP, report, err);
 }
 
 const struct cmd cmd_status = {

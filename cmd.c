@@ -100,7 +100,7 @@ int cmd_finish(struct ctx *ctx, struct hotplug *h, int status,
 	return status;
 }
 
-int cmd_look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *err)
+static int look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *err)
 {
 	bool is_chosen = ctx->globals->guest || (what & LOOK_GUEST);
 
@@ -114,6 +114,19 @@ int cmd_look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *err)
 		out_note("nothing known about the guest: the VM is %s", h->machine.status);
 	}
 	return 0;
+}
+
+int cmd_run_look(struct ctx *ctx, unsigned what, void (*report)(struct ctx *ctx, struct hotplug *h),
+		 struct err *err)
+{
+	struct hotplug h;
+	int status;
+
+	cmd_hotplug_init(ctx, &h, false);
+	h.is_dry_run = false; /* looking changes nothing anyway */
+	status = cmd_finish(ctx, &h, look(ctx, &h, what, err), report, err);
+	hotplug_release(&h);
+	return status;
 }
 
 struct block_list cmd_device_blocks(const struct guest_memory *g, const struct memdev *d)

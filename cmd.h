@@ -73,10 +73,12 @@ int cmd_finish(struct ctx *ctx, struct hotplug *h, int status,
 bool cmd_is_text(const struct ctx *ctx);
 
 /*
- * cmd_look() - for commands that only look: asks QEMU and the guest; a guest that was not named and cannot
- * be asked is noted on stderr, and its half stays unknown
+ * cmd_run_look() - the whole of a command that only looks: asks QEMU and the guest, and reports. A guest that was
+ * not named and cannot be asked is noted on stderr, and its half stays unknown.
+ * @what:	LOOK_QMP or LOOK_GUEST: which half must be known
  */
-int cmd_look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *err);
+int cmd_run_look(struct ctx *ctx, unsigned what, void (*report)(struct ctx *ctx, struct hotplug *h),
+		 struct err *err);
 
 /* cmd_json_blocks(), cmd_json_device() - the JSON of runs of blocks, and of a device with its blocks; the
  * caller owns the result. @owners adds "device" to each run. */

@@ -115,9 +115,6 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 		  struct err *err)
 	__attribute__((warn_unused_result));
 
-/* hotplug_seconds() - the deadline as guest.sh takes it: whole seconds, rounded up */
-unsigned hotplug_seconds(const struct hotplug *h);
-
 /* hotplug_lower_words(), hotplug_raise_words() - commands of guest.sh for the blocks of @list, highest
  * first, and each into @zone (lift: only those that are offline); the caller frees them */
 char *hotplug_lower_words(const struct hotplug *h, const struct block_list *list);

@@ -29,19 +29,24 @@ static void print_text(FILE *stream, char *text)
 	}
 }
 
+static char *format(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+
+static char *format(const char *fmt, va_list ap)
+{
+	char *text;
+
+	return vasprintf(&text, fmt, ap) < 0 ? xstrdup("") : text;
+}
+
 void out_printf(const char *fmt, ...)
 {
+	_cleanup_free_ char *text = NULL;
 	va_list ap;
-	char *text;
-	int len;
 
 	va_start(ap, fmt);
-	len = vasprintf(&text, fmt, ap);
+	text = format(fmt, ap);
 	va_end(ap);
-	if (len < 0)
-		return;
 	print_text(stdout, text);
-	free(text);
 }
 
 static bool has_colour(void)
@@ -84,18 +89,14 @@ void out_json(struct json_object *object)
 
 void out_note(const char *fmt, ...)
 {
+	_cleanup_free_ char *text = NULL;
 	va_list ap;
-	char *text;
-	int len;
 
 	va_start(ap, fmt);
-	len = vasprintf(&text, fmt, ap);
+	text = format(fmt, ap);
 	va_end(ap);
-	if (len < 0)
-		return;
 	printable(text);
 	fprintf(stderr, "memhp: %s\n", text);
-	free(text);
 }
 
 void out_error(const struct err *err)

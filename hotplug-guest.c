@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The guest's part of a step: commands of guest.sh, what their answers mean, and putting blocks back. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hotplug.h"
+#include "util.h"
+
+#define FOREVER_SECONDS 86400 /* for guest.sh when there is no deadline */
+#define SWIFT_BLOCKS    64    /* so few go online in a moment: nothing that needs guarding */
+
+/* The deadline as guest.sh takes it: whole seconds, rounded up. */
+static unsigned seconds_left(const struct hotplug *h)
+{
+	int64_t left_ms = deadline_left_ms(h->deadline);
+
+	return left_ms / 1000 >= FOREVER_SECONDS ? FOREVER_SECONDS : (unsigned)(left_ms / 1000) + 1;
+}
+
+/* Is the block, as the last scan saw it, in the state that the change was to bring? */
+static bool is_there(const struct hotplug *h, uint64_t block, bool is_online)
+{
+	unsigned i;
+
+	for (i = 0; i < h->after.blocks.count; i++) {
+		const struct blocks *b = &h->after.blocks.runs[i];
+
+		if (block >= b->first && block <= b->last)
+			return is_online ? blocks_are_online(b) : blocks_are_offline(b);
+	}
+	return false;
+}
+
+/* The block that a stopped change was at: the first of its ranges, in order, that is not there yet. */
+static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t *block)
+{
+	const char *at = strstr(commands, "change ");
+	unsigned long long from, to;
+	unsigned seconds;
+	char verb[8], zone[8];
+	int used;
+
+	if (!at || sscanf(at, "change %u %7s %7s%n", &seconds, verb, zone, &used) != 3)
+		return false;
+	at += used;
+	while (sscanf(at, " %llu-%llu%n", &from, &to, &used) == 2) {
+		int64_t by = from <= to ? 1 : -1;
+
+		for (*block = from;; *block += (uint64_t)by) {
+			if (!is_there(h, *block, strcmp(verb, "lower") != 0))
+				return true;
+			if (*block == to)
+				break;
+		}
+		at += used;
+	}
+	return false;
+}
+
+/* Was the block online in a zone of the kernel's own? There its memory may be what cannot be moved. */
+static bool is_kernels(const struct hotplug *h, uint64_t block)
+{
+	unsigned i;
+
+	for (i = 0; i < h->before.blocks.count; i++) {
+		const struct blocks *b = &h->before.blocks.runs[i];
+
+		if (block >= b->first && block <= b->last)
+			return blocks_are_online(b) && blocks_zone(b) != ZONE_MOVABLE;
+	}
+	return false;
+}
+
+/* "failed BLOCK WHY" as an error in words. */
+static int refused(const struct hotplug *h, const char *line, const char *verb, const char *to,
+		   struct err *err)
+{
+	unsigned long long block;
+	int used = 0;
+	const char *why;
+
+	if (sscanf(line, "failed %llu %n", &block, &used) != 1 || !used)
+		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot understand the guest: '%.80s'", line);
+	why = line + used;
+	err_set(err, ERR_GUEST_REFUSED, "the guest cannot %s 'memory%llu' %s: %.200s", verb, block, to,
+		*why ? why : "no reason given");
+	if (strstr(why, "busy") && is_kernels(h, block))
+		err_hint(err, "it lies in the kernel's own zone, where some memory cannot be moved; memory "
+			      "plugged with --zone movable can be taken back");
+	return -1;
+}
+
+static int read_answer(struct hotplug *h, const struct answer *answer, const char *verb,
+		       const char *to, struct err *err)
+{
+	bool is_stopped = false, is_absent = false;
+	unsigned i;
+
+	if (sysfs_parse(&h->after, answer->lines, answer->count, err))
+		return -1;
+	for (i = 0; i < answer->count; i++) {
+		const char *line = answer->lines[i];
+
+		if (!strncmp(line, "failed ", 7))
+			return refused(h, line, verb, to, err);
+		is_absent |= !strncmp(line, "absent ", 7);
+		is_stopped |= !strcmp(line, "stopped");
+	}
+	if (is_stopped)
+		return err_set(err, ERR_TIMEOUT, "the deadline passed");
+	return is_absent ? 1 : 0;
+}
+
+int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, const char *to,
+		  struct err *err)
+{
+	struct answer answer = { 0 };
+	struct err ignored;
+	uint64_t block;
+	int status = guest_run(h->vm->guest, commands, &answer, err);
+
+	if (!status) {
+		status = read_answer(h, &answer, verb, to, err);
+	} else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED) {
+		/* stop the write that hangs; where it was shows in the rest of the answer */
+		deadline_undo(h->deadline);
+		guest_memory_release(&h->after);
+		if (!guest_cancel(h->vm->guest, &answer, &ignored) &&
+		    sysfs_parse(&h->after, answer.lines, answer.count, &ignored))
+			guest_memory_release(&h->after);
+	}
+	answer_release(&answer);
+	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED)
+		err_set(err, ERR_GUEST_REFUSED, "the guest ended the shell that was to %s its memory %s "
+			"(has it run out of memory?)", verb, to);
+	if (status < 0 && (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED) &&
+	    h->after.blocks.count && find_hanging(h, commands, &block))
+		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,
+			 (unsigned long long)block, to);
+	return status;
+}
+
+static void add_ranges(struct buf *words, const struct block_list *list, bool is_descending)
+{
+	unsigned i;
+
+	for (i = 0; i < list->count; i++) {
+		const struct blocks *b = &list->runs[is_descending ? list->count - 1 - i : i];
+
+		buf_addf(words, " %llu-%llu", (unsigned long long)(is_descending ? b->last : b->first),
+			 (unsigned long long)(is_descending ? b->first : b->last));
+	}
+}
+
+char *hotplug_lower_words(const struct hotplug *h, const struct block_list *list)
+{
+	struct buf words = { 0 };
+
+	buf_addf(&words, "change %u lower any", seconds_left(h));
+	add_ranges(&words, list, true);
+	return words.data;
+}
+
+char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list, enum zone zone,
+			  bool is_lift)
+{
+	struct buf words = { 0 };
+
+	buf_addf(&words, "change %u %s %s", seconds_left(h), is_lift ? "lift" : "raise",
+		 sysfs_zone_word(zone));
+	add_ranges(&words, list, false);
+	return words.data;
+}
+
+char *hotplug_swift_words(const struct block_list *list, enum zone zone)
+{
+	struct buf words = { 0 };
+	unsigned i;
+
+	if (block_list_blocks(list) > SWIFT_BLOCKS || zone == ZONE_ANY)
+		return NULL;
+	for (i = 0; i < list->count; i++)
+		if (!blocks_are_offline(&list->runs[i]) && list->runs[i].state[0])
+			return NULL;
+	buf_addf(&words, "swift online_%s", sysfs_zone_word(zone));
+	add_ranges(&words, list, false);
+	return words.data;
+}
+
+/* Add the commands that bring back what was online in @zone before. */
+static void restore_zone(const struct hotplug *h, const struct block_list *were, enum zone zone,
+			 struct buf *words)
+{
+	struct block_list some = { 0 };
+	unsigned i;
+
+	for (i = 0; i < were->count; i++)
+		if (blocks_are_online(&were->runs[i]) && blocks_zone(&were->runs[i]) == zone)
+			block_list_add(&some, &were->runs[i]);
+	if (some.count) {
+		_cleanup_free_ char *raise = hotplug_raise_words(h, &some, zone, false);
+
+		buf_addf(words, "%s;", raise);
+	}
+	block_list_release(&some);
+}
+
+static void restore_offline(const struct hotplug *h, const struct block_list *were, struct buf *words)
+{
+	struct block_list some = { 0 };
+	unsigned i;
+
+	for (i = 0; i < were->count; i++)
+		if (blocks_are_offline(&were->runs[i]))
+			block_list_add(&some, &were->runs[i]);
+	if (some.count) {
+		_cleanup_free_ char *lower = hotplug_lower_words(h, &some);
+
+		buf_addf(words, "%s;", lower);
+	}
+	block_list_release(&some);
+}
+
+/* Are the blocks as they were? State and zone count, not what may change by itself. */
+static int check_restored(const struct hotplug *h, const struct block_list *were, struct err *err)
+{
+	unsigned i, j;
+
+	for (i = 0; i < were->count; i++) {
+		const struct blocks *then = &were->runs[i];
+
+		for (j = 0; j < h->after.blocks.count; j++) {
+			const struct blocks *now = &h->after.blocks.runs[j];
+
+			if (now->last < then->first || now->first > then->last)
+				continue;
+			if (strcmp(now->state, then->state) != 0 || blocks_zone(now) != blocks_zone(then))
+				return err_set(err, ERR_PARTIAL, "'memory%llu' is %s %s now, was %s %s",
+					       (unsigned long long)(now->first > then->first ?
+									    now->first : then->first),
+					       now->state, now->zones, then->state, then->zones);
+		}
+	}
+	return 0;
+}
+
+/* Say which blocks are perhaps not as they were. */
+static int not_back(const struct block_list *were, struct err *err)
+{
+	char range[BLOCKS_TEXT_MAX];
+
+	return err_wrap(err, "some of %s may not be back as they were",
+			blocks_format(range, were->runs[0].first, were->runs[were->count - 1].last));
+}
+
+int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err *err)
+{
+	struct block_list were = { 0 };
+	_cleanup_buf_ struct buf words = { 0 };
+	struct answer late = { 0 };
+	int status = guest_cancel(h->vm->guest, &late, err);
+
+	answer_release(&late);
+	block_list_intersect(&were, &h->before.blocks, list);
+	if (!were.count)
+		return 0;
+	if (status && !guest_is_lost(h->vm->guest)) {
+		not_back(&were, err);
+		block_list_release(&were);
+		return -1;
+	}
+	restore_zone(h, &were, ZONE_MOVABLE, &words);
+	restore_zone(h, &were, ZONE_KERNEL, &words);
+	restore_zone(h, &were, ZONE_ANY, &words);
+	restore_offline(h, &were, &words);
+	if (words.len) {
+		buf_addf(&words, "scan");
+		status = hotplug_guest(h, words.data, "put", "back", err);
+		if (!status)
+			status = check_restored(h, &were, err);
+	}
+	if (status)
+		not_back(&were, err);
+	block_list_release(&were);
+	return status ? -1 : 0;
+}
