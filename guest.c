@@ -14,6 +14,7 @@
 #define NOISE_MAX     (1 << 18) /* bytes without a line end that are kept */
 #define AGAIN_MS      250       /* quiet time after noise before the answer is asked for again ... */
 #define HEARTBEAT_MS  2000      /* ... doubled each time, up to this, which is also for quiet times */
+#define ANSWER_MAX_MS 20000     /* the first answer takes no longer: it is no shell, or cannot be reached */
 #define LEAVE_MS      3000      /* a goodbye takes no longer ... */
 #define LEAVE_MIN_MS  300       /* ... and gets this even when the deadline has passed */
 
@@ -34,6 +35,7 @@ struct guest {
 	struct deadline *deadline;
 	const struct trace *trace;
 	bool is_console;
+	bool is_known;   /* has answered: a shell that runs guest.sh is there */
 	bool is_pending; /* sent, and not answered yet */
 	bool is_leaving; /* told to leave, and has not said goodbye yet */
 	bool is_lost;    /* the console is there, but not the shell that was on it */
@@ -131,20 +133,21 @@ static int send_word(struct guest *g, const char *word, struct err *err)
  * shell may have died without a word. When it is urgent, ask often. */
 static int collect(struct guest *g, struct answer *answer, bool is_urgent, struct err *err)
 {
-	int64_t again_ms = AGAIN_MS;
+	int64_t again_ms = AGAIN_MS, patience_ms = monotonic_ms() + ANSWER_MAX_MS;
 	bool is_noisy = is_urgent;
 
 	while (!take_lines(g, answer, &is_noisy)) {
 		int64_t until_ms = deadline_within(g->deadline, is_noisy ? again_ms : HEARTBEAT_MS);
-		int ready = wire_fill(&g->wire, g->is_console ? until_ms : DEADLINE_NEVER, g->deadline,
-				      err);
+		int ready = wire_fill(&g->wire, until_ms, g->deadline, err);
 
 		if (ready < 0) {
 			g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
 			g->is_pending = g->is_pending && !g->is_lost;
 			return process_explain(&g->process, &g->wire, err);
 		}
-		if (ready)
+		if (!g->is_known && monotonic_ms() >= patience_ms)
+			return err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the %s", g->wire.peer);
+		if (ready || !g->is_console)
 			continue;
 		if (send_word(g, "again", err))
 			return -1;
@@ -160,6 +163,7 @@ static int receive(struct guest *g, struct answer *answer, bool is_urgent, struc
 	if (collect(g, answer, is_urgent, err))
 		return -1;
 	g->is_pending = false;
+	g->is_known = true;
 	g->unread_bytes = 0;
 	if (g->is_lost)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "the shell on the %s has ended", g->wire.peer);

@@ -160,7 +160,7 @@ static int wait_greeting(struct qmp *q, struct err *err)
 		if (ready <= 0) {
 			err_set(err, ERR_QEMU_UNREACHABLE,
 				"the monitor '%s' does not greet: another client is using it, "
-				"or QEMU is stopped", q->address);
+				"QEMU is stopped, or it is no QMP socket", q->address);
 			return err_hint(err, "a monitor serves one client at a time: close the other "
 					"one, or give QEMU a second -qmp socket");
 		}
