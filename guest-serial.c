@@ -48,12 +48,12 @@ static int open_path(const char *path, int *fd, struct err *err)
 }
 
 /*
- * Two lines. The first is all that the console's own shell sees, and short: its line editor takes a long
- * time for each byte. Ctrl-U, since somebody may have left half a line; a session that an earlier memhp
+ * Two lines. The first is all that the console's own shell should see, and short: its line editor takes a
+ * long time for each byte. Ctrl-U, since somebody may have left half a line; a session that an earlier memhp
  * left behind ends, and the next attempt meets the shell under it; then a child that is not interactive,
- * because stdout and stderr are no terminals: no prompt, no line editing. The second line is for the child.
- * Copies of both, sent because the first were slow to be answered, do nothing but answer again. An echo of
- * them is no answer: it has the variable's name, not the id.
+ * because stdout and stderr are no terminals: no prompt, no line editing. The second line is for that child,
+ * and nothing to any other shell. Copies of both, sent because the first were slow to be answered, do nothing
+ * but answer again. An echo of them is no answer: it has the variable's name, not the id.
  */
 static char *opening_lines(const char *id, bool is_first)
 {
@@ -61,10 +61,10 @@ static char *opening_lines(const char *id, bool is_first)
 		is_first ? xstrdup("[ $MEMHP ]&&exit;") :
 			   xasprintf("[ $MEMHP ]&&[ $MEMHP != %s ]&&exit;[ $MEMHP ]||", id);
 
-	return xasprintf("\025 %ssh 3>&1 >/dev/null 2>&1\n"
-			 "[ $MEMHP ]||MEMHP=%s;echo \"@$MEMHP.0 1 2 go 1 2 $MEMHP@\">&3;"
-			 "[ $MEMHP_TTY ]||MEMHP_TTY=$(stty -g;stty -echo)\n",
-			 leave, id);
+	return xasprintf("\025 %sMEMHP=%s sh 3>&1 >/dev/null 2>&1\n"
+			 "[ \"$MEMHP\" = %s ]&&{ echo \"@$MEMHP.0 1 2 go 1 2 $MEMHP@\">&3;"
+			 "[ $MEMHP_TTY ]||MEMHP_TTY=$(stty -g;stty -echo);}\n",
+			 leave, id, id);
 }
 
 /* Look through the lines that have come; true when the child has answered. */

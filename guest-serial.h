@@ -22,6 +22,6 @@ int serial_open(struct wire *w, const char *path, const char *id, struct deadlin
 	__attribute__((warn_unused_result));
 
 /* SERIAL_LEAVE - the shell commands that put the terminal's modes back and say goodbye */
-#define SERIAL_LEAVE "answer;stty \"$MEMHP_TTY\";exit"
+#define SERIAL_LEAVE "stty \"$MEMHP_TTY\";answer;exit"
 
 #endif

@@ -5,6 +5,7 @@ All of them do the right thing by themselves; a test says only in what they diff
 sockets, and nothing in them waits for a time to pass: what comes first is decided by the script.
 """
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -722,7 +723,8 @@ class Console(Server):
     def kill(self):
         """End the shell and all that it has started."""
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def processes(self):
@@ -735,12 +737,21 @@ class Console(Server):
             assert select.select([self.master], [], [], HANG)[0], f"the shell is silent: {self.output!r}"
             self.output += os.read(self.master, 65536)
 
+    def at_prompt(self):
+        """Is the prompt the last thing that was printed? Escape sequences do not count."""
+        return re.sub(rb"\033\[[0-9;?]*[a-zA-Z]", b"", self.output).endswith(self.ready)
+
+    def settle(self):
+        """Serve nobody any more, and wait for the prompt."""
+        self.stop()
+        self.pump_until(self.at_prompt)
+
     def ask(self, command, answer):
-        """Type a command when the server has stopped, and wait for a line of its output."""
+        """Type a command after settle(), and wait for a line of its output; returns all of it."""
         seen = len(self.output)
         os.write(self.master, command + b"\n")
-        self.pump_until(lambda: b"\n" + answer + b"\r\n" in self.output[seen:])
-        self.pump_until(lambda: self.output.endswith(self.ready))
+        self.pump_until(lambda: answer + b"\r\n" in self.output[seen:])
+        self.pump_until(self.at_prompt)
         return self.output[seen:]
 
     def modes(self):
