@@ -21,7 +21,7 @@
 int serial_open(struct wire *w, const char *path, const char *id, struct deadline *d, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* SERIAL_LEAVE - the shell commands that put the terminal's modes back and say goodbye */
-#define SERIAL_LEAVE "stty \"$MEMHP_TTY\";answer;exit"
+/* SERIAL_LEAVE - the commands of guest.sh that put the terminal's modes back and say goodbye */
+#define SERIAL_LEAVE "leave;answer;exit"
 
 #endif

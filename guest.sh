@@ -21,6 +21,10 @@ params=${MEMHP_SYSROOT:-}/sys/module/memory_hotplug/parameters
 proc=${MEMHP_SYSROOT:-}/proc
 newline='
 '
+held=''
+# However the session ends, the guest is left as it was found.
+trap leave EXIT
+trap 'exit 1' HUP TERM
 # A background job of a shell without job control has /dev/null as fd 0: keep the real one.
 exec 8<&0
 
@@ -49,6 +53,13 @@ again() {
 # q: what memhp sends to cancel; it comes here when there is nothing left to cancel
 q() {
 	:
+}
+
+# leave: put back what this session has changed in the guest, the console's modes last
+leave() {
+	trap - EXIT
+	[ -z "$held" ] || echo "$held" >"$sys/auto_online_blocks"
+	[ -z "$MEMHP_TTY" ] || stty "$MEMHP_TTY"
 }
 
 # get VARIABLE FILE: the first line of a file, or "-"
@@ -276,11 +287,9 @@ swift() {
 #= hold
 
 # hold: keep the kernel from bringing new memory online by itself, in a zone of its choice, where it would be
-# in use at once; until this shell ends, however it ends
+# in use at once; until this session ends. It comes after a scan, which says what the policy was.
 hold() {
-	get held "$sys/auto_online_blocks"
-	case $held in offline | -) return ;; esac
-	trap 'echo "$held" >"$sys/auto_online_blocks"' EXIT
-	trap 'exit 1' HUP TERM
+	case $auto in offline | -) return ;; esac
+	held=$auto
 	echo offline >"$sys/auto_online_blocks"
 }
