@@ -136,7 +136,7 @@ static struct block_list by_owner(const struct hotplug *h)
 				block++;
 			}
 			part.last = block++;
-			split.runs = xrealloc(split.runs, (split.count + 1) * sizeof(*split.runs));
+			split.runs = xgrow(split.runs, split.count, sizeof(*split.runs));
 			split.runs[split.count++] = part;
 		}
 	}

@@ -60,10 +60,9 @@ static void answer_put(struct answer *a, const struct frame *frame)
 {
 	unsigned i = frame->sequence - 1;
 
-	if (i >= a->count) {
-		a->lines = xrealloc(a->lines, (i + 1) * sizeof(*a->lines));
-		while (a->count <= i)
-			a->lines[a->count++] = NULL;
+	while (a->count <= i) {
+		a->lines = xgrow(a->lines, a->count, sizeof(*a->lines));
+		a->lines[a->count++] = NULL;
 	}
 	if (!a->lines[i])
 		a->lines[i] = xstrdup(frame->payload);
@@ -74,11 +73,11 @@ static bool answer_finish(struct answer *a)
 {
 	unsigned i;
 
+	if (!a->count || strcmp(a->lines[a->count - 1], "end") != 0)
+		return false;
 	for (i = 0; i < a->count; i++)
 		if (!a->lines[i])
 			return false;
-	if (!a->count || strcmp(a->lines[a->count - 1], "end") != 0)
-		return false;
 	free(a->lines[--a->count]);
 	return true;
 }

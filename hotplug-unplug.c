@@ -35,7 +35,7 @@ static int add_device(struct unplug *unplug, const struct memdev *d, struct err 
 	for (i = 0; i < unplug->leaving_count; i++)
 		if (unplug->leaving[i].device == d)
 			return 0;
-	unplug->leaving = xrealloc(unplug->leaving, (unplug->leaving_count + 1) * sizeof(*unplug->leaving));
+	unplug->leaving = xgrow(unplug->leaving, unplug->leaving_count, sizeof(*unplug->leaving));
 	unplug->leaving[unplug->leaving_count++] =
 		(struct leaving){ .device = d, .backend = d->backend ? xstrdup(d->backend) : NULL };
 	unplug->size_bytes += d->size_bytes;

@@ -41,7 +41,7 @@ void hotplug_phase(struct hotplug *h, const char *name)
 
 void hotplug_plan(struct hotplug *h, const char *where, char *text)
 {
-	h->plan = xrealloc(h->plan, (h->plan_count + 1) * sizeof(*h->plan));
+	h->plan = xgrow(h->plan, h->plan_count, sizeof(*h->plan));
 	h->plan[h->plan_count++] = (struct plan_line){ where, text };
 }
 

@@ -122,7 +122,7 @@ int out_flush(struct err *err)
 
 void out_table_cell(struct out_table *t, const char *text)
 {
-	t->cells = xrealloc(t->cells, (t->count + 1) * sizeof(*t->cells));
+	t->cells = xgrow(t->cells, t->count, sizeof(*t->cells));
 	t->cells[t->count] = xstrdup(text);
 	printable(t->cells[t->count]);
 	t->count++;

@@ -34,7 +34,7 @@ void block_list_add(struct block_list *list, const struct blocks *run)
 		list->runs[list->count - 1].last = run->last;
 		return;
 	}
-	list->runs = xrealloc(list->runs, (list->count + 1) * sizeof(*list->runs));
+	list->runs = xgrow(list->runs, list->count, sizeof(*list->runs));
 	list->runs[list->count++] = *run;
 }
 

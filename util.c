@@ -59,6 +59,13 @@ char *xasprintf(const char *fmt, ...)
 	return checked(len < 0 ? NULL : out);
 }
 
+void *xgrow(void *array, size_t count, size_t element_bytes)
+{
+	if (count & (count - 1))
+		return array;
+	return xrealloc(array, (count ? 2 * count : 1) * element_bytes);
+}
+
 static void buf_grow(struct buf *b, size_t extra)
 {
 	size_t need = b->len + extra + 1;

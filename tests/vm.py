@@ -28,7 +28,7 @@ GIB = 1 << 30
 BLOCK = 128 * MIB  # of the x86_64 guests
 FIRST = 32  # the first block above 4 GiB
 
-PATIENCE = 100  # seconds; only ever waited for in full when a test fails anyway
+PATIENCE = 60  # seconds; only ever waited for in full when a test fails anyway
 MACHINES_MAX = 3  # kept running at the same time
 
 
