@@ -27,7 +27,7 @@ BINARY = str(pathlib.Path(os.environ.get("MEMHP_BIN", ROOT / "memhp")).absolute(
 MIB = 1 << 20
 GIB = 1 << 30
 BASE = 4 * GIB  # where QEMU's device memory begins
-HANG = 40  # seconds; a memhp that takes longer hangs
+HANG = 40  # seconds; a memhp or a peer that takes longer hangs
 
 
 # memhp itself
@@ -639,7 +639,7 @@ class Liar(Server):
         """Answer one line of commands; False when the connection has to end."""
         exchange, commands = int(exchange), commands.decode()
         self.heard.append(commands)
-        said = [] if "stty" in commands else self.say(session, exchange, commands.removesuffix(";answer"))
+        said = [] if commands.endswith("exit") else self.say(session, exchange, commands.removesuffix(";answer"))
         if isinstance(said, list):
             said = b"".join(frame(session, exchange, n, payload)
                             for n, payload in enumerate([*said, "end"], start=1))

@@ -4,6 +4,7 @@
 A plain file keeps the word that is written to it, so these tests look at the words; what a kernel makes of
 them is for the tests with a virtual machine.
 """
+import array
 import contextlib
 import fcntl
 import json
@@ -12,6 +13,7 @@ import re
 import select
 import shutil
 import subprocess
+import termios
 import time
 
 import peer
@@ -49,7 +51,8 @@ class Guest:
         return self
 
     def __exit__(self, *failure):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(HANG)
         left = wait_until(lambda: not session_processes(self.process.pid))
@@ -284,6 +287,43 @@ def test_nothing_is_said_on_stdout_but_answers(guest):
     assert not guest.buffer
 
 
+# hold
+
+def policy(tree):
+    """What the kernel does with new memory."""
+    return (tree.memory / "auto_online_blocks").read_text().strip()
+
+
+@pytest.mark.parametrize("end", [
+    lambda guest: guest.process.stdin.close(), lambda guest: guest.send("exit\n"),
+    lambda guest: guest.process.terminate(), lambda guest: guest.process.send_signal(1),
+], ids=["end of input", "exit", "SIGTERM", "SIGHUP"])
+def test_the_policy_for_new_memory_is_held_back_until_the_session_ends(shell, tree, end):
+    tree.write("sys/devices/system/memory/auto_online_blocks", "online_movable")
+    with Guest(tree.root, shell, packed()) as guest:
+        assert guest.run("scan;hold")[0] == "guest 6.1.0-test 1 online_movable contig-zones N"
+        assert policy(tree) == "offline"
+        end(guest)
+        guest.process.wait(HANG)
+        assert policy(tree) == "online_movable"
+
+
+def test_a_policy_that_lets_memory_be_is_not_touched(guest, tree):
+    before = (tree.memory / "auto_online_blocks").stat().st_mtime_ns
+    guest.run("scan;hold")
+    guest.send("exit\n")
+    guest.process.wait(HANG)
+    assert (tree.memory / "auto_online_blocks").stat().st_mtime_ns == before
+
+
+def test_a_kernel_without_a_policy_is_not_given_one(guest, tree):
+    (tree.memory / "auto_online_blocks").unlink()
+    guest.run("scan;hold")
+    guest.send("exit\n")
+    guest.process.wait(HANG)
+    assert not (tree.memory / "auto_online_blocks").exists()
+
+
 # appear
 
 def test_blocks_that_are_there_are_not_waited_for(guest):
@@ -433,32 +473,30 @@ def hanging(tree):
     path.unlink()
     os.mkfifo(path)
     fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    size = fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)
-    os.write(fd, b"online\n" + b"x" * (size - 7))
+    fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(fd, b"online\n" + b"x" * (4096 - 7))
     yield fd
     os.close(fd)
 
 
-def has_read_state(fd, size):
+def has_read_state(fd):
     """Has the first line been read from the full pipe?"""
-    import array
-    import termios
     left = array.array("i", [0])
     fcntl.ioctl(fd, termios.FIONREAD, left)
-    return left[0] < size
+    return left[0] < 4096
 
 
-def test_a_write_that_hangs_is_ended_by_its_time_limit(guest, tree, hanging):
-    assert guest.run("change 0.2 lower any 35-32;say done") == ["stopped", "done"]
-    assert [words(tree, n, n)[0] for n in (32, 34, 35)] == ["online", "offline", "offline"]
-    assert guest.is_alone()
-    tree.remove(33, 33)
-    assert "blocks 34 35 offline 0 1 Movable" in guest.run("scan")
+def test_an_offline_that_tries_for_ever_is_ended_by_its_limit_of_cpu_time(shell, tree):
+    with Guest(tree.root, shell, packed()) as guest:
+        guest.send("spin() { while :; do :; done; }\n")
+        assert guest.run("change 1 spin any 35-32;say done") == ["stopped", "done"]
+        assert guest.is_alone()
+        assert guest.run("change 1 lower any 35-34;scan")[-1] == "blocks 34 35 offline 0 1 Movable"
 
 
 def test_a_write_that_hangs_is_ended_by_a_cancel(guest, hanging):
     guest.start("change 1000 lower any 35-32")
-    assert wait_until(lambda: has_read_state(hanging, 4096))
+    assert wait_until(lambda: has_read_state(hanging))
     guest.send("again\nagain\nq\n")
     assert guest.read() == ["stopped"]
     assert guest.is_alone()
@@ -467,7 +505,7 @@ def test_a_write_that_hangs_is_ended_by_a_cancel(guest, hanging):
 
 def test_a_write_that_hangs_is_ended_with_the_channel(guest, hanging):
     guest.start("change 1000 lower any 35-32")
-    assert wait_until(lambda: has_read_state(hanging, 4096))
+    assert wait_until(lambda: has_read_state(hanging))
     guest.process.stdin.close()
     assert wait_until(lambda: not session_processes(guest.process.pid))
 

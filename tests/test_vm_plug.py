@@ -460,7 +460,7 @@ def steps(plan, where):
 
 def sent_to_guest(verbose):
     """The steps that changed something in the guest, as --verbose shows them."""
-    sent = [s for s in trace(verbose, "guest", ">") if "change" in s or "appear" in s]
+    sent = [s for s in trace(verbose, "guest", ">") if re.match("change|appear|swift", s)]
     return [re.sub(r"change \d+", "change", s) for s in sent]
 
 
@@ -473,7 +473,9 @@ def check_dry_run(vm, *command):
     before = vm.state()
     plan = done(vm.memhp("--dry-run", *command))
     objects = vm.json("--dry-run", *command)["plan"]
-    assert [f"{side:5}  {text}" for step in objects for side, text in step.items()][0] in plan
+    assert [step["qmp"] for step in objects if "qmp" in step] == list(map(json.loads, steps(plan, "qmp")))
+    assert [s["guest"] for s in objects if "guest" in s and "change" not in s["guest"]] == [
+        s for s in steps(plan, "guest") if "change" not in s]
     assert vm.state() == before
     result = vm.memhp("--verbose", *command)
     done(result)

@@ -207,7 +207,8 @@ class Console(Terminal):
         self.count = 0
         # A shell whose stdout and stderr are no terminal neither prompts nor edits lines.
         self.type("stty -echo; exec sh 3>&1 >/dev/null 2>&1\n")
-        self.type("exec >&3 2>&3; echo READ\"\"Y\n")
+        # In a guest that runs out of memory somebody has to live to tell.
+        self.type("exec >&3 2>&3; echo -1000 >/proc/self/oom_score_adj; echo READ\"\"Y\n")
         self.wait_for(r"READY\r?\n")
 
     def run(self, command, check=True, timeout=PATIENCE):
