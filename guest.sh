@@ -65,8 +65,9 @@ leave() {
 
 # get VARIABLE FILE: the first line of a file, or "-"
 get() {
-	eval "$1=-"
+	eval "$1="
 	[ ! -r "$2" ] || read -r "$1" <"$2"
+	eval "$1=\${$1:--}"
 }
 
 # info: kernel, whether blocks can be changed from here, policies, memory in KiB
@@ -101,18 +102,21 @@ flush() {
 collect() {
 	for d; do
 		[ -e "$d/state" ] || continue
-		n=${d##*/memory} s=- r=- z=-
+		n=${d##*/memory} s='' r='' z=''
 		read -r s <"$d/state"
 		read -r r <"$d/removable"
 		read -r z <"$d/valid_zones"
+		# one without a state has gone meanwhile
+		[ -n "$s" ] || continue
 		for node in "$d"/node[0-9]*; do :; done
 		node=${node##*/node}
 		case $node in *[!0-9]*) node=- ;; esac
-		if [ "$s $node $r $z" = "$key" ] && [ "$n" -eq $((last + 1)) ]; then
+		now="$s $node ${r:--} ${z:--}"
+		if [ "$now" = "$key" ] && [ "$n" -eq $((last + 1)) ]; then
 			last=$n
 		else
 			flush
-			first=$n last=$n key="$s $node $r $z"
+			first=$n last=$n key=$now
 		fi
 	done
 }

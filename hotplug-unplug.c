@@ -311,35 +311,38 @@ static const struct step steps[] = {
 	{ "remove", remove_step, NULL, remove_show },
 };
 
-/* "cannot unplug 'memhp0-dimm'": what the user named, else what was chosen */
-static int subject(const struct unplug *unplug, const char *chosen, struct err *err)
+/* What the user named, else what was chosen: "memhp0-dimm" */
+static void subject(const struct unplug *unplug, struct buf *names)
 {
-	_cleanup_buf_ struct buf names = { 0 };
 	unsigned i;
 
 	for (i = 0; i < unplug->names_count; i++)
-		buf_addf(&names, "%s%s", i ? " " : "", unplug->names[i]);
-	if (names.len || *chosen)
-		return err_wrap(err, "cannot unplug '%s'", names.len ? buf_text(&names) : chosen);
-	return err_wrap(err, "cannot unplug");
+		buf_addf(names, "%s%s", i ? " " : "", unplug->names[i]);
+	for (i = 0; !unplug->names_count && i < unplug->leaving_count; i++)
+		buf_addf(names, "%s%s", i ? " " : "", memdev_name(unplug->leaving[i].device));
+}
+
+static int unplug_all(struct hotplug *h, struct unplug *unplug, struct err *err)
+{
+	unsigned i;
+
+	if (find_blocks(h, unplug, err))
+		return -1;
+	for (i = 0; unplug->leaves && i < unplug->leaving_count; i++)
+		unplug->leaves(h, unplug->leaving[i].device);
+	return hotplug_execute(h, steps, ARRAY_SIZE(steps), err);
 }
 
 int hotplug_unplug(struct hotplug *h, struct unplug *unplug, struct err *err)
 {
-	_cleanup_buf_ struct buf chosen = { 0 };
-	unsigned i;
+	_cleanup_buf_ struct buf names = { 0 };
+	int status;
 
 	h->job = unplug;
 	h->ahead = "change";
-	if (hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) || choose_devices(h, unplug, err) ||
-	    find_blocks(h, unplug, err))
-		return subject(unplug, "", err);
-	for (i = 0; i < unplug->leaving_count; i++) {
-		buf_addf(&chosen, "%s%s", i ? " " : "", memdev_name(unplug->leaving[i].device));
-		if (unplug->leaves)
-			unplug->leaves(h, unplug->leaving[i].device);
-	}
-	if (hotplug_execute(h, steps, ARRAY_SIZE(steps), err))
-		return subject(unplug, buf_text(&chosen), err);
-	return 0;
+	status = hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) || choose_devices(h, unplug, err);
+	subject(unplug, &names);
+	if (!status && !unplug_all(h, unplug, err))
+		return 0;
+	return names.len ? err_wrap(err, "cannot unplug '%s'", names.data) : err_wrap(err, "cannot unplug");
 }
