@@ -16,7 +16,7 @@ function emit()
 function add(text)
 {
 	size += length(text) + 1
-	gsub(/\\/, "\\\\", text)
+	gsub(/\\/, "\\\\&", text)
 	gsub(/"/, "\\\"", text)
 	piece = piece text "\\n"
 }
