@@ -23,9 +23,10 @@ proc=${MEMHP_SYSROOT:-}/proc
 newline='
 '
 held=''
-# However the session ends, the guest is left as it was found.
+# However the session ends, the guest is left as it was found. After a hangup it ends with the input: a signal
+# would end it without that.
 trap leave EXIT
-trap 'exit 1' HUP TERM
+trap '' HUP
 # A background job of a shell without job control has /dev/null as fd 0: keep the real one.
 exec 8<&0
 
