@@ -11,7 +11,6 @@
 # whatever the kernel or an echo puts between or into them shows, and memhp asks for the same answer again.
 # shellcheck disable=SC2069 # the message is wanted, the word is not
 # shellcheck disable=SC2154 # get() assigns by name
-# shellcheck disable=SC3045 # ulimit -t is in dash, bash, busybox ash and ksh
 
 # MEMHP, set before this is read, is the session's id; it also tells a left-over session apart.
 id=$MEMHP
@@ -179,25 +178,28 @@ each() {
 	done
 }
 
-# guard SECONDS COMMAND...: run it; kill it when memhp cancels or goes away. A console does not show the latter:
-# there the limit of CPU time ends an offline that tries for ever.
+# guard SECONDS COMMAND...: run it; kill it when time is up, and when memhp cancels or goes away. A limit of
+# CPU time would not do: it takes effect on the return to user space, where the hanging write never gets.
 guard() {
 	limit=$1
 	shift
-	{
-		ulimit -t "$limit"
-		"$@"
-	} &
+	"$@" &
 	job=$!
 	{
 		while read -r line && [ "${line%%|*}" = again ]; do :; done
 		kill "$job"
 	} <&8 >/dev/null &
 	listener=$!
+	{
+		trap 'kill -9 "$!"; wait "$!"; exit' TERM
+		sleep "$limit" &
+		wait "$!" && kill "$job"
+	} >/dev/null &
+	clock=$!
 	wait "$job"
 	status=$?
-	kill "$listener"
-	wait "$listener"
+	kill "$listener" "$clock"
+	wait "$listener" "$clock"
 	return "$status"
 }
 

@@ -354,27 +354,50 @@ static char *online_words(const struct hotplug *h, const struct plug *plug, bool
 	return xstrdup(words.data);
 }
 
+/* What the guest shows of the DIMM's blocks; the caller releases it. */
+static struct block_list found_blocks(const struct hotplug *h, const struct plug *plug)
+{
+	struct block_list wanted = list_of(&plug->blocks), found = { 0 };
+
+	block_list_intersect(&found, &h->after.blocks, &wanted);
+	block_list_release(&wanted);
+	return found;
+}
+
+static uint64_t blocks_wanted(const struct plug *plug)
+{
+	return plug->blocks.last - plug->blocks.first + 1;
+}
+
+static bool is_complete(const struct hotplug *h, const struct plug *plug)
+{
+	struct block_list found = found_blocks(h, plug);
+	uint64_t blocks = block_list_blocks(&found);
+
+	block_list_release(&found);
+	return blocks == blocks_wanted(plug);
+}
+
 /* Read back: every block of the DIMM is there, and online in the zone that was asked for. */
 static int check_online(const struct hotplug *h, const struct plug *plug, struct err *err)
 {
-	struct block_list wanted = list_of(&plug->blocks), found = { 0 };
+	struct block_list found = found_blocks(h, plug);
 	const struct blocks *wrong = NULL;
 	unsigned i;
 
-	block_list_intersect(&found, &h->after.blocks, &wanted);
 	for (i = 0; plug->is_online_wanted && i < found.count && !wrong; i++)
 		if (!blocks_are_online(&found.runs[i]) || blocks_zone(&found.runs[i]) != plug->zone_taken)
 			wrong = &found.runs[i];
-	if (block_list_blocks(&found) != block_list_blocks(&wanted))
-		err_set(err, ERR_GUEST_REFUSED, "the guest shows only %llu of its %llu blocks",
+	if (block_list_blocks(&found) != blocks_wanted(plug))
+		err_set(err, ERR_GUEST_REFUSED,
+			"the guest has not added the memory: it shows %llu of the DIMM's %llu blocks",
 			(unsigned long long)block_list_blocks(&found),
-			(unsigned long long)block_list_blocks(&wanted));
+			(unsigned long long)blocks_wanted(plug));
 	else if (wrong)
 		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s in zone '%s', not %s",
 			(unsigned long long)wrong->first, wrong->state, wrong->zones,
 			sysfs_zone_word(plug->zone_taken));
-	i = wrong || block_list_blocks(&found) != block_list_blocks(&wanted);
-	block_list_release(&wanted);
+	i = wrong || block_list_blocks(&found) != blocks_wanted(plug);
 	block_list_release(&found);
 	return i ? -1 : 0;
 }
@@ -401,7 +424,7 @@ static int online(struct hotplug *h, struct err *err)
 	do
 		status = try_online(h, plug, true, err);
 	while (status > 0);
-	if (!status && check_online(h, plug, &ignored) && plug->is_online_wanted)
+	if (!status && is_complete(h, plug) && check_online(h, plug, &ignored))
 		status = try_online(h, plug, false, err);
 	return status ? -1 : check_online(h, plug, err);
 }

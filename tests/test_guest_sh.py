@@ -301,15 +301,17 @@ def hang_up(guest):
     guest.process.stdin.close()
 
 
-@pytest.mark.parametrize("end", [
-    lambda guest: guest.process.stdin.close(), lambda guest: guest.send("exit\n"), hang_up,
-], ids=["end of input", "exit", "hangup"])
+@pytest.mark.parametrize("end", [None, "exit\n", 1], ids=["end of input", "exit", "SIGHUP and end of input"])
 def test_the_policy_for_new_memory_is_held_back_until_the_session_ends(shell, tree, end):
     tree.write("sys/devices/system/memory/auto_online_blocks", "online_movable")
     with Guest(tree.root, shell, packed()) as guest:
         assert guest.run("scan;hold")[0] == "guest 6.1.0-test 1 online_movable contig-zones N"
         assert policy(tree) == "offline"
-        end(guest)
+        if isinstance(end, str):
+            guest.send(end)
+        elif end:
+            guest.process.send_signal(end)
+        guest.process.stdin.close()
         guest.process.wait(HANG)
         assert policy(tree) == "online_movable"
 

@@ -182,10 +182,11 @@ class Terminal:
             self.text += more.decode(errors="replace")
 
     def settle(self):
-        """Type Enter until a fresh prompt shows, and drop all that came before it."""
-        self.type("\n")
+        """Wait until a shell obeys and prompts, and drop all that came before."""
+        self.type("\necho set''tled\n")
+        self.wait_for(r"settled\r?\n")
         self.wait_for(r"[#$] ")
-        while select.select([self.socket], [], [], 0.3)[0]:
+        while select.select([self.socket], [], [], 0.1)[0]:
             self.text += self.socket.recv(65536).decode(errors="replace")
         self.text = ""
 
