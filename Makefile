@@ -27,7 +27,7 @@ BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)
 ROWS := err util size deadline json opt out wire frame \
 	qmp guest-serial guest-process guest \
 	machine verdict sysfs vm \
-	hotplug hotplug-guest hotplug-release hotplug-plug hotplug-unplug hotplug-change \
+	hotplug hotplug-guest hotplug-release hotplug-check hotplug-plug hotplug-unplug hotplug-change \
 	cmd cmd-plug cmd-unplug cmd-change cmd-list cmd-status cmd-qmp \
 	memhp
 OBJS := $(ROWS:%=$(BUILD)/%.o)

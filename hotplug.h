@@ -189,6 +189,13 @@ int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
 	__attribute__((warn_unused_result));
 void plug_release(struct plug *plug);
 
+/* plug_check_name() - may QEMU's ids begin with the name that was asked for? needs no QEMU; ERR_USAGE */
+int plug_check_name(const struct plug *plug, struct err *err) __attribute__((warn_unused_result));
+
+/* plug_check() - all that can be known before anything is changed; fills in plug->dimm */
+int plug_check(const struct hotplug *h, struct plug *plug, struct err *err)
+	__attribute__((warn_unused_result));
+
 struct unplug {
 	/* asked for */
 	char *const *names; /* borrowed */

@@ -183,9 +183,14 @@ class Terminal:
 
     def settle(self):
         """Wait until a shell obeys and prompts, and drop all that came before."""
-        self.type("\necho set''tled\n")
-        self.wait_for(r"settled\r?\n")
-        self.wait_for(r"[#$] ")
+        for attempts_left in range(20, -1, -1):
+            self.type("\necho set''tled\n")
+            try:
+                self.wait_for(r"settled\r?\n[^\n]*[#$] ", 2)
+                break
+            except Gone:  # what is typed while a new shell starts is lost
+                if not attempts_left:
+                    raise
         while select.select([self.socket], [], [], 0.1)[0]:
             self.text += self.socket.recv(65536).decode(errors="replace")
         self.text = ""
