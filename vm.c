@@ -59,11 +59,10 @@ static char *console_address(const struct vm *vm, const char *filename, bool *in
 	return xasprintf("serial:%s", path);
 }
 
-/* The serial port comes first in QEMU's own naming (serial0) and in most people's. */
+/* What a serial port is called: serial0 by QEMU, ser... or console... by people. */
 static bool label_is_serial(const char *label)
 {
-	return !strncmp(label, "serial", 6) || !strncmp(label, "console", 7) ||
-	       !strncmp(label, "ser", 3);
+	return !strncmp(label, "ser", 3) || !strncmp(label, "console", 7);
 }
 
 static int find_console(struct vm *vm, struct json_object *chardevs, struct err *err)
