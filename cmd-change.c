@@ -12,15 +12,16 @@ struct offline_options {
 };
 
 static const struct opt online_opts[] = {
-	{ 0, "zone", "ZONE", "auto, movable (can be taken offline again) or kernel; auto leaves blocks that "
-	  "are online where they are", NULL, OPT_CHOICE, offsetof(struct online_options, zone),
-	  zone_choices },
+	{ 0, "zone", "ZONE",
+	  "auto, movable (can be taken offline again) or kernel; auto leaves blocks that "
+	  "are online where they are",
+	  NULL, OPT_CHOICE, offsetof(struct online_options, zone), zone_choices },
 	{ 0 },
 };
 
 static const struct opt offline_opts[] = {
-	{ 0, "force", NULL, "do not check whether the guest can do without the memory", NULL, OPT_FLAG,
-	  offsetof(struct offline_options, is_forced), NULL },
+	{ 0, "force", NULL, "do not check whether the guest can do without the memory", NULL,
+	  OPT_FLAG, offsetof(struct offline_options, is_forced), NULL },
 	{ 0 },
 };
 
@@ -61,8 +62,10 @@ static void report(struct ctx *ctx, struct hotplug *h)
 		else
 			out_printf("nothing to do\n");
 		out_printf("%s of %s changed\n",
-			   size_format(size, block_list_blocks(&change->blocks) * h->before.block_size_bytes),
-			   size_format(range, block_list_blocks(&change->named) * h->before.block_size_bytes));
+			   size_format(size, block_list_blocks(&change->blocks) *
+						     h->before.block_size_bytes),
+			   size_format(range, block_list_blocks(&change->named) *
+						      h->before.block_size_bytes));
 		cmd_print_times(h);
 	}
 	block_list_release(&found);
@@ -83,8 +86,9 @@ static int run(struct ctx *ctx, struct change *change, bool is_forced, struct er
 static int run_online(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	const struct online_options *o = options;
-	struct change change = { .words = argv, .words_count = (unsigned)argc, .is_online = true,
-				 .zone = o->zone };
+	struct change change = {
+		.words = argv, .words_count = (unsigned)argc, .is_online = true, .zone = o->zone
+	};
 
 	return run(ctx, &change, false, err);
 }

@@ -78,7 +78,7 @@ static struct block_list boot_blocks(const struct hotplug *h)
 
 static void report_list(struct ctx *ctx, struct hotplug *h)
 {
-	static const char *const headings[] = { "DEVICE", "TYPE", "SIZE", "SLOT", "NODE",
+	static const char *const headings[] = { "DEVICE", "TYPE",  "SIZE", "SLOT", "NODE",
 						"BLOCKS", "STATE", "ZONE", NULL };
 	struct out_table table = { .right = { false, false, true, true, true } };
 	struct json_object *devices = json_object_new_array();
@@ -95,7 +95,8 @@ static void report_list(struct ctx *ctx, struct hotplug *h)
 	if (h->has_guest) {
 		struct block_list boot = boot_blocks(h);
 
-		json_object_object_add(ctx->result, "boot_blocks", cmd_json_blocks(h, &boot, false));
+		json_object_object_add(ctx->result, "boot_blocks",
+				       cmd_json_blocks(h, &boot, false));
 		block_list_release(&boot);
 	} else {
 		json_object_object_add(ctx->result, "boot_blocks", NULL);
@@ -145,7 +146,8 @@ static struct block_list by_owner(const struct hotplug *h)
 
 static void report_blocks(struct ctx *ctx, struct hotplug *h)
 {
-	static const char *const headings[] = { "BLOCKS", "STATE", "ZONE", "SIZE", "NODE", "DEVICE", NULL };
+	static const char *const headings[] = { "BLOCKS", "STATE",  "ZONE", "SIZE",
+						"NODE",	  "DEVICE", NULL };
 	struct out_table table = { .right = { false, false, false, true, true } };
 	struct block_list split = by_owner(h);
 	char size[SIZE_TEXT_MAX];
@@ -160,14 +162,15 @@ static void report_blocks(struct ctx *ctx, struct hotplug *h)
 
 		add_run(&table, b);
 		out_table_cell(&table, size_format(size, (b->last - b->first + 1) *
-							 h->before.block_size_bytes));
+								 h->before.block_size_bytes));
 		add_number(&table, b->node >= 0, (uint64_t)b->node);
 		out_table_cell(&table, owner ? memdev_name(owner) : "-");
 	}
 	block_list_release(&split);
 	out_table_finish(&table, !ctx->globals->is_json);
 	if (!ctx->globals->is_json)
-		out_printf("blocks of %s: %s online, ", size_format(size, h->before.block_size_bytes),
+		out_printf("blocks of %s: %s online, ",
+			   size_format(size, h->before.block_size_bytes),
 			   size_format((char[SIZE_TEXT_MAX]){ 0 }, sysfs_online_bytes(&h->before)));
 	if (!ctx->globals->is_json)
 		out_printf("%s offline\n", size_format(size, sysfs_offline_bytes(&h->before)));
@@ -183,10 +186,11 @@ const struct cmd cmd_list = {
 	.name = "list",
 	.args = "",
 	.summary = "memory devices of QEMU, joined with the guest's blocks",
-	.details = "Shows which DIMM is which memoryN, online or not, and in which zone. What is not\n"
-		   "known is shown as '-'.\n\n"
-		   "  memhp list\n"
-		   "  memhp list --json | jq '.devices[].id'\n",
+	.details =
+		"Shows which DIMM is which memoryN, online or not, and in which zone. What is not\n"
+		"known is shown as '-'.\n\n"
+		"  memhp list\n"
+		"  memhp list --json | jq '.devices[].id'\n",
 	.run = run_list,
 };
 

@@ -11,19 +11,23 @@ struct plug_options {
 };
 
 static const struct opt opts[] = {
-	{ 0, "name", "NAME", "name the backend NAME-mem and the DIMM NAME-dimm (memhp0, memhp1, ...)", NULL,
+	{ 0, "name", "NAME",
+	  "name the backend NAME-mem and the DIMM NAME-dimm (memhp0, memhp1, ...)", NULL,
 	  OPT_STRING, offsetof(struct plug_options, name), NULL },
-	{ 0, "zone", "ZONE", "auto, movable (can be unplugged) or kernel; auto is movable up to 3 x the "
-	  "kernel's zones", NULL, OPT_CHOICE, offsetof(struct plug_options, zone), zone_choices },
+	{ 0, "zone", "ZONE",
+	  "auto, movable (can be unplugged) or kernel; auto is movable up to 3 x the "
+	  "kernel's zones",
+	  NULL, OPT_CHOICE, offsetof(struct plug_options, zone), zone_choices },
 	{ 0, "no-online", NULL, "stop once the guest shows the blocks", NULL, OPT_FLAG,
 	  offsetof(struct plug_options, is_no_online), NULL },
-	{ 0, "node", "N", "guest NUMA node", NULL, OPT_NUMBER, offsetof(struct plug_options, node), NULL },
+	{ 0, "node", "N", "guest NUMA node", NULL, OPT_NUMBER, offsetof(struct plug_options, node),
+	  NULL },
 	{ 0, "slot", "N", "memory slot (the first free one)", NULL, OPT_NUMBER,
 	  offsetof(struct plug_options, slot), NULL },
-	{ 0, "addr", "A", "guest-physical address, such as 0x140000000 (QEMU's choice)", NULL, OPT_NUMBER,
-	  offsetof(struct plug_options, address), NULL },
-	{ 0, "force", NULL, "do not check whether the guest has room for the memory map", NULL, OPT_FLAG,
-	  offsetof(struct plug_options, is_forced), NULL },
+	{ 0, "addr", "A", "guest-physical address, such as 0x140000000 (QEMU's choice)", NULL,
+	  OPT_NUMBER, offsetof(struct plug_options, address), NULL },
+	{ 0, "force", NULL, "do not check whether the guest has room for the memory map", NULL,
+	  OPT_FLAG, offsetof(struct plug_options, is_forced), NULL },
 	{ 0 },
 };
 
@@ -83,11 +87,16 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 {
 	const struct plug_options *o = options;
 	struct plug plug = {
-		.name = o->name, .size_text = argv[0], .zone = o->zone,
+		.name = o->name,
+		.size_text = argv[0],
+		.zone = o->zone,
 		.is_online_wanted = !o->is_no_online,
-		.has_slot = o->slot.is_set, .slot = o->slot.value,
-		.has_node = o->node.is_set, .node = o->node.value,
-		.has_address = o->address.is_set, .address = o->address.value,
+		.has_slot = o->slot.is_set,
+		.slot = o->slot.value,
+		.has_node = o->node.is_set,
+		.node = o->node.value,
+		.has_address = o->address.is_set,
+		.address = o->address.value,
 	};
 	struct hotplug h;
 	int status;
@@ -108,10 +117,11 @@ const struct cmd cmd_plug = {
 	.name = "plug",
 	.args = "SIZE",
 	.summary = "add a DIMM and bring its memory online in the guest",
-	.details = "Returns when the guest can use the memory. When it cannot be brought online, all\n"
-		   "is put back and the reason given.\n\n"
-		   "  memhp plug 512M\n"
-		   "  memhp plug 1G --name cache --zone movable\n",
+	.details =
+		"Returns when the guest can use the memory. When it cannot be brought online, all\n"
+		"is put back and the reason given.\n\n"
+		"  memhp plug 512M\n"
+		"  memhp plug 1G --name cache --zone movable\n",
 	.args_min = 1,
 	.args_max = 1,
 	.opts = opts,

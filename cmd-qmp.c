@@ -26,12 +26,14 @@ static int arguments_of(int argc, char **argv, struct json_object **arguments, s
 	*arguments = argc ? json_object_new_object() : NULL;
 	for (i = 0; i < argc; i++) {
 		const char *equals = strchr(argv[i], '=');
-		_cleanup_free_ char *key = equals ? xstrndup(argv[i], (size_t)(equals - argv[i])) : NULL;
+		_cleanup_free_ char *key =
+			equals ? xstrndup(argv[i], (size_t)(equals - argv[i])) : NULL;
 
 		if (!equals || equals == argv[i]) {
 			json_object_put(*arguments);
 			err_set(err, ERR_USAGE, "bad argument '%s': not KEY=VALUE", argv[i]);
-			return err_hint(err, "values are JSON where they read as JSON, else strings");
+			return err_hint(err,
+					"values are JSON where they read as JSON, else strings");
 		}
 		json_object_object_add(*arguments, key, value_of(equals + 1));
 	}
@@ -55,7 +57,8 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 		return err_wrap(err, "'%s'", argv[0]);
 	}
 	if (ctx->globals->is_json && ctx->globals->is_dry_run) {
-		struct json_object *plan = json_object_new_array(), *line = json_object_new_object();
+		struct json_object *plan = json_object_new_array(),
+				   *line = json_object_new_object();
 
 		json_object_object_add(line, "qmp", json_object_get(reply));
 		json_object_array_add(plan, line);

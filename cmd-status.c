@@ -61,7 +61,8 @@ static void print_guest(const struct ctx *ctx, const struct guest_memory *g)
 	char total[SIZE_TEXT_MAX], available[SIZE_TEXT_MAX], block[SIZE_TEXT_MAX];
 
 	out_styled(OUT_BOLD, "Guest");
-	out_printf("   Linux %s\n        %s\n", g->kernel[0] ? g->kernel : "-", vm_channel(&ctx->vm));
+	out_printf("   Linux %s\n        %s\n", g->kernel[0] ? g->kernel : "-",
+		   vm_channel(&ctx->vm));
 	out_printf("        MemTotal %s, available %s\n",
 		   g->has & GUEST_HAS_TOTAL ? size_format(total, g->total_bytes) : "-",
 		   g->has & GUEST_HAS_AVAILABLE ? size_format(available, g->available_bytes) : "-");
@@ -76,7 +77,8 @@ static void print_guest(const struct ctx *ctx, const struct guest_memory *g)
 static void report(struct ctx *ctx, struct hotplug *h)
 {
 	json_object_object_add(ctx->result, "qemu", json_qemu(&h->machine));
-	json_object_object_add(ctx->result, "guest", h->has_guest ? json_guest(ctx, &h->before) : NULL);
+	json_object_object_add(ctx->result, "guest",
+			       h->has_guest ? json_guest(ctx, &h->before) : NULL);
 	if (ctx->globals->is_json)
 		return;
 	print_qemu(&h->machine);

@@ -10,10 +10,10 @@ struct unplug_options {
 };
 
 static const struct opt opts[] = {
-	{ 0, "all", NULL, "every hotplugged DIMM", NULL, OPT_FLAG, offsetof(struct unplug_options, is_all),
-	  NULL },
-	{ 0, "force", NULL, "do not check whether the guest can do without the memory", NULL, OPT_FLAG,
-	  offsetof(struct unplug_options, is_forced), NULL },
+	{ 0, "all", NULL, "every hotplugged DIMM", NULL, OPT_FLAG,
+	  offsetof(struct unplug_options, is_all), NULL },
+	{ 0, "force", NULL, "do not check whether the guest can do without the memory", NULL,
+	  OPT_FLAG, offsetof(struct unplug_options, is_forced), NULL },
 	{ 0 },
 };
 
@@ -53,7 +53,9 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 {
 	const struct unplug_options *o = options;
 	struct unplug_job job = {
-		.unplug = { .names = argv, .names_count = (unsigned)argc, .is_all = o->is_all,
+		.unplug = { .names = argv,
+			    .names_count = (unsigned)argc,
+			    .is_all = o->is_all,
 			    .leaves = remember },
 		.devices = json_object_new_array(),
 	};
@@ -77,11 +79,12 @@ const struct cmd cmd_unplug = {
 	.name = "unplug",
 	.args = "[NAME]...",
 	.summary = "take DIMMs away: blocks offline, device released, backend removed",
-	.details = "NAME is a device of memhp list, or the name given to plug; without one, the DIMM\n"
-		   "plugged last. When the guest cannot give the memory back, all is put back, and\n"
-		   "the block and the reason are named.\n\n"
-		   "  memhp unplug\n"
-		   "  memhp unplug cache --timeout 10\n",
+	.details =
+		"NAME is a device of memhp list, or the name given to plug; without one, the DIMM\n"
+		"plugged last. When the guest cannot give the memory back, all is put back, and\n"
+		"the block and the reason are named.\n\n"
+		"  memhp unplug\n"
+		"  memhp unplug cache --timeout 10\n",
 	.args_min = 0,
 	.args_max = -1,
 	.opts = opts,

@@ -5,13 +5,12 @@
 
 #include "cmd.h"
 
-const char *const zone_choices[] = { [ZONE_AUTO] = "auto",
-				     [ZONE_MOVABLE] = "movable",
-				     [ZONE_KERNEL] = "kernel",
-				     NULL };
+const char *const zone_choices[] = {
+	[ZONE_AUTO] = "auto", [ZONE_MOVABLE] = "movable", [ZONE_KERNEL] = "kernel", NULL
+};
 
 static const char *const outcome_names[] = {
-	[OUTCOME_UNCHANGED] = "unchanged", [OUTCOME_DONE] = "done",
+	[OUTCOME_UNCHANGED] = "unchanged",     [OUTCOME_DONE] = "done",
 	[OUTCOME_ROLLED_BACK] = "rolled-back", [OUTCOME_PENDING] = "pending",
 	[OUTCOME_PARTIAL] = "partial",
 };
@@ -50,9 +49,9 @@ static void report_plan(struct ctx *ctx, const struct hotplug *h)
 
 	for (i = 0; i < h->plan_count; i++) {
 		struct json_object *line = json_object_new_object();
-		struct json_object *value = strcmp(h->plan[i].where, "qmp") ?
-						    json_object_new_string(h->plan[i].text) :
-						    json_tokener_parse(h->plan[i].text);
+		struct json_object *value = strcmp(h->plan[i].where, "qmp")
+						    ? json_object_new_string(h->plan[i].text)
+						    : json_tokener_parse(h->plan[i].text);
 
 		json_object_object_add(line, h->plan[i].where, value);
 		json_object_array_add(plan, line);
@@ -62,7 +61,8 @@ static void report_plan(struct ctx *ctx, const struct hotplug *h)
 	json_object_object_add(ctx->result, "plan", plan);
 }
 
-/* The report could not be written: nobody will know what was done, so it is undone where it can be. */
+/* The report could not be written: nobody will know what was done, so it is undone where it can be.
+ */
 static int unreported(struct hotplug *h, struct err *err)
 {
 	if (h->outcome != OUTCOME_DONE)
@@ -159,7 +159,8 @@ const struct memdev *cmd_owner(const struct hotplug *h, const struct guest_memor
 	return NULL;
 }
 
-struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_list *list, bool owners)
+struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_list *list,
+				    bool owners)
 {
 	struct json_object *array = json_object_new_array();
 	unsigned i;
@@ -214,8 +215,10 @@ struct json_object *cmd_json_guest(const struct hotplug *h)
 		return NULL;
 	guest = json_object_new_object();
 	json_add_u64(guest, "block_size", true, h->before.block_size_bytes);
-	json_add_u64(guest, "mem_total_before", h->before.has & GUEST_HAS_TOTAL, h->before.total_bytes);
-	json_add_u64(guest, "mem_total_after", h->after.has & GUEST_HAS_TOTAL, h->after.total_bytes);
+	json_add_u64(guest, "mem_total_before", h->before.has & GUEST_HAS_TOTAL,
+		     h->before.total_bytes);
+	json_add_u64(guest, "mem_total_after", h->after.has & GUEST_HAS_TOTAL,
+		     h->after.total_bytes);
 	return guest;
 }
 
@@ -257,6 +260,7 @@ void cmd_print_times(const struct hotplug *h)
 		elapsed_ms += h->phases[i].ms;
 	out_printf("done in %lld ms:", (long long)elapsed_ms);
 	for (i = 0; i < h->phases_count; i++)
-		out_printf("%s %s %lld", i ? "," : "", h->phases[i].name, (long long)h->phases[i].ms);
+		out_printf("%s %s %lld", i ? "," : "", h->phases[i].name,
+			   (long long)h->phases[i].ms);
 	out_printf("\n");
 }

@@ -32,7 +32,8 @@ struct ctx {
 	struct vm vm;
 	struct deadline deadline;
 	struct out_progress progress;
-	struct json_object *result; /* what --json prints; "command" and "ok" are in it from the start */
+	struct json_object
+		*result; /* what --json prints; "command" and "ok" are in it from the start */
 };
 
 struct cmd {
@@ -42,7 +43,7 @@ struct cmd {
 	const char *details; /* the rest of the command's own --help: a paragraph and an example */
 	int args_min, args_max; /* words that are no options; args_max -1: any number */
 	const struct opt *opts; /* NULL for none */
-	size_t options_size;    /* of the struct that opts refers to */
+	size_t options_size;	/* of the struct that opts refers to */
 	/*
 	 * @options: zeroed, then filled in by opts
 	 * Return: 0 when everything was done and reported; -1 with @err
@@ -50,8 +51,8 @@ struct cmd {
 	int (*run)(struct ctx *ctx, void *options, int argc, char **argv, struct err *err);
 };
 
-extern const struct cmd cmd_plug, cmd_unplug, cmd_online, cmd_offline, cmd_list, cmd_blocks, cmd_status,
-	cmd_qmp;
+extern const struct cmd cmd_plug, cmd_unplug, cmd_online, cmd_offline, cmd_list, cmd_blocks,
+	cmd_status, cmd_qmp;
 
 /* zone_choices - the words of --zone, by enum zone */
 extern const char *const zone_choices[];
@@ -73,16 +74,17 @@ int cmd_finish(struct ctx *ctx, struct hotplug *h, int status,
 bool cmd_is_text(const struct ctx *ctx);
 
 /*
- * cmd_run_look() - the whole of a command that only looks: asks QEMU and the guest, and reports. A guest that was
- * not named and cannot be asked is noted on stderr, and its half stays unknown.
+ * cmd_run_look() - the whole of a command that only looks: asks QEMU and the guest, and reports. A
+ * guest that was not named and cannot be asked is noted on stderr, and its half stays unknown.
  * @what:	LOOK_QMP or LOOK_GUEST: which half must be known
  */
 int cmd_run_look(struct ctx *ctx, unsigned what, void (*report)(struct ctx *ctx, struct hotplug *h),
 		 struct err *err);
 
-/* cmd_json_blocks(), cmd_json_device() - the JSON of runs of blocks, and of a device with its blocks; the
- * caller owns the result. @owners adds "device" to each run. */
-struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_list *list, bool owners);
+/* cmd_json_blocks(), cmd_json_device() - the JSON of runs of blocks, and of a device with its
+ * blocks; the caller owns the result. @owners adds "device" to each run. */
+struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_list *list,
+				    bool owners);
 struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_memory *g,
 				    const struct memdev *d);
 

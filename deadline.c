@@ -8,9 +8,9 @@
 
 #include "deadline.h"
 
-#define POLL_MAX     8
-#define TICK_MS      500
-#define UNDO_MAX_MS  5000
+#define POLL_MAX    8
+#define TICK_MS	    500
+#define UNDO_MAX_MS 5000
 
 int64_t monotonic_ms(void)
 {
@@ -60,7 +60,8 @@ static bool interrupted(struct deadline *d)
 {
 	struct signalfd_siginfo info;
 
-	while (d->signal_fd >= 0 && read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+	while (d->signal_fd >= 0 &&
+	       read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		d->interrupts++;
 	return d->interrupts > (d->undoing ? 1 : 0);
 }
@@ -93,7 +94,8 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 
 		if (interrupted(d))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
-		/* before looking at the descriptors: a peer that never falls silent does not outlast it */
+		/* before looking at the descriptors: a peer that never falls silent does not
+		 * outlast it */
 		if (now >= limit_ms(d))
 			return err_set(err, ERR_TIMEOUT, "the deadline passed");
 		ready = poll(all, count + 1, poll_ms(d, until_ms));

@@ -19,9 +19,9 @@ struct deadline {
 	int64_t start_ms; /* CLOCK_MONOTONIC, as all times here */
 	int64_t work_ms;  /* work stops here ... */
 	int64_t final_ms; /* ... and undoing here */
-	bool undoing;     /* waits are for undoing now: they may use the share kept back */
-	int signal_fd;    /* signalfd of SIGINT, SIGTERM, SIGHUP; -1 for none */
-	int interrupts;   /* signals seen so far */
+	bool undoing;	  /* waits are for undoing now: they may use the share kept back */
+	int signal_fd;	  /* signalfd of SIGINT, SIGTERM, SIGHUP; -1 for none */
+	int interrupts;	  /* signals seen so far */
 	void (*tick)(void *context); /* called about once a second while waiting; may be NULL */
 	void *tick_context;
 };
@@ -31,7 +31,8 @@ int64_t monotonic_ms(void);
 
 /*
  * deadline_init() - start the clock
- * @timeout_ms:	for the whole command; 0 for none. A quarter of it, at most 5 s, is kept for undoing.
+ * @timeout_ms:	for the whole command; 0 for none. A quarter of it, at most 5 s, is kept for
+ * undoing.
  * @signal_fd:	borrowed
  */
 void deadline_init(struct deadline *d, int64_t timeout_ms, int signal_fd);
@@ -49,8 +50,8 @@ void deadline_undo(struct deadline *d);
  * deadline_poll() - poll(2) that ends at the deadline, at @until_ms, or when the user interrupts
  * @fds:	as for poll(2); revents is filled in
  * @until_ms:	a sooner limit of the caller's own, or DEADLINE_NEVER
- * @err:	ERR_TIMEOUT at the deadline; ERR_INTERRUPTED at the first signal, and while undoing at the second
- * Return: 1 when a descriptor is ready, 0 when @until_ms came first, -1 with @err
+ * @err:	ERR_TIMEOUT at the deadline; ERR_INTERRUPTED at the first signal, and while undoing at
+ * the second Return: 1 when a descriptor is ready, 0 when @until_ms came first, -1 with @err
  */
 int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_t until_ms,
 		  struct err *err) __attribute__((warn_unused_result));

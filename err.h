@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * err: the one error object. A function that can fail returns 0, or -1 with *err filled in by
- * whoever saw the failure first; callers add what they know with err_wrap(). Only memhp.c prints it.
- * May call: nothing of ours. Must never: allocate, print, exit.
+ * whoever saw the failure first; callers add what they know with err_wrap(). Only memhp.c prints
+ * it. May call: nothing of ours. Must never: allocate, print, exit.
  */
 #ifndef ERR_H
 #define ERR_H
 
-/* What kind of failure: decides the exit code and the JSON "code". Order is that of the table in err.c. */
+/* What kind of failure: decides the exit code and the JSON "code". Order is that of the table in
+ * err.c. */
 enum err_code {
 	ERR_NONE,
-	ERR_FAILED,            /* a check of ours, or a host system call */
+	ERR_FAILED,	       /* a check of ours, or a host system call */
 	ERR_QEMU_REFUSED,      /* QEMU answered a command with an error */
-	ERR_USAGE,             /* the command line is wrong */
+	ERR_USAGE,	       /* the command line is wrong */
 	ERR_QEMU_UNREACHABLE,  /* no monitor, or it went away */
 	ERR_GUEST_UNREACHABLE, /* no channel, no root shell, or it went away */
 	ERR_GUEST_REFUSED,     /* the guest cannot give or take the memory */
-	ERR_TIMEOUT,           /* the deadline passed */
-	ERR_PARTIAL,           /* something could not be put back */
+	ERR_TIMEOUT,	       /* the deadline passed */
+	ERR_PARTIAL,	       /* something could not be put back */
 	ERR_INTERRUPTED,       /* SIGINT, SIGTERM or SIGHUP */
 };
 
 struct err {
 	enum err_code code;
 	char message[768]; /* "cannot plug '512M': no free slot": no prefix, no full stop */
-	char hint[256];    /* what to do about it, or "" */
+	char hint[256];	   /* what to do about it, or "" */
 };
 
 /*

@@ -37,7 +37,8 @@ bool frame_parse(char *line, const char *id, struct frame *frame)
 	if (!at)
 		return false;
 	at += strlen(start);
-	if (!take_number(&at, &exchange) || !take_number(&at, &sequence) || !take_number(&at, &length))
+	if (!take_number(&at, &exchange) || !take_number(&at, &sequence) ||
+	    !take_number(&at, &length))
 		return false;
 	snprintf(end, sizeof(end), " %u %u %s@", (unsigned)sequence, (unsigned)length, id);
 	if (strlen(at) < length || strncmp(at + length, end, strlen(end)) != 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * frame: the lines that guest.sh answers with, "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD SEQUENCE LENGTH ID@",
- * found among whatever else a console shows. Bytes can only be added on the way (kernel messages, an echo),
- * so a line that has both ends, which agree, and the right length between them is whole.
- * May call: util. Must never: trust a length.
+ * frame: the lines that guest.sh answers with, "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD SEQUENCE
+ * LENGTH ID@", found among whatever else a console shows. Bytes can only be added on the way
+ * (kernel messages, an echo), so a line that has both ends, which agree, and the right length
+ * between them is whole. May call: util. Must never: trust a length.
  */
 #ifndef FRAME_H
 #define FRAME_H
@@ -15,7 +15,7 @@
 struct frame {
 	unsigned exchange;
 	unsigned sequence; /* from 1 */
-	char *payload;     /* points into the line, NUL-terminated there */
+	char *payload;	   /* points into the line, NUL-terminated there */
 };
 
 /*

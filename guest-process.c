@@ -70,7 +70,8 @@ static int spawn(struct wire *w, struct process *p, char *const argv[], char *pe
 	return 0;
 }
 
-/* Split "[USER@]HOST[:PORT]" ("[::1]:22" for IPv6) into what ssh takes; *port is NULL when there is none. */
+/* Split "[USER@]HOST[:PORT]" ("[::1]:22" for IPv6) into what ssh takes; *port is NULL when there is
+ * none. */
 static int split_target(const char *target, char **host, char **port, struct err *err)
 {
 	const char *at = strrchr(target, '@');
@@ -104,7 +105,8 @@ int process_open_ssh(struct wire *w, struct process *p, const char *target, stru
 
 	if (split_target(target, &host, &port, err))
 		return -1;
-	timeout = xasprintf("-oConnectTimeout=%d", left_ms < 20000 ? (int)(left_ms / 1000) + 1 : 20);
+	timeout =
+		xasprintf("-oConnectTimeout=%d", left_ms < 20000 ? (int)(left_ms / 1000) + 1 : 20);
 	argv[argc++] = (char *)"ssh";
 	argv[argc++] = (char *)"-T";
 	argv[argc++] = (char *)"-oBatchMode=yes";

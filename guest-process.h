@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest-process: a POSIX sh on the stdin and stdout of a child process: ssh, a command, this machine.
- * May call: wire, deadline, err, util. Must never: put an address into a shell's command line.
+ * guest-process: a POSIX sh on the stdin and stdout of a child process: ssh, a command, this
+ * machine. May call: wire, deadline, err, util. Must never: put an address into a shell's command
+ * line.
  */
 #ifndef GUEST_PROCESS_H
 #define GUEST_PROCESS_H
@@ -31,7 +32,8 @@ int process_open_command(struct wire *w, struct process *p, const char *target, 
 int process_open_local(struct wire *w, struct process *p, const char *target, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* process_explain() - let the child's first words on stderr be the message, if there are any; returns -1 */
+/* process_explain() - let the child's first words on stderr be the message, if there are any;
+ * returns -1 */
 int process_explain(const struct process *p, const struct wire *w, struct err *err);
 
 /* process_close() - close the wire and see the child off: it has half a second to end by itself */

@@ -11,11 +11,12 @@
 #include "frame.h"
 #include "guest-serial.h"
 
-#define ANSWER_MAX_MS 20000     /* a guest that is busy booting may take this long to answer */
-#define ATTEMPT_MS    1000      /* then the first line may have gone to somebody else */
+#define ANSWER_MAX_MS 20000	/* a guest that is busy booting may take this long to answer */
+#define ATTEMPT_MS    1000	/* then the first line may have gone to somebody else */
 #define NOISE_MAX     (1 << 16) /* bytes without a line end that are kept */
 
-/* A tty of this machine (a pty of QEMU, a null-modem line) must not echo or translate what comes in. */
+/* A tty of this machine (a pty of QEMU, a null-modem line) must not echo or translate what comes
+ * in. */
 static void make_raw(int fd)
 {
 	struct termios modes;
@@ -38,7 +39,8 @@ static int open_path(const char *path, int *fd, struct err *err)
 		return wire_connect_unix(path, fd, ERR_GUEST_UNREACHABLE, err);
 	if (!S_ISCHR(st.st_mode))
 		return err_set(err, ERR_GUEST_UNREACHABLE,
-			       "cannot open the console '%s': neither a socket nor a terminal", path);
+			       "cannot open the console '%s': neither a socket nor a terminal",
+			       path);
 	*fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	if (*fd < 0)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot open the console '%s': %s", path,
@@ -48,18 +50,19 @@ static int open_path(const char *path, int *fd, struct err *err)
 }
 
 /*
- * Two lines. The first is all that the console's own shell should see, and short: its line editor takes a
- * long time for each byte. Ctrl-U, since somebody may have left half a line; a session that an earlier memhp
- * left behind ends, and the next attempt meets the shell under it; then a child that is not interactive,
- * because stdout and stderr are no terminals: no prompt, no line editing. The second line is for that child,
- * and nothing to any other shell. Copies of both, sent because the first were slow to be answered, do nothing
- * but answer again. An echo of them is no answer: it has the variable's name, not the id.
+ * Two lines. The first is all that the console's own shell should see, and short: its line editor
+ * takes a long time for each byte. Ctrl-U, since somebody may have left half a line; a session that
+ * an earlier memhp left behind ends, and the next attempt meets the shell under it; then a child
+ * that is not interactive, because stdout and stderr are no terminals: no prompt, no line editing.
+ * The second line is for that child, and nothing to any other shell. Copies of both, sent because
+ * the first were slow to be answered, do nothing but answer again. An echo of them is no answer: it
+ * has the variable's name, not the id.
  */
 static char *opening_lines(const char *id, bool is_first)
 {
 	_cleanup_free_ char *leave =
-		is_first ? xstrdup("[ $MEMHP ]&&exit;") :
-			   xasprintf("[ $MEMHP ]&&[ $MEMHP != %s ]&&exit;[ $MEMHP ]||", id);
+		is_first ? xstrdup("[ $MEMHP ]&&exit;")
+			 : xasprintf("[ $MEMHP ]&&[ $MEMHP != %s ]&&exit;[ $MEMHP ]||", id);
 
 	return xasprintf("\025 %sMEMHP=%s sh 3>&1 >/dev/null 2>&1\n"
 			 "[ \"$MEMHP\" = %s ]&&{ echo \"@$MEMHP.0 1 2 go 1 2 $MEMHP@\">&3;"
@@ -100,8 +103,10 @@ static int no_answer(const char *path, const struct wire *w, struct err *err)
 		return err_hint(err, "log in as root there first, or use --guest ssh:HOST");
 	}
 	err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the console '%s'", path);
-	return err_hint(err, "memhp needs a root shell at its prompt there; see with: "
-			"socat -,raw,echo=0,escape=0x1d %s", path);
+	return err_hint(err,
+			"memhp needs a root shell at its prompt there; see with: "
+			"socat -,raw,echo=0,escape=0x1d %s",
+			path);
 }
 
 static int converse(struct wire *w, const char *path, const char *id, struct deadline *d,
@@ -128,7 +133,8 @@ static int converse(struct wire *w, const char *path, const char *id, struct dea
 	return no_answer(path, w, err);
 }
 
-int serial_open(struct wire *w, const char *path, const char *id, struct deadline *d, struct err *err)
+int serial_open(struct wire *w, const char *path, const char *id, struct deadline *d,
+		struct err *err)
 {
 	int fd = -1;
 

@@ -18,8 +18,8 @@
  * @w:		receives the open wire; the caller releases it
  * Return: 0; -1 with ERR_GUEST_UNREACHABLE: cannot open, no answer, a login prompt
  */
-int serial_open(struct wire *w, const char *path, const char *id, struct deadline *d, struct err *err)
-	__attribute__((warn_unused_result));
+int serial_open(struct wire *w, const char *path, const char *id, struct deadline *d,
+		struct err *err) __attribute__((warn_unused_result));
 
 /* SERIAL_LEAVE - the commands of guest.sh that put the terminal's modes back and say goodbye */
 #define SERIAL_LEAVE "leave;answer;exit"

@@ -10,13 +10,14 @@
 #include "guest-serial.h"
 #include "guest.h"
 
-#define LINES_MAX     65536     /* frames in one answer */
-#define NOISE_MAX     (1 << 18) /* bytes without a line end that are kept */
-#define AGAIN_MS      250       /* quiet time after noise before the answer is asked for again ... */
-#define HEARTBEAT_MS  2000      /* ... doubled each time, up to this, which is also for quiet times */
-#define ANSWER_MAX_MS 20000     /* the first answer takes no longer: it is no shell, or cannot be reached */
-#define LEAVE_MS      3000      /* a goodbye takes no longer ... */
-#define LEAVE_MIN_MS  300       /* ... and gets this even when the deadline has passed */
+#define LINES_MAX    65536     /* frames in one answer */
+#define NOISE_MAX    (1 << 18) /* bytes without a line end that are kept */
+#define AGAIN_MS     250       /* quiet time after noise before the answer is asked for again ... */
+#define HEARTBEAT_MS 2000 /* ... doubled each time, up to this, which is also for quiet times */
+#define ANSWER_MAX_MS                                                                              \
+	20000 /* the first answer takes no longer: it is no shell, or cannot be reached */
+#define LEAVE_MS     3000 /* a goodbye takes no longer ... */
+#define LEAVE_MIN_MS 300  /* ... and gets this even when the deadline has passed */
 
 /* Bytes that may wait unread: a terminal drops input past 4095. */
 #define QUEUE_MAX 4000
@@ -35,10 +36,10 @@ struct guest {
 	struct deadline *deadline;
 	const struct trace *trace;
 	bool is_console;
-	bool is_known;   /* has answered: a shell that runs guest.sh is there */
+	bool is_known;	 /* has answered: a shell that runs guest.sh is there */
 	bool is_pending; /* sent, and not answered yet */
 	bool is_leaving; /* told to leave, and has not said goodbye yet */
-	bool is_lost;    /* the console is there, but not the shell that was on it */
+	bool is_lost;	 /* the console is there, but not the shell that was on it */
 	bool is_loaded[ARRAY_SIZE(program)];
 	char *address;
 	size_t unread_bytes; /* at most: sent since the last answer */
@@ -68,7 +69,8 @@ static void answer_put(struct answer *a, const struct frame *frame)
 		a->lines[i] = xstrdup(frame->payload);
 }
 
-/* An answer is whole when its last line is "end" and none before is missing; the "end" is dropped. */
+/* An answer is whole when its last line is "end" and none before is missing; the "end" is dropped.
+ */
 static bool answer_finish(struct answer *a)
 {
 	unsigned i;
@@ -117,19 +119,19 @@ static void trace_answer(const struct guest *g, const struct answer *answer)
 }
 
 /*
- * Send a word to the shell on a console. Should that have died, another shell is there now, which does not
- * know the word and says "lost", in a frame of its own.
+ * Send a word to the shell on a console. Should that have died, another shell is there now, which
+ * does not know the word and says "lost", in a frame of its own.
  */
 static int send_word(struct guest *g, const char *word, struct err *err)
 {
-	_cleanup_free_ char *line = xasprintf("%s||echo @''%s.%u 1 4 lost 1 4 %s@\n", word, g->id,
-					      g->exchange, g->id);
+	_cleanup_free_ char *line =
+		xasprintf("%s||echo @''%s.%u 1 4 lost 1 4 %s@\n", word, g->id, g->exchange, g->id);
 
 	return wire_write(&g->wire, line, strlen(line), g->deadline, err);
 }
 
-/* Wait for the answer, and ask for it again where noise may have damaged it, and now and then anyway: the
- * shell may have died without a word. When it is urgent, ask often. */
+/* Wait for the answer, and ask for it again where noise may have damaged it, and now and then
+ * anyway: the shell may have died without a word. When it is urgent, ask often. */
 static int collect(struct guest *g, struct answer *answer, bool is_urgent, struct err *err)
 {
 	int64_t again_ms = AGAIN_MS, patience_ms = monotonic_ms() + ANSWER_MAX_MS;
@@ -145,7 +147,8 @@ static int collect(struct guest *g, struct answer *answer, bool is_urgent, struc
 			return process_explain(&g->process, &g->wire, err);
 		}
 		if (!g->is_known && monotonic_ms() >= patience_ms)
-			return err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the %s", g->wire.peer);
+			return err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the %s",
+				       g->wire.peer);
 		if (ready || !g->is_console)
 			continue;
 		if (send_word(g, "again", err))
@@ -165,7 +168,8 @@ static int receive(struct guest *g, struct answer *answer, bool is_urgent, struc
 	g->is_known = true;
 	g->unread_bytes = 0;
 	if (g->is_lost)
-		return err_set(err, ERR_GUEST_UNREACHABLE, "the shell on the %s has ended", g->wire.peer);
+		return err_set(err, ERR_GUEST_UNREACHABLE, "the shell on the %s has ended",
+			       g->wire.peer);
 	trace_answer(g, answer);
 	return 0;
 }
@@ -201,7 +205,8 @@ int guest_load(struct guest *g, const char *commands, struct err *err)
 	for (i = 0; i < ARRAY_SIZE(program); i++) {
 		if (g->is_loaded[i] || !has_word(commands, program[i].words))
 			continue;
-		if (wire_write(&g->wire, program[i].text, strlen(program[i].text), g->deadline, err))
+		if (wire_write(&g->wire, program[i].text, strlen(program[i].text), g->deadline,
+			       err))
 			return process_explain(&g->process, &g->wire, err);
 		g->is_loaded[i] = true;
 		g->unread_bytes += strlen(program[i].text);
@@ -226,7 +231,8 @@ int guest_send(struct guest *g, const char *commands, struct err *err)
 	int status = 0;
 
 	if (g->is_console && strlen(commands) > QUEUE_MAX)
-		return err_set(err, ERR_FAILED, "too many separate blocks for one line on a console");
+		return err_set(err, ERR_FAILED,
+			       "too many separate blocks for one line on a console");
 	if (((g->is_leaving || g->is_lost) && reopen(g, err)) || guest_load(g, commands, err))
 		return -1;
 	/* what has been sent before must have been read before this may fill the queue */
@@ -294,7 +300,8 @@ static int open_transport(struct guest *g, struct err *err)
 	if (scheme_is(address, "local", &rest))
 		return process_open_local(&g->wire, &g->process, rest, err);
 	err_set(err, ERR_USAGE, "bad guest channel '%s'", address);
-	return err_hint(err, "write serial:PATH, ssh:[USER@]HOST[:PORT], exec:COMMAND, local[:SYSROOT] "
+	return err_hint(err,
+			"write serial:PATH, ssh:[USER@]HOST[:PORT], exec:COMMAND, local[:SYSROOT] "
 			"or none");
 }
 
@@ -337,7 +344,8 @@ void guest_leave(struct guest *g)
 	g->is_leaving = !wire_write(&g->wire, line, strlen(line), g->deadline, &ignored);
 }
 
-/* Wait until the guest says that it has put the console's modes back, so that none of it is lost. */
+/* Wait until the guest says that it has put the console's modes back, so that none of it is lost.
+ */
 static void part(struct guest *g)
 {
 	struct deadline *whole = g->deadline;
@@ -346,8 +354,9 @@ static void part(struct guest *g)
 	struct answer answer = { 0 };
 	struct err ignored;
 
-	parting.final_ms = now_ms + (left_ms > LEAVE_MS	  ? LEAVE_MS :
-				     left_ms < LEAVE_MIN_MS ? LEAVE_MIN_MS : left_ms);
+	parting.final_ms = now_ms + (left_ms > LEAVE_MS	      ? LEAVE_MS
+				     : left_ms < LEAVE_MIN_MS ? LEAVE_MIN_MS
+							      : left_ms);
 	g->deadline = &parting;
 	if (!g->is_lost && !guest_cancel(g, &answer, &ignored))
 		guest_leave(g);

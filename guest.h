@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest: one guest channel. Whatever the transport, it runs guest.sh and gives its answers: one or more
- * of its commands go over as one line, and what they say comes back as one answer.
- * May call: guest-serial, guest-process, frame, wire, deadline, err, util.
- * Must never: know what a payload means.
+ * guest: one guest channel. Whatever the transport, it runs guest.sh and gives its answers: one or
+ * more of its commands go over as one line, and what they say comes back as one answer. May call:
+ * guest-serial, guest-process, frame, wire, deadline, err, util. Must never: know what a payload
+ * means.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -33,8 +33,8 @@ int guest_open(struct guest **out, const char *address, const struct trace *trac
 	       struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * guest_load() - send ahead the parts of guest.sh that @commands will need, without waiting: the guest
- * takes them in while QEMU is busy
+ * guest_load() - send ahead the parts of guest.sh that @commands will need, without waiting: the
+ * guest takes them in while QEMU is busy
  */
 int guest_load(struct guest *g, const char *commands, struct err *err)
 	__attribute__((warn_unused_result));
@@ -60,8 +60,8 @@ int guest_run(struct guest *g, const char *commands, struct answer *answer, stru
 	__attribute__((warn_unused_result));
 
 /*
- * guest_is_lost() - did the shell in the guest end while it was at work? (the guest may have run out of memory)
- * The next guest_send() opens the channel anew.
+ * guest_is_lost() - did the shell in the guest end while it was at work? (the guest may have run
+ * out of memory) The next guest_send() opens the channel anew.
  */
 bool guest_is_lost(const struct guest *g);
 
@@ -75,8 +75,8 @@ int guest_cancel(struct guest *g, struct answer *answer, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
- * guest_leave() - tell the guest that nothing more is wanted, without waiting: it puts the console's modes
- * back while QEMU is busy. A guest_send() after all opens the channel anew.
+ * guest_leave() - tell the guest that nothing more is wanted, without waiting: it puts the
+ * console's modes back while QEMU is busy. A guest_send() after all opens the channel anew.
  */
 void guest_leave(struct guest *g);
 

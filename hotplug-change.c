@@ -54,12 +54,14 @@ static int add_device_blocks(const struct hotplug *h, struct change *change, con
 static bool can_change(const struct change *change, const struct blocks *b)
 {
 	/* going offline, memory that the kernel itself may sit in is left to those who name it */
-	return change->is_online ? blocks_are_offline(b) :
-				   blocks_are_online(b) && blocks_zone(b) == ZONE_MOVABLE;
+	return change->is_online ? blocks_are_offline(b)
+				 : blocks_are_online(b) && blocks_zone(b) == ZONE_MOVABLE;
 }
 
-/* A size: that much of what is offline, lowest first; of what is online and movable, highest first. */
-static int add_size(const struct hotplug *h, struct change *change, const char *word, struct err *err)
+/* A size: that much of what is offline, lowest first; of what is online and movable, highest first.
+ */
+static int add_size(const struct hotplug *h, struct change *change, const char *word,
+		    struct err *err)
 {
 	const struct block_list *all = &h->before.blocks;
 	uint64_t size_bytes, left;
@@ -69,7 +71,8 @@ static int add_size(const struct hotplug *h, struct change *change, const char *
 	if (size_parse(word, &size_bytes, err))
 		return -1;
 	if (size_bytes % h->before.block_size_bytes)
-		return err_set(err, ERR_FAILED, "'%s' is not a multiple of the memory block size, %s", word,
+		return err_set(err, ERR_FAILED,
+			       "'%s' is not a multiple of the memory block size, %s", word,
 			       size_format(block, h->before.block_size_bytes));
 	left = size_bytes / h->before.block_size_bytes;
 	for (i = 0; i < all->count && left; i++) {
@@ -100,7 +103,8 @@ static void add_all(const struct hotplug *h, struct change *change)
 			block_list_add(&change->named, &h->before.blocks.runs[i]);
 }
 
-static int add_word(const struct hotplug *h, struct change *change, const char *word, struct err *err)
+static int add_word(const struct hotplug *h, struct change *change, const char *word,
+		    struct err *err)
 {
 	struct blocks run;
 	uint64_t block;
@@ -128,7 +132,8 @@ static bool needs_change(const struct change *change, const struct blocks *b)
 {
 	if (!change->is_online)
 		return !blocks_are_offline(b);
-	return !blocks_are_online(b) || (change->zone != ZONE_AUTO && blocks_zone(b) != change->zone);
+	return !blocks_are_online(b) ||
+	       (change->zone != ZONE_AUTO && blocks_zone(b) != change->zone);
 }
 
 static int resolve(const struct hotplug *h, struct change *change, struct err *err)

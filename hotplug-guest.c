@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The guest's part of a step: commands of guest.sh, what their answers mean, and putting blocks back. */
+/* The guest's part of a step: commands of guest.sh, what their answers mean, and putting blocks
+ * back. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "util.h"
 
 #define FOREVER_SECONDS 86400 /* for guest.sh when there is no deadline */
-#define SWIFT_BLOCKS    64    /* so few go online in a moment: nothing that needs guarding */
+#define SWIFT_BLOCKS	64    /* so few go online in a moment: nothing that needs guarding */
 
 /* The deadline as guest.sh takes it: whole seconds, rounded up. */
 static unsigned seconds_left(const struct hotplug *h)
@@ -32,7 +33,8 @@ static bool is_there(const struct hotplug *h, uint64_t block, bool is_online)
 	return false;
 }
 
-/* The block that a stopped change was at: the first of its ranges, in order, that is not there yet. */
+/* The block that a stopped change was at: the first of its ranges, in order, that is not there yet.
+ */
 static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t *block)
 {
 	const char *at = strstr(commands, "change ");
@@ -58,7 +60,8 @@ static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t
 	return false;
 }
 
-/* Was the block online in a zone of the kernel's own? There its memory may be what cannot be moved. */
+/* Was the block online in a zone of the kernel's own? There its memory may be what cannot be moved.
+ */
 static bool is_kernels(const struct hotplug *h, uint64_t block)
 {
 	unsigned i;
@@ -81,12 +84,14 @@ static int refused(const struct hotplug *h, const char *line, const char *verb, 
 	const char *why;
 
 	if (sscanf(line, "failed %llu %n", &block, &used) != 1 || !used)
-		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot understand the guest: '%.80s'", line);
+		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot understand the guest: '%.80s'",
+			       line);
 	why = line + used;
-	err_set(err, ERR_GUEST_REFUSED, "the guest cannot %s 'memory%llu' %s: %.200s", verb, block, to,
-		*why ? why : "no reason given");
+	err_set(err, ERR_GUEST_REFUSED, "the guest cannot %s 'memory%llu' %s: %.200s", verb, block,
+		to, *why ? why : "no reason given");
 	if (strstr(why, "busy") && is_kernels(h, block))
-		err_hint(err, "it lies in the kernel's own zone, where some memory cannot be moved; memory "
+		err_hint(err, "it lies in the kernel's own zone, where some memory cannot be "
+			      "moved; memory "
 			      "plugged with --zone movable can be taken back");
 	return -1;
 }
@@ -132,8 +137,10 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 	}
 	answer_release(&answer);
 	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED)
-		err_set(err, ERR_GUEST_REFUSED, "the guest ended the shell that was to %s its memory %s "
-			"(has it run out of memory?)", verb, to);
+		err_set(err, ERR_GUEST_REFUSED,
+			"the guest ended the shell that was to %s its memory %s "
+			"(has it run out of memory?)",
+			verb, to);
 	if (status < 0 && (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED) &&
 	    h->after.blocks.count && find_hanging(h, commands, &block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,
@@ -148,7 +155,8 @@ static void add_ranges(struct buf *words, const struct block_list *list, bool is
 	for (i = 0; i < list->count; i++) {
 		const struct blocks *b = &list->runs[is_descending ? list->count - 1 - i : i];
 
-		buf_addf(words, " %llu-%llu", (unsigned long long)(is_descending ? b->last : b->first),
+		buf_addf(words, " %llu-%llu",
+			 (unsigned long long)(is_descending ? b->last : b->first),
 			 (unsigned long long)(is_descending ? b->first : b->last));
 	}
 }
@@ -206,7 +214,8 @@ static void restore_zone(const struct hotplug *h, const struct block_list *were,
 	block_list_release(&some);
 }
 
-static void restore_offline(const struct hotplug *h, const struct block_list *were, struct buf *words)
+static void restore_offline(const struct hotplug *h, const struct block_list *were,
+			    struct buf *words)
 {
 	struct block_list some = { 0 };
 	unsigned i;
@@ -235,10 +244,13 @@ static int check_restored(const struct hotplug *h, const struct block_list *were
 
 			if (now->last < then->first || now->first > then->last)
 				continue;
-			if (strcmp(now->state, then->state) != 0 || blocks_zone(now) != blocks_zone(then))
-				return err_set(err, ERR_PARTIAL, "'memory%llu' is %s %s now, was %s %s",
-					       (unsigned long long)(now->first > then->first ?
-									    now->first : then->first),
+			if (strcmp(now->state, then->state) != 0 ||
+			    blocks_zone(now) != blocks_zone(then))
+				return err_set(err, ERR_PARTIAL,
+					       "'memory%llu' is %s %s now, was %s %s",
+					       (unsigned long long)(now->first > then->first
+									    ? now->first
+									    : then->first),
 					       now->state, now->zones, then->state, then->zones);
 		}
 	}
@@ -250,8 +262,9 @@ static int not_back(const struct block_list *were, struct err *err)
 {
 	char range[BLOCKS_TEXT_MAX];
 
-	return err_wrap(err, "some of %s may not be back as they were",
-			blocks_format(range, were->runs[0].first, were->runs[were->count - 1].last));
+	return err_wrap(
+		err, "some of %s may not be back as they were",
+		blocks_format(range, were->runs[0].first, were->runs[were->count - 1].last));
 }
 
 int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err *err)

@@ -9,7 +9,7 @@
 #include "util.h"
 #include "verdict.h"
 
-#define OST_MS         1000 /* a guest that boots sends no OST: then look at its blocks instead */
+#define OST_MS	       1000 /* a guest that boots sends no OST: then look at its blocks instead */
 #define APPEAR_SECONDS 2    /* one look in the guest; repeated until the deadline */
 
 void plug_release(struct plug *plug)
@@ -21,19 +21,19 @@ static void choose_zone(const struct hotplug *h, struct plug *plug)
 {
 	plug->zone_taken = plug->zone;
 	if (plug->zone == ZONE_AUTO && h->has_guest)
-		plug->zone_taken = hotplug_choose_zone(&h->before, plug->size_bytes, plug->zone_reason,
-						       sizeof(plug->zone_reason));
+		plug->zone_taken = hotplug_choose_zone(
+			&h->before, plug->size_bytes, plug->zone_reason, sizeof(plug->zone_reason));
 }
 
 static void predict(const struct hotplug *h, struct plug *plug)
 {
 	uint64_t address = plug->address;
 
-	if (!h->has_guest ||
-	    (!plug->has_address && !machine_predict_address(&h->machine, plug->size_bytes, &address)))
+	if (!h->has_guest || (!plug->has_address &&
+			      !machine_predict_address(&h->machine, plug->size_bytes, &address)))
 		return;
-	plug->has_prediction = sysfs_blocks_of(address, plug->size_bytes, h->before.block_size_bytes,
-					       &plug->blocks);
+	plug->has_prediction = sysfs_blocks_of(address, plug->size_bytes,
+					       h->before.block_size_bytes, &plug->blocks);
 }
 
 static struct block_list list_of(const struct blocks *run)
@@ -76,8 +76,9 @@ static int attach(struct hotplug *h, struct err *err)
 		return -1;
 	for (i = 0; i < 3; i++)
 		if (read_reply(h, plug, i, err))
-			return err_wrap(err, i == 0 ? "QEMU makes no backend" :
-					     i == 1 ? "QEMU takes no DIMM" : "cannot read the DIMM back");
+			return err_wrap(err, i == 0   ? "QEMU makes no backend"
+					     : i == 1 ? "QEMU takes no DIMM"
+						      : "cannot read the DIMM back");
 	plug->device = (struct memdev *)machine_device(&h->machine, plug->dimm.device_id);
 	if (!plug->device || plug->device->size_bytes != plug->size_bytes ||
 	    !(plug->device->has & MEMDEV_HAS_ADDRESS))
@@ -88,7 +89,8 @@ static int attach(struct hotplug *h, struct err *err)
 	plug->has_blocks = sysfs_blocks_of(plug->device->address, plug->size_bytes,
 					   h->before.block_size_bytes, &plug->blocks);
 	if (!plug->has_blocks)
-		return err_set(err, ERR_FAILED, "QEMU put the DIMM at 0x%llx, inside a memory block",
+		return err_set(err, ERR_FAILED,
+			       "QEMU put the DIMM at 0x%llx, inside a memory block",
 			       (unsigned long long)plug->device->address);
 	return 0;
 }
@@ -156,7 +158,8 @@ static bool is_answer(const char *name, struct json_object *data, void *context)
 	}
 }
 
-/* Wait for the guest's answer to the DIMM, at most until @until_ms: without one its blocks will tell. */
+/* Wait for the guest's answer to the DIMM, at most until @until_ms: without one its blocks will
+ * tell. */
 static int wait_answer(struct hotplug *h, struct plug *plug, int64_t until_ms, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
@@ -178,19 +181,21 @@ static int appear(struct hotplug *h, struct err *err)
 	return wait_answer(h, plug, deadline_within(h->deadline, OST_MS), err);
 }
 
-/* "appear 2 32-35&&swift online_movable 32-35;scan", without "appear" when the guest has said it took them */
+/* "appear 2 32-35&&swift online_movable 32-35;scan", without "appear" when the guest has said it
+ * took them */
 static char *online_words(const struct hotplug *h, const struct plug *plug, bool is_swift)
 {
 	struct block_list list = list_of(&plug->blocks);
 	_cleanup_free_ char *online =
-		is_swift ? hotplug_swift_words(&list, plug->zone_taken) :
-			   hotplug_raise_words(h, &list, plug->zone_taken, false);
+		is_swift ? hotplug_swift_words(&list, plug->zone_taken)
+			 : hotplug_raise_words(h, &list, plug->zone_taken, false);
 	_cleanup_buf_ struct buf words = { 0 };
 
 	block_list_release(&list);
 	if (!plug->is_inserted)
 		buf_addf(&words, "appear %d %llu-%llu&&", APPEAR_SECONDS,
-			 (unsigned long long)plug->blocks.first, (unsigned long long)plug->blocks.last);
+			 (unsigned long long)plug->blocks.first,
+			 (unsigned long long)plug->blocks.last);
 	buf_addf(&words, "%s;scan", plug->is_online_wanted && online ? online : ":");
 	return xstrdup(words.data);
 }
@@ -227,11 +232,13 @@ static int check_online(const struct hotplug *h, const struct plug *plug, struct
 	unsigned i;
 
 	for (i = 0; plug->is_online_wanted && i < found.count && !wrong; i++)
-		if (!blocks_are_online(&found.runs[i]) || blocks_zone(&found.runs[i]) != plug->zone_taken)
+		if (!blocks_are_online(&found.runs[i]) ||
+		    blocks_zone(&found.runs[i]) != plug->zone_taken)
 			wrong = &found.runs[i];
 	if (block_list_blocks(&found) != blocks_wanted(plug))
 		err_set(err, ERR_GUEST_REFUSED,
-			"the guest has not added the memory: it shows %llu of the DIMM's %llu blocks",
+			"the guest has not added the memory: it shows %llu of the DIMM's %llu "
+			"blocks",
 			(unsigned long long)block_list_blocks(&found),
 			(unsigned long long)blocks_wanted(plug));
 	else if (wrong)
@@ -243,7 +250,8 @@ static int check_online(const struct hotplug *h, const struct plug *plug, struct
 	return i ? -1 : 0;
 }
 
-/* One round trip; 0: all is online, or may be after the long way; 1: the blocks are not there yet. */
+/* One round trip; 0: all is online, or may be after the long way; 1: the blocks are not there yet.
+ */
 static int try_online(struct hotplug *h, struct plug *plug, bool is_swift, struct err *err)
 {
 	_cleanup_free_ char *words = online_words(h, plug, is_swift);
@@ -280,8 +288,9 @@ static void online_show(struct hotplug *h)
 	if (plug->has_prediction)
 		hotplug_plan(h, "guest", online_words(h, plug, true));
 	else if (plug->is_online_wanted)
-		hotplug_plan(h, "guest", xasprintf("bring the DIMM's blocks online in zone %s",
-						   sysfs_zone_word(plug->zone_taken)));
+		hotplug_plan(h, "guest",
+			     xasprintf("bring the DIMM's blocks online in zone %s",
+				       sysfs_zone_word(plug->zone_taken)));
 }
 
 static int offline(struct hotplug *h, struct err *err)
@@ -303,7 +312,8 @@ static int offline(struct hotplug *h, struct err *err)
 	}
 	block_list_release(&list);
 	block_list_release(&there);
-	return status ? err_wrap(err, "the blocks of '%s' are not offline", plug->dimm.device_id) : 0;
+	return status ? err_wrap(err, "the blocks of '%s' are not offline", plug->dimm.device_id)
+		      : 0;
 }
 
 static const struct step host_steps[] = {
@@ -329,7 +339,7 @@ int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
 		return err_wrap(err, "cannot plug '%s'", plug->size_text);
 	choose_zone(h, plug);
 	predict(h, plug);
-	status = h->has_guest ? hotplug_execute(h, steps, ARRAY_SIZE(steps), err) :
-				hotplug_execute(h, host_steps, ARRAY_SIZE(host_steps), err);
+	status = h->has_guest ? hotplug_execute(h, steps, ARRAY_SIZE(steps), err)
+			      : hotplug_execute(h, host_steps, ARRAY_SIZE(host_steps), err);
 	return status ? err_wrap(err, "cannot plug '%s'", plug->size_text) : 0;
 }

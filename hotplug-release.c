@@ -8,7 +8,8 @@
 #include "util.h"
 #include "verdict.h"
 
-/* A request that the guest loses (in its first seconds) is sent again; a second one does no harm. */
+/* A request that the guest loses (in its first seconds) is sent again; a second one does no harm.
+ */
 #define RESEND_MS 2000
 
 /* What qmp_wait_event() looks for: any verdict on any of the devices. */
@@ -54,7 +55,8 @@ static int ask_all(struct hotplug *h, struct leaving *leaving, unsigned count, b
 		if (l->is_gone || l->is_refused)
 			continue;
 		l->is_asked = true;
-		if (qmp_send(h->vm->qmp, machine_request_device_del(l->device->handle), &ids[i], err))
+		if (qmp_send(h->vm->qmp, machine_request_device_del(l->device->handle), &ids[i],
+			     err))
 			return -1;
 	}
 	for (i = 0; i < count; i++) {
@@ -89,7 +91,8 @@ static int report_refusal(const struct leaving *leaving, unsigned count, struct 
 
 	for (i = 0; i < count; i++)
 		if (leaving[i].is_refused)
-			return err_set(err, ERR_GUEST_REFUSED, "the guest does not give up '%s': %s",
+			return err_set(err, ERR_GUEST_REFUSED,
+				       "the guest does not give up '%s': %s",
 				       memdev_name(leaving[i].device), leaving[i].why);
 	return 0;
 }
@@ -125,9 +128,9 @@ int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned
 			ready = qmp_wait_event(h->vm->qmp, concerns, &watch, until_ms, &event, err);
 		}
 		if (ready < 0)
-			return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED ?
-				       report_pending(leaving, count, err) :
-				       -1;
+			return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED
+				       ? report_pending(leaving, count, err)
+				       : -1;
 	}
 	return report_refusal(leaving, count, err);
 }

@@ -62,12 +62,13 @@ static int64_t memhp_number(const struct memdev *d)
 	len = strspn(d->id + 5, "0123456789");
 	digits = xstrndup(d->id + 5, len);
 	return !strcmp(d->id + 5 + len, "-dimm") && parse_u64(digits, 10, &number) &&
-			       number < UINT32_MAX ?
-		       (int64_t)number :
-		       -1;
+			       number < UINT32_MAX
+		       ? (int64_t)number
+		       : -1;
 }
 
-/* QEMU does not say when a DIMM came: memhp's names count up; among others the highest slot is taken. */
+/* QEMU does not say when a DIMM came: memhp's names count up; among others the highest slot is
+ * taken. */
 static const struct memdev *plugged_last(const struct machine *m)
 {
 	const struct memdev *last = NULL;
@@ -146,7 +147,8 @@ static int find_blocks(const struct hotplug *h, struct unplug *unplug, struct er
 	block_list_release(&wanted);
 	for (i = 0; i < unplug->blocks.count; i++)
 		if (blocks_are_online(&unplug->blocks.runs[i]))
-			online_blocks += unplug->blocks.runs[i].last - unplug->blocks.runs[i].first + 1;
+			online_blocks +=
+				unplug->blocks.runs[i].last - unplug->blocks.runs[i].first + 1;
 	return hotplug_check_room(h, online_blocks * h->before.block_size_bytes, err);
 }
 
@@ -161,7 +163,8 @@ static int check_offline(const struct hotplug *h, const struct block_list *wante
 	for (i = 0; i < found.count && !status; i++)
 		if (!blocks_are_offline(&found.runs[i]))
 			status = err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not offline",
-					 (unsigned long long)found.runs[i].first, found.runs[i].state);
+					 (unsigned long long)found.runs[i].first,
+					 found.runs[i].state);
 	block_list_release(&found);
 	return status;
 }
@@ -236,7 +239,8 @@ static void release_show(struct hotplug *h)
 	unsigned i;
 
 	for (i = 0; i < unplug->leaving_count; i++)
-		hotplug_plan_request(h, machine_request_device_del(unplug->leaving[i].device->handle));
+		hotplug_plan_request(h,
+				     machine_request_device_del(unplug->leaving[i].device->handle));
 	for (i = 0; i < unplug->leaving_count; i++)
 		hotplug_plan(h, "event",
 			     xasprintf("DEVICE_DELETED %s", unplug->leaving[i].device->handle));
@@ -257,11 +261,13 @@ static int remove_backends(struct hotplug *h, struct unplug *unplug, struct err 
 	}
 	for (i = 0; i < unplug->leaving_count; i++)
 		if (ids[i] && qmp_receive(h->vm->qmp, ids[i], NULL, err))
-			status = err_wrap(err, "the backend '%s' is left", unplug->leaving[i].backend);
+			status = err_wrap(err, "the backend '%s' is left",
+					  unplug->leaving[i].backend);
 	return status;
 }
 
-/* A request once made cannot be taken back: it may still be granted, and those granted are final. */
+/* A request once made cannot be taken back: it may still be granted, and those granted are final.
+ */
 static int release_undo(struct hotplug *h, struct err *err)
 {
 	struct unplug *unplug = h->job;
@@ -286,8 +292,8 @@ static int remove_step(struct hotplug *h, struct err *err)
 
 	if (remove_backends(h, unplug, err))
 		return -1;
-	/* Nothing of this can be undone. The devices borrowed from the list end here: what is read back
-	 * is the list without them. */
+	/* Nothing of this can be undone. The devices borrowed from the list end here: what is read
+	 * back is the list without them. */
 	h->steps_begun = 0;
 	h->outcome = OUTCOME_PARTIAL;
 	for (i = 0; i < unplug->leaving_count; i++)
@@ -302,7 +308,8 @@ static void remove_show(struct hotplug *h)
 
 	for (i = 0; i < unplug->leaving_count; i++)
 		if (unplug->leaving[i].backend)
-			hotplug_plan_request(h, machine_request_object_del(unplug->leaving[i].backend));
+			hotplug_plan_request(
+				h, machine_request_object_del(unplug->leaving[i].backend));
 }
 
 static const struct step steps[] = {
@@ -344,5 +351,6 @@ int hotplug_unplug(struct hotplug *h, struct unplug *unplug, struct err *err)
 	subject(unplug, &names);
 	if (!status && !unplug_all(h, unplug, err))
 		return 0;
-	return names.len ? err_wrap(err, "cannot unplug '%s'", names.data) : err_wrap(err, "cannot unplug");
+	return names.len ? err_wrap(err, "cannot unplug '%s'", names.data)
+			 : err_wrap(err, "cannot unplug");
 }

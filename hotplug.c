@@ -72,7 +72,8 @@ static int check_machine(const struct hotplug *h, struct err *err)
 	if (m->migration) {
 		err_set(err, ERR_FAILED, "the VM is migrating (%s): QEMU refuses hotplug meanwhile",
 			m->migration);
-		return err_hint(err, "wait for the end of the migration, or memhp qmp migrate_cancel");
+		return err_hint(err,
+				"wait for the end of the migration, or memhp qmp migrate_cancel");
 	}
 	return 0;
 }
@@ -124,7 +125,8 @@ int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 		return -1;
 	if ((what & LOOK_GUEST) && !h->has_guest) {
 		err_set(err, ERR_GUEST_UNREACHABLE, "no channel to the guest");
-		return err_hint(err, "name one with --guest serial:PATH, ssh:HOST, exec:COMMAND or local");
+		return err_hint(
+			err, "name one with --guest serial:PATH, ssh:HOST, exec:COMMAND or local");
 	}
 	return 0;
 }
@@ -196,7 +198,8 @@ int hotplug_check_room(const struct hotplug *h, uint64_t bytes, struct err *err)
 	if (h->is_forced || !(h->before.has & GUEST_HAS_AVAILABLE) ||
 	    h->before.available_bytes >= bytes + margin_bytes)
 		return 0;
-	err_set(err, ERR_GUEST_REFUSED, "the guest uses that memory: to give up %s it has %s available",
+	err_set(err, ERR_GUEST_REFUSED,
+		"the guest uses that memory: to give up %s it has %s available",
 		size_format(need, bytes), size_format(have, h->before.available_bytes));
 	return err_hint(err, "free memory in the guest first; --force tries anyway");
 }

@@ -96,5 +96,5 @@ void json_add_bool(struct json_object *object, const char *key, bool known, bool
 const char *json_text(struct json_object *object)
 {
 	return json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-							JSON_C_TO_STRING_NOSLASHESCAPE);
+							      JSON_C_TO_STRING_NOSLASHESCAPE);
 }

@@ -19,7 +19,8 @@
 void json_cleanup(struct json_object **object);
 
 /* json_get_*() - read member @key of @object into *@out
- * Return: true when @object is an object that has @key with that type; *@out is untouched otherwise */
+ * Return: true when @object is an object that has @key with that type; *@out is untouched otherwise
+ */
 bool json_get_string(struct json_object *object, const char *key, const char **out);
 bool json_get_u64(struct json_object *object, const char *key, uint64_t *out);
 bool json_get_bool(struct json_object *object, const char *key, bool *out);

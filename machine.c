@@ -7,7 +7,8 @@
 #include "machine.h"
 #include "util.h"
 
-#define DIMM_ALIGN_BYTES (UINT64_C(2) << 20) /* QEMU aligns to the backend's page size: 2 MiB pages at most here */
+#define DIMM_ALIGN_BYTES                                                                           \
+	(UINT64_C(2) << 20) /* QEMU aligns to the backend's page size: 2 MiB pages at most here */
 
 static void memdev_release(struct memdev *d)
 {
@@ -132,7 +133,8 @@ static struct json_object *qom_arguments(const char *path, const char *property)
 	return arguments;
 }
 
-/* The QOM path of the device at @address that has no id, or NULL: it is a child of peripheral-anon. */
+/* The QOM path of the device at @address that has no id, or NULL: it is a child of peripheral-anon.
+ */
 static char *anonymous_path(struct qmp *q, struct json_object *children, uint64_t address)
 {
 	size_t i, count = json_object_array_length(children);
@@ -252,8 +254,8 @@ static int read_base_address(struct machine *m, struct json_object *reply, struc
 static int read_ost(struct machine *m, struct json_object *reply, struct err *err)
 {
 	(void)err;
-	m->has_acpi_ost = json_object_is_type(reply, json_type_array) &&
-			  json_object_array_length(reply) > 0;
+	m->has_acpi_ost =
+		json_object_is_type(reply, json_type_array) && json_object_array_length(reply) > 0;
 	return 0;
 }
 
@@ -269,14 +271,15 @@ static int read_objects(struct machine *m, struct json_object *reply, struct err
 		const char *name, *type;
 		struct json_object *child = json_object_array_get_idx(reply, i);
 
-		if (json_get_string(child, "name", &name) && json_get_string(child, "type", &type) &&
-		    !strncmp(type, "child<", 6))
+		if (json_get_string(child, "name", &name) &&
+		    json_get_string(child, "type", &type) && !strncmp(type, "child<", 6))
 			m->objects[m->objects_count++] = xstrdup(name);
 	}
 	return 0;
 }
 
-/* While these last, device_add and device_del are refused but object-add is not (migration.json). */
+/* While these last, device_add and device_del are refused but object-add is not (migration.json).
+ */
 static int read_migration(struct machine *m, struct json_object *reply, struct err *err)
 {
 	static const char *const idle[] = { "none", "completed", "failed", "cancelled" };

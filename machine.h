@@ -17,11 +17,11 @@ enum { MEMDEV_HAS_SLOT = 1, MEMDEV_HAS_NODE = 2, MEMDEV_HAS_ADDRESS = 4 };
 
 /* A memory device (query-memory-devices, qapi/machine.json). */
 struct memdev {
-	char *id;        /* NULL when it was made without */
-	char *handle;    /* what device_del takes: the id or the QOM path; NULL when not found */
-	char *type;      /* "dimm", "nvdimm", "virtio-mem", "virtio-pmem", ... */
-	char *backend;   /* id below /objects; NULL when unknown */
-	unsigned has;    /* MEMDEV_HAS_* */
+	char *id;	  /* NULL when it was made without */
+	char *handle;	  /* what device_del takes: the id or the QOM path; NULL when not found */
+	char *type;	  /* "dimm", "nvdimm", "virtio-mem", "virtio-pmem", ... */
+	char *backend;	  /* id below /objects; NULL when unknown */
+	unsigned has;	  /* MEMDEV_HAS_* */
 	uint64_t address; /* guest-physical, bytes */
 	uint64_t size_bytes;
 	uint64_t span_bytes; /* of the address space: virtio-mem takes its maximum */
@@ -32,22 +32,22 @@ struct memdev {
 
 /* What QEMU says about itself; has_* where an old QEMU may not know. */
 struct machine {
-	char *version;   /* "7.2.19"; NULL when unknown */
-	char *type;      /* "pc-q35-7.2"; NULL when unknown */
-	char *arch;      /* "x86_64"; NULL when unknown */
-	char *status;    /* RunState, "running" */
+	char *version;	 /* "7.2.19"; NULL when unknown */
+	char *type;	 /* "pc-q35-7.2"; NULL when unknown */
+	char *arch;	 /* "x86_64"; NULL when unknown */
+	char *status;	 /* RunState, "running" */
 	char *migration; /* MigrationStatus while one is under way, else NULL */
 	bool is_running;
 	bool has_acpi_ost; /* DIMM events come as ACPI_DEVICE_OST */
 	bool has_limits, has_base_address;
-	uint64_t base_memory_bytes;    /* at boot */
+	uint64_t base_memory_bytes; /* at boot */
 	uint64_t plugged_memory_bytes;
-	uint64_t max_memory_bytes;     /* -m maxmem=, base included; valid with has_limits */
-	uint64_t slots;                /* valid with has_limits */
-	uint64_t base_address;         /* where memory devices begin; valid with has_base_address */
-	struct memdev *devices;        /* by address */
+	uint64_t max_memory_bytes; /* -m maxmem=, base included; valid with has_limits */
+	uint64_t slots;		   /* valid with has_limits */
+	uint64_t base_address;	   /* where memory devices begin; valid with has_base_address */
+	struct memdev *devices;	   /* by address */
 	unsigned devices_count;
-	char **objects;                /* ids below /objects */
+	char **objects; /* ids below /objects */
 	unsigned objects_count;
 };
 
@@ -85,9 +85,9 @@ bool machine_has_object(const struct machine *m, const char *id);
 unsigned machine_slots_used(const struct machine *m);
 
 /*
- * machine_predict_address() - where QEMU will put a DIMM of @size_bytes: the first gap that is large enough
- * (memory_device_get_free_addr() in hw/mem/memory-device.c)
- * Return: false when that is not known
+ * machine_predict_address() - where QEMU will put a DIMM of @size_bytes: the first gap that is
+ * large enough (memory_device_get_free_addr() in hw/mem/memory-device.c) Return: false when that is
+ * not known
  */
 bool machine_predict_address(const struct machine *m, uint64_t size_bytes, uint64_t *address);
 

@@ -16,15 +16,17 @@
 #define DEFAULT_TIMEOUT_MS 60000
 
 static const struct cmd *const cmds[] = {
-	&cmd_plug, &cmd_unplug, &cmd_online, &cmd_offline, &cmd_list, &cmd_blocks, &cmd_status, &cmd_qmp,
+	&cmd_plug, &cmd_unplug, &cmd_online, &cmd_offline,
+	&cmd_list, &cmd_blocks, &cmd_status, &cmd_qmp,
 };
 
 static const struct opt global_opts[] = {
-	{ 'Q', "qmp", "ADDR", "QMP monitor: a path, unix:PATH or tcp:HOST:PORT", "MEMHP_QMP", OPT_STRING,
-	  offsetof(struct globals, qmp), NULL },
-	{ 'G', "guest", "ADDR", "guest channel: serial:PATH, ssh:[USER@]HOST[:PORT], exec:COMMAND, "
-	  "local[:SYSROOT] or none; found by asking QEMU", "MEMHP_GUEST", OPT_STRING,
-	  offsetof(struct globals, guest), NULL },
+	{ 'Q', "qmp", "ADDR", "QMP monitor: a path, unix:PATH or tcp:HOST:PORT", "MEMHP_QMP",
+	  OPT_STRING, offsetof(struct globals, qmp), NULL },
+	{ 'G', "guest", "ADDR",
+	  "guest channel: serial:PATH, ssh:[USER@]HOST[:PORT], exec:COMMAND, "
+	  "local[:SYSROOT] or none; found by asking QEMU",
+	  "MEMHP_GUEST", OPT_STRING, offsetof(struct globals, guest), NULL },
 	{ 't', "timeout", "SEC", "deadline for the whole command; 60, 0 for none", "MEMHP_TIMEOUT",
 	  OPT_SECONDS, offsetof(struct globals, timeout_ms), NULL },
 	{ 'j', "json", NULL, "print one JSON object, on failure too", NULL, OPT_FLAG,
@@ -37,7 +39,8 @@ static const struct opt global_opts[] = {
 	  offsetof(struct globals, is_verbose), NULL },
 	{ 'h', "help", NULL, "show this help, or that of the command", NULL, OPT_FLAG,
 	  offsetof(struct globals, is_help), NULL },
-	{ 0, "version", NULL, "show the version", NULL, OPT_FLAG, offsetof(struct globals, is_version), NULL },
+	{ 0, "version", NULL, "show the version", NULL, OPT_FLAG,
+	  offsetof(struct globals, is_version), NULL },
 	{ 0 },
 };
 
@@ -63,16 +66,18 @@ static void print_help(const struct cmd *cmd)
 		buf_addf(&text, "%s", cmd->opts ? "\nOptions:\n" : "");
 		opt_help(&text, cmd->opts);
 	} else {
-		buf_addf(&text, "Usage: memhp [OPTIONS] COMMAND [OPTIONS] [ARGS]\n"
-				"Plug and unplug the memory of a running QEMU guest.\n\nCommands:\n");
+		buf_addf(&text,
+			 "Usage: memhp [OPTIONS] COMMAND [OPTIONS] [ARGS]\n"
+			 "Plug and unplug the memory of a running QEMU guest.\n\nCommands:\n");
 		for (i = 0; i < ARRAY_SIZE(cmds); i++)
 			buf_addf(&text, "  %-8s  %s\n", cmds[i]->name, cmds[i]->summary);
 	}
 	buf_addf(&text, "\nGlobal options:\n");
 	opt_help(&text, global_opts);
 	if (!cmd)
-		buf_addf(&text, "\nSizes are 512M, 1.5G, 512MiB, 536870912B. See memhp COMMAND --help and "
-				"memhp(1).\n");
+		buf_addf(&text,
+			 "\nSizes are 512M, 1.5G, 512MiB, 536870912B. See memhp COMMAND --help and "
+			 "memhp(1).\n");
 	out_printf("%s", buf_text(&text));
 }
 
@@ -179,7 +184,8 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 	if (signal_fd < 0)
 		return -1;
 	deadline_init(&ctx->deadline, ctx->globals->timeout_ms, signal_fd);
-	ctx->vm = (struct vm){ .qmp_address = ctx->globals->qmp, .guest_address = ctx->globals->guest,
+	ctx->vm = (struct vm){ .qmp_address = ctx->globals->qmp,
+			       .guest_address = ctx->globals->guest,
 			       .deadline = &ctx->deadline };
 	start_progress(ctx);
 	status = cmd->run(ctx, options, argc, argv, err);
@@ -189,7 +195,8 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 }
 
 /* Options before the command, the command, then options of both kinds and words in any order. */
-static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **argv, struct err *err)
+static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **argv,
+		    struct err *err)
 {
 	struct opt_target targets[] = { { global_opts, globals }, { NULL, NULL } };
 	_cleanup_free_ void *options = NULL;

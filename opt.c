@@ -8,7 +8,7 @@
 #include "opt.h"
 #include "size.h"
 
-#define ROWS_MAX  64
+#define ROWS_MAX    64
 #define HELP_COLUMN 28
 #define HELP_WIDTH  80
 
@@ -120,7 +120,8 @@ static void flatten(struct flat *f, const struct opt_target *targets, unsigned c
 		for (opt = targets[t].table; opt && opt->name && n < ROWS_MAX; opt++, n++) {
 			f->rows[n] = opt;
 			f->options[n] = targets[t].options;
-			f->longs[n] = (struct option){ opt->name, opt->arg ? required_argument : no_argument,
+			f->longs[n] = (struct option){ opt->name,
+						       opt->arg ? required_argument : no_argument,
 						       NULL, 256 + (int)n };
 			if (opt->letter) {
 				*s++ = opt->letter;
@@ -153,11 +154,14 @@ static int complain(const struct flat *f, int c, char **argv, struct err *err)
 
 	if (c == ':')
 		return err_set(err, ERR_USAGE, "option '--%s' needs a value: %s",
-			       row < 0 ? "?" : f->rows[row]->name, row < 0 ? "" : f->rows[row]->arg);
+			       row < 0 ? "?" : f->rows[row]->name,
+			       row < 0 ? "" : f->rows[row]->arg);
 	if (!optopt)
-		return err_set(err, ERR_USAGE, "unknown or ambiguous option '%s'", argv[optind - 1]);
+		return err_set(err, ERR_USAGE, "unknown or ambiguous option '%s'",
+			       argv[optind - 1]);
 	if (isdigit(optopt))
-		return err_set(err, ERR_USAGE, "unknown option '-%c': a size or block has no sign", optopt);
+		return err_set(err, ERR_USAGE, "unknown option '-%c': a size or block has no sign",
+			       optopt);
 	if (optopt >= 256)
 		return err_set(err, ERR_USAGE, "option '--%s' takes no value", f->rows[row]->name);
 	return err_set(err, ERR_USAGE, "unknown option '-%c'", optopt);
@@ -215,11 +219,11 @@ void opt_help(struct buf *out, const struct opt *table)
 
 	for (opt = table; opt && opt->name; opt++) {
 		_cleanup_free_ char *left =
-			xasprintf("  %c%c%s --%s%s%s", opt->letter ? '-' : ' ', opt->letter ? opt->letter : ' ',
-				  opt->letter ? "," : " ", opt->name, opt->arg ? " " : "",
-				  opt->arg ? opt->arg : "");
-		_cleanup_free_ char *help = opt->env ? xasprintf("%s [%s]", opt->help, opt->env) :
-						       xstrdup(opt->help);
+			xasprintf("  %c%c%s --%s%s%s", opt->letter ? '-' : ' ',
+				  opt->letter ? opt->letter : ' ', opt->letter ? "," : " ",
+				  opt->name, opt->arg ? " " : "", opt->arg ? opt->arg : "");
+		_cleanup_free_ char *help =
+			opt->env ? xasprintf("%s [%s]", opt->help, opt->env) : xstrdup(opt->help);
 
 		buf_addf(out, "%s", left);
 		if (strlen(left) > HELP_COLUMN - 2)

@@ -28,13 +28,13 @@ struct opt_u64 {
 };
 
 struct opt {
-	char letter;      /* '\0': only the long form */
+	char letter;	  /* '\0': only the long form */
 	const char *name; /* without the dashes; NULL ends a table */
 	const char *arg;  /* "SIZE", shown in help; NULL for a flag */
 	const char *help;
-	const char *env;  /* environment variable that stands in for it, or NULL */
+	const char *env; /* environment variable that stands in for it, or NULL */
 	enum opt_type type;
-	size_t offset; /* of the value in the options struct */
+	size_t offset;		    /* of the value in the options struct */
 	const char *const *choices; /* OPT_CHOICE: NULL-terminated */
 };
 
@@ -60,7 +60,8 @@ struct opt_target {
  * Return: 0; -1 with ERR_USAGE
  */
 int opt_parse(const struct opt_target *targets, unsigned targets_count, int argc, char **argv,
-	      bool stop_at_argument, int *first, struct err *err) __attribute__((warn_unused_result));
+	      bool stop_at_argument, int *first, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* opt_help() - append "  -t, --timeout SEC  ..." lines for a table, wrapped at 80 columns */
 void opt_help(struct buf *out, const struct opt *table);

@@ -53,13 +53,16 @@ static bool has_colour(void)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term &&
+	       strcmp(term, "dumb") != 0;
 }
 
 void out_styled(enum out_style style, const char *text)
 {
-	static const char *const starts[] = { [OUT_PLAIN] = "", [OUT_BOLD] = "\033[1m",
-					      [OUT_GOOD] = "\033[32m", [OUT_BAD] = "\033[31m" };
+	static const char *const starts[] = { [OUT_PLAIN] = "",
+					      [OUT_BOLD] = "\033[1m",
+					      [OUT_GOOD] = "\033[32m",
+					      [OUT_BAD] = "\033[31m" };
 	bool colour = style != OUT_PLAIN && has_colour();
 
 	if (colour)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * out: everything that a person sees: tables, colour, the progress line, errors. Text from outside is
- * made printable here, once. JSON goes to stdout as one line.
- * May call: json, err, util. Only this file and memhp.c write to stdout and stderr.
+ * out: everything that a person sees: tables, colour, the progress line, errors. Text from outside
+ * is made printable here, once. JSON goes to stdout as one line. May call: json, err, util. Only
+ * this file and memhp.c write to stdout and stderr.
  */
 #ifndef OUT_H
 #define OUT_H
@@ -37,7 +37,8 @@ void out_error(const struct err *err);
  */
 int out_flush(struct err *err) __attribute__((warn_unused_result));
 
-/* A table: cells are made printable; columns are as wide as their widest cell. Zero-initialise it. */
+/* A table: cells are made printable; columns are as wide as their widest cell. Zero-initialise it.
+ */
 #define OUT_COLUMNS_MAX 10
 struct out_table {
 	unsigned columns;
@@ -55,8 +56,9 @@ void out_table_finish(struct out_table *t, bool is_wanted);
 struct out_progress {
 	bool is_enabled;
 	bool is_shown;
-	const char *const *what; /* points to what is going on: "online"; NULL: nothing to show; borrowed */
-	int64_t start_ms;        /* CLOCK_MONOTONIC */
+	const char *const
+		*what; /* points to what is going on: "online"; NULL: nothing to show; borrowed */
+	int64_t start_ms; /* CLOCK_MONOTONIC */
 };
 
 /* out_progress_tick() - for struct deadline: shows what is going on and for how long */

@@ -10,10 +10,10 @@
 #include "util.h"
 
 /* A second client is accepted but not greeted: long enough to take turns with a quick command. */
-#define GREETING_MS       5000
+#define GREETING_MS	  5000
 #define MESSAGE_MAX_BYTES (16 << 20)
 #define MESSAGE_MAX_DEPTH 64
-#define EVENTS_MAX        4096
+#define EVENTS_MAX	  4096
 
 /* Replies and events that nobody has asked for yet, oldest first. */
 struct message {
@@ -67,7 +67,8 @@ static void messages_release(struct message **list)
 static int protocol_error(struct qmp *q, const char *why, struct err *err)
 {
 	if (!q->greeting) {
-		err_set(err, ERR_QEMU_UNREACHABLE, "'%s' is not a QMP monitor: %s", q->address, why);
+		err_set(err, ERR_QEMU_UNREACHABLE, "'%s' is not a QMP monitor: %s", q->address,
+			why);
 		return err_hint(err, "QEMU makes one with -qmp unix:PATH,server=on,wait=off");
 	}
 	return err_set(err, ERR_QEMU_UNREACHABLE, "the monitor '%s' does not speak QMP: %s",
@@ -98,7 +99,8 @@ static int take_message(struct qmp *q, struct json_object *object, struct err *e
 	return 0;
 }
 
-/* Parse what the wire has buffered into messages: QEMU sends one a line, or many lines with pretty=on. */
+/* Parse what the wire has buffered into messages: QEMU sends one a line, or many lines with
+ * pretty=on. */
 static int parse_input(struct qmp *q, struct err *err)
 {
 	struct buf *in = &q->wire.in;
@@ -160,8 +162,10 @@ static int wait_greeting(struct qmp *q, struct err *err)
 		if (ready <= 0) {
 			err_set(err, ERR_QEMU_UNREACHABLE,
 				"the monitor '%s' does not greet: another client is using it, "
-				"QEMU is stopped, or it is no QMP socket", q->address);
-			return err_hint(err, "a monitor serves one client at a time: close the other "
+				"QEMU is stopped, or it is no QMP socket",
+				q->address);
+			return err_hint(err,
+					"a monitor serves one client at a time: close the other "
 					"one, or give QEMU a second -qmp socket");
 		}
 	}
@@ -175,9 +179,9 @@ static void read_version(struct qmp *q)
 	uint64_t major, minor, micro;
 
 	if (json_get_object(q->greeting, "QMP", &hello) &&
-	    json_get_object(hello, "version", &version) && json_get_object(version, "qemu", &qemu) &&
-	    json_get_u64(qemu, "major", &major) && json_get_u64(qemu, "minor", &minor) &&
-	    json_get_u64(qemu, "micro", &micro))
+	    json_get_object(hello, "version", &version) &&
+	    json_get_object(version, "qemu", &qemu) && json_get_u64(qemu, "major", &major) &&
+	    json_get_u64(qemu, "minor", &minor) && json_get_u64(qemu, "micro", &micro))
 		q->version = xasprintf("%llu.%llu.%llu", (unsigned long long)major,
 				       (unsigned long long)minor, (unsigned long long)micro);
 }
@@ -192,8 +196,8 @@ static int dial(struct qmp *q, struct err *err)
 	if (!strncmp(address, "tcp:", 4))
 		status = wire_connect_tcp(address + 4, &fd, ERR_QEMU_UNREACHABLE, q->deadline, err);
 	else
-		status = wire_connect_unix(strncmp(address, "unix:", 5) ? address : address + 5, &fd,
-					   ERR_QEMU_UNREACHABLE, err);
+		status = wire_connect_unix(strncmp(address, "unix:", 5) ? address : address + 5,
+					   &fd, ERR_QEMU_UNREACHABLE, err);
 	if (status)
 		return -1;
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len))

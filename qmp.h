@@ -22,8 +22,9 @@ struct qmp;
  * @address:	"PATH", "unix:PATH" or "tcp:HOST:PORT"
  * @trace:	hears every message; borrowed; may be NULL
  * @deadline:	bounds every wait of the session; borrowed
- * Return: 0 with a session for qmp_close(); -1 with ERR_QEMU_UNREACHABLE (nobody there, no QMP, in use
- * by another client: a monitor serves one and greets the next when that one leaves) or ERR_USAGE
+ * Return: 0 with a session for qmp_close(); -1 with ERR_QEMU_UNREACHABLE (nobody there, no QMP, in
+ * use by another client: a monitor serves one and greets the next when that one leaves) or
+ * ERR_USAGE
  */
 int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
 	     struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
@@ -37,7 +38,8 @@ const char *qmp_version(const struct qmp *q);
 /* qmp_peer_pid() - the process that listens on a UNIX monitor (SO_PEERCRED); 0 when unknown */
 pid_t qmp_peer_pid(const struct qmp *q);
 
-/* qmp_request() - {"execute": @command, "arguments": @arguments}; @arguments is consumed, may be NULL */
+/* qmp_request() - {"execute": @command, "arguments": @arguments}; @arguments is consumed, may be
+ * NULL */
 struct json_object *qmp_request(const char *command, struct json_object *arguments);
 
 /*

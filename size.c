@@ -17,8 +17,8 @@ static int unit_power(const char *suffix)
 
 	if (!unit)
 		return -1;
-	if (suffix[1] && (unit == units || (strcasecmp(suffix + 1, "iB") != 0 &&
-					      strcasecmp(suffix + 1, "B") != 0)))
+	if (suffix[1] && (unit == units ||
+			  (strcasecmp(suffix + 1, "iB") != 0 && strcasecmp(suffix + 1, "B") != 0)))
 		return -1;
 	return (int)(unit - units);
 }
@@ -67,8 +67,8 @@ int size_parse(const char *text, uint64_t *size_bytes, struct err *err)
 	}
 	if (!*suffix && strspn(text, "0.") != strlen(text)) {
 		err_set(err, ERR_USAGE, "bad size '%s': a unit is missing", text);
-		return fraction ? err_hint(err, "write %sM for MiB or %sG for GiB", text, text) :
-				  err_hint(err, "write %sM for MiB or %sB for bytes", text, text);
+		return fraction ? err_hint(err, "write %sM for MiB or %sG for GiB", text, text)
+				: err_hint(err, "write %sM for MiB or %sB for bytes", text, text);
 	}
 	power = *suffix ? unit_power(suffix) : 0;
 	if (power < 0) {

@@ -24,7 +24,8 @@
 int size_parse(const char *text, uint64_t *size_bytes, struct err *err)
 	__attribute__((warn_unused_result, nonnull));
 
-/* size_looks_like() - true when @text starts as a size does and ends in a unit ("512M", not "33") */
+/* size_looks_like() - true when @text starts as a size does and ends in a unit ("512M", not "33")
+ */
 bool size_looks_like(const char *text);
 
 /*

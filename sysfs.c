@@ -7,8 +7,9 @@
 #include "sysfs.h"
 #include "util.h"
 
-#define BLOCK_MAX      UINT64_C(9999999)     /* as many digits as guest.sh looks for */
-#define BLOCK_SIZE_MAX (UINT64_C(1) << 40) /* Linux has 2 GiB at most; times BLOCK_MAX it fits 64 bits */
+#define BLOCK_MAX UINT64_C(9999999) /* as many digits as guest.sh looks for */
+#define BLOCK_SIZE_MAX                                                                             \
+	(UINT64_C(1) << 40) /* Linux has 2 GiB at most; times BLOCK_MAX it fits 64 bits */
 
 void block_list_release(struct block_list *list)
 {
@@ -24,8 +25,9 @@ void guest_memory_release(struct guest_memory *g)
 
 static bool continues(const struct blocks *a, const struct blocks *b)
 {
-	return b->first == a->last + 1 && !strcmp(a->state, b->state) && !strcmp(a->zones, b->zones) &&
-	       a->node == b->node && a->is_removable == b->is_removable;
+	return b->first == a->last + 1 && !strcmp(a->state, b->state) &&
+	       !strcmp(a->zones, b->zones) && a->node == b->node &&
+	       a->is_removable == b->is_removable;
 }
 
 void block_list_add(struct block_list *list, const struct blocks *run)
@@ -109,7 +111,8 @@ void block_list_intersect(struct block_list *out, const struct block_list *all,
 /* Copy a word, "-" standing for unknown; false when it is too long or has odd characters. */
 static bool copy_word(char *out, size_t size, const char *word, const char *more)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 	const char *s;
 
 	if (!strcmp(word, "-"))

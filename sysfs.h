@@ -15,10 +15,10 @@
 /* A run of memory blocks; from scan with everything that they have in common. */
 struct blocks {
 	uint64_t first, last; /* block numbers, both included: memory<first> .. memory<last> */
-	char state[16];       /* "online", "offline", "going-offline"; "" when unknown */
-	char zones[48];       /* "Movable" when online, "Normal Movable" when offline; "" when unknown */
-	int node;             /* -1 when unknown */
-	int is_removable;     /* 0, 1, or -1 when unknown */
+	char state[16];	      /* "online", "offline", "going-offline"; "" when unknown */
+	char zones[48]; /* "Movable" when online, "Normal Movable" when offline; "" when unknown */
+	int node;	/* -1 when unknown */
+	int is_removable; /* 0, 1, or -1 when unknown */
 };
 
 /* A list of runs; zero-initialise it. */
@@ -32,14 +32,15 @@ enum { GUEST_HAS_TOTAL = 1, GUEST_HAS_FREE = 2, GUEST_HAS_AVAILABLE = 4 };
 /* What scan found. */
 struct guest_memory {
 	char kernel[80];
-	bool is_root;            /* block states can be written */
-	char auto_online[24];    /* auto_online_blocks: "offline", "online", "online_movable", ...; "" unknown */
-	char online_policy[24];  /* "contig-zones", "auto-movable"; "" unknown */
-	bool memmap_on_memory;   /* the memory map of a DIMM lies in the DIMM itself */
+	bool is_root;	      /* block states can be written */
+	char auto_online[24]; /* auto_online_blocks: "offline", "online", "online_movable", ...; ""
+				 unknown */
+	char online_policy[24];	   /* "contig-zones", "auto-movable"; "" unknown */
+	bool memmap_on_memory;	   /* the memory map of a DIMM lies in the DIMM itself */
 	uint64_t block_size_bytes; /* 0: the kernel has no memory hotplug */
-	unsigned has;            /* GUEST_HAS_* */
+	unsigned has;		   /* GUEST_HAS_* */
 	uint64_t total_bytes, free_bytes, available_bytes; /* /proc/meminfo */
-	struct block_list blocks; /* ascending */
+	struct block_list blocks;			   /* ascending */
 };
 
 /* Which zone a block is to be online in. */
@@ -54,7 +55,8 @@ int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, stru
 	__attribute__((warn_unused_result));
 void guest_memory_release(struct guest_memory *g);
 
-/* block_list_add() - append a run, merging it with the last when it continues that with equal facts */
+/* block_list_add() - append a run, merging it with the last when it continues that with equal facts
+ */
 void block_list_add(struct block_list *list, const struct blocks *run);
 void block_list_release(struct block_list *list);
 /* block_list_sort() - by first block, merged, each block once */
@@ -81,7 +83,8 @@ enum zone blocks_zone(const struct blocks *b);
 const char *sysfs_zone_word(enum zone zone);
 
 /* sysfs_zone_bytes() - online memory of the guest by zone */
-void sysfs_zone_bytes(const struct guest_memory *g, uint64_t *movable_bytes, uint64_t *kernel_bytes);
+void sysfs_zone_bytes(const struct guest_memory *g, uint64_t *movable_bytes,
+		      uint64_t *kernel_bytes);
 
 /* sysfs_online_bytes(), sysfs_offline_bytes() - memory by state */
 uint64_t sysfs_online_bytes(const struct guest_memory *g);

@@ -135,7 +135,8 @@ bool parse_u64(const char *text, int base, uint64_t *out)
 	return true;
 }
 
-/* The length of the printable UTF-8 sequence at @s, 0 when there is none: RFC 3629, less U+0080-U+009F. */
+/* The length of the printable UTF-8 sequence at @s, 0 when there is none: RFC 3629, less
+ * U+0080-U+009F. */
 static size_t utf8_printable(const unsigned char *s)
 {
 	size_t len, i;

@@ -27,15 +27,15 @@ char *xstrndup(const char *s, size_t len);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * xgrow() - room for one more element at the end of an array, doubling it when @count is a power of two
- * Return: the array, perhaps moved; the caller frees it
+ * xgrow() - room for one more element at the end of an array, doubling it when @count is a power of
+ * two Return: the array, perhaps moved; the caller frees it
  */
 void *xgrow(void *array, size_t count, size_t element_bytes);
 
 /* A growing string: data is NUL-terminated whenever it is not NULL. Zero-initialise it. */
 struct buf {
 	char *data;
-	size_t len;      /* bytes, without the final NUL */
+	size_t len;	 /* bytes, without the final NUL */
 	size_t capacity; /* bytes allocated */
 };
 

@@ -24,8 +24,15 @@ static const char *ost_words(uint64_t status)
 }
 
 /* Source events and status codes of ACPI_DEVICE_OST. */
-enum { OST_BUS_CHECK = 0, OST_DEVICE_CHECK = 1, OST_EJECT = 3, OST_OSPM_EJECT = 0x103,
-       OST_SUCCESS = 0, OST_INSERTING = 0x80, OST_EJECTING = 0x84 };
+enum {
+	OST_BUS_CHECK = 0,
+	OST_DEVICE_CHECK = 1,
+	OST_EJECT = 3,
+	OST_OSPM_EJECT = 0x103,
+	OST_SUCCESS = 0,
+	OST_INSERTING = 0x80,
+	OST_EJECTING = 0x84
+};
 
 static enum verdict read_ost_event(struct json_object *data, const struct memdev *d, bool is_eject,
 				   char *why, size_t why_size)
@@ -35,9 +42,10 @@ static enum verdict read_ost_event(struct json_object *data, const struct memdev
 	uint64_t slot_number, source, status;
 
 	if (!json_get_object(data, "info", &info) || !json_get_string(info, "slot", &slot) ||
-	    !json_get_string(info, "slot-type", &slot_type) || !json_get_u64(info, "source", &source) ||
-	    !json_get_u64(info, "status", &status) || !parse_u64(slot, 10, &slot_number) ||
-	    strcmp(slot_type, "DIMM") != 0 || !(d->has & MEMDEV_HAS_SLOT) || slot_number != d->slot)
+	    !json_get_string(info, "slot-type", &slot_type) ||
+	    !json_get_u64(info, "source", &source) || !json_get_u64(info, "status", &status) ||
+	    !parse_u64(slot, 10, &slot_number) || strcmp(slot_type, "DIMM") != 0 ||
+	    !(d->has & MEMDEV_HAS_SLOT) || slot_number != d->slot)
 		return VERDICT_NONE;
 	if (source == OST_EJECT || source == OST_OSPM_EJECT) {
 		if (!is_eject || status == OST_SUCCESS || status == OST_EJECTING)
@@ -68,7 +76,7 @@ static bool names_device(struct json_object *data, const struct memdev *d)
 }
 
 enum verdict verdict_read(const char *event, struct json_object *data, const struct memdev *d,
-			     bool is_eject, char *why, size_t why_size)
+			  bool is_eject, char *why, size_t why_size)
 {
 	const char *text = "no reason given";
 

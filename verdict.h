@@ -17,7 +17,7 @@
  * other machines by id, and DEVICE_DELETED by id or QOM path.
  */
 enum verdict {
-	VERDICT_NONE,     /* another event, another device, or "in progress" */
+	VERDICT_NONE,	  /* another event, another device, or "in progress" */
 	VERDICT_INSERTED, /* the guest has taken the DIMM */
 	VERDICT_DELETED,  /* QEMU has let go of it */
 	VERDICT_REFUSED,  /* the guest refused; @why says why */
@@ -29,6 +29,6 @@ enum verdict {
  * @why:	receives "device busy (OST status 130)" and such on VERDICT_REFUSED
  */
 enum verdict verdict_read(const char *event, struct json_object *data, const struct memdev *d,
-			     bool is_eject, char *why, size_t why_size);
+			  bool is_eject, char *why, size_t why_size);
 
 #endif

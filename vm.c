@@ -67,8 +67,9 @@ static bool label_is_serial(const char *label)
 
 static int find_console(struct vm *vm, struct json_object *chardevs, struct err *err)
 {
-	size_t i, count = json_object_is_type(chardevs, json_type_array) ?
-				  json_object_array_length(chardevs) : 0;
+	size_t i, count = json_object_is_type(chardevs, json_type_array)
+				  ? json_object_array_length(chardevs)
+				  : 0;
 	const char *best = NULL, *best_label = NULL;
 
 	for (i = 0; i < count; i++) {

@@ -26,7 +26,9 @@ static void set_nonblocking(int fd)
 
 void wire_init(struct wire *w, int in_fd, int out_fd, char *peer, enum err_code lost_code)
 {
-	*w = (struct wire){ .in_fd = in_fd, .out_fd = out_fd, .peer = peer, .lost_code = lost_code };
+	*w = (struct wire){
+		.in_fd = in_fd, .out_fd = out_fd, .peer = peer, .lost_code = lost_code
+	};
 	set_nonblocking(in_fd);
 	set_nonblocking(out_fd);
 }
@@ -36,7 +38,8 @@ int wire_connect_unix(const char *path, int *fd, enum err_code code, struct err 
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return err_set(err, ERR_USAGE, "cannot connect to '%s': a socket's path has at most %zu bytes",
+		return err_set(err, ERR_USAGE,
+			       "cannot connect to '%s': a socket's path has at most %zu bytes",
 			       path, sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	/* non-blocking: a socket whose queue is full answers EAGAIN instead of hanging */
@@ -46,7 +49,8 @@ int wire_connect_unix(const char *path, int *fd, enum err_code code, struct err 
 	if (!connect(*fd, (struct sockaddr *)&address, sizeof(address)))
 		return 0;
 	if (errno == EAGAIN)
-		err_set(err, code, "cannot connect to '%s': it is in use and others are waiting", path);
+		err_set(err, code, "cannot connect to '%s': it is in use and others are waiting",
+			path);
 	else
 		err_set(err, code, "cannot connect to '%s': %s", path, strerror(errno));
 	close(*fd);
@@ -86,7 +90,8 @@ int wire_connect_tcp(const char *host_port, int *fd, enum err_code code, struct 
 		return err_set(err, ERR_USAGE, "bad address '%s': not HOST:PORT", host_port);
 	status = getaddrinfo(host, colon + 1, &hints, &list);
 	if (status)
-		return err_set(err, code, "cannot connect to '%s': %s", host_port, gai_strerror(status));
+		return err_set(err, code, "cannot connect to '%s': %s", host_port,
+			       gai_strerror(status));
 	*fd = -1;
 	for (ai = list; ai && *fd < 0; ai = ai->ai_next) {
 		*fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -154,7 +159,8 @@ char *wire_line(struct wire *w)
 	if (!end)
 		return NULL;
 	len = (size_t)(end - w->in.data);
-	line = xstrndup(w->in.data, len); /* a NUL byte ends the line early: no line of ours has one */
+	line = xstrndup(w->in.data,
+			len); /* a NUL byte ends the line early: no line of ours has one */
 	buf_drop(&w->in, len + 1);
 	len = strlen(line);
 	while (len && line[len - 1] == '\r')

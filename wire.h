@@ -25,7 +25,7 @@ struct wire {
 	int in_fd;  /* owned; non-blocking; -1 when closed */
 	int out_fd; /* owned; may equal in_fd */
 	struct buf in;
-	char *peer;              /* "monitor '/run/vm.qmp'", for messages; owned */
+	char *peer;		 /* "monitor '/run/vm.qmp'", for messages; owned */
 	enum err_code lost_code; /* the kind of failure when the peer goes away */
 };
 

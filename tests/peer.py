@@ -496,6 +496,7 @@ class Monitor(Server):
         self.greeting = greeting
         self.dress = dress or (lambda data: data)
         self.requests = []
+        self.answered = collections.Counter()
         self.arrived = threading.Condition()
         self.held = []
         self.is_closed = False
@@ -516,9 +517,9 @@ class Monitor(Server):
         return [f"{r['execute']} {r['arguments']['id']}" for r in self.requests if r["execute"] in words]
 
     def wait_for(self, command, count=1):
-        """Wait until that command has come so often."""
+        """Wait until that command has come so often, and what the script says to it has gone out."""
         with self.arrived:
-            assert self.arrived.wait_for(lambda: self.commands.count(command) >= count, HANG), self.commands
+            assert self.arrived.wait_for(lambda: self.answered[command] >= count, HANG), self.commands
 
     def serve(self, connection):
         if self.is_closed or self.greeting is None:
@@ -541,9 +542,10 @@ class Monitor(Server):
         """Answer one request; False when the connection has to end."""
         scripts = self.on.get(request["execute"])
         script = [Default] if not scripts else scripts[0] if len(scripts) == 1 else scripts.popleft()
+        self.requests.append(request)
         goes_on = self.play(connection, script, request)
-        with self.arrived:  # after the answer: who waits for the command knows that the answer is out
-            self.requests.append(request)
+        with self.arrived:
+            self.answered[request["execute"]] += 1
             self.arrived.notify_all()
         return goes_on
 

@@ -62,8 +62,8 @@ static void a_share_of_the_time_is_kept_for_undoing(void **state)
 	static const struct {
 		int64_t timeout_ms, kept_ms;
 	} rows[] = {
-		{ 60000, 5000 }, { 20000, 5000 }, { 16000, 4000 }, { 4000, 1000 }, { 100, 25 }, { 1, 0 },
-		{ 86400000, 5000 },
+		{ 60000, 5000 }, { 20000, 5000 }, { 16000, 4000 },    { 4000, 1000 },
+		{ 100, 25 },	 { 1, 0 },	  { 86400000, 5000 },
 	};
 	size_t i;
 

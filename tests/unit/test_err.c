@@ -13,8 +13,9 @@ static void an_error_is_built_from_the_inside_out(void **state)
 	assert_int_equal(err_wrap(&err, "QEMU takes no DIMM"), -1);
 	assert_int_equal(err_wrap(&err, "cannot plug '%s'", "512M"), -1);
 	assert_int_equal(err_append(&err, "the backend '%s' is left", "memhp0-mem"), -1);
-	assert_string_equal(err.message, "cannot plug '512M': QEMU takes no DIMM: no free slot in 'vm'; "
-					 "the backend 'memhp0-mem' is left");
+	assert_string_equal(err.message,
+			    "cannot plug '512M': QEMU takes no DIMM: no free slot in 'vm'; "
+			    "the backend 'memhp0-mem' is left");
 	assert_int_equal(err.code, ERR_QEMU_REFUSED);
 	assert_string_equal(err.hint, "");
 }

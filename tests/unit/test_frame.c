@@ -38,9 +38,10 @@ static void a_whole_frame_is_read(void **state)
 		_cleanup_free_ char *copy = NULL;
 
 		check(parses(rows[i].line, &frame, &copy), "%s", rows[i].line);
-		check(frame.exchange == rows[i].exchange && frame.sequence == rows[i].sequence, "%s",
-		      rows[i].line);
-		check(!strcmp(frame.payload, rows[i].payload), "%s: '%s'", rows[i].line, frame.payload);
+		check(frame.exchange == rows[i].exchange && frame.sequence == rows[i].sequence,
+		      "%s", rows[i].line);
+		check(!strcmp(frame.payload, rows[i].payload), "%s: '%s'", rows[i].line,
+		      frame.payload);
 	}
 }
 
@@ -57,15 +58,15 @@ static void what_is_no_frame_is_refused(void **state)
 		"@" ID ".1 1 3 end 1 3",
 		"@" ID ".1 1 3 end 1 3 " ID,
 		"@" ID ".1 1 3 end " ID "@",
-		"@" ID ".1 1 3 end  1 3 " ID "@",      /* a byte more than the length says */
-		"@" ID ".1 1 3 en 1 3 " ID "@",        /* and one less */
+		"@" ID ".1 1 3 end  1 3 " ID "@", /* a byte more than the length says */
+		"@" ID ".1 1 3 en 1 3 " ID "@",	  /* and one less */
 		"@" ID ".1 1 4 end 1 4 " ID "@",
 		"@" ID ".1 1 2 end 1 2 " ID "@",
-		"@" ID ".1 1 3 end 2 3 " ID "@",       /* the ends do not agree */
+		"@" ID ".1 1 3 end 2 3 " ID "@", /* the ends do not agree */
 		"@" ID ".1 1 3 end 1 4 " ID "@",
 		"@" ID ".1 1 3 end 11 3 " ID "@",
-		"@" ID ".1 1 3 end 1 3 0123abce@",     /* ends as another session's */
-		"@0123abce.1 1 3 end 1 3 0123abce@",   /* another session's */
+		"@" ID ".1 1 3 end 1 3 0123abce@",   /* ends as another session's */
+		"@0123abce.1 1 3 end 1 3 0123abce@", /* another session's */
 		"@0123abc.1 1 3 end 1 3 0123abc@",
 		"@" ID ".1 1 end 1 " ID "@",
 		"@" ID ".1  3 end  3 " ID "@",
@@ -76,7 +77,8 @@ static void what_is_no_frame_is_refused(void **state)
 		"@" ID ".1 1 3e0 end 1 3e0 " ID "@",
 		"@" ID ".1 1 -3 end 1 -3 " ID "@",
 		"@" ID ".1\t1\t3\tend 1 3 " ID "@",
-		"echo \"@$MEMHP.0 1 2 go 1 2 $MEMHP@\"", /* the echo of the line that starts a session */
+		"echo \"@$MEMHP.0 1 2 go 1 2 $MEMHP@\"", /* the echo of the line that starts a
+							    session */
 		/* numbers that are absurd, or overflow 32 or 64 bits, down to a right one */
 		"@" ID ".1 1 1000001 end 1 1000001 " ID "@",
 		"@" ID ".1 1 4294967299 end 1 3 " ID "@",
@@ -114,8 +116,8 @@ static void an_id_of_the_wrong_length_matches_nothing(void **state)
 /* As guest.sh says it. */
 static char *frame_of(unsigned exchange, unsigned sequence, const char *payload)
 {
-	return xasprintf("@" ID ".%u %u %zu %s %u %zu " ID "@", exchange, sequence, strlen(payload), payload,
-			 sequence, strlen(payload));
+	return xasprintf("@" ID ".%u %u %zu %s %u %zu " ID "@", exchange, sequence, strlen(payload),
+			 payload, sequence, strlen(payload));
 }
 
 static void a_frame_cut_anywhere_is_refused(void **state)
@@ -135,8 +137,8 @@ static void a_frame_cut_anywhere_is_refused(void **state)
 }
 
 /*
- * With @text put in at any one place the frame is refused, or says what it said before. Only the exchange
- * may look different: nobody waits for that one.
+ * With @text put in at any one place the frame is refused, or says what it said before. Only the
+ * exchange may look different: nobody waits for that one.
  */
 static void survives(const char *text, unsigned exchange, unsigned sequence, const char *payload)
 {
@@ -144,7 +146,8 @@ static void survives(const char *text, unsigned exchange, unsigned sequence, con
 	size_t at;
 
 	for (at = 0; at <= strlen(line); at++) {
-		_cleanup_free_ char *damaged = xasprintf("%.*s%s%s", (int)at, line, text, line + at);
+		_cleanup_free_ char *damaged =
+			xasprintf("%.*s%s%s", (int)at, line, text, line + at);
 		_cleanup_free_ char *shown = xstrdup(damaged);
 		struct frame frame;
 		bool is_whole = frame_parse(damaged, ID, &frame);
@@ -152,7 +155,8 @@ static void survives(const char *text, unsigned exchange, unsigned sequence, con
 		/* before and behind it, text without an id of ours does no harm */
 		check(is_whole || (at && at < strlen(line)) || strchr(text, '@'), "%s", shown);
 		check(!is_whole || (frame.sequence == sequence && !strcmp(frame.payload, payload)),
-		      "%s, which reads %u %u '%s'", shown, frame.exchange, frame.sequence, frame.payload);
+		      "%s, which reads %u %u '%s'", shown, frame.exchange, frame.sequence,
+		      frame.payload);
 	}
 }
 
@@ -160,9 +164,32 @@ static void a_kernel_message_in_a_frame_never_changes_it(void **state)
 {
 	static const char *const texts[] = {
 		"[   12.345678] usb 1-1: new high-speed USB device number 2 using xhci_hcd",
-		"[    0.1] ", "random: crng init done", "Offlined Pages 32768", "\r", "\t", " ", "  ", "@",
-		".", "x", "-", "\033[0m", "\007", "\xc3\xa9", ID, "@" ID, ID "@", "@" ID ".",
-		" " ID "@", "@" ID ".1 1 3 ", "root@guest:~# ", "^C", "> ", "0 KiB", "-1 ", "+",
+		"[    0.1] ",
+		"random: crng init done",
+		"Offlined Pages 32768",
+		"\r",
+		"\t",
+		" ",
+		"  ",
+		"@",
+		".",
+		"x",
+		"-",
+		"\033[0m",
+		"\007",
+		"\xc3\xa9",
+		ID,
+		"@" ID,
+		ID "@",
+		"@" ID ".",
+		" " ID "@",
+		"@" ID ".1 1 3 ",
+		"root@guest:~# ",
+		"^C",
+		"> ",
+		"0 KiB",
+		"-1 ",
+		"+",
 	};
 	size_t i;
 
@@ -175,7 +202,8 @@ static void a_kernel_message_in_a_frame_never_changes_it(void **state)
 
 static void digits_in_a_frame_never_change_it(void **state)
 {
-	static const char *const texts[] = { "0", "1", "9", "12", "1 ", " 1", "1 1", " 1 ", "3 3", "20 " };
+	static const char *const texts[] = { "0",  "1",	  "9",	 "12",	"1 ",
+					     " 1", "1 1", " 1 ", "3 3", "20 " };
 	size_t i;
 
 	(void)state;

@@ -7,11 +7,12 @@
 static const char sample[] =
 	"{\"string\": \"text\", \"empty\": \"\", \"digits\": \"12\", \"zero\": 0, \"int\": 12,"
 	" \"negative\": -1, \"largest\": 9223372036854775807, \"unsigned\": 18446744073709551615,"
-	" \"double\": 1.0, \"true\": true, \"false\": false, \"null\": null, \"object\": {}, \"array\": []}";
+	" \"double\": 1.0, \"true\": true, \"false\": false, \"null\": null, \"object\": {}, "
+	"\"array\": []}";
 
-static const char *const keys[] = { "string",   "empty", "digits", "zero", "int",    "negative",
-				    "largest",  "unsigned", "double", "true", "false", "null",
-				    "object",   "array", "missing" };
+static const char *const keys[] = { "string",	"empty",   "digits",   "zero",	 "int",
+				    "negative", "largest", "unsigned", "double", "true",
+				    "false",	"null",	   "object",   "array",	 "missing" };
 
 static bool is_one_of(const char *key, const char *const *wanted)
 {
@@ -31,7 +32,8 @@ static void strings_are_read_from_strings_only(void **state)
 	for (i = 0; i < ARRAY_SIZE(keys); i++) {
 		const char *text = sample;
 
-		check(json_get_string(object, keys[i], &text) == is_one_of(keys[i], good), "%s", keys[i]);
+		check(json_get_string(object, keys[i], &text) == is_one_of(keys[i], good), "%s",
+		      keys[i]);
 		check((text != sample) == is_one_of(keys[i], good), "%s", keys[i]);
 	}
 }
@@ -41,7 +43,9 @@ static void numbers_are_read_from_whole_unsigned_numbers_only(void **state)
 	static const struct {
 		const char *key;
 		uint64_t value;
-	} good[] = { { "zero", 0 }, { "int", 12 }, { "largest", INT64_MAX }, { "unsigned", UINT64_MAX } };
+	} good[] = {
+		{ "zero", 0 }, { "int", 12 }, { "largest", INT64_MAX }, { "unsigned", UINT64_MAX }
+	};
 	_cleanup_json_ struct json_object *object = json_tokener_parse(sample);
 	size_t i, j;
 
@@ -67,7 +71,8 @@ static void truth_values_are_read_from_those_only(void **state)
 		bool is_true = !strcmp(keys[i], "true"), is_false = !strcmp(keys[i], "false");
 		bool value = is_false;
 
-		check(json_get_bool(object, keys[i], &value) == (is_true || is_false), "%s", keys[i]);
+		check(json_get_bool(object, keys[i], &value) == (is_true || is_false), "%s",
+		      keys[i]);
 		check(value == is_true, "%s", keys[i]);
 	}
 }
@@ -81,8 +86,10 @@ static void objects_and_arrays_are_not_mixed_up(void **state)
 	for (i = 0; i < ARRAY_SIZE(keys); i++) {
 		struct json_object *inner = NULL, *array = NULL;
 
-		check(json_get_object(object, keys[i], &inner) == !strcmp(keys[i], "object"), "%s", keys[i]);
-		check(json_get_array(object, keys[i], &array) == !strcmp(keys[i], "array"), "%s", keys[i]);
+		check(json_get_object(object, keys[i], &inner) == !strcmp(keys[i], "object"), "%s",
+		      keys[i]);
+		check(json_get_array(object, keys[i], &array) == !strcmp(keys[i], "array"), "%s",
+		      keys[i]);
 		check((inner != NULL) == !strcmp(keys[i], "object"), "%s", keys[i]);
 		check((array != NULL) == !strcmp(keys[i], "array"), "%s", keys[i]);
 	}
@@ -142,8 +149,9 @@ static void what_is_not_known_is_null(void **state)
 	json_add_u64(object, "d", false, 7);
 	json_add_bool(object, "e", true, false);
 	json_add_bool(object, "f", false, true);
-	assert_string_equal(json_text(object), "{\"a\":\"x/y\",\"b\":null,\"c\":18446744073709551615,"
-					       "\"d\":null,\"e\":false,\"f\":null}");
+	assert_string_equal(json_text(object),
+			    "{\"a\":\"x/y\",\"b\":null,\"c\":18446744073709551615,"
+			    "\"d\":null,\"e\":false,\"f\":null}");
 }
 
 static void text_is_one_line_without_control_characters(void **state)
@@ -152,8 +160,7 @@ static void text_is_one_line_without_control_characters(void **state)
 
 	(void)state;
 	json_add_string(object, "a", "\n\r\t\033[31m\x01\"\\");
-	assert_string_equal(json_text(object),
-			    "{\"a\":\"\\n\\r\\t\\u001b[31m\\u0001\\\"\\\\\"}");
+	assert_string_equal(json_text(object), "{\"a\":\"\\n\\r\\t\\u001b[31m\\u0001\\\"\\\\\"}");
 }
 
 int main(void)

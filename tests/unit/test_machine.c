@@ -9,20 +9,26 @@
 /* query-memory-devices of a q35 machine with one device of each kind; the second DIMM has no id. */
 static const char recorded[] =
 	"[{\"type\": \"dimm\", \"data\": {\"memdev\": \"/objects/d0-mem\", \"hotplugged\": true,"
-	" \"addr\": 4294967296, \"hotpluggable\": true, \"size\": 536870912, \"slot\": 0, \"node\": 0,"
+	" \"addr\": 4294967296, \"hotpluggable\": true, \"size\": 536870912, \"slot\": 0, "
+	"\"node\": 0,"
 	" \"id\": \"d0\"}},"
 	" {\"type\": \"dimm\", \"data\": {\"memdev\": \"/objects/anon-mem\", \"hotplugged\": true,"
-	" \"addr\": 4831838208, \"hotpluggable\": true, \"size\": 268435456, \"slot\": 2, \"node\": 0}},"
+	" \"addr\": 4831838208, \"hotpluggable\": true, \"size\": 268435456, \"slot\": 2, "
+	"\"node\": 0}},"
 	" {\"type\": \"nvdimm\", \"data\": {\"memdev\": \"/objects/nv-mem\", \"hotplugged\": false,"
-	" \"addr\": 5100273664, \"hotpluggable\": true, \"size\": 268435456, \"slot\": 3, \"node\": 1,"
+	" \"addr\": 5100273664, \"hotpluggable\": true, \"size\": 268435456, \"slot\": 3, "
+	"\"node\": 1,"
 	" \"id\": \"nv0\"}},"
 	" {\"type\": \"dimm\", \"data\": {\"memdev\": \"/objects/d1-mem\", \"hotplugged\": true,"
-	" \"addr\": 5368709120, \"hotpluggable\": true, \"size\": 134217728, \"slot\": 1, \"node\": 0,"
+	" \"addr\": 5368709120, \"hotpluggable\": true, \"size\": 134217728, \"slot\": 1, "
+	"\"node\": 0,"
 	" \"id\": \"d1\"}},"
-	" {\"type\": \"virtio-mem\", \"data\": {\"memdev\": \"/objects/vm-mem\", \"memaddr\": 5502926848,"
+	" {\"type\": \"virtio-mem\", \"data\": {\"memdev\": \"/objects/vm-mem\", \"memaddr\": "
+	"5502926848,"
 	" \"block-size\": 2097152, \"size\": 0, \"node\": 0, \"max-size\": 1073741824,"
 	" \"requested-size\": 0, \"id\": \"vm0\"}},"
-	" {\"type\": \"virtio-pmem\", \"data\": {\"memdev\": \"/objects/pm-mem\", \"memaddr\": 6576668672,"
+	" {\"type\": \"virtio-pmem\", \"data\": {\"memdev\": \"/objects/pm-mem\", \"memaddr\": "
+	"6576668672,"
 	" \"size\": 134217728, \"id\": \"pm0\"}}]";
 
 static void read_text(struct machine *m, const char *text)
@@ -48,7 +54,8 @@ static void every_kind_of_device_is_read(void **state)
 		{ "d1", "dimm", "d1-mem", 5368709120, 128 * M, 1, 0, 7, true },
 		{ "vm0", "virtio-mem", "vm-mem", 5502926848, 0, 0, 0,
 		  MEMDEV_HAS_ADDRESS | MEMDEV_HAS_NODE, false },
-		{ "pm0", "virtio-pmem", "pm-mem", 6576668672, 128 * M, 0, 0, MEMDEV_HAS_ADDRESS, false },
+		{ "pm0", "virtio-pmem", "pm-mem", 6576668672, 128 * M, 0, 0, MEMDEV_HAS_ADDRESS,
+		  false },
 	};
 	struct machine m = { 0 };
 	size_t i;
@@ -60,8 +67,10 @@ static void every_kind_of_device_is_read(void **state)
 		const struct memdev *d = &m.devices[i];
 
 		check(rows[i].id ? d->id && !strcmp(d->id, rows[i].id) : !d->id, "row %zu", i);
-		check(!strcmp(d->type, rows[i].type) && !strcmp(d->backend, rows[i].backend), "row %zu", i);
-		check(d->address == rows[i].address && d->size_bytes == rows[i].size_bytes, "row %zu", i);
+		check(!strcmp(d->type, rows[i].type) && !strcmp(d->backend, rows[i].backend),
+		      "row %zu", i);
+		check(d->address == rows[i].address && d->size_bytes == rows[i].size_bytes,
+		      "row %zu", i);
 		check(d->has == rows[i].has, "row %zu: %u", i, d->has);
 		check(d->slot == rows[i].slot && d->node == rows[i].node, "row %zu", i);
 		check(d->is_hotplugged == rows[i].is_hotplugged, "row %zu", i);
@@ -92,9 +101,12 @@ static void devices_come_by_address_whatever_the_order_of_the_answer(void **stat
 	struct machine m = { 0 };
 
 	(void)state;
-	read_text(&m, "[{\"type\": \"dimm\", \"data\": {\"size\": 1, \"addr\": 8589934592, \"id\": \"c\"}},"
-		      " {\"type\": \"dimm\", \"data\": {\"size\": 1, \"addr\": 4294967296, \"id\": \"a\"}},"
-		      " {\"type\": \"dimm\", \"data\": {\"size\": 1, \"addr\": 4831838208, \"id\": \"b\"}}]");
+	read_text(&m, "[{\"type\": \"dimm\", \"data\": {\"size\": 1, \"addr\": 8589934592, \"id\": "
+		      "\"c\"}},"
+		      " {\"type\": \"dimm\", \"data\": {\"size\": 1, \"addr\": 4294967296, \"id\": "
+		      "\"a\"}},"
+		      " {\"type\": \"dimm\", \"data\": {\"size\": 1, \"addr\": 4831838208, \"id\": "
+		      "\"b\"}}]");
 	assert_string_equal(m.devices[0].id, "a");
 	assert_string_equal(m.devices[1].id, "b");
 	assert_string_equal(m.devices[2].id, "c");
@@ -174,8 +186,11 @@ static void put_devices(struct machine *m, const struct place *places)
 	m->devices = xcalloc(16, sizeof(*m->devices));
 	for (; places->size_mib; places++)
 		m->devices[m->devices_count++] = (struct memdev){
-			.type = xstrdup("dimm"), .address = places->address, .has = MEMDEV_HAS_ADDRESS,
-			.size_bytes = places->size_mib * M, .span_bytes = places->size_mib * M,
+			.type = xstrdup("dimm"),
+			.address = places->address,
+			.has = MEMDEV_HAS_ADDRESS,
+			.size_bytes = places->size_mib * M,
+			.span_bytes = places->size_mib * M,
 		};
 }
 
@@ -187,18 +202,49 @@ static void a_dimm_goes_where_qemu_puts_it(void **state)
 		uint64_t size_mib, address;
 	} rows[] = {
 		{ { { 0 } }, 512, 0x100000000 },
-		{ { { 0x110000000, 256 }, { 0x128000000, 128 }, { 0x160000000, 512 } }, 512, 0x130000000 },
-		{ { { 0x110000000, 256 }, { 0x128000000, 128 }, { 0x130000000, 512 }, { 0x160000000, 512 } },
-		  256, 0x100000000 },
-		{ { { 0x100000000, 256 }, { 0x110000000, 256 }, { 0x128000000, 128 }, { 0x130000000, 512 },
-		    { 0x160000000, 512 } }, 128, 0x120000000 },
-		{ { { 0x100000000, 256 }, { 0x110000000, 256 }, { 0x120000000, 128 }, { 0x128000000, 128 },
-		    { 0x130000000, 512 }, { 0x160000000, 512 } }, 640, 0x180000000 },
-		{ { { 0x100000000, 256 }, { 0x110000000, 256 }, { 0x120000000, 128 }, { 0x128000000, 128 },
-		    { 0x130000000, 512 }, { 0x160000000, 512 }, { 0x180000000, 640 } }, 384, 0x1a8000000 },
-		{ { { 0x100000000, 256 }, { 0x110000000, 256 }, { 0x120000000, 128 }, { 0x128000000, 128 },
-		    { 0x130000000, 512 }, { 0x160000000, 512 }, { 0x180000000, 640 }, { 0x1a8000000, 384 } },
-		  128, 0x150000000 },
+		{ { { 0x110000000, 256 }, { 0x128000000, 128 }, { 0x160000000, 512 } },
+		  512,
+		  0x130000000 },
+		{ { { 0x110000000, 256 },
+		    { 0x128000000, 128 },
+		    { 0x130000000, 512 },
+		    { 0x160000000, 512 } },
+		  256,
+		  0x100000000 },
+		{ { { 0x100000000, 256 },
+		    { 0x110000000, 256 },
+		    { 0x128000000, 128 },
+		    { 0x130000000, 512 },
+		    { 0x160000000, 512 } },
+		  128,
+		  0x120000000 },
+		{ { { 0x100000000, 256 },
+		    { 0x110000000, 256 },
+		    { 0x120000000, 128 },
+		    { 0x128000000, 128 },
+		    { 0x130000000, 512 },
+		    { 0x160000000, 512 } },
+		  640,
+		  0x180000000 },
+		{ { { 0x100000000, 256 },
+		    { 0x110000000, 256 },
+		    { 0x120000000, 128 },
+		    { 0x128000000, 128 },
+		    { 0x130000000, 512 },
+		    { 0x160000000, 512 },
+		    { 0x180000000, 640 } },
+		  384,
+		  0x1a8000000 },
+		{ { { 0x100000000, 256 },
+		    { 0x110000000, 256 },
+		    { 0x120000000, 128 },
+		    { 0x128000000, 128 },
+		    { 0x130000000, 512 },
+		    { 0x160000000, 512 },
+		    { 0x180000000, 640 },
+		    { 0x1a8000000, 384 } },
+		  128,
+		  0x150000000 },
 		{ { { 0x100000000, 130 } }, 128, 0x108200000 },
 	};
 	size_t i;
@@ -210,12 +256,14 @@ static void a_dimm_goes_where_qemu_puts_it(void **state)
 
 		put_devices(&m, rows[i].places);
 		check(machine_predict_address(&m, rows[i].size_mib * M, &address), "row %zu", i);
-		check(address == rows[i].address, "row %zu: 0x%llx", i, (unsigned long long)address);
+		check(address == rows[i].address, "row %zu: 0x%llx", i,
+		      (unsigned long long)address);
 		machine_release(&m);
 	}
 }
 
-/* Measured: 384 MiB more went behind the virtio-pmem, since virtio-mem keeps room for its max-size. */
+/* Measured: 384 MiB more went behind the virtio-pmem, since virtio-mem keeps room for its max-size.
+ */
 static void a_dimm_does_not_go_where_virtio_mem_may_grow(void **state)
 {
 	struct machine m = { .has_base_address = true, .base_address = 0x100000000 };
@@ -249,24 +297,27 @@ static void says(struct json_object *request, const char *wanted)
 
 static void requests_are_what_qemu_reads(void **state)
 {
-	struct dimm_request r = { .backend_id = xstrdup("memhp0-mem"), .device_id = xstrdup("memhp0-dimm"),
+	struct dimm_request r = { .backend_id = xstrdup("memhp0-mem"),
+				  .device_id = xstrdup("memhp0-dimm"),
 				  .size_bytes = 512 * M };
 
 	(void)state;
 	says(machine_request_object_add(&r),
 	     "{\"execute\":\"object-add\",\"arguments\":{\"qom-type\":\"memory-backend-ram\","
 	     "\"id\":\"memhp0-mem\",\"size\":536870912}}");
-	says(machine_request_device_add(&r),
-	     "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"pc-dimm\",\"id\":\"memhp0-dimm\","
-	     "\"memdev\":\"memhp0-mem\"}}");
+	says(machine_request_device_add(&r), "{\"execute\":\"device_add\",\"arguments\":{"
+					     "\"driver\":\"pc-dimm\",\"id\":\"memhp0-dimm\","
+					     "\"memdev\":\"memhp0-mem\"}}");
 	r.has_slot = r.has_node = r.has_address = true;
 	r.slot = 3;
 	r.address = 0x140000000;
 	says(machine_request_device_add(&r),
-	     "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"pc-dimm\",\"id\":\"memhp0-dimm\","
+	     "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"pc-dimm\",\"id\":\"memhp0-"
+	     "dimm\","
 	     "\"memdev\":\"memhp0-mem\",\"slot\":3,\"node\":0,\"addr\":5368709120}}");
 	says(machine_request_device_del("/machine/peripheral-anon/device[0]"),
-	     "{\"execute\":\"device_del\",\"arguments\":{\"id\":\"/machine/peripheral-anon/device[0]\"}}");
+	     "{\"execute\":\"device_del\",\"arguments\":{\"id\":\"/machine/peripheral-anon/"
+	     "device[0]\"}}");
 	says(machine_request_object_del("memhp0-mem"),
 	     "{\"execute\":\"object-del\",\"arguments\":{\"id\":\"memhp0-mem\"}}");
 	dimm_request_release(&r);

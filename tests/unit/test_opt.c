@@ -30,18 +30,22 @@ static const struct opt global_table[] = {
 	  offsetof(struct global_options, timeout_ms), NULL },
 	{ 'q', "quiet", NULL, "less", "OPT_TEST_QUIET", OPT_FLAG,
 	  offsetof(struct global_options, is_quiet), NULL },
-	{ 'v', "verbose", NULL, "more", NULL, OPT_FLAG, offsetof(struct global_options, is_verbose), NULL },
+	{ 'v', "verbose", NULL, "more", NULL, OPT_FLAG, offsetof(struct global_options, is_verbose),
+	  NULL },
 	{ 0 },
 };
 
 static const struct opt command_table[] = {
-	{ 0, "size", "SIZE", "how much", NULL, OPT_SIZE, offsetof(struct command_options, size), NULL },
-	{ 0, "node", "N", "which node", NULL, OPT_NUMBER, offsetof(struct command_options, node), NULL },
-	{ 0, "name", "NAME", "what it is called", NULL, OPT_STRING, offsetof(struct command_options, name),
+	{ 0, "size", "SIZE", "how much", NULL, OPT_SIZE, offsetof(struct command_options, size),
 	  NULL },
-	{ 0, "zone", "ZONE", "where to", NULL, OPT_CHOICE, offsetof(struct command_options, zone), zones },
-	{ 0, "force", NULL, "do not check", NULL, OPT_FLAG, offsetof(struct command_options, is_forced),
+	{ 0, "node", "N", "which node", NULL, OPT_NUMBER, offsetof(struct command_options, node),
 	  NULL },
+	{ 0, "name", "NAME", "what it is called", NULL, OPT_STRING,
+	  offsetof(struct command_options, name), NULL },
+	{ 0, "zone", "ZONE", "where to", NULL, OPT_CHOICE, offsetof(struct command_options, zone),
+	  zones },
+	{ 0, "force", NULL, "do not check", NULL, OPT_FLAG,
+	  offsetof(struct command_options, is_forced), NULL },
 	{ 0 },
 };
 
@@ -91,7 +95,8 @@ static void options_are_read_wherever_they_stand(void **state)
 		"-Q|/vm|-t|1.5|-q|--size|512M|--node|0x10|--zone|movable|--force|--name|x|one|two",
 		"one|two|-Q|/vm|-t|1.5|-q|--size|512M|--node|16|--zone|movable|--force|--name|x",
 		"-Q/vm|one|-qt1.5|--size=512M|--node=16|two|--zone=movable|--force|--name=x",
-		"one|--monitor=/vm|--timeout=1.5|--quiet|--si=512M|two|--no=16|--z|movable|--f|--na|x",
+		"one|--monitor=/"
+		"vm|--timeout=1.5|--quiet|--si=512M|two|--no=16|--z|movable|--f|--na|x",
 	};
 	size_t i;
 
@@ -102,13 +107,16 @@ static void options_are_read_wherever_they_stand(void **state)
 		read_line(&l, lines[i], false);
 		check(!l.status, "%s: %s", lines[i], l.err.message);
 		check(l.argc - l.first == 2 && !strcmp(l.argv[l.first], "one") &&
-			      !strcmp(l.argv[l.first + 1], "two"), "%s", lines[i]);
-		check(!strcmp(l.global.monitor, "/vm") && l.global.timeout_ms == 1500 && l.global.is_quiet &&
-			      !l.global.is_verbose, "%s", lines[i]);
-		check(l.command.size.is_set && l.command.size.value == UINT64_C(512) << 20, "%s", lines[i]);
-		check(l.command.node.is_set && l.command.node.value == 16, "%s", lines[i]);
-		check(l.command.zone == 1 && l.command.is_forced && !strcmp(l.command.name, "x"), "%s",
+			      !strcmp(l.argv[l.first + 1], "two"),
+		      "%s", lines[i]);
+		check(!strcmp(l.global.monitor, "/vm") && l.global.timeout_ms == 1500 &&
+			      l.global.is_quiet && !l.global.is_verbose,
+		      "%s", lines[i]);
+		check(l.command.size.is_set && l.command.size.value == UINT64_C(512) << 20, "%s",
 		      lines[i]);
+		check(l.command.node.is_set && l.command.node.value == 16, "%s", lines[i]);
+		check(l.command.zone == 1 && l.command.is_forced && !strcmp(l.command.name, "x"),
+		      "%s", lines[i]);
 		release_line(&l);
 	}
 }
@@ -225,12 +233,13 @@ static void seconds_may_have_fractions(void **state)
 		const char *text;
 		int64_t ms;
 	} rows[] = {
-		{ "0", 0 },        { "1", 1000 },      { "10", 10000 },   { "0.5", 500 },  { "2.25", 2250 },
-		{ "0.001", 1 },    { "0.0001", 1 },    { "60.000", 60000 }, { "007", 7000 },
-		{ "86400", 86400000 }, { "0.0", 0 },
+		{ "0", 0 },	  { "1", 1000 },	 { "10", 10000 }, { "0.5", 500 },
+		{ "2.25", 2250 }, { "0.001", 1 },	 { "0.0001", 1 }, { "60.000", 60000 },
+		{ "007", 7000 },  { "86400", 86400000 }, { "0.0", 0 },
 	};
-	static const char *const bad[] = { "",    "-1",  "+1", "abc", "1s",  "1e3",  "1.5.2", "1,5", " 1",
-					   "1 ",  "inf", "nan", "0x10", ".",  "..",  "99999999999" };
+	static const char *const bad[] = { "",	    "-1",  "+1", "abc",	       "1s",  "1e3",
+					   "1.5.2", "1,5", " 1", "1 ",	       "inf", "nan",
+					   "0x10",  ".",   "..", "99999999999" };
 	size_t i;
 
 	(void)state;
@@ -243,8 +252,8 @@ static void seconds_may_have_fractions(void **state)
 		check(l.status == (i < ARRAY_SIZE(rows) ? 0 : -1), "'%s'", text);
 		check(l.status || l.global.timeout_ms == rows[i].ms, "'%s': %lld", text,
 		      (long long)l.global.timeout_ms);
-		check(!l.status || (l.err.code == ERR_USAGE && strstr(l.err.message, "--timeout")), "'%s'",
-		      text);
+		check(!l.status || (l.err.code == ERR_USAGE && strstr(l.err.message, "--timeout")),
+		      "'%s'", text);
 		release_line(&l);
 	}
 }
@@ -299,26 +308,31 @@ static void mistakes_in_a_table_are_found(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct opt table[] = { rows[i].row, { 0 } };
-		const struct opt_target targets[] = { { global_table, NULL }, { table, NULL },
+		const struct opt_target targets[] = { { global_table, NULL },
+						      { table, NULL },
 						      { NULL, NULL } };
 		const char *complaint = opt_check(targets, ARRAY_SIZE(targets));
 
-		check(!complaint == !rows[i].complaint, "row %zu: %s", i, complaint ? complaint : "none");
-		check(!complaint || strstr(complaint, rows[i].complaint), "row %zu: %s", i, complaint);
+		check(!complaint == !rows[i].complaint, "row %zu: %s", i,
+		      complaint ? complaint : "none");
+		check(!complaint || strstr(complaint, rows[i].complaint), "row %zu: %s", i,
+		      complaint);
 	}
 }
 
 static void help_has_every_option_and_fits_80_columns(void **state)
 {
 	static const struct opt table[] = {
-		{ 'x', "extra", "VALUE", "a text that is so long that it has to go on in a second line, and "
-		  "from there in a third one, because it does not end soon", "OPT_TEST_X", OPT_STRING, 0,
-		  NULL },
+		{ 'x', "extra", "VALUE",
+		  "a text that is so long that it has to go on in a second line, and "
+		  "from there in a third one, because it does not end soon",
+		  "OPT_TEST_X", OPT_STRING, 0, NULL },
 		{ 0, "an-option-with-a-long-name", "ARGUMENT", "help", NULL, OPT_STRING, 0, NULL },
 		{ 'f', "flag", NULL, "help", NULL, OPT_FLAG, 0, NULL },
 		{ 0 },
 	};
-	static const char *const parts[] = { "  -x, --extra VALUE ", "      --an-option-with-a-long-name ARGUMENT\n",
+	static const char *const parts[] = { "  -x, --extra VALUE ",
+					     "      --an-option-with-a-long-name ARGUMENT\n",
 					     "  -f, --flag ", "[OPT_TEST_X]", "does not end soon" };
 	_cleanup_buf_ struct buf text = { 0 };
 	const char *line;

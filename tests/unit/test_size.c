@@ -17,14 +17,17 @@ static void a_number_with_a_unit_is_a_size(void **state)
 		const char *text;
 		uint64_t size_bytes;
 	} rows[] = {
-		{ "512M", 512 * M },        { "512MiB", 512 * M },      { "512MB", 512 * M },
-		{ "512m", 512 * M },        { "512mib", 512 * M },      { "536870912B", 512 * M },
-		{ "1.5G", 1536 * M },       { "0.5K", 512 },            { "130M", 130 * M },
-		{ "1K", K },                { "2T", 2 * T },            { "1P", P },
-		{ "1E", E },                { "7E", 7 * E },            { "1B", 1 },
-		{ "0.25G", 256 * M },       { "1.50G", 1536 * M },      { "0128M", 128 * M },
-		{ "1.0B", 1 },              { "0.125T", 128 * G },      { "1.000000000G", G },
-		{ "9223372036854775807B", INT64_MAX },
+		{ "512M", 512 * M },   { "512MiB", 512 * M },
+		{ "512MB", 512 * M },  { "512m", 512 * M },
+		{ "512mib", 512 * M }, { "536870912B", 512 * M },
+		{ "1.5G", 1536 * M },  { "0.5K", 512 },
+		{ "130M", 130 * M },   { "1K", K },
+		{ "2T", 2 * T },       { "1P", P },
+		{ "1E", E },	       { "7E", 7 * E },
+		{ "1B", 1 },	       { "0.25G", 256 * M },
+		{ "1.50G", 1536 * M }, { "0128M", 128 * M },
+		{ "1.0B", 1 },	       { "0.125T", 128 * G },
+		{ "1.000000000G", G }, { "9223372036854775807B", INT64_MAX },
 	};
 	size_t i;
 
@@ -33,7 +36,8 @@ static void a_number_with_a_unit_is_a_size(void **state)
 		uint64_t size_bytes = 0;
 		struct err err = { 0 };
 
-		check(!size_parse(rows[i].text, &size_bytes, &err), "'%s': %s", rows[i].text, err.message);
+		check(!size_parse(rows[i].text, &size_bytes, &err), "'%s': %s", rows[i].text,
+		      err.message);
 		check(size_bytes == rows[i].size_bytes, "'%s': %llu", rows[i].text,
 		      (unsigned long long)size_bytes);
 		check(err.code == ERR_NONE, "'%s'", rows[i].text);
@@ -57,14 +61,16 @@ static void refuses(const char *text)
 static void what_is_no_size_is_refused_with_a_hint(void **state)
 {
 	static const char *const texts[] = {
-		"",          "0",         "0M",         "0.0G",        "00.000M",   "0B",
-		"-1",        "+1",        "-1M",        "+512M",       "512",       "1.5",
-		"1.3M",      "1.5B",      "0.1K",       "abc",         "M",         ".5G",
-		"1.G",       ".",         "1..5G",      "1.5.5G",      "1,5G",      "1e3",
-		"1e3M",      "0x10M",     "1M ",        " 1M",         "1 M",       "1M\n",
-		"512Mi",     "512MBs",    "512MiBs",    "1KK",         "1BB",       "1BiB",
-		"1X",        "1Z",        "1Y",         "inf",         "nan",       "1.5G512M",
-		"512M\033[31m", "\xd9\xa3M", "512\xc2\xa0M", "--",     "1-2",       "memory33",
+		"",	 "0",	     "0M",	     "0.0G",	  "00.000M",
+		"0B",	 "-1",	     "+1",	     "-1M",	  "+512M",
+		"512",	 "1.5",	     "1.3M",	     "1.5B",	  "0.1K",
+		"abc",	 "M",	     ".5G",	     "1.G",	  ".",
+		"1..5G", "1.5.5G",   "1,5G",	     "1e3",	  "1e3M",
+		"0x10M", "1M ",	     " 1M",	     "1 M",	  "1M\n",
+		"512Mi", "512MBs",   "512MiBs",	     "1KK",	  "1BB",
+		"1BiB",	 "1X",	     "1Z",	     "1Y",	  "inf",
+		"nan",	 "1.5G512M", "512M\033[31m", "\xd9\xa3M", "512\xc2\xa0M",
+		"--",	 "1-2",	     "memory33",
 	};
 	size_t i;
 
@@ -115,9 +121,9 @@ static void a_size_is_told_from_a_block_and_a_name(void **state)
 		const char *text;
 		bool is_size;
 	} rows[] = {
-		{ "512M", true },     { "1.5G", true },      { "12B", true },      { "1GiB", true },
-		{ "33", false },      { "32-35", false },    { "memory33", false }, { "", false },
-		{ "M", false },       { "all", false },      { "3x", false },      { "1.5", false },
+		{ "512M", true },      { "1.5G", true },    { "12B", true },	   { "1GiB", true },
+		{ "33", false },       { "32-35", false },  { "memory33", false }, { "", false },
+		{ "M", false },	       { "all", false },    { "3x", false },	   { "1.5", false },
 		{ "12M-dimm", false }, { "memhp0", false },
 	};
 	size_t i;
@@ -133,12 +139,23 @@ static void a_size_is_written_with_its_largest_unit(void **state)
 		uint64_t size_bytes;
 		const char *text;
 	} rows[] = {
-		{ 0, "0 B" },               { 1, "1 B" },               { 1023, "1023 B" },
-		{ K, "1 KiB" },             { 1536, "1.5 KiB" },        { 512 * M, "512 MiB" },
-		{ 1023 * M, "1023 MiB" },   { G, "1 GiB" },             { 1536 * M, "1.5 GiB" },
-		{ 1280 * M, "1.25 GiB" },   { 8 * G, "8 GiB" },         { 1024 * G, "1 TiB" },
-		{ 100 * T, "100 TiB" },     { P, "1 PiB" },             { 8 * E, "8 EiB" },
-		{ 487628 * K, "476.2 MiB" }, { 130 * M + 1, "130.0 MiB" },
+		{ 0, "0 B" },
+		{ 1, "1 B" },
+		{ 1023, "1023 B" },
+		{ K, "1 KiB" },
+		{ 1536, "1.5 KiB" },
+		{ 512 * M, "512 MiB" },
+		{ 1023 * M, "1023 MiB" },
+		{ G, "1 GiB" },
+		{ 1536 * M, "1.5 GiB" },
+		{ 1280 * M, "1.25 GiB" },
+		{ 8 * G, "8 GiB" },
+		{ 1024 * G, "1 TiB" },
+		{ 100 * T, "100 TiB" },
+		{ P, "1 PiB" },
+		{ 8 * E, "8 EiB" },
+		{ 487628 * K, "476.2 MiB" },
+		{ 130 * M + 1, "130.0 MiB" },
 	};
 	char text[SIZE_TEXT_MAX];
 	size_t i;
@@ -163,7 +180,8 @@ static void any_size_fits_its_text(void **state)
 
 static void a_written_size_that_is_exact_reads_back(void **state)
 {
-	static const uint64_t sizes[] = { 1, 512, K, 1536, M, 512 * M, 1536 * M, 1280 * M, G, 8 * G, 3 * T };
+	static const uint64_t sizes[] = { 1,	    512,      K, 1536,	M,    512 * M,
+					  1536 * M, 1280 * M, G, 8 * G, 3 * T };
 	size_t i;
 
 	(void)state;

@@ -38,8 +38,9 @@ static char *text_of(const struct block_list *list)
 	buf_addf(&text, "%s", "");
 	for (i = 0; i < list->count; i++)
 		buf_addf(&text, "%s%llu-%llu %s %s", i ? ", " : "",
-			 (unsigned long long)list->runs[i].first, (unsigned long long)list->runs[i].last,
-			 list->runs[i].state, list->runs[i].zones);
+			 (unsigned long long)list->runs[i].first,
+			 (unsigned long long)list->runs[i].last, list->runs[i].state,
+			 list->runs[i].zones);
 	return text.data;
 }
 
@@ -135,8 +136,13 @@ static void the_memory_map_policy_is_read(void **state)
 
 static void lines_of_other_commands_are_left_alone(void **state)
 {
-	static const char *const lines[] = { "failed 33 Device or resource busy", "stopped", "absent 7",
-					     "size 8000000", "", "guests", "blocksize 3" };
+	static const char *const lines[] = { "failed 33 Device or resource busy",
+					     "stopped",
+					     "absent 7",
+					     "size 8000000",
+					     "",
+					     "guests",
+					     "blocksize 3" };
 	struct guest_memory g = { 0 };
 	struct err err = { 0 };
 
@@ -157,7 +163,9 @@ static const char *const malformed[] = {
 	"guest 6.1 1 off\x9bline contig-zones N",
 	"guest 6.1 1 a-word-that-is-longer-than-any-policy contig-zones N",
 	"guest 6.1 1 offline a-word-that-is-longer-than-any-policy N",
-	"guest 6.1-a-release-that-is-longer-than-a-kernel-s-release-can-be-as-uname-2-has-it-in-64-bytes 1 - - -",
+	"guest "
+	"6.1-a-release-that-is-longer-than-a-kernel-s-release-can-be-as-uname-2-has-it-in-64-bytes "
+	"1 - - -",
 	"memory ",
 	"memory 1",
 	"memory 1 2",
@@ -166,7 +174,7 @@ static const char *const malformed[] = {
 	"memory 1 2 3kB",
 	"memory 0x1 2 3",
 	"memory 1.5 2 3",
-	"memory 18014398509481984 2 3",      /* 2^64 bytes */
+	"memory 18014398509481984 2 3", /* 2^64 bytes */
 	"memory 99999999999999999999 2 3",
 	"size ",
 	"size 0",
@@ -175,8 +183,8 @@ static const char *const malformed[] = {
 	"size 8000000 ",
 	"size -8000000",
 	"size 8000001",
-	"size 10000000000000000",            /* 2^64 */
-	"size 8000000000000000",             /* 2^63: no block number but 0 and 1 has an address */
+	"size 10000000000000000", /* 2^64 */
+	"size 8000000000000000",  /* 2^63: no block number but 0 and 1 has an address */
 	"size g",
 	"blocks ",
 	"blocks 1",
@@ -218,17 +226,21 @@ static void a_malformed_line_is_refused_and_quoted(void **state)
 
 		check(parse(&g, lines, 2, &err) == -1, "'%s'", malformed[i]);
 		check(err.code == ERR_GUEST_UNREACHABLE, "'%s'", malformed[i]);
-		check(!strncmp(err.message, "cannot understand the guest: '", 30), "'%s'", malformed[i]);
-		check(!strncmp(err.message + 30, malformed[i], 20 < strlen(malformed[i]) ? 20 :
-							       strlen(malformed[i])), "'%s'", malformed[i]);
+		check(!strncmp(err.message, "cannot understand the guest: '", 30), "'%s'",
+		      malformed[i]);
+		check(!strncmp(err.message + 30, malformed[i],
+			       20 < strlen(malformed[i]) ? 20 : strlen(malformed[i])),
+		      "'%s'", malformed[i]);
 		guest_memory_release(&g);
 	}
 }
 
 static void blocks_that_overlap_or_go_backwards_are_refused(void **state)
 {
-	static const char *const seconds[] = { "blocks 8 9 online 0 1 Normal", "blocks 4 4 offline 0 1 Normal",
-					       "blocks 0 1 online 0 1 Normal", "blocks 0 99 online 0 1 none" };
+	static const char *const seconds[] = { "blocks 8 9 online 0 1 Normal",
+					       "blocks 4 4 offline 0 1 Normal",
+					       "blocks 0 1 online 0 1 Normal",
+					       "blocks 0 99 online 0 1 none" };
 	size_t i;
 
 	(void)state;
@@ -274,8 +286,9 @@ static void runs_are_merged_where_all_facts_are_equal(void **state)
 	run.first = run.last = 8;
 	run.is_removable = 0;
 	block_list_add(&list, &run);
-	lists(&list, "0-2 online Normal, 4-4 online Normal, 5-5 offline Normal, 6-6 offline Movable, "
-		     "7-7 offline Movable, 8-8 offline Movable");
+	lists(&list,
+	      "0-2 online Normal, 4-4 online Normal, 5-5 offline Normal, 6-6 offline Movable, "
+	      "7-7 offline Movable, 8-8 offline Movable");
 	assert_int_equal(block_list_blocks(&list), 8);
 	block_list_release(&list);
 }
@@ -359,10 +372,10 @@ static void memory_is_found_in_its_blocks(void **state)
 		{ 0x100000000, 512 * M, 128 * M, true, 32, 35 },
 		{ 0x140000000, 128 * M, 128 * M, true, 40, 40 },
 		{ 0, 128 * M, 128 * M, true, 0, 0 },
-		{ 0x40000000, G, 128 * M, true, 8, 15 },             /* arm64 virt begins at 1 GiB */
+		{ 0x40000000, G, 128 * M, true, 8, 15 }, /* arm64 virt begins at 1 GiB */
 		{ UINT64_C(0x10000000000), 8 * G, 128 * M, true, 8192, 8255 },
-		{ 0x1000000000, 4 * G, 2 * G, true, 32, 33 },        /* a guest of 64 GiB */
-		{ 0x100000000, 256 * M, 256 * M, true, 16, 16 },     /* pseries */
+		{ 0x1000000000, 4 * G, 2 * G, true, 32, 33 },	 /* a guest of 64 GiB */
+		{ 0x100000000, 256 * M, 256 * M, true, 16, 16 }, /* pseries */
 		{ UINT64_C(0xffffffff80000000), 2 * G, 2 * G, true, 8589934591, 8589934591 },
 		{ 0x100000000, 130 * M, 128 * M, false, 0, 0 },
 		{ 0x108200000, 128 * M, 128 * M, false, 0, 0 },
@@ -378,8 +391,9 @@ static void memory_is_found_in_its_blocks(void **state)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct blocks run;
 
-		check(sysfs_blocks_of(rows[i].address, rows[i].size_bytes, rows[i].block_size_bytes, &run) ==
-			      rows[i].is_whole, "row %zu", i);
+		check(sysfs_blocks_of(rows[i].address, rows[i].size_bytes, rows[i].block_size_bytes,
+				      &run) == rows[i].is_whole,
+		      "row %zu", i);
 		check(!rows[i].is_whole || (run.first == rows[i].first && run.last == rows[i].last),
 		      "row %zu", i);
 		check(run.node == -1 && run.is_removable == -1 && !run.state[0] && !run.zones[0],

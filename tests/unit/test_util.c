@@ -12,26 +12,34 @@ static void text_that_could_drive_a_terminal_is_masked(void **state)
 		{ "\033[31mred\033[0m", "?[31mred?[0m" },
 		{ "a\nb\rc\td\be\af", "a?b?c?d?e?f" },
 		{ "\x01\x02\x1f\x7f", "????" },
-		{ "\xc2\x9b" "31m", "??31m" },     /* U+009B, CSI */
-		{ "\xc2\x80", "??" },               /* the first of C1 */
-		{ "\xc2\x9f", "??" },               /* the last of C1 */
-		{ "\x9b" "31m", "?31m" },          /* the byte 0x9b by itself */
-		{ "\xc0\xaf", "??" },               /* overlong '/' */
+		{ "\xc2\x9b"
+		  "31m",
+		  "??31m" },	      /* U+009B, CSI */
+		{ "\xc2\x80", "??" }, /* the first of C1 */
+		{ "\xc2\x9f", "??" }, /* the last of C1 */
+		{ "\x9b"
+		  "31m",
+		  "?31m" },	      /* the byte 0x9b by itself */
+		{ "\xc0\xaf", "??" }, /* overlong '/' */
 		{ "\xc1\xbf", "??" },
-		{ "\xe0\x80\xaf", "???" },          /* overlong in three bytes */
+		{ "\xe0\x80\xaf", "???" }, /* overlong in three bytes */
 		{ "\xe0\x9f\xbf", "???" },
 		{ "\xf0\x80\x80\xaf", "????" },
 		{ "\xf0\x8f\xbf\xbf", "????" },
-		{ "\xed\xa0\x80", "???" },          /* a surrogate */
-		{ "\xf4\x90\x80\x80", "????" },     /* above U+10FFFF */
+		{ "\xed\xa0\x80", "???" },	/* a surrogate */
+		{ "\xf4\x90\x80\x80", "????" }, /* above U+10FFFF */
 		{ "\xf5\x80\x80\x80", "????" },
 		{ "\xfe\xff", "??" },
 		{ "\x80", "?" },
-		{ "a\xe2\x82", "a??" },             /* ends in the middle of a character */
-		{ "\xe2\x82" "a", "??a" },
+		{ "a\xe2\x82", "a??" }, /* ends in the middle of a character */
+		{ "\xe2\x82"
+		  "a",
+		  "??a" },
 		{ "\xf0\x9f\x98", "???" },
 		{ "\xe2", "?" },
-		{ "\xc3" "A", "?A" },
+		{ "\xc3"
+		  "A",
+		  "?A" },
 	};
 	size_t i;
 
@@ -48,8 +56,19 @@ static void text_that_could_drive_a_terminal_is_masked(void **state)
 static void printable_text_stays(void **state)
 {
 	static const char *const texts[] = {
-		"", " ", "plain ~ text", "\xc2\xa0", "\xc3\xa9", "\xdf\xbf", "\xe0\xa0\x80", "\xe2\x82\xac",
-		"\xed\x9f\xbf", "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf",
+		"",
+		" ",
+		"plain ~ text",
+		"\xc2\xa0",
+		"\xc3\xa9",
+		"\xdf\xbf",
+		"\xe0\xa0\x80",
+		"\xe2\x82\xac",
+		"\xed\x9f\xbf",
+		"\xee\x80\x80",
+		"\xf0\x90\x80\x80",
+		"\xf0\x9f\x98\x80",
+		"\xf4\x8f\xbf\xbf",
 	};
 	size_t i;
 

@@ -6,13 +6,15 @@
 
 static char id_d0[] = "d0", path_anon[] = "/machine/peripheral-anon/device[0]", dimm[] = "dimm";
 
-static const struct memdev d0 = { .id = id_d0, .handle = id_d0, .type = dimm, .has = MEMDEV_HAS_SLOT,
-				  .slot = 5 };
-static const struct memdev anonymous = { .handle = path_anon, .type = dimm, .has = MEMDEV_HAS_SLOT,
-					 .slot = 5 };
+static const struct memdev d0 = {
+	.id = id_d0, .handle = id_d0, .type = dimm, .has = MEMDEV_HAS_SLOT, .slot = 5
+};
+static const struct memdev anonymous = {
+	.handle = path_anon, .type = dimm, .has = MEMDEV_HAS_SLOT, .slot = 5
+};
 
-static enum verdict read_text(const char *event, const char *data, const struct memdev *d, bool is_eject,
-			      char why[128])
+static enum verdict read_text(const char *event, const char *data, const struct memdev *d,
+			      bool is_eject, char why[128])
 {
 	_cleanup_json_ struct json_object *object = data ? json_tokener_parse(data) : NULL;
 
@@ -22,8 +24,10 @@ static enum verdict read_text(const char *event, const char *data, const struct 
 
 static char *ost(const char *slot, const char *type, unsigned source, unsigned status)
 {
-	return xasprintf("{\"info\": {\"device\": \"d0\", \"source\": %u, \"status\": %u, \"slot\": \"%s\","
-			 " \"slot-type\": \"%s\"}}", source, status, slot, type);
+	return xasprintf(
+		"{\"info\": {\"device\": \"d0\", \"source\": %u, \"status\": %u, \"slot\": \"%s\","
+		" \"slot-type\": \"%s\"}}",
+		source, status, slot, type);
 }
 
 static void the_acpi_answers_to_a_new_dimm_are_understood(void **state)
@@ -55,7 +59,8 @@ static void the_acpi_answers_to_a_new_dimm_are_understood(void **state)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_free_ char *data = ost("5", "DIMM", rows[i].source, rows[i].status);
 
-		check(read_text("ACPI_DEVICE_OST", data, &d0, false, why) == rows[i].verdict, "%s", data);
+		check(read_text("ACPI_DEVICE_OST", data, &d0, false, why) == rows[i].verdict, "%s",
+		      data);
 		check(!rows[i].why || strstr(why, rows[i].why), "%s: %s", data, why);
 	}
 }
@@ -67,8 +72,8 @@ static void the_acpi_answers_to_an_ejection_are_understood(void **state)
 		enum verdict verdict;
 		const char *why, *words;
 	} rows[] = {
-		{ 0, VERDICT_NONE, NULL, NULL },       /* DEVICE_DELETED tells */
-		{ 0x84, VERDICT_NONE, NULL, NULL },    /* in progress */
+		{ 0, VERDICT_NONE, NULL, NULL },    /* DEVICE_DELETED tells */
+		{ 0x84, VERDICT_NONE, NULL, NULL }, /* in progress */
 		{ 1, VERDICT_REFUSED, "OST status 1", NULL },
 		{ 0x80, VERDICT_REFUSED, "OST status 128", "not supported" },
 		{ 0x81, VERDICT_REFUSED, "OST status 129", "in use" },
@@ -85,8 +90,8 @@ static void the_acpi_answers_to_an_ejection_are_understood(void **state)
 		for (j = 0; j < ARRAY_SIZE(sources); j++) {
 			_cleanup_free_ char *data = ost("5", "DIMM", sources[j], rows[i].status);
 
-			check(read_text("ACPI_DEVICE_OST", data, &d0, true, why) == rows[i].verdict, "%s",
-			      data);
+			check(read_text("ACPI_DEVICE_OST", data, &d0, true, why) == rows[i].verdict,
+			      "%s", data);
 			check(!rows[i].why || strstr(why, rows[i].why), "%s: %s", data, why);
 			check(!rows[i].words || strstr(why, rows[i].words), "%s: %s", data, why);
 		}
@@ -104,25 +109,35 @@ static void a_late_answer_to_the_insertion_does_not_end_an_ejection(void **state
 		_cleanup_free_ char *check_data = ost("5", "DIMM", 1, statuses[i]);
 		_cleanup_free_ char *bus_data = ost("5", "DIMM", 0, statuses[i]);
 
-		assert_int_equal(read_text("ACPI_DEVICE_OST", check_data, &d0, true, why), VERDICT_NONE);
-		assert_int_equal(read_text("ACPI_DEVICE_OST", bus_data, &d0, true, why), VERDICT_NONE);
+		assert_int_equal(read_text("ACPI_DEVICE_OST", check_data, &d0, true, why),
+				 VERDICT_NONE);
+		assert_int_equal(read_text("ACPI_DEVICE_OST", bus_data, &d0, true, why),
+				 VERDICT_NONE);
 	}
 }
 
 static void the_acpi_answers_of_others_are_ignored(void **state)
 {
 	static const char *const datas[] = {
-		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"4\", \"slot-type\": \"DIMM\"}}",
-		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"55\", \"slot-type\": \"DIMM\"}}",
-		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"5\", \"slot-type\": \"CPU\"}}",
-		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": 5, \"slot-type\": \"DIMM\"}}",
-		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"x\", \"slot-type\": \"DIMM\"}}",
-		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"\", \"slot-type\": \"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"4\", \"slot-type\": "
+		"\"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"55\", \"slot-type\": "
+		"\"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"5\", \"slot-type\": "
+		"\"CPU\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": 5, \"slot-type\": "
+		"\"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"x\", \"slot-type\": "
+		"\"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"\", \"slot-type\": "
+		"\"DIMM\"}}",
 		"{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"5\"}}",
 		"{\"info\": {\"source\": 3, \"slot\": \"5\", \"slot-type\": \"DIMM\"}}",
 		"{\"info\": {\"status\": 130, \"slot\": \"5\", \"slot-type\": \"DIMM\"}}",
-		"{\"info\": {\"source\": \"3\", \"status\": \"130\", \"slot\": \"5\", \"slot-type\": \"DIMM\"}}",
-		"{\"info\": {\"source\": 3, \"status\": -126, \"slot\": \"5\", \"slot-type\": \"DIMM\"}}",
+		"{\"info\": {\"source\": \"3\", \"status\": \"130\", \"slot\": \"5\", "
+		"\"slot-type\": \"DIMM\"}}",
+		"{\"info\": {\"source\": 3, \"status\": -126, \"slot\": \"5\", \"slot-type\": "
+		"\"DIMM\"}}",
 		"{\"info\": []}",
 		"{}",
 		NULL,
@@ -134,8 +149,10 @@ static void the_acpi_answers_of_others_are_ignored(void **state)
 	for (i = 0; i < ARRAY_SIZE(datas); i++) {
 		const char *data = datas[i];
 
-		check(read_text("ACPI_DEVICE_OST", data, &d0, true, why) == VERDICT_NONE, "%s", data);
-		check(read_text("ACPI_DEVICE_OST", data, &d0, false, why) == VERDICT_NONE, "%s", data);
+		check(read_text("ACPI_DEVICE_OST", data, &d0, true, why) == VERDICT_NONE, "%s",
+		      data);
+		check(read_text("ACPI_DEVICE_OST", data, &d0, false, why) == VERDICT_NONE, "%s",
+		      data);
 		check(!strcmp(why, "untouched"), "%s", data);
 	}
 }
@@ -150,7 +167,9 @@ static void a_device_without_a_slot_has_no_acpi_answers(void **state)
 	d.slot = 0;
 	assert_int_equal(read_text("ACPI_DEVICE_OST",
 				   "{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"0\","
-				   " \"slot-type\": \"DIMM\"}}", &d, true, why), VERDICT_NONE);
+				   " \"slot-type\": \"DIMM\"}}",
+				   &d, true, why),
+			 VERDICT_NONE);
 }
 
 static void a_deletion_is_known_by_id_and_by_path(void **state)
@@ -160,7 +179,8 @@ static void a_deletion_is_known_by_id_and_by_path(void **state)
 		const char *data;
 		enum verdict verdict;
 	} rows[] = {
-		{ &d0, "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}", VERDICT_DELETED },
+		{ &d0, "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}",
+		  VERDICT_DELETED },
 		{ &d0, "{\"device\": \"d0\"}", VERDICT_DELETED },
 		{ &d0, "{\"device\": \"d1\", \"path\": \"/machine/peripheral/d1\"}", VERDICT_NONE },
 		{ &d0, "{\"device\": \"d\", \"path\": \"/machine/peripheral/d\"}", VERDICT_NONE },
@@ -170,10 +190,13 @@ static void a_deletion_is_known_by_id_and_by_path(void **state)
 		{ &d0, "{\"device\": 7}", VERDICT_NONE },
 		{ &d0, "{}", VERDICT_NONE },
 		{ &d0, NULL, VERDICT_NONE },
-		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[0]\"}", VERDICT_DELETED },
+		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[0]\"}",
+		  VERDICT_DELETED },
 		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[1]\"}", VERDICT_NONE },
-		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[0]/x\"}", VERDICT_NONE },
-		{ &anonymous, "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}", VERDICT_NONE },
+		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[0]/x\"}",
+		  VERDICT_NONE },
+		{ &anonymous, "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}",
+		  VERDICT_NONE },
 	};
 	char why[128];
 	size_t i;
@@ -181,7 +204,8 @@ static void a_deletion_is_known_by_id_and_by_path(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		check(read_text("DEVICE_DELETED", rows[i].data, rows[i].device, true, why) ==
-			      rows[i].verdict, "row %zu: %s", i, rows[i].data);
+			      rows[i].verdict,
+		      "row %zu: %s", i, rows[i].data);
 }
 
 static void the_refusals_of_other_machines_are_understood(void **state)
@@ -194,18 +218,21 @@ static void the_refusals_of_other_machines_are_understood(void **state)
 	} rows[] = {
 		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d0\", \"msg\": \"LMBs are in use\"}",
 		  VERDICT_REFUSED, "LMBs are in use" },
-		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d0\"}", VERDICT_REFUSED, "no reason given" },
-		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d1\", \"msg\": \"busy\"}", VERDICT_NONE, "untouched" },
+		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d0\"}", VERDICT_REFUSED,
+		  "no reason given" },
+		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d1\", \"msg\": \"busy\"}", VERDICT_NONE,
+		  "untouched" },
 		{ &d0, "DEVICE_UNPLUG_GUEST_ERROR",
 		  "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}", VERDICT_REFUSED,
 		  "no reason given" },
-		{ &d0, "DEVICE_UNPLUG_GUEST_ERROR", "{\"path\": \"/machine/peripheral/d1\"}", VERDICT_NONE,
-		  "untouched" },
+		{ &d0, "DEVICE_UNPLUG_GUEST_ERROR", "{\"path\": \"/machine/peripheral/d1\"}",
+		  VERDICT_NONE, "untouched" },
 		{ &anonymous, "DEVICE_UNPLUG_GUEST_ERROR",
-		  "{\"path\": \"/machine/peripheral-anon/device[0]\"}", VERDICT_REFUSED, "no reason given" },
+		  "{\"path\": \"/machine/peripheral-anon/device[0]\"}", VERDICT_REFUSED,
+		  "no reason given" },
 		{ &d0, "DEVICE_NOT_DELETED", "{\"device\": \"d0\"}", VERDICT_NONE, "untouched" },
-		{ &d0, "MEMORY_DEVICE_SIZE_CHANGE", "{\"device\": \"d0\", \"size\": 0}", VERDICT_NONE,
-		  "untouched" },
+		{ &d0, "MEMORY_DEVICE_SIZE_CHANGE", "{\"device\": \"d0\", \"size\": 0}",
+		  VERDICT_NONE, "untouched" },
 		{ &d0, "RESET", NULL, VERDICT_NONE, "untouched" },
 		{ &d0, "", "{\"device\": \"d0\"}", VERDICT_NONE, "untouched" },
 	};
@@ -214,7 +241,8 @@ static void the_refusals_of_other_machines_are_understood(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		check(read_text(rows[i].event, rows[i].data, rows[i].device, true, why) == rows[i].verdict,
+		check(read_text(rows[i].event, rows[i].data, rows[i].device, true, why) ==
+			      rows[i].verdict,
 		      "row %zu", i);
 		check(!strcmp(why, rows[i].why), "row %zu: %s", i, why);
 	}
@@ -222,13 +250,15 @@ static void the_refusals_of_other_machines_are_understood(void **state)
 
 static void a_device_that_comes_is_not_told_of_its_going(void **state)
 {
-	static const char data[] = "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\", \"msg\": \"x\"}";
+	static const char data[] =
+		"{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\", \"msg\": \"x\"}";
 	char why[128];
 
 	(void)state;
 	assert_int_equal(read_text("DEVICE_DELETED", data, &d0, false, why), VERDICT_NONE);
 	assert_int_equal(read_text("MEM_UNPLUG_ERROR", data, &d0, false, why), VERDICT_NONE);
-	assert_int_equal(read_text("DEVICE_UNPLUG_GUEST_ERROR", data, &d0, false, why), VERDICT_NONE);
+	assert_int_equal(read_text("DEVICE_UNPLUG_GUEST_ERROR", data, &d0, false, why),
+			 VERDICT_NONE);
 }
 
 static void a_device_that_cannot_be_named_gets_no_verdict(void **state)
@@ -237,8 +267,9 @@ static void a_device_that_cannot_be_named_gets_no_verdict(void **state)
 	char why[128];
 
 	(void)state;
-	assert_int_equal(read_text("DEVICE_DELETED", "{\"device\": \"\", \"path\": \"\"}", &nameless, true,
-				   why), VERDICT_NONE);
+	assert_int_equal(read_text("DEVICE_DELETED", "{\"device\": \"\", \"path\": \"\"}",
+				   &nameless, true, why),
+			 VERDICT_NONE);
 }
 
 static void a_long_reason_is_cut(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What every unit test needs: cmocka with its prerequisites, and checks that name the row of a table. */
+/* What every unit test needs: cmocka with its prerequisites, and checks that name the row of a
+ * table. */
 #ifndef UNIT_H
 #define UNIT_H
 
@@ -15,14 +16,14 @@
 #include "util.h"
 
 /* check() - fail with the condition and the row that it was checked for */
-#define check(condition, ...) \
-	do { \
-		if (!(condition)) { \
-			print_error("%s\n    for ", #condition); \
-			print_error(__VA_ARGS__); \
-			print_error("\n"); \
-			fail(); \
-		} \
+#define check(condition, ...)                                                                      \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			print_error("%s\n    for ", #condition);                                   \
+			print_error(__VA_ARGS__);                                                  \
+			print_error("\n");                                                         \
+			fail();                                                                    \
+		}                                                                                  \
 	} while (0)
 
 #endif
