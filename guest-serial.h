@@ -7,19 +7,32 @@
 #ifndef GUEST_SERIAL_H
 #define GUEST_SERIAL_H
 
+#include <stdbool.h>
+#include <termios.h>
+
 #include "deadline.h"
 #include "err.h"
 #include "wire.h"
 
+/* The near end of a console; zero-initialise it. */
+struct serial {
+	bool has_modes;	      /* it is a terminal of this machine */
+	struct termios modes; /* as found */
+};
+
 /*
  * serial_open() - start a quiet child shell on the console
+ * @w:		receives the open wire; serial_close() releases it
  * @path:	a UNIX socket or a tty
  * @id:		the session's id; the child has it in $MEMHP
- * @w:		receives the open wire; the caller releases it
  * Return: 0; -1 with ERR_GUEST_UNREACHABLE: cannot open, no answer, a login prompt
  */
-int serial_open(struct wire *w, const char *path, const char *id, struct deadline *d,
-		struct err *err) __attribute__((warn_unused_result));
+int serial_open(struct serial *serial, struct wire *w, const char *path, const char *id,
+		struct deadline *d, struct err *err) __attribute__((warn_unused_result));
+
+/* serial_close() - put a terminal's modes back, and release the wire; harmless when nothing is open
+ */
+void serial_close(struct serial *serial, struct wire *w);
 
 /* SERIAL_LEAVE - the commands of guest.sh that put the terminal's modes back and say goodbye */
 #define SERIAL_LEAVE "leave;answer;exit"

@@ -33,6 +33,7 @@ static const struct piece {
 struct guest {
 	struct wire wire;
 	struct process process;
+	struct serial serial;
 	struct deadline *deadline;
 	const struct trace *trace;
 	bool is_console;
@@ -291,7 +292,7 @@ static int open_transport(struct guest *g, struct err *err)
 
 	if (scheme_is(address, "serial", &rest) && *rest) {
 		g->is_console = true;
-		return serial_open(&g->wire, rest, g->id, g->deadline, err);
+		return serial_open(&g->serial, &g->wire, rest, g->id, g->deadline, err);
 	}
 	if (scheme_is(address, "ssh", &rest) && *rest)
 		return process_open_ssh(&g->wire, &g->process, rest, g->deadline, err);
@@ -372,7 +373,7 @@ static void close_transport(struct guest *g)
 	if (g->is_console && g->wire.out_fd >= 0)
 		part(g);
 	process_close(&g->process, &g->wire);
-	wire_release(&g->wire);
+	serial_close(&g->serial, &g->wire);
 }
 
 static int reopen(struct guest *g, struct err *err)

@@ -136,11 +136,13 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 			guest_memory_release(&h->after);
 	}
 	answer_release(&answer);
-	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED)
+	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED) {
 		err_set(err, ERR_GUEST_REFUSED,
 			"the guest ended the shell that was to %s its memory %s "
 			"(has it run out of memory?)",
 			verb, to);
+		err_hint(err, "free memory in the guest first");
+	}
 	if (status < 0 && (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED) &&
 	    h->after.blocks.count && find_hanging(h, commands, &block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,

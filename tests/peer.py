@@ -99,8 +99,9 @@ class Run:
     """A memhp that is under way."""
 
     def __init__(self, *words, env=None, cwd=None):
+        words = [w if isinstance(w, bytes) else str(w) for w in words]
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            [BINARY, *(w if isinstance(w, bytes) else str(w) for w in words)], env=clean_environment(env), cwd=cwd, stdin=subprocess.DEVNULL,
+            [BINARY, *words], env=clean_environment(env), cwd=cwd, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def interrupt(self):
@@ -676,6 +677,24 @@ class Inserted:
         return out + data[start:]
 
 
+class Behind:
+    """Text put in once, right behind the first of some words in the output."""
+
+    def __init__(self, words, text):
+        self.words, self.text = words, text
+        self.seen = b""
+        self.is_done = False
+
+    def __call__(self, data):
+        before = len(self.seen)
+        self.seen += data
+        if self.is_done or self.words not in self.seen:
+            return data
+        self.is_done = True
+        cut = self.seen.index(self.words) + len(self.words) - before
+        return data[:cut] + self.text + data[cut:]
+
+
 class Sprinkled:
     """Text put into the output with a probability for each byte, of a random generator."""
 
@@ -698,15 +717,14 @@ class Console(Server):
     @tree:	what the shell is to take for its machine
     @ready:	what it prints when it is ready
     @fault:	what becomes of its output on the way to the client
-    @drop_after: the connection ends after so many bytes of output to the first client
     """
 
-    def __init__(self, path, tree, shell=("dash",), env=None, ready=b"# ", fault=clean, drop_after=None):
+    def __init__(self, path, tree, shell=("dash",), env=None, ready=b"# ", fault=clean):
         super().__init__(path)
         self.master, self.slave = pty.openpty()
-        self.ready, self.fault, self.drop_after = ready, fault, drop_after
+        self.ready, self.fault = ready, fault
         self.output = b""  # all of it, undamaged
-        self.sent_bytes = 0
+        self.last_words = None  # the connection ends once, right behind these in the output
         environment = {"PATH": os.environ["PATH"], "TERM": "vt100", "PS1": "# ", "LC_ALL": "C.UTF-8",
                        "MEMHP_SYSROOT": str(tree.root) if tree else "", "HISTFILE": "", **(env or {})}
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
@@ -777,14 +795,54 @@ class Console(Server):
         """Send output on; False when the connection has to end."""
         data = os.read(self.master, 65536)
         self.output += data
-        data = self.fault(data)
-        if self.drop_after is not None and self.sent_bytes + len(data) >= self.drop_after:
-            connection.sendall(data[:self.drop_after - self.sent_bytes])
-            self.drop_after = None
+        if self.last_words and self.last_words in self.output[-len(data) - 100:]:
+            end = self.output.rindex(self.last_words) + len(self.last_words)
+            connection.sendall(data[:len(data) - (len(self.output) - end)])
+            self.last_words = None
             return False
-        self.sent_bytes += len(data)
-        connection.sendall(data)
+        connection.sendall(self.fault(data))
         return True
+
+
+@contextlib.contextmanager
+def relayed(connect):
+    """A thread that passes bytes between two ends until one of them ends or the block does.
+
+    @connect:	called in the thread; returns both ends, each a socket or a descriptor's number
+    """
+    stopper, stopped = socket.socketpair()
+
+    def number(end):
+        return end if isinstance(end, int) else end.fileno()
+
+    def run():
+        ends = connect()
+        other = dict(zip(ends, reversed(ends)))
+        while True:
+            ready = select.select([stopped, *ends], [], [])[0]
+            if stopped in ready:
+                break
+            for end in ready:
+                data = os.read(number(end), 65536)
+                if not data:
+                    return
+                os.write(number(other[end]), data)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopper.close()
+        thread.join()
+        stopped.close()
+
+
+def connected(path):
+    """A connection to a UNIX socket."""
+    end = socket.socket(socket.AF_UNIX)
+    end.connect(str(path))
+    return end
 
 
 def session_processes(session):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """memhp on a guest's console: a real shell on a real terminal with faults, and guests that lie."""
+import os
 import random
+import termios
 import threading
 
 import peer
 import pytest
-from peer import Close, Console, Inserted, Liar, Monitor, Sprinkled, Tree, Vm, frame, memhp
+from peer import Behind, Close, Console, Inserted, Liar, Monitor, Sprinkled, Tree, Vm, frame, memhp
 
 SHELLS = {
     "dash": ("dash",),
@@ -91,7 +93,7 @@ def test_a_prompt_of_any_kind_does_not_confuse(path, tree, shell, prompt, ready)
                          ids=repr)
 def test_half_a_line_that_somebody_left_is_not_run(path, tree, shell, typed):
     with Console(path, tree, shell) as console:
-        peer.os.write(console.master, typed)
+        os.write(console.master, typed)
         sees_all(path)
         assert console.process.poll() is None
 
@@ -153,12 +155,12 @@ def test_commands_longer_than_a_terminals_queue_arrive_whole(path, tree):
 
 @pytest.mark.parametrize("text", [b"\r\n" + KERNEL + b"\r\n", KERNEL + b"\r\n", KERNEL, b"7", b"\x07", b"@",
                                   b"\r\n", b"\xff\xfe", b"\033[31m", b" "], ids=repr)
-def test_a_message_in_the_middle_of_an_answer_is_got_over(path, tree, text):
+@pytest.mark.parametrize("words", [b" guest 6.1.0", b" 3 end ", b".0 1 2 go "], ids=["first", "last", "echo"])
+def test_a_message_in_the_middle_of_a_line_is_got_over(path, tree, words, text):
     with Console(path, tree) as console:
+        console.fault = Behind(words, text)
         sees_all(path)
-        total = len(console.output)
-        console.fault = Inserted([total * 3 // 4], text)
-        sees_all(path)
+        assert console.fault.is_done
 
 
 @pytest.mark.parametrize("eighth", range(8))
@@ -271,6 +273,22 @@ def test_a_console_is_found_by_asking_qemu(path, tree, tmp_path):
         assert found["guest"]["kernel"] == "6.1.0-test"
 
 
+def test_a_pty_is_a_console_too_and_keeps_its_modes(path, tree, tmp_path):
+    master, slave = os.openpty()
+    name = os.ttyname(slave)
+    before = termios.tcgetattr(slave)
+    vm = Vm()
+    vm.chardevs = [{"frontend-open": True, "filename": f"pty:{name}", "label": "serial0"}]
+    with Monitor(tmp_path / "qmp", vm), Console(path, tree):
+        with peer.relayed(lambda: (master, peer.connected(path))):
+            sees_all(name)
+            found = memhp("--qmp", tmp_path / "qmp", "--json", "status").succeeded()
+            assert found["guest"]["channel"] == f"serial:{name}"
+            assert termios.tcgetattr(slave) == before
+    os.close(master)
+    os.close(slave)
+
+
 def test_without_any_channel_the_host_half_is_done(tmp_path):
     vm = Vm()
     with Monitor(tmp_path / "qmp", vm) as monitor:
@@ -281,12 +299,11 @@ def test_without_any_channel_the_host_half_is_done(tmp_path):
 
 # A console that goes away
 
-@pytest.mark.parametrize("share", [0, 0.1, 0.3, 0.6, 0.9])
-def test_a_console_that_is_dropped_is_told(path, tree, share):
+@pytest.mark.parametrize("last_words", [b"MEMHP", b".0 1 2 go ", b" guest 6.1.0", b" blocks 0 7 ", b" end "],
+                         ids=repr)
+def test_a_console_that_is_dropped_is_told(path, tree, last_words):
     with Console(path, tree) as console:
-        seen = len(console.output)
-        sees_all(path)
-        console.drop_after = console.sent_bytes + int((len(console.output) - seen) * share * 0.6) + 1
+        console.last_words = last_words
         on(path, "blocks").failed(4, "went away", code="guest-unreachable", state="unchanged")
 
 
@@ -294,9 +311,8 @@ def test_a_console_that_was_dropped_can_be_used_again(path, tree, shell):
     """The shell in the middle of a session that nobody ended."""
     with Console(path, tree, shell) as console:
         before = console.modes()
-        seen = len(console.output)
         sees_all(path)
-        console.drop_after = console.sent_bytes + (len(console.output) - seen) // 3
+        console.last_words = b" guest 6.1.0"
         on(path, "blocks").failed(4, "went away", code="guest-unreachable", state="unchanged")
         sees_all(path)
         console.settle()

@@ -83,24 +83,9 @@ def test_a_tcp_port_that_nobody_listens_on():
 
 def test_the_schemes_of_an_address_lead_to_the_same_monitor(path, plugged):
     with Monitor(path, plugged), socket.create_server(("127.0.0.1", 0)) as listener:
-        def relay():
-            """One client to the monitor and back."""
-            client = listener.accept()[0]
-            with client, socket.socket(socket.AF_UNIX) as inner:
-                inner.connect(str(path))
-                pair = {client: inner, inner: client}
-                while True:
-                    for ready in peer.select.select(pair, [], [])[0]:
-                        data = ready.recv(65536)
-                        if not data:
-                            return
-                        pair[ready].sendall(data)
-
-        thread = threading.Thread(target=relay)
-        thread.start()
-        over_tcp = host(f"tcp:127.0.0.1:{listener.getsockname()[1]}", "list")
-        thread.join()
-        assert ids(over_tcp) == ids(host(path, "list")) == ids(host(f"unix:{path}", "list")) == ["d0-dimm"]
+        with peer.relayed(lambda: (listener.accept()[0], peer.connected(path))):
+            over_tcp = ids(host(f"tcp:127.0.0.1:{listener.getsockname()[1]}", "list"))
+        assert over_tcp == ids(host(path, "list")) == ids(host(f"unix:{path}", "list")) == ["d0-dimm"]
 
 
 @pytest.mark.parametrize("greeting", [
@@ -570,7 +555,8 @@ def test_a_device_without_id_is_known_by_its_path(path):
 def test_the_events_of_other_devices_are_not_ours(path, plugged):
     plugged.plug("d1", 128)
     others = [deleted("d1-dimm"), ost(3, 0x82, slot=1), ost(1, 0, slot=0), ost(1, 0x82, slot=0),
-              event("MEM_UNPLUG_ERROR", device="d1-dimm", msg="no"), deleted(None, "/machine/peripheral-anon/device[0]"),
+              event("MEM_UNPLUG_ERROR", device="d1-dimm", msg="no"),
+              deleted(None, "/machine/peripheral-anon/device[0]"),
               event("DEVICE_UNPLUG_GUEST_ERROR", device="d1-dimm", path="/machine/peripheral/d1-dimm"),
               event("ACPI_DEVICE_OST", info={"source": 3, "status": 0x82, "slot": "0", "slot-type": "CPU"}),
               event("RESET", guest=True), event("DEVICE_DELETED"), {"event": "DEVICE_DELETED"}, {"event": 7}]
@@ -744,6 +730,47 @@ def test_a_guest_whose_shell_is_not_root_is_left_alone(path, tree):
         assert not monitor.changes
 
 
+@pytest.mark.parametrize("words, boot, zone", [
+    ((), 8, "Movable"), ((), 2, "Movable"), ((), 1, "Normal"), (("--zone", "movable"), 1, "Movable"),
+    (("--zone", "kernel"), 8, "Normal"), (("--zone", "auto"), 1, "Normal"),
+], ids=str)
+def test_the_zone_is_movable_up_to_three_times_the_kernels(path, tmp_path, words, boot, zone):
+    """512 MiB beside so many blocks of 128 MiB at boot."""
+    tree = peer.Tree(tmp_path / "small", boot=boot)
+    with Monitor(path, Vm(tree)):
+        blocks = whole(path, tree, "plug", "512M", *words).succeeded()["devices"][0]["blocks"]
+        assert [b["zone"] for b in blocks] == [zone]
+    assert tree.states(32, 35) == {f"online {zone}"}
+
+
+def test_three_times_the_kernels_is_counted_with_what_is_movable_already(path, tmp_path):
+    tree = peer.Tree(tmp_path / "small", boot=2)
+    with Monitor(path, Vm(tree)):
+        whole(path, tree, "plug", "512M").succeeded()
+        whole(path, tree, "plug", "256M").succeeded()
+        whole(path, tree, "plug", "128M").succeeded()
+    assert tree.states(32, 37) == {"online Movable"} and tree.state(38) == "online Normal"
+
+
+@pytest.mark.parametrize("policy", ["online", "online_kernel", "online_movable"])
+def test_a_guest_that_brings_memory_online_by_itself_gets_the_zone_asked_for(path, tree, policy):
+    name = "sys/devices/system/memory/auto_online_blocks"
+    tree.write(name, policy)
+    add = tree.add
+
+    def add_as_the_policy_says(first, last):
+        """What the kernel does, and udev in its place."""
+        zone = "Movable" if policy == "online_movable" else "Normal"
+        add(first, last, "online", zone)
+
+    tree.add = add_as_the_policy_says
+    with Monitor(path, Vm(tree)):
+        whole(path, tree, "plug", "256M", "--zone", "movable").succeeded()
+        whole(path, tree, "plug", "256M", "--zone", "kernel").succeeded()
+    assert tree.states(32, 33) == {"online Movable"} and tree.states(34, 35) == {"online Normal"}
+    assert (tree.root / name).read_text().strip() == policy
+
+
 # Ctrl-C
 
 def start(path, *words):
@@ -752,14 +779,14 @@ def start(path, *words):
 
 
 def test_an_interrupted_plug_is_undone(path, tree):
-    vm = Vm(tree)
+    vm = Vm()  # takes the DIMM, but gives the guest no blocks
     with Monitor(path, vm, on={"device_add": [Quietly]}) as monitor:
         run = peer.Run("--qmp", path, "--guest", tree.kernel_channel(), "--json", "plug", "512M")
         monitor.wait_for("device_add")
         run.interrupt()
-        run.finish().failed(130, "interrupted", code="interrupted", state=("rolled-back", "unchanged"))
-        assert not vm.devices and "memhp0-mem" not in vm.objects
-    assert not tree.block(32).exists()
+        run.finish().failed(130, "interrupted", code="interrupted", state="rolled-back")
+    assert monitor.changes[2:] == ["device_del memhp0-dimm", "object-del memhp0-mem"]
+    assert not vm.devices and "memhp0-mem" not in vm.objects
 
 
 def test_an_interrupted_query_changes_nothing(path):

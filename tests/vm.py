@@ -260,6 +260,7 @@ class Vm:
         self.monitor = Qmp(self.path("qmp2.sock"))
         self.console = Console(self.path("serial2.sock"))
         self.at_boot = self.state()
+        self.programs_at_boot = collections.Counter(self.processes().values())
 
     def path(self, name):
         return str(self.run_dir / name)
@@ -369,7 +370,12 @@ class Vm:
         for key, then in self.at_boot.items():
             if now[key] != then:
                 return f"{key}: {then} became {now[key]}"
-        return None
+        # A session over ssh takes a moment to end.
+        for _ in range(100):
+            programs = collections.Counter(self.processes().values())
+            if programs == self.programs_at_boot:
+                return None
+        return f"processes: {self.programs_at_boot} became {programs}"
 
     def discard(self):
         """The test leaves the machine in a state that nobody else can use."""

@@ -95,8 +95,7 @@ static void options_are_read_wherever_they_stand(void **state)
 		"-Q|/vm|-t|1.5|-q|--size|512M|--node|0x10|--zone|movable|--force|--name|x|one|two",
 		"one|two|-Q|/vm|-t|1.5|-q|--size|512M|--node|16|--zone|movable|--force|--name|x",
 		"-Q/vm|one|-qt1.5|--size=512M|--node=16|two|--zone=movable|--force|--name=x",
-		"one|--monitor=/"
-		"vm|--timeout=1.5|--quiet|--si=512M|two|--no=16|--z|movable|--f|--na|x",
+		"one|--mon=/vm|--ti=1.5|--qui|--si=512M|two|--no=16|--z|movable|--f|--na|x",
 	};
 	size_t i;
 
