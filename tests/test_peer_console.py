@@ -178,7 +178,7 @@ def test_a_message_anywhere_is_got_over(path, tree, eighth):
 def test_messages_at_random_are_got_over(path, tree, seed):
     texts = [b"\r\n" + KERNEL + b"\r\n", KERNEL + b"\r\n", b"\r\n", b"0", b" 1 ", b"@", b"\r"]
     with Console(path, tree, SHELLS[list(SHELLS)[seed % 3]]) as console:
-        console.fault = Sprinkled(random.Random(seed), 0.003, texts)
+        console.fault = Sprinkled(random.Random(seed), 0.002, texts)
         sees_all(path)
         on(path, "offline", "33").succeeded()
     assert tree.state(33).startswith("offline")

@@ -9,7 +9,7 @@ import pytest
 from peer import (Close, Default, Hold, Monitor, Quietly, Release, Vm, deleted, encode, error, event, memhp,
                   ost, reply)
 
-SHORT = ("--timeout", "0.4")  # for what never comes
+SHORT = ("--timeout", "0.3")  # for what never comes
 
 # What `list` sends; the first is part of opening the session.
 QUERIES = ["qmp_capabilities", "query-status", "query-memory-devices", "query-memory-size-summary",
