@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memhp online, memhp offline */
 #include "cmd.h"
+#include "hotplug-change.h"
 #include "size.h"
 
 struct online_options {
@@ -25,24 +26,14 @@ static const struct opt offline_opts[] = {
 	{ 0 },
 };
 
-/* The scan that shows how things are now: nothing was sent when all was as asked for. */
-static const struct guest_memory *now(const struct hotplug *h)
+static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 {
-	return h->after.block_size_bytes ? &h->after : &h->before;
-}
-
-static void report(struct ctx *ctx, struct hotplug *h)
-{
-	struct change *change = h->job;
+	struct change *change = job;
 	struct block_list found = { 0 };
 	char range[BLOCKS_TEXT_MAX], size[SIZE_TEXT_MAX];
 	unsigned i;
 
-	if (!h->after.block_size_bytes) {
-		h->after.total_bytes = h->before.total_bytes;
-		h->after.has = h->before.has;
-	}
-	block_list_intersect(&found, &now(h)->blocks, &change->named);
+	block_list_intersect(&found, &hotplug_now(h)->blocks, &change->named);
 	json_add_u64(ctx->result, "changed", true,
 		     block_list_blocks(&change->blocks) * h->before.block_size_bytes);
 	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(h, &found, false));
@@ -77,7 +68,7 @@ static int run(struct ctx *ctx, struct change *change, bool is_forced, struct er
 	int status;
 
 	cmd_hotplug_init(ctx, &h, is_forced);
-	status = cmd_finish(ctx, &h, hotplug_change(&h, change, err), report, err);
+	status = cmd_finish(ctx, &h, hotplug_change(&h, change, err), report, change, err);
 	change_release(change);
 	hotplug_release(&h);
 	return status;

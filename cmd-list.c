@@ -38,7 +38,7 @@ static void add_device(struct out_table *table, const struct hotplug *h, const s
 	unsigned i;
 
 	if (h->has_guest)
-		blocks = cmd_device_blocks(&h->before, d);
+		blocks = hotplug_found_blocks(h, &h->before, d);
 	out_table_cell(table, memdev_name(d));
 	out_table_cell(table, d->type);
 	out_table_cell(table, size_format(size, d->size_bytes));
@@ -69,14 +69,14 @@ static struct block_list boot_blocks(const struct hotplug *h)
 			struct blocks one = run;
 
 			one.first = one.last = block;
-			if (!cmd_owner(h, &h->before, &one))
+			if (!cmd_owner(h, &one))
 				block_list_add(&boot, &one);
 		}
 	}
 	return boot;
 }
 
-static void report_list(struct ctx *ctx, struct hotplug *h)
+static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 {
 	static const char *const headings[] = { "DEVICE", "TYPE",  "SIZE", "SLOT", "NODE",
 						"BLOCKS", "STATE", "ZONE", NULL };
@@ -84,6 +84,7 @@ static void report_list(struct ctx *ctx, struct hotplug *h)
 	struct json_object *devices = json_object_new_array();
 	unsigned i;
 
+	(void)job;
 	add_headings(&table, headings);
 	for (i = 0; i < h->machine.devices_count; i++) {
 		const struct memdev *d = &h->machine.devices[i];
@@ -109,7 +110,7 @@ static void report_list(struct ctx *ctx, struct hotplug *h)
 static int run_list(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, LOOK_QMP, report_list, err);
+	return cmd_run_look(ctx, LOOK_QMP, report_list, NULL, err);
 }
 
 /* Split the runs where the owning device changes, so that each row has one owner. */
@@ -127,12 +128,12 @@ static struct block_list by_owner(const struct hotplug *h)
 			const struct memdev *owner;
 
 			part.first = part.last = block;
-			owner = cmd_owner(h, &h->before, &part);
+			owner = cmd_owner(h, &part);
 			while (block < run.last) {
 				struct blocks next = run;
 
 				next.first = next.last = block + 1;
-				if (cmd_owner(h, &h->before, &next) != owner)
+				if (cmd_owner(h, &next) != owner)
 					break;
 				block++;
 			}
@@ -144,7 +145,7 @@ static struct block_list by_owner(const struct hotplug *h)
 	return split;
 }
 
-static void report_blocks(struct ctx *ctx, struct hotplug *h)
+static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 {
 	static const char *const headings[] = { "BLOCKS", "STATE",  "ZONE", "SIZE",
 						"NODE",	  "DEVICE", NULL };
@@ -153,12 +154,13 @@ static void report_blocks(struct ctx *ctx, struct hotplug *h)
 	char size[SIZE_TEXT_MAX];
 	unsigned i;
 
+	(void)job;
 	json_add_u64(ctx->result, "block_size", true, h->before.block_size_bytes);
 	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(h, &split, true));
 	add_headings(&table, headings);
 	for (i = 0; i < split.count; i++) {
 		const struct blocks *b = &split.runs[i];
-		const struct memdev *owner = cmd_owner(h, &h->before, b);
+		const struct memdev *owner = cmd_owner(h, b);
 
 		add_run(&table, b);
 		out_table_cell(&table, size_format(size, (b->last - b->first + 1) *
@@ -179,7 +181,7 @@ static void report_blocks(struct ctx *ctx, struct hotplug *h)
 static int run_blocks(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, LOOK_GUEST, report_blocks, err);
+	return cmd_run_look(ctx, LOOK_GUEST, report_blocks, NULL, err);
 }
 
 const struct cmd cmd_list = {

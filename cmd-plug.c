@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memhp plug */
 #include "cmd.h"
+#include "hotplug-plug.h"
 #include "size.h"
 
 struct plug_options {
 	const char *name;
 	unsigned zone;
-	bool is_no_online, is_forced;
-	struct opt_u64 node, slot, address;
+	bool is_no_online, is_forced, is_keep_going;
+	struct opt_u64 dimm, node, slot, address;
+	struct backend_options backend;
 };
+
+#define UNITS_MAX	1024 /* more slots than any machine has */
+#define BACKEND(member) offsetof(struct plug_options, backend.member)
 
 static const struct opt opts[] = {
 	{ 0, "name", "NAME",
-	  "name the backend NAME-mem and the DIMM NAME-dimm (memhp0, memhp1, ...)", NULL,
-	  OPT_STRING, offsetof(struct plug_options, name), NULL },
+	  "name the backend NAME-mem and the DIMM NAME-dimm (memhp0, memhp1, ...); of several "
+	  "DIMMs NAME0-mem, NAME0-dimm and so on",
+	  NULL, OPT_STRING, offsetof(struct plug_options, name), NULL },
+	{ 0, "dimm", "SIZE", "split SIZE into DIMMs of this size (one)", NULL, OPT_SIZE,
+	  offsetof(struct plug_options, dimm), NULL },
+	{ 0, "keep-going", NULL, "keep the DIMMs that were plugged when another one fails", NULL,
+	  OPT_FLAG, offsetof(struct plug_options, is_keep_going), NULL },
 	{ 0, "zone", "ZONE",
 	  "auto, movable (can be unplugged) or kernel; auto is movable up to 3 x the "
 	  "kernel's zones",
@@ -26,14 +36,46 @@ static const struct opt opts[] = {
 	  offsetof(struct plug_options, slot), NULL },
 	{ 0, "addr", "A", "guest-physical address, such as 0x140000000 (QEMU's choice)", NULL,
 	  OPT_NUMBER, offsetof(struct plug_options, address), NULL },
-	{ 0, "force", NULL, "do not check whether the guest has room for the memory map", NULL,
-	  OPT_FLAG, offsetof(struct plug_options, is_forced), NULL },
+	{ 0, "backend", "TYPE",
+	  "ram (default), memfd or file; --mem-path alone means file, --hugetlb alone memfd", NULL,
+	  OPT_CHOICE, BACKEND(type), backend_types },
+	{ 0, "mem-path", "PATH", "the file, or a directory for one without a name", NULL,
+	  OPT_STRING, BACKEND(mem_path), NULL },
+	{ 0, "hugetlb", "[=SIZE]", "in huge pages of the host (of its default size)", NULL,
+	  OPT_SIZE, BACKEND(hugetlb), NULL },
+	{ 0, "prealloc", "[=THREADS]", "take all of the host's memory at once", NULL, OPT_NUMBER,
+	  BACKEND(prealloc), NULL },
+	{ 0, "share", NULL, "share it with other processes of the host (vhost-user)", NULL,
+	  OPT_FLAG, BACKEND(is_shared), NULL },
+	{ 0, "reserve", "ON", "on or off: reserve swap or huge pages on the host", NULL, OPT_CHOICE,
+	  BACKEND(reserve), backend_reserves },
+	{ 0, "host-nodes", "LIST", "NUMA nodes of the host, such as 0 or 0-1,3", NULL, OPT_STRING,
+	  BACKEND(host_nodes), NULL },
+	{ 0, "policy", "P", "default, preferred, bind or interleave: how to use those", NULL,
+	  OPT_CHOICE, BACKEND(policy), backend_policies },
+	{ 0, "force", NULL, "do not check whether host and guest have room for it", NULL, OPT_FLAG,
+	  offsetof(struct plug_options, is_forced), NULL },
 	{ 0 },
 };
 
+/* The blocks of all DIMMs, as the guest shows them now; the caller releases it. */
+static struct block_list plugged_blocks(const struct hotplug *h, const struct plug *plug)
+{
+	struct block_list wanted = { 0 }, found = { 0 };
+	unsigned i;
+
+	for (i = 0; i < plug->units_count; i++)
+		if (plug->units[i].has_blocks)
+			block_list_add(&wanted, &plug->units[i].blocks);
+	block_list_sort(&wanted);
+	block_list_intersect(&found, &h->after.blocks, &wanted);
+	block_list_release(&wanted);
+	return found;
+}
+
 static void print_blocks(const struct hotplug *h, const struct plug *plug)
 {
-	struct block_list blocks = cmd_device_blocks(&h->after, plug->device);
+	struct block_list blocks = plugged_blocks(h, plug);
 	char range[BLOCKS_TEXT_MAX];
 	unsigned i;
 
@@ -45,7 +87,7 @@ static void print_blocks(const struct hotplug *h, const struct plug *plug)
 			out_printf(" in zone %s", b->zones);
 		out_printf("\n");
 	}
-	if (plug->zone_reason[0] && plug->is_online_wanted)
+	if (plug->zone_reason[0] && plug->request.is_online_wanted)
 		out_printf("  %s\n", plug->zone_reason);
 	block_list_release(&blocks);
 }
@@ -63,17 +105,23 @@ static void print_device(const struct memdev *d)
 	out_printf(", at 0x%llx\n", (unsigned long long)d->address);
 }
 
-static void report(struct ctx *ctx, struct hotplug *h)
+static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 {
-	struct plug *plug = h->job;
+	struct plug *plug = job;
 	struct json_object *devices = json_object_new_array();
+	unsigned i;
 
-	json_object_array_add(devices, cmd_json_device(h, &h->after, plug->device));
+	for (i = 0; i < plug->units_count; i++) {
+		const struct memdev *d = plug_unit_device(h, &plug->units[i]);
+
+		json_object_array_add(devices, cmd_json_device(h, &h->after, d));
+		if (cmd_is_text(ctx))
+			print_device(d);
+	}
 	json_object_object_add(ctx->result, "devices", devices);
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
 	if (!cmd_is_text(ctx))
 		return;
-	print_device(plug->device);
 	if (h->has_guest) {
 		print_blocks(h, plug);
 		cmd_print_memory(h);
@@ -83,10 +131,33 @@ static void report(struct ctx *ctx, struct hotplug *h)
 	cmd_print_times(h);
 }
 
+/* How many DIMMs, and how large? */
+static int split(struct plug *plug, const struct plug_options *o, struct err *err)
+{
+	uint64_t size_bytes = plug->request.size_bytes;
+	uint64_t dimm_bytes = o->dimm.is_set ? o->dimm.value : size_bytes;
+
+	if (size_bytes % dimm_bytes)
+		return err_set(err, ERR_USAGE, "'%s' is not a multiple of --dimm",
+			       plug->request.size_text);
+	if (size_bytes / dimm_bytes > UNITS_MAX)
+		return err_set(err, ERR_USAGE, "'%s' is more than %d DIMMs",
+			       plug->request.size_text, UNITS_MAX);
+	if (size_bytes != dimm_bytes && (o->slot.is_set || o->address.is_set))
+		return err_set(err, ERR_USAGE, "--slot and --addr go with a single DIMM");
+	plug_add_units(plug, dimm_bytes, (unsigned)(size_bytes / dimm_bytes));
+	return 0;
+}
+
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	const struct plug_options *o = options;
-	struct plug plug = {
+	struct plug plug = { .is_keep_going = o->is_keep_going };
+	struct hotplug h;
+	int status;
+
+	(void)argc;
+	plug.request = (struct plug_request){
 		.name = o->name,
 		.size_text = argv[0],
 		.zone = o->zone,
@@ -97,17 +168,13 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 		.node = o->node.value,
 		.has_address = o->address.is_set,
 		.address = o->address.value,
+		.backend = o->backend,
 	};
-	struct hotplug h;
-	int status;
-
-	(void)argc;
-	if (size_parse(argv[0], &plug.size_bytes, err))
+	if (size_parse(argv[0], &plug.request.size_bytes, err) ||
+	    plug_check_request(&plug.request, err) || split(&plug, o, err))
 		return -1;
-	if (o->is_no_online && o->zone != ZONE_AUTO)
-		return err_set(err, ERR_USAGE, "--zone and --no-online exclude each other");
 	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = cmd_finish(ctx, &h, hotplug_plug(&h, &plug, err), report, err);
+	status = cmd_finish(ctx, &h, hotplug_plug(&h, &plug, err), report, &plug, err);
 	plug_release(&plug);
 	hotplug_release(&h);
 	return status;
@@ -116,12 +183,13 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 const struct cmd cmd_plug = {
 	.name = "plug",
 	.args = "SIZE",
-	.summary = "add a DIMM and bring its memory online in the guest",
+	.summary = "add DIMMs and bring their memory online in the guest",
 	.details =
 		"Returns when the guest can use the memory. When it cannot be brought online, all\n"
 		"is put back and the reason given.\n\n"
 		"  memhp plug 512M\n"
-		"  memhp plug 1G --name cache --zone movable\n",
+		"  memhp plug 1G --name cache --zone movable\n"
+		"  memhp plug 4G --dimm 512M\n",
 	.args_min = 1,
 	.args_max = 1,
 	.opts = opts,

@@ -74,8 +74,9 @@ static void print_guest(const struct ctx *ctx, const struct guest_memory *g)
 		   g->online_policy[0] ? ", policy " : "", g->online_policy);
 }
 
-static void report(struct ctx *ctx, struct hotplug *h)
+static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 {
+	(void)job;
 	json_object_object_add(ctx->result, "qemu", json_qemu(&h->machine));
 	json_object_object_add(ctx->result, "guest",
 			       h->has_guest ? json_guest(ctx, &h->before) : NULL);
@@ -91,7 +92,7 @@ static void report(struct ctx *ctx, struct hotplug *h)
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, LOOK_QMP, report, err);
+	return cmd_run_look(ctx, LOOK_QMP, report, NULL, err);
 }
 
 const struct cmd cmd_status = {

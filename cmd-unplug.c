@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cmd.h"
+#include "hotplug-unplug.h"
 #include "size.h"
 
 struct unplug_options {
@@ -19,14 +20,14 @@ static const struct opt opts[] = {
 
 /* The devices are gone when the report is made: their JSON and names are kept from before. */
 struct unplug_job {
-	struct unplug unplug; /* first: h->job points here */
+	struct unplug unplug; /* first: what the transaction is given */
 	struct json_object *devices;
 	struct buf names;
 };
 
-static void report(struct ctx *ctx, struct hotplug *h)
+static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 {
-	struct unplug_job *job = h->job;
+	struct unplug_job *job = data;
 	char size[SIZE_TEXT_MAX];
 
 	json_object_object_add(ctx->result, "devices", json_object_get(job->devices));
@@ -41,33 +42,64 @@ static void report(struct ctx *ctx, struct hotplug *h)
 }
 
 /* What leaves, while it is still known. */
-static void remember(struct hotplug *h, const struct memdev *d)
+static void remember(struct unplug *unplug, const struct hotplug *h, const struct memdev *d)
 {
-	struct unplug_job *job = h->job;
+	struct unplug_job *job = (struct unplug_job *)unplug;
 
 	json_object_array_add(job->devices, cmd_json_device(h, &h->before, d));
 	buf_addf(&job->names, "%s%s", job->names.len ? ", " : "", memdev_name(d));
 }
 
+static int choose(const struct hotplug *h, struct unplug *unplug, bool is_all, int argc,
+		  char **argv, struct err *err)
+{
+	if (is_all)
+		return unplug_add_all(h, unplug, err);
+	if (!argc)
+		return unplug_add_last(h, unplug, err);
+	return unplug_add_words(h, unplug, argv, (unsigned)argc, err);
+}
+
+/* What the user named, else what was chosen: "memhp0-dimm" */
+static int explain(const struct unplug *unplug, int argc, char **argv, struct err *err)
+{
+	_cleanup_buf_ struct buf names = { 0 };
+	unsigned i;
+
+	for (i = 0; i < (unsigned)argc; i++)
+		buf_addf(&names, "%s%s", i ? " " : "", argv[i]);
+	for (i = 0; !argc && i < unplug->leaving_count; i++)
+		if (unplug->leaving[i].device)
+			buf_addf(&names, "%s%s", i ? " " : "",
+				 memdev_name(unplug->leaving[i].device));
+	return names.len ? err_wrap(err, "cannot unplug '%s'", names.data)
+			 : err_wrap(err, "cannot unplug");
+}
+
+static int unplug(struct hotplug *h, struct unplug_job *job, bool is_all, int argc, char **argv,
+		  struct err *err)
+{
+	h->ahead = "change";
+	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) &&
+	    !choose(h, &job->unplug, is_all, argc, argv, err) &&
+	    !unplug_prepare(h, &job->unplug, err) && !hotplug_execute(h, err))
+		return 0;
+	return explain(&job->unplug, argc, argv, err);
+}
+
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	const struct unplug_options *o = options;
-	struct unplug_job job = {
-		.unplug = { .names = argv,
-			    .names_count = (unsigned)argc,
-			    .is_all = o->is_all,
-			    .leaves = remember },
-		.devices = json_object_new_array(),
-	};
+	struct unplug_job job = { .unplug.leaves = remember };
 	struct hotplug h;
 	int status;
 
-	if (o->is_all && argc) {
-		json_object_put(job.devices);
+	if (o->is_all && argc)
 		return err_set(err, ERR_USAGE, "--all takes no names");
-	}
+	job.devices = json_object_new_array();
 	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = cmd_finish(ctx, &h, hotplug_unplug(&h, &job.unplug, err), report, err);
+	status = cmd_finish(ctx, &h, unplug(&h, &job, o->is_all, argc, argv, err), report, &job,
+			    err);
 	unplug_release(&job.unplug);
 	buf_release(&job.names);
 	json_object_put(job.devices);
@@ -77,14 +109,15 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 
 const struct cmd cmd_unplug = {
 	.name = "unplug",
-	.args = "[NAME]...",
+	.args = "[NAME|SIZE]...",
 	.summary = "take DIMMs away: blocks offline, device released, backend removed",
 	.details =
-		"NAME is a device of memhp list, or the name given to plug; without one, the DIMM\n"
-		"plugged last. When the guest cannot give the memory back, all is put back, and\n"
-		"the block and the reason are named.\n\n"
+		"NAME is a device of memhp list, or the name given to plug; SIZE stands for DIMMs\n"
+		"that add up to it; without either, the DIMM plugged last. When the guest cannot\n"
+		"give the memory back, all is put back, and the block and the reason are named.\n\n"
 		"  memhp unplug\n"
-		"  memhp unplug cache --timeout 10\n",
+		"  memhp unplug cache --timeout 10\n"
+		"  memhp unplug 1G\n",
 	.args_min = 0,
 	.args_max = -1,
 	.opts = opts,

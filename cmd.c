@@ -76,8 +76,8 @@ static int unreported(struct hotplug *h, struct err *err)
 	return -1;
 }
 
-int cmd_finish(struct ctx *ctx, struct hotplug *h, int status,
-	       void (*report)(struct ctx *ctx, struct hotplug *h), struct err *err)
+int cmd_finish(struct ctx *ctx, struct hotplug *h, int status, cmd_report_fn *report, void *job,
+	       struct err *err)
 {
 	out_progress_clear(&ctx->progress);
 	hotplug_phase(h, NULL);
@@ -85,7 +85,7 @@ int cmd_finish(struct ctx *ctx, struct hotplug *h, int status,
 		if (h->is_dry_run)
 			report_plan(ctx, h);
 		else
-			report(ctx, h);
+			report(ctx, h, job);
 		add_times(ctx, h);
 		if (ctx->globals->is_json)
 			out_json(ctx->result);
@@ -116,45 +116,28 @@ static int look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *e
 	return 0;
 }
 
-int cmd_run_look(struct ctx *ctx, unsigned what, void (*report)(struct ctx *ctx, struct hotplug *h),
-		 struct err *err)
+int cmd_run_look(struct ctx *ctx, unsigned what, cmd_report_fn *report, void *job, struct err *err)
 {
 	struct hotplug h;
 	int status;
 
 	cmd_hotplug_init(ctx, &h, false);
 	h.is_dry_run = false; /* looking changes nothing anyway */
-	status = cmd_finish(ctx, &h, look(ctx, &h, what, err), report, err);
+	status = cmd_finish(ctx, &h, look(ctx, &h, what, err), report, job, err);
 	hotplug_release(&h);
 	return status;
 }
 
-struct block_list cmd_device_blocks(const struct guest_memory *g, const struct memdev *d)
+const struct memdev *cmd_owner(const struct hotplug *h, const struct blocks *run)
 {
-	struct block_list found = { 0 }, wanted = { 0 };
-	struct blocks run;
-
-	if ((d->has & MEMDEV_HAS_ADDRESS) &&
-	    sysfs_blocks_of(d->address, d->size_bytes, g->block_size_bytes, &run)) {
-		block_list_add(&wanted, &run);
-		block_list_intersect(&found, &g->blocks, &wanted);
-		block_list_release(&wanted);
-	}
-	return found;
-}
-
-const struct memdev *cmd_owner(const struct hotplug *h, const struct guest_memory *g,
-			       const struct blocks *run)
-{
-	uint64_t address = run->first * g->block_size_bytes;
 	unsigned i;
 
 	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
+		struct blocks of;
 
-		if ((d->has & MEMDEV_HAS_ADDRESS) && address >= d->address &&
-		    address - d->address < d->size_bytes)
-			return d;
+		if (hotplug_device_blocks(h, &h->machine.devices[i], &of) &&
+		    run->first >= of.first && run->first <= of.last)
+			return &h->machine.devices[i];
 	}
 	return NULL;
 }
@@ -168,7 +151,7 @@ struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_
 	for (i = 0; i < list->count; i++) {
 		const struct blocks *b = &list->runs[i];
 		struct json_object *run = json_object_new_object();
-		const struct memdev *owner = owners ? cmd_owner(h, &h->before, b) : NULL;
+		const struct memdev *owner = owners ? cmd_owner(h, b) : NULL;
 
 		json_add_u64(run, "first", true, b->first);
 		json_add_u64(run, "last", true, b->last);
@@ -197,7 +180,7 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 	json_add_u64(device, "node", d->has & MEMDEV_HAS_NODE, d->node);
 	json_add_bool(device, "hotplugged", true, d->is_hotplugged);
 	if (h->has_guest) {
-		struct block_list blocks = cmd_device_blocks(g, d);
+		struct block_list blocks = hotplug_found_blocks(h, g, d);
 
 		json_object_object_add(device, "blocks", cmd_json_blocks(h, &blocks, false));
 		block_list_release(&blocks);
@@ -217,8 +200,8 @@ struct json_object *cmd_json_guest(const struct hotplug *h)
 	json_add_u64(guest, "block_size", true, h->before.block_size_bytes);
 	json_add_u64(guest, "mem_total_before", h->before.has & GUEST_HAS_TOTAL,
 		     h->before.total_bytes);
-	json_add_u64(guest, "mem_total_after", h->after.has & GUEST_HAS_TOTAL,
-		     h->after.total_bytes);
+	json_add_u64(guest, "mem_total_after", hotplug_now(h)->has & GUEST_HAS_TOTAL,
+		     hotplug_now(h)->total_bytes);
 	return guest;
 }
 
@@ -247,7 +230,7 @@ void cmd_print_memory(const struct hotplug *h)
 	for (i = 0; i < ARRAY_SIZE(heading); i++)
 		out_table_cell(&table, heading[i]);
 	add_memory_row(&table, "before", &h->before);
-	add_memory_row(&table, "after", &h->after);
+	add_memory_row(&table, "after", hotplug_now(h));
 	out_table_finish(&table, true);
 }
 

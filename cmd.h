@@ -60,15 +60,18 @@ extern const char *const zone_choices[];
 /* cmd_hotplug_init() - a transaction with the global options applied */
 void cmd_hotplug_init(struct ctx *ctx, struct hotplug *h, bool is_forced);
 
+/* Adds to ctx->result, and prints when cmd_is_text(). */
+typedef void cmd_report_fn(struct ctx *ctx, const struct hotplug *h, void *job);
+
 /*
  * cmd_finish() - report a transaction: in text through @report, as JSON, or the plan of a dry run
  * @status:	what the transaction returned
- * @report:	adds to ctx->result, and prints when cmd_is_text()
+ * @job:	for @report
  * @err:	when the report cannot be written, the transaction is undone
  * Return: 0 or -1
  */
-int cmd_finish(struct ctx *ctx, struct hotplug *h, int status,
-	       void (*report)(struct ctx *ctx, struct hotplug *h), struct err *err);
+int cmd_finish(struct ctx *ctx, struct hotplug *h, int status, cmd_report_fn *report, void *job,
+	       struct err *err);
 
 /* cmd_is_text() - is the report wanted in words? (no --json, no --quiet) */
 bool cmd_is_text(const struct ctx *ctx);
@@ -78,8 +81,7 @@ bool cmd_is_text(const struct ctx *ctx);
  * guest that was not named and cannot be asked is noted on stderr, and its half stays unknown.
  * @what:	LOOK_QMP or LOOK_GUEST: which half must be known
  */
-int cmd_run_look(struct ctx *ctx, unsigned what, void (*report)(struct ctx *ctx, struct hotplug *h),
-		 struct err *err);
+int cmd_run_look(struct ctx *ctx, unsigned what, cmd_report_fn *report, void *job, struct err *err);
 
 /* cmd_json_blocks(), cmd_json_device() - the JSON of runs of blocks, and of a device with its
  * blocks; the caller owns the result. @owners adds "device" to each run. */
@@ -91,12 +93,8 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 /* cmd_json_guest() - {"block_size", "mem_total_before", "mem_total_after"} */
 struct json_object *cmd_json_guest(const struct hotplug *h);
 
-/* cmd_device_blocks() - what the guest says about the device's blocks; the caller releases it */
-struct block_list cmd_device_blocks(const struct guest_memory *g, const struct memdev *d);
-
 /* cmd_owner() - the device that the run lies in, or NULL */
-const struct memdev *cmd_owner(const struct hotplug *h, const struct guest_memory *g,
-			       const struct blocks *run);
+const struct memdev *cmd_owner(const struct hotplug *h, const struct blocks *run);
 
 /* cmd_print_memory() - the guest's memory before and after, in MiB as free -m has it */
 void cmd_print_memory(const struct hotplug *h);

@@ -299,3 +299,21 @@ hold() {
 	held=$auto
 	echo offline >"$sys/auto_online_blocks"
 }
+
+#= buddy
+
+# buddy: free pages of the kernel's zones and of Movable
+buddy() {
+	kernel=0 movable=0
+	while read -r _ _ _ name counts; do
+		pages=0 order=1
+		for n in $counts; do
+			pages=$((pages + n * order)) order=$((order * 2))
+		done
+		case $name in
+		Movable) movable=$((movable + pages)) ;;
+		*) kernel=$((kernel + pages)) ;;
+		esac
+	done <"$proc/buddyinfo"
+	say "free $kernel $movable"
+}

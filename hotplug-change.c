@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug.h"
+#include "hotplug-change.h"
+#include "hotplug-guest.h"
 #include "size.h"
 #include "util.h"
 
@@ -44,8 +45,7 @@ static int add_device_blocks(const struct hotplug *h, struct change *change, con
 	const struct memdev *d = hotplug_find_device(h, word);
 	struct blocks run;
 
-	if (!d || !(d->has & MEMDEV_HAS_ADDRESS) ||
-	    !sysfs_blocks_of(d->address, d->size_bytes, h->before.block_size_bytes, &run))
+	if (!d || !hotplug_device_blocks(h, d, &run))
 		return unknown_word(word, err);
 	block_list_add(&change->named, &run);
 	return 0;
@@ -210,9 +210,9 @@ static int try(struct hotplug *h, const struct change *change, bool is_swift, st
 	return check(h, change, err);
 }
 
-static int run(struct hotplug *h, struct err *err)
+static int run(struct hotplug *h, void *job, struct err *err)
 {
-	struct change *change = h->job;
+	struct change *change = job;
 
 	if (change->is_online && !try(h, change, true, err))
 		return 0;
@@ -221,16 +221,16 @@ static int run(struct hotplug *h, struct err *err)
 	return try(h, change, false, err);
 }
 
-static int undo(struct hotplug *h, struct err *err)
+static int undo(struct hotplug *h, void *job, struct err *err)
 {
-	struct change *change = h->job;
+	struct change *change = job;
 
 	return hotplug_restore(h, &change->blocks, err);
 }
 
-static void show(struct hotplug *h)
+static void show(struct hotplug *h, void *job)
 {
-	const struct change *change = h->job;
+	const struct change *change = job;
 	char *swift = words_of(h, change, true);
 
 	hotplug_plan(h, "guest", swift ? swift : words_of(h, change, false));
@@ -248,8 +248,7 @@ static int prepare(struct hotplug *h, struct change *change, struct err *err)
 	bytes = block_list_blocks(&change->blocks) * h->before.block_size_bytes;
 	change->zone_taken = change->zone;
 	if (change->is_online && change->zone == ZONE_AUTO)
-		change->zone_taken = hotplug_choose_zone(&h->before, bytes, change->zone_reason,
-							 sizeof(change->zone_reason));
+		change->zone_taken = zone_choose(&h->before, bytes, change->zone_reason);
 	return change->is_online ? 0 : hotplug_check_room(h, bytes, err);
 }
 
@@ -259,15 +258,12 @@ int hotplug_change(struct hotplug *h, struct change *change, struct err *err)
 	_cleanup_buf_ struct buf subject = { 0 };
 	unsigned i;
 
-	h->job = change;
 	h->ahead = change->is_online ? "swift" : "change";
 	if (!prepare(h, change, err)) {
-		if (change->blocks.count && !hotplug_execute(h, step, 1, err))
+		if (change->blocks.count)
+			hotplug_add_steps(h, step, 1, change);
+		if (!hotplug_execute(h, err))
 			return 0;
-		if (!change->blocks.count) {
-			h->outcome = OUTCOME_DONE; /* all is as asked for already */
-			return 0;
-		}
 	}
 	for (i = 0; i < change->words_count; i++)
 		buf_addf(&subject, "%s%s", i ? " " : "", change->words[i]);

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug.h"
+#include "hotplug-guest.h"
+#include "size.h"
 #include "util.h"
 
-#define FOREVER_SECONDS 86400 /* for guest.sh when there is no deadline */
-#define SWIFT_BLOCKS	64    /* so few go online in a moment: nothing that needs guarding */
+#define FOREVER_SECONDS 86400		     /* for guest.sh when there is no deadline */
+#define ROOM_BYTES	(UINT64_C(16) << 20) /* that a guest needs beside what it gives up */
+#define SWIFT_BLOCKS	64 /* so few go online in a moment: nothing that needs guarding */
 
 /* The deadline as guest.sh takes it: whole seconds, rounded up. */
 static unsigned seconds_left(const struct hotplug *h)
@@ -33,20 +35,18 @@ static bool is_there(const struct hotplug *h, uint64_t block, bool is_online)
 	return false;
 }
 
-/* The block that a stopped change was at: the first of its ranges, in order, that is not there yet.
- */
-static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t *block)
+/* The first block of one change, "SECONDS FUNCTION ZONE FROM-TO...", that is not there yet. */
+static bool find_unfinished(const struct hotplug *h, const char *change, uint64_t *block)
 {
-	const char *at = strstr(commands, "change ");
 	unsigned long long from, to;
 	unsigned seconds;
 	char verb[8], zone[8];
 	int used;
 
-	if (!at || sscanf(at, "change %u %7s %7s%n", &seconds, verb, zone, &used) != 3)
+	if (sscanf(change, "%u %7s %7s%n", &seconds, verb, zone, &used) != 3)
 		return false;
-	at += used;
-	while (sscanf(at, " %llu-%llu%n", &from, &to, &used) == 2) {
+	for (change += used; sscanf(change, " %llu-%llu%n", &from, &to, &used) == 2;
+	     change += used) {
 		int64_t by = from <= to ? 1 : -1;
 
 		for (*block = from;; *block += (uint64_t)by) {
@@ -55,7 +55,19 @@ static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t
 			if (*block == to)
 				break;
 		}
-		at += used;
+	}
+	return false;
+}
+
+/* The block that the changes were at when they were stopped: they go in order. */
+static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t *block)
+{
+	static const char word[] = "change ";
+
+	while ((commands = strstr(commands, word))) {
+		commands += sizeof(word) - 1;
+		if (find_unfinished(h, commands, block))
+			return true;
 	}
 	return false;
 }
@@ -150,7 +162,7 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 	return status;
 }
 
-static void add_ranges(struct buf *words, const struct block_list *list, bool is_descending)
+void hotplug_add_ranges(struct buf *words, const struct block_list *list, bool is_descending)
 {
 	unsigned i;
 
@@ -168,7 +180,7 @@ char *hotplug_lower_words(const struct hotplug *h, const struct block_list *list
 	struct buf words = { 0 };
 
 	buf_addf(&words, "change %u lower any", seconds_left(h));
-	add_ranges(&words, list, true);
+	hotplug_add_ranges(&words, list, true);
 	return words.data;
 }
 
@@ -179,7 +191,7 @@ char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list
 
 	buf_addf(&words, "change %u %s %s", seconds_left(h), is_lift ? "lift" : "raise",
 		 sysfs_zone_word(zone));
-	add_ranges(&words, list, false);
+	hotplug_add_ranges(&words, list, false);
 	return words.data;
 }
 
@@ -194,7 +206,7 @@ char *hotplug_swift_words(const struct block_list *list, enum zone zone)
 		if (!blocks_are_offline(&list->runs[i]) && list->runs[i].state[0])
 			return NULL;
 	buf_addf(&words, "swift online_%s", sysfs_zone_word(zone));
-	add_ranges(&words, list, false);
+	hotplug_add_ranges(&words, list, false);
 	return words.data;
 }
 
@@ -299,4 +311,17 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 		not_back(&were, err);
 	block_list_release(&were);
 	return status ? -1 : 0;
+}
+
+int hotplug_check_room(const struct hotplug *h, uint64_t bytes, struct err *err)
+{
+	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
+
+	if (h->is_forced || !(h->before.has & GUEST_HAS_AVAILABLE) ||
+	    h->before.available_bytes >= bytes + ROOM_BYTES)
+		return 0;
+	err_set(err, ERR_GUEST_REFUSED,
+		"the guest uses that memory: to give up %s it has %s available",
+		size_format(need, bytes), size_format(have, h->before.available_bytes));
+	return err_hint(err, "free memory in the guest first; --force tries anyway");
 }

@@ -4,13 +4,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug.h"
+#include "hotplug-release.h"
 #include "util.h"
 #include "verdict.h"
 
 /* A request that the guest loses (in its first seconds) is sent again; a second one does no harm.
  */
 #define RESEND_MS 2000
+
+void leaving_add(struct leaving **list, unsigned *count, const struct memdev *d)
+{
+	*list = xgrow(*list, *count, sizeof(**list));
+	(*list)[(*count)++] =
+		(struct leaving){ .device = d, .backend = d->backend ? xstrdup(d->backend) : NULL };
+}
+
+void leaving_release(struct leaving **list, unsigned *count)
+{
+	unsigned i;
+
+	for (i = 0; i < *count; i++)
+		free((*list)[i].backend);
+	free(*list);
+	*list = NULL;
+	*count = 0;
+}
 
 /* What qmp_wait_event() looks for: any verdict on any of the devices. */
 struct watch {
@@ -109,6 +127,20 @@ static int report_pending(const struct leaving *leaving, unsigned count, struct 
 	return -1;
 }
 
+/* Take verdicts until all are settled; 0 when none has come for RESEND_MS. */
+static int take_verdicts(struct hotplug *h, struct watch *watch, struct err *err)
+{
+	int ready = 1;
+
+	while (ready > 0 && !all_settled(watch->leaving, watch->count)) {
+		_cleanup_json_ struct json_object *event = NULL;
+
+		ready = qmp_wait_event(h->vm->qmp, concerns, watch, monotonic_ms() + RESEND_MS,
+				       &event, err);
+	}
+	return ready;
+}
+
 int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned count,
 			    struct err *err)
 {
@@ -116,18 +148,10 @@ int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned
 	bool is_again = false;
 
 	while (!all_settled(leaving, count)) {
-		int64_t until_ms = monotonic_ms() + RESEND_MS;
-		int ready = 1;
-
 		if (ask_all(h, leaving, count, is_again, err))
 			return -1;
 		is_again = true;
-		while (ready > 0 && !all_settled(leaving, count)) {
-			_cleanup_json_ struct json_object *event = NULL;
-
-			ready = qmp_wait_event(h->vm->qmp, concerns, &watch, until_ms, &event, err);
-		}
-		if (ready < 0)
+		if (take_verdicts(h, &watch, err) < 0)
 			return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED
 				       ? report_pending(leaving, count, err)
 				       : -1;
@@ -146,4 +170,29 @@ int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned cou
 		ready = qmp_wait_event(h->vm->qmp, concerns, &watch, 0, &event, err);
 	} while (ready > 0);
 	return ready;
+}
+
+int hotplug_remove_backends(struct hotplug *h, struct leaving *leaving, unsigned count,
+			    struct err *err)
+{
+	_cleanup_free_ uint64_t *ids = xcalloc(count, sizeof(*ids));
+	int status = 0;
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (leaving[i].is_gone && leaving[i].backend &&
+		    qmp_send(h->vm->qmp, machine_request_object_del(leaving[i].backend), &ids[i],
+			     err))
+			return -1;
+	for (i = 0; i < count; i++) {
+		if (!ids[i])
+			continue;
+		if (qmp_receive(h->vm->qmp, ids[i], NULL, err)) {
+			status = err_wrap(err, "the backend '%s' is left", leaving[i].backend);
+			continue;
+		}
+		free(leaving[i].backend);
+		leaving[i].backend = NULL;
+	}
+	return status;
 }

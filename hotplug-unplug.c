@@ -4,16 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug.h"
+#include "hotplug-guest.h"
+#include "hotplug-unplug.h"
+#include "size.h"
 #include "util.h"
 
 void unplug_release(struct unplug *unplug)
 {
-	unsigned i;
-
-	for (i = 0; i < unplug->leaving_count; i++)
-		free(unplug->leaving[i].backend);
-	free(unplug->leaving);
+	leaving_release(&unplug->leaving, &unplug->leaving_count);
 	block_list_release(&unplug->blocks);
 }
 
@@ -22,7 +20,7 @@ static bool is_dimm(const struct memdev *d)
 	return !strcmp(d->type, "dimm") || !strcmp(d->type, "nvdimm");
 }
 
-static int add_device(struct unplug *unplug, const struct memdev *d, struct err *err)
+int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)
 {
 	unsigned i;
 
@@ -35,19 +33,9 @@ static int add_device(struct unplug *unplug, const struct memdev *d, struct err 
 	for (i = 0; i < unplug->leaving_count; i++)
 		if (unplug->leaving[i].device == d)
 			return 0;
-	unplug->leaving = xgrow(unplug->leaving, unplug->leaving_count, sizeof(*unplug->leaving));
-	unplug->leaving[unplug->leaving_count++] =
-		(struct leaving){ .device = d, .backend = d->backend ? xstrdup(d->backend) : NULL };
+	leaving_add(&unplug->leaving, &unplug->leaving_count, d);
 	unplug->size_bytes += d->size_bytes;
 	return 0;
-}
-
-const struct memdev *hotplug_find_device(const struct hotplug *h, const char *name)
-{
-	const struct memdev *d = machine_device(&h->machine, name);
-	_cleanup_free_ char *full = xasprintf("%s-dimm", name);
-
-	return d ? d : machine_device(&h->machine, full);
 }
 
 /* The number of "memhp<number>-dimm", or -1. */
@@ -69,57 +57,165 @@ static int64_t memhp_number(const struct memdev *d)
 
 /* QEMU does not say when a DIMM came: memhp's names count up; among others the highest slot is
  * taken. */
-static const struct memdev *plugged_last(const struct machine *m)
+static bool is_newer(const struct memdev *a, const struct memdev *b)
+{
+	int64_t x = memhp_number(a), y = memhp_number(b);
+
+	return x != y ? x > y : a->slot > b->slot;
+}
+
+static bool can_leave(const struct memdev *d)
+{
+	return d->is_hotplugged && is_dimm(d) && d->handle;
+}
+
+int unplug_add_last(const struct hotplug *h, struct unplug *unplug, struct err *err)
 {
 	const struct memdev *last = NULL;
 	unsigned i;
 
-	for (i = 0; i < m->devices_count; i++) {
-		const struct memdev *d = &m->devices[i];
-
-		if (!d->is_hotplugged || !is_dimm(d) || !d->handle)
-			continue;
-		if (!last || memhp_number(d) > memhp_number(last) ||
-		    (memhp_number(d) == memhp_number(last) && d->slot > last->slot))
-			last = d;
-	}
-	return last;
-}
-
-static int choose_named(const struct hotplug *h, struct unplug *unplug, struct err *err)
-{
-	unsigned i;
-
-	for (i = 0; i < unplug->names_count; i++) {
-		const struct memdev *d = hotplug_find_device(h, unplug->names[i]);
-
-		if (!d) {
-			err_set(err, ERR_FAILED, "no memory device '%s'", unplug->names[i]);
-			return err_hint(err, "see memhp list");
-		}
-		if (add_device(unplug, d, err))
-			return -1;
-	}
-	return 0;
-}
-
-static int choose_devices(const struct hotplug *h, struct unplug *unplug, struct err *err)
-{
-	const struct memdev *last = plugged_last(&h->machine);
-	unsigned i;
-
-	if (unplug->names_count)
-		return choose_named(h, unplug, err);
-	if (!last) {
-		err_set(err, ERR_FAILED, "no DIMM has been hotplugged");
-		return unplug->is_all ? -1 : err_hint(err, "see memhp list");
-	}
-	if (!unplug->is_all)
-		return add_device(unplug, last, err);
 	for (i = 0; i < h->machine.devices_count; i++) {
 		const struct memdev *d = &h->machine.devices[i];
 
-		if (d->is_hotplugged && is_dimm(d) && add_device(unplug, d, err))
+		if (can_leave(d) && (!last || is_newer(d, last)))
+			last = d;
+	}
+	if (last)
+		return unplug_add(unplug, last, err);
+	err_set(err, ERR_FAILED, "no DIMM has been hotplugged");
+	return err_hint(err, "see memhp list");
+}
+
+int unplug_add_all(const struct hotplug *h, struct unplug *unplug, struct err *err)
+{
+	unsigned i;
+
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+
+		if (d->is_hotplugged && is_dimm(d) && unplug_add(unplug, d, err))
+			return -1;
+	}
+	return unplug->leaving_count ? 0 : err_set(err, ERR_FAILED, "no DIMM has been hotplugged");
+}
+
+static bool is_taken(const struct unplug *unplug, const struct memdev *d)
+{
+	unsigned i;
+
+	for (i = 0; i < unplug->leaving_count; i++)
+		if (unplug->leaving[i].device == d)
+			return true;
+	return false;
+}
+
+/* Does nothing of the kernel's own lie in it? */
+static bool is_movable(const struct hotplug *h, const struct memdev *d)
+{
+	struct block_list blocks = hotplug_found_blocks(h, &h->before, d);
+	bool is_free = true;
+	unsigned i;
+
+	for (i = 0; i < blocks.count; i++)
+		is_free &= !blocks_are_online(&blocks.runs[i]) ||
+			   blocks_zone(&blocks.runs[i]) == ZONE_MOVABLE;
+	block_list_release(&blocks);
+	return is_free;
+}
+
+/* A DIMM that could leave, and what speaks for it. */
+struct candidate {
+	const struct memdev *device;
+	bool is_movable;
+};
+
+static int by_preference(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->is_movable != y->is_movable)
+		return y->is_movable - x->is_movable;
+	return is_newer(x->device, y->device) ? -1 : is_newer(y->device, x->device);
+}
+
+/* The DIMMs that could leave, the best first; the caller frees the array. */
+static struct candidate *candidates(const struct hotplug *h, const struct unplug *unplug, int node,
+				    unsigned *count)
+{
+	struct candidate *found = xcalloc(h->machine.devices_count + 1, sizeof(*found));
+	unsigned i;
+
+	*count = 0;
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+
+		if (!can_leave(d) || !d->size_bytes || is_taken(unplug, d) ||
+		    (node >= 0 && (!(d->has & MEMDEV_HAS_NODE) || d->node != (uint64_t)node)))
+			continue;
+		found[(*count)++] = (struct candidate){ d, is_movable(h, d) };
+	}
+	qsort(found, *count, sizeof(*found), by_preference);
+	return found;
+}
+
+bool unplug_add_sum(const struct hotplug *h, struct unplug *unplug, int node, uint64_t least_bytes,
+		    uint64_t most_bytes, struct choice *out)
+{
+	unsigned i, count;
+	_cleanup_free_ struct candidate *found = candidates(h, unplug, node, &count);
+	_cleanup_free_ uint64_t *sizes = xcalloc(count + 1, sizeof(*sizes));
+	_cleanup_free_ bool *chosen = xcalloc(count + 1, sizeof(*chosen));
+	struct err ignored;
+
+	for (i = 0; i < count; i++)
+		sizes[i] = found[i].device->size_bytes;
+	if (!choose_sum(sizes, count, least_bytes, most_bytes, chosen, out))
+		return false;
+	for (i = 0; i < count; i++)
+		if (chosen[i])
+			(void)!unplug_add(unplug, found[i].device, &ignored);
+	return true;
+}
+
+static int add_size(const struct hotplug *h, struct unplug *unplug, const char *word,
+		    struct err *err)
+{
+	char below[SIZE_TEXT_MAX], above[SIZE_TEXT_MAX];
+	uint64_t size_bytes;
+	struct choice choice;
+
+	if (size_parse(word, &size_bytes, err))
+		return -1;
+	if (unplug_add_sum(h, unplug, -1, size_bytes, size_bytes, &choice))
+		return 0;
+	err_set(err, ERR_FAILED, "no hotplugged DIMMs add up to %s", word);
+	if (choice.below && choice.above)
+		return err_hint(err, "%s and %s can be reached", size_format(below, choice.below),
+				size_format(above, choice.above));
+	if (choice.below || choice.above)
+		return err_hint(err, "%s can be reached",
+				size_format(below, choice.below + choice.above));
+	return err_hint(err, "see memhp list");
+}
+
+int unplug_add_words(const struct hotplug *h, struct unplug *unplug, char *const *words,
+		     unsigned count, struct err *err)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		const struct memdev *d = hotplug_find_device(h, words[i]);
+
+		if (!d && size_looks_like(words[i])) {
+			if (add_size(h, unplug, words[i], err))
+				return -1;
+			continue;
+		}
+		if (!d) {
+			err_set(err, ERR_FAILED, "no memory device '%s'", words[i]);
+			return err_hint(err, "see memhp list");
+		}
+		if (unplug_add(unplug, d, err))
 			return -1;
 	}
 	return 0;
@@ -138,8 +234,7 @@ static int find_blocks(const struct hotplug *h, struct unplug *unplug, struct er
 		const struct memdev *d = unplug->leaving[i].device;
 		struct blocks run;
 
-		if ((d->has & MEMDEV_HAS_ADDRESS) &&
-		    sysfs_blocks_of(d->address, d->size_bytes, h->before.block_size_bytes, &run))
+		if (hotplug_device_blocks(h, d, &run))
 			block_list_add(&wanted, &run);
 	}
 	block_list_sort(&wanted);
@@ -176,9 +271,9 @@ static char *offline_words(const struct hotplug *h, const struct unplug *unplug)
 	return xasprintf("%s;scan", lower);
 }
 
-static int offline(struct hotplug *h, struct err *err)
+static int offline(struct hotplug *h, void *job, struct err *err)
 {
-	struct unplug *unplug = h->job;
+	struct unplug *unplug = job;
 	_cleanup_free_ char *words = NULL;
 
 	if (!unplug->blocks.count)
@@ -192,18 +287,18 @@ static int offline(struct hotplug *h, struct err *err)
 	return 0;
 }
 
-static void offline_show(struct hotplug *h)
+static void offline_show(struct hotplug *h, void *job)
 {
-	struct unplug *unplug = h->job;
+	struct unplug *unplug = job;
 
 	if (unplug->blocks.count)
 		hotplug_plan(h, "guest", offline_words(h, unplug));
 }
 
 /* Blocks of devices that are gone cannot come back; the others do. */
-static int back_online(struct hotplug *h, struct err *err)
+static int back_online(struct hotplug *h, void *job, struct err *err)
 {
-	struct unplug *unplug = h->job;
+	struct unplug *unplug = job;
 	struct block_list there = { 0 };
 	int status = 0;
 	unsigned i, gone = 0;
@@ -213,8 +308,7 @@ static int back_online(struct hotplug *h, struct err *err)
 		struct blocks run;
 
 		gone += unplug->leaving[i].is_gone;
-		if (!unplug->leaving[i].is_gone && h->has_guest && (d->has & MEMDEV_HAS_ADDRESS) &&
-		    sysfs_blocks_of(d->address, d->size_bytes, h->before.block_size_bytes, &run))
+		if (!unplug->leaving[i].is_gone && hotplug_device_blocks(h, d, &run))
 			block_list_add(&there, &run);
 	}
 	if (there.count && unplug->blocks.count)
@@ -226,16 +320,16 @@ static int back_online(struct hotplug *h, struct err *err)
 	return status;
 }
 
-static int release(struct hotplug *h, struct err *err)
+static int release(struct hotplug *h, void *job, struct err *err)
 {
-	struct unplug *unplug = h->job;
+	struct unplug *unplug = job;
 
 	return hotplug_release_devices(h, unplug->leaving, unplug->leaving_count, err);
 }
 
-static void release_show(struct hotplug *h)
+static void release_show(struct hotplug *h, void *job)
 {
-	struct unplug *unplug = h->job;
+	struct unplug *unplug = job;
 	unsigned i;
 
 	for (i = 0; i < unplug->leaving_count; i++)
@@ -246,35 +340,15 @@ static void release_show(struct hotplug *h)
 			     xasprintf("DEVICE_DELETED %s", unplug->leaving[i].device->handle));
 }
 
-static int remove_backends(struct hotplug *h, struct unplug *unplug, struct err *err)
-{
-	_cleanup_free_ uint64_t *ids = xcalloc(unplug->leaving_count, sizeof(*ids));
-	int status = 0;
-	unsigned i;
-
-	for (i = 0; i < unplug->leaving_count; i++) {
-		const struct leaving *l = &unplug->leaving[i];
-
-		if (l->is_gone && l->backend &&
-		    qmp_send(h->vm->qmp, machine_request_object_del(l->backend), &ids[i], err))
-			return -1;
-	}
-	for (i = 0; i < unplug->leaving_count; i++)
-		if (ids[i] && qmp_receive(h->vm->qmp, ids[i], NULL, err))
-			status = err_wrap(err, "the backend '%s' is left",
-					  unplug->leaving[i].backend);
-	return status;
-}
-
 /* A request once made cannot be taken back: it may still be granted, and those granted are final.
  */
-static int release_undo(struct hotplug *h, struct err *err)
+static int release_undo(struct hotplug *h, void *job, struct err *err)
 {
-	struct unplug *unplug = h->job;
+	struct unplug *unplug = job;
 	unsigned i;
 
 	if (hotplug_notice_gone(h, unplug->leaving, unplug->leaving_count, err) ||
-	    remove_backends(h, unplug, err))
+	    hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, err))
 		return -1;
 	for (i = 0; i < unplug->leaving_count; i++) {
 		const struct leaving *l = &unplug->leaving[i];
@@ -285,25 +359,24 @@ static int release_undo(struct hotplug *h, struct err *err)
 	return 0;
 }
 
-static int remove_step(struct hotplug *h, struct err *err)
+static int remove_step(struct hotplug *h, void *job, struct err *err)
 {
-	struct unplug *unplug = h->job;
+	struct unplug *unplug = job;
 	unsigned i;
 
-	if (remove_backends(h, unplug, err))
+	if (hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, err))
 		return -1;
 	/* Nothing of this can be undone. The devices borrowed from the list end here: what is read
 	 * back is the list without them. */
-	h->steps_begun = 0;
-	h->outcome = OUTCOME_PARTIAL;
+	hotplug_settle(h);
 	for (i = 0; i < unplug->leaving_count; i++)
 		unplug->leaving[i].device = NULL;
 	return machine_query_devices(&h->machine, h->vm->qmp, err);
 }
 
-static void remove_show(struct hotplug *h)
+static void remove_show(struct hotplug *h, void *job)
 {
-	struct unplug *unplug = h->job;
+	struct unplug *unplug = job;
 	unsigned i;
 
 	for (i = 0; i < unplug->leaving_count; i++)
@@ -318,39 +391,14 @@ static const struct step steps[] = {
 	{ "remove", remove_step, NULL, remove_show },
 };
 
-/* What the user named, else what was chosen: "memhp0-dimm" */
-static void subject(const struct unplug *unplug, struct buf *names)
-{
-	unsigned i;
-
-	for (i = 0; i < unplug->names_count; i++)
-		buf_addf(names, "%s%s", i ? " " : "", unplug->names[i]);
-	for (i = 0; !unplug->names_count && i < unplug->leaving_count; i++)
-		buf_addf(names, "%s%s", i ? " " : "", memdev_name(unplug->leaving[i].device));
-}
-
-static int unplug_all(struct hotplug *h, struct unplug *unplug, struct err *err)
+int unplug_prepare(struct hotplug *h, struct unplug *unplug, struct err *err)
 {
 	unsigned i;
 
 	if (find_blocks(h, unplug, err))
 		return -1;
 	for (i = 0; unplug->leaves && i < unplug->leaving_count; i++)
-		unplug->leaves(h, unplug->leaving[i].device);
-	return hotplug_execute(h, steps, ARRAY_SIZE(steps), err);
-}
-
-int hotplug_unplug(struct hotplug *h, struct unplug *unplug, struct err *err)
-{
-	_cleanup_buf_ struct buf names = { 0 };
-	int status;
-
-	h->job = unplug;
-	h->ahead = "change";
-	status = hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) || choose_devices(h, unplug, err);
-	subject(unplug, &names);
-	if (!status && !unplug_all(h, unplug, err))
-		return 0;
-	return names.len ? err_wrap(err, "cannot unplug '%s'", names.data)
-			 : err_wrap(err, "cannot unplug");
+		unplug->leaves(unplug, h, unplug->leaving[i].device);
+	hotplug_add_steps(h, steps, ARRAY_SIZE(steps), unplug);
+	return 0;
 }

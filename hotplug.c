@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "hotplug.h"
-#include "size.h"
 #include "util.h"
 
 void hotplug_init(struct hotplug *h, struct vm *vm)
@@ -31,9 +30,16 @@ void hotplug_phase(struct hotplug *h, const char *name)
 {
 	int64_t now = monotonic_ms();
 
-	if (h->phase && h->phases_count < PHASES_MAX) {
-		h->phases[h->phases_count].name = h->phase;
-		h->phases[h->phases_count++].ms = now - h->phase_start_ms;
+	unsigned i = 0;
+
+	/* a phase that comes again, as when DIMMs are plugged in several rounds, adds up */
+	while (h->phase && i < h->phases_count && strcmp(h->phases[i].name, h->phase) != 0)
+		i++;
+	if (h->phase && i < PHASES_MAX) {
+		h->phases[i].name = h->phase;
+		h->phases[i].ms += now - h->phase_start_ms;
+		if (i == h->phases_count)
+			h->phases_count++;
 	}
 	h->phase = name;
 	h->phase_start_ms = now;
@@ -131,6 +137,11 @@ int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 	return 0;
 }
 
+const struct guest_memory *hotplug_now(const struct hotplug *h)
+{
+	return h->after.block_size_bytes ? &h->after : &h->before;
+}
+
 /* Undo the steps begun, last first. All are tried, whatever fails; *err is completed. */
 static void undo_steps(struct hotplug *h, struct err *err)
 {
@@ -139,13 +150,13 @@ static void undo_steps(struct hotplug *h, struct err *err)
 	hotplug_phase(h, "undo");
 	deadline_undo(h->deadline);
 	while (h->steps_begun) {
-		const struct step *step = &h->steps[--h->steps_begun];
+		const struct step *step = h->steps[--h->steps_begun].step;
 		struct err left = { 0 };
 
 		if (!step->undo)
 			continue;
 		is_changed = true;
-		if (step->undo(h, &left)) {
+		if (step->undo(h, h->steps[h->steps_begun].job, &left)) {
 			is_whole = false;
 			err_append(err, "%s", left.message);
 			if (err->code != ERR_INTERRUPTED)
@@ -155,66 +166,111 @@ static void undo_steps(struct hotplug *h, struct err *err)
 	if (!is_whole) {
 		h->outcome = OUTCOME_PARTIAL;
 		err_hint(err, "see what is left with: memhp list");
-	} else if (is_changed && h->outcome != OUTCOME_PENDING) {
+	} else if (is_changed && h->outcome != OUTCOME_PENDING && h->outcome != OUTCOME_PARTIAL) {
 		h->outcome = OUTCOME_ROLLED_BACK;
 	}
 }
 
 int hotplug_undo(struct hotplug *h, struct err *err)
 {
+	h->outcome = OUTCOME_UNCHANGED;
 	undo_steps(h, err);
 	return -1;
 }
 
-int hotplug_execute(struct hotplug *h, const struct step *steps, unsigned count, struct err *err)
+void hotplug_settle(struct hotplug *h)
+{
+	h->steps_begun = 0;
+	h->outcome = OUTCOME_PARTIAL;
+}
+
+void hotplug_add_steps(struct hotplug *h, const struct step *steps, unsigned count, void *job)
 {
 	unsigned i;
 
-	h->steps = steps;
-	h->steps_count = count;
+	for (i = 0; i < count && h->steps_count < STEPS_MAX; i++) {
+		h->steps[h->steps_count].step = &steps[i];
+		h->steps[h->steps_count++].job = job;
+	}
+}
+
+static void show_steps(struct hotplug *h)
+{
+	unsigned i;
+
+	for (i = 0; i < h->steps_count; i++)
+		if (h->steps[i].step->show)
+			h->steps[i].step->show(h, h->steps[i].job);
+}
+
+/* The first step of the job that step @i belongs to. */
+static unsigned job_start(const struct hotplug *h, unsigned i)
+{
+	while (i && h->steps[i - 1].job == h->steps[i].job)
+		i--;
+	return i;
+}
+
+int hotplug_execute(struct hotplug *h, struct err *err)
+{
+	unsigned i = 0;
+
 	if (h->is_dry_run) {
-		for (i = 0; i < count; i++)
-			if (steps[i].show)
-				steps[i].show(h);
+		show_steps(h);
 		return 0;
 	}
-	for (i = 0; i < count; i++) {
-		hotplug_phase(h, steps[i].phase);
-		h->steps_begun = i + 1;
-		if (steps[i].run(h, err)) {
+	while (i < h->steps_count) {
+		int status;
+
+		hotplug_phase(h, h->steps[i].step->phase);
+		if (h->steps_begun <= i)
+			h->steps_begun = i + 1;
+		status = h->steps[i].step->run(h, h->steps[i].job, err);
+		if (status < 0) {
 			undo_steps(h, err);
 			return -1;
 		}
+		i = status ? job_start(h, i) : i + 1;
 	}
 	h->outcome = OUTCOME_DONE;
 	return 0;
 }
 
-int hotplug_check_room(const struct hotplug *h, uint64_t bytes, struct err *err)
+const struct memdev *hotplug_find_device(const struct hotplug *h, const char *name)
 {
-	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
-	uint64_t margin_bytes = UINT64_C(16) << 20;
+	const struct memdev *d = machine_device(&h->machine, name);
+	_cleanup_free_ char *full = xasprintf("%s-dimm", name);
 
-	if (h->is_forced || !(h->before.has & GUEST_HAS_AVAILABLE) ||
-	    h->before.available_bytes >= bytes + margin_bytes)
-		return 0;
-	err_set(err, ERR_GUEST_REFUSED,
-		"the guest uses that memory: to give up %s it has %s available",
-		size_format(need, bytes), size_format(have, h->before.available_bytes));
-	return err_hint(err, "free memory in the guest first; --force tries anyway");
+	return d ? d : machine_device(&h->machine, full);
 }
 
-enum zone hotplug_choose_zone(const struct guest_memory *g, uint64_t size_bytes, char *reason,
-			      size_t reason_size)
+bool hotplug_device_blocks(const struct hotplug *h, const struct memdev *d, struct blocks *out)
 {
-	char movable[SIZE_TEXT_MAX], kernel[SIZE_TEXT_MAX];
-	uint64_t movable_bytes, kernel_bytes;
-	bool fits;
+	uint64_t block_bytes = h->before.block_size_bytes, end;
 
-	sysfs_zone_bytes(g, &movable_bytes, &kernel_bytes);
-	fits = movable_bytes + size_bytes <= 3 * kernel_bytes;
-	snprintf(reason, reason_size, "auto: Movable %s %s 3 x kernel zones' %s",
-		 size_format(movable, movable_bytes + size_bytes), fits ? "<=" : ">",
-		 size_format(kernel, kernel_bytes));
-	return fits ? ZONE_MOVABLE : ZONE_KERNEL;
+	if (!(d->has & MEMDEV_HAS_ADDRESS) || !block_bytes)
+		return false;
+	if (strcmp(d->type, "virtio-mem") != 0)
+		return sysfs_blocks_of(d->address, d->size_bytes, block_bytes, out);
+	/* virtio-mem: the guest uses whatever whole blocks lie in its part of the address space */
+	end = (d->address + d->span_bytes) / block_bytes;
+	*out = (struct blocks){ .first = (d->address + block_bytes - 1) / block_bytes,
+				.last = end - 1,
+				.node = -1,
+				.is_removable = -1 };
+	return end > out->first;
+}
+
+struct block_list hotplug_found_blocks(const struct hotplug *h, const struct guest_memory *g,
+				       const struct memdev *d)
+{
+	struct block_list found = { 0 }, wanted = { 0 };
+	struct blocks run;
+
+	if (hotplug_device_blocks(h, d, &run)) {
+		block_list_add(&wanted, &run);
+		block_list_intersect(&found, &g->blocks, &wanted);
+		block_list_release(&wanted);
+	}
+	return found;
 }

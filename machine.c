@@ -10,6 +10,8 @@
 #define DIMM_ALIGN_BYTES                                                                           \
 	(UINT64_C(2) << 20) /* QEMU aligns to the backend's page size: 2 MiB pages at most here */
 
+#define ADDRESS_MAX (UINT64_C(1) << 61) /* sums of these fit 64 bits */
+
 static void memdev_release(struct memdev *d)
 {
 	free(d->id);
@@ -94,6 +96,8 @@ static int read_device(struct memdev *d, struct json_object *element, struct err
 	if (json_get_u64(data, "node", &d->node))
 		d->has |= MEMDEV_HAS_NODE;
 	json_get_bool(data, "hotplugged", &d->is_hotplugged);
+	if (d->address > ADDRESS_MAX || d->span_bytes > ADDRESS_MAX || d->size_bytes > ADDRESS_MAX)
+		return err_set(err, ERR_FAILED, "an address or size beyond reason");
 	return 0;
 }
 
@@ -374,41 +378,54 @@ unsigned machine_slots_used(const struct machine *m)
 	return used;
 }
 
-bool machine_predict_address(const struct machine *m, uint64_t size_bytes, uint64_t *address)
+uint64_t machine_span_bytes(const struct machine *m)
 {
-	uint64_t at = m->base_address;
+	uint64_t bytes = 0;
 	unsigned i;
 
-	if (!m->has_base_address)
-		return false;
-	for (i = 0; i < m->devices_count; i++) {
-		const struct memdev *d = &m->devices[i];
+	for (i = 0; i < m->devices_count; i++)
+		bytes += m->devices[i].span_bytes;
+	return bytes;
+}
 
-		if (!(d->has & MEMDEV_HAS_ADDRESS))
-			return false;
-		if (d->address >= at && d->address - at >= size_bytes)
-			break;
-		if (d->address + d->span_bytes > at)
-			at = (d->address + d->span_bytes + DIMM_ALIGN_BYTES - 1) &
-			     ~(DIMM_ALIGN_BYTES - 1);
-	}
-	*address = at;
+/* If [*address, +size) meets [taken, +taken_size), move *address behind that. */
+static bool move_behind(uint64_t *address, uint64_t size, uint64_t taken, uint64_t taken_size)
+{
+	if (*address >= taken + taken_size || taken >= *address + size)
+		return false;
+	*address = (taken + taken_size + DIMM_ALIGN_BYTES - 1) & ~(DIMM_ALIGN_BYTES - 1);
 	return true;
+}
+
+bool machine_predict_addresses(const struct machine *m, const uint64_t *sizes, unsigned count,
+			       uint64_t *addresses)
+{
+	unsigned i, j;
+
+	for (j = 0; j < m->devices_count; j++)
+		if (!(m->devices[j].has & MEMDEV_HAS_ADDRESS))
+			return false;
+	for (i = 0; m->has_base_address && i < count; i++) {
+		bool has_moved = true;
+
+		addresses[i] = m->base_address;
+		while (has_moved) {
+			has_moved = false;
+			for (j = 0; j < m->devices_count; j++)
+				has_moved |=
+					move_behind(&addresses[i], sizes[i], m->devices[j].address,
+						    m->devices[j].span_bytes);
+			for (j = 0; j < i; j++)
+				has_moved |= move_behind(&addresses[i], sizes[i], addresses[j],
+							 sizes[j]);
+		}
+	}
+	return m->has_base_address;
 }
 
 const char *memdev_name(const struct memdev *d)
 {
 	return d->handle ? d->handle : "(without id)";
-}
-
-struct json_object *machine_request_object_add(const struct dimm_request *r)
-{
-	struct json_object *arguments = json_object_new_object();
-
-	json_add_string(arguments, "qom-type", "memory-backend-ram");
-	json_add_string(arguments, "id", r->backend_id);
-	json_add_u64(arguments, "size", true, r->size_bytes);
-	return qmp_request("object-add", arguments);
 }
 
 struct json_object *machine_request_device_add(const struct dimm_request *r)

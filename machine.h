@@ -84,18 +84,22 @@ bool machine_has_object(const struct machine *m, const char *id);
 /* machine_slots_used() - DIMMs that hold a slot */
 unsigned machine_slots_used(const struct machine *m);
 
+/* machine_span_bytes() - address space of all memory devices: virtio-mem takes its maximum */
+uint64_t machine_span_bytes(const struct machine *m);
+
 /*
- * machine_predict_address() - where QEMU will put a DIMM of @size_bytes: the first gap that is
- * large enough (memory_device_get_free_addr() in hw/mem/memory-device.c) Return: false when that is
- * not known
+ * machine_predict_addresses() - where QEMU will put DIMMs of @sizes bytes: each in the first gap
+ * that is large enough (memory_device_get_free_addr() in hw/mem/memory-device.c)
+ * @addresses:	receives @count addresses
+ * Return: false when that is not known
  */
-bool machine_predict_address(const struct machine *m, uint64_t size_bytes, uint64_t *address);
+bool machine_predict_addresses(const struct machine *m, const uint64_t *sizes, unsigned count,
+			       uint64_t *addresses);
 
 /* memdev_name() - id, else QOM path, else "(without id)"; owned by @d */
 const char *memdev_name(const struct memdev *d);
 
 /* machine_request_*() - the QMP requests of a transaction; the caller puts or sends them */
-struct json_object *machine_request_object_add(const struct dimm_request *r);
 struct json_object *machine_request_device_add(const struct dimm_request *r);
 struct json_object *machine_request_device_del(const char *handle);
 struct json_object *machine_request_object_del(const char *backend_id);

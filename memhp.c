@@ -101,9 +101,11 @@ static void print_words(const struct cmd *cmd, bool with_commands)
 		for (opt = tables[i]; opt && opt->name; opt++) {
 			const char *const *choice;
 
-			out_printf("--%s%s\n", opt->name, opt->arg ? "=" : "");
+			out_printf("--%s%s\n", opt->name,
+				   opt->arg && !opt_may_lack_value(opt) ? "=" : "");
 			for (choice = opt->choices; choice && *choice; choice++)
-				out_printf("--%s=%s\n", opt->name, *choice);
+				if (**choice)
+					out_printf("--%s=%s\n", opt->name, *choice);
 		}
 	}
 }

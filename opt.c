@@ -12,6 +12,11 @@
 #define HELP_COLUMN 28
 #define HELP_WIDTH  80
 
+bool opt_may_lack_value(const struct opt *opt)
+{
+	return opt->arg && opt->arg[0] == '[';
+}
+
 static int bad_value(const struct opt *opt, const char *text, const char *want, struct err *err)
 {
 	return err_set(err, ERR_USAGE, "bad value '%s' for --%s: want %s", text, opt->name, want);
@@ -51,11 +56,13 @@ static int set_choice(const struct opt *opt, const char *text, unsigned *out, st
 	unsigned i;
 
 	for (i = 0; opt->choices[i]; i++) {
+		if (!*opt->choices[i])
+			continue;
 		if (!strcmp(opt->choices[i], text)) {
 			*out = i;
 			return 0;
 		}
-		buf_addf(&words, "%s%s", i ? (opt->choices[i + 1] ? ", " : " or ") : "",
+		buf_addf(&words, "%s%s", words.len ? (opt->choices[i + 1] ? ", " : " or ") : "",
 			 opt->choices[i]);
 	}
 	return bad_value(opt, text, buf_text(&words), err);
@@ -65,6 +72,10 @@ static int set_value(const struct opt *opt, const char *text, void *options, str
 {
 	void *at = (char *)options + opt->offset;
 
+	if (!text && opt->arg) {
+		((struct opt_u64 *)at)->is_set = true;
+		return 0;
+	}
 	switch (opt->type) {
 	case OPT_FLAG:
 		*(bool *)at = true;
@@ -106,6 +117,13 @@ struct flat {
 	char shorts[3 * ROWS_MAX + 3];
 };
 
+static int argument_of(const struct opt *opt)
+{
+	return !opt->arg		 ? no_argument
+	       : opt_may_lack_value(opt) ? optional_argument
+					 : required_argument;
+}
+
 static void flatten(struct flat *f, const struct opt_target *targets, unsigned count, bool stop)
 {
 	char *s = f->shorts;
@@ -120,9 +138,8 @@ static void flatten(struct flat *f, const struct opt_target *targets, unsigned c
 		for (opt = targets[t].table; opt && opt->name && n < ROWS_MAX; opt++, n++) {
 			f->rows[n] = opt;
 			f->options[n] = targets[t].options;
-			f->longs[n] = (struct option){ opt->name,
-						       opt->arg ? required_argument : no_argument,
-						       NULL, 256 + (int)n };
+			f->longs[n] =
+				(struct option){ opt->name, argument_of(opt), NULL, 256 + (int)n };
 			if (opt->letter) {
 				*s++ = opt->letter;
 				if (opt->arg)
@@ -218,10 +235,10 @@ void opt_help(struct buf *out, const struct opt *table)
 	const struct opt *opt;
 
 	for (opt = table; opt && opt->name; opt++) {
-		_cleanup_free_ char *left =
-			xasprintf("  %c%c%s --%s%s%s", opt->letter ? '-' : ' ',
-				  opt->letter ? opt->letter : ' ', opt->letter ? "," : " ",
-				  opt->name, opt->arg ? " " : "", opt->arg ? opt->arg : "");
+		_cleanup_free_ char *left = xasprintf(
+			"  %c%c%s --%s%s%s", opt->letter ? '-' : ' ',
+			opt->letter ? opt->letter : ' ', opt->letter ? "," : " ", opt->name,
+			opt->arg && !opt_may_lack_value(opt) ? " " : "", opt->arg ? opt->arg : "");
 		_cleanup_free_ char *help =
 			opt->env ? xasprintf("%s [%s]", opt->help, opt->env) : xstrdup(opt->help);
 
@@ -245,6 +262,8 @@ const char *opt_check(const struct opt_target *targets, unsigned targets_count)
 			return "an option without help";
 		if ((a->type == OPT_FLAG) != !a->arg)
 			return "an argument on a flag, or none on a value";
+		if (opt_may_lack_value(a) && a->type != OPT_SIZE && a->type != OPT_NUMBER)
+			return "a value that may lack, but cannot be told from none";
 		if ((a->type == OPT_CHOICE) != !!a->choices)
 			return "choices on what is no choice";
 		for (j = 0; j < i; j++)

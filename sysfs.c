@@ -11,6 +11,8 @@
 #define BLOCK_SIZE_MAX                                                                             \
 	(UINT64_C(1) << 40) /* Linux has 2 GiB at most; times BLOCK_MAX it fits 64 bits */
 
+#define PAGES_MAX (UINT64_C(1) << 52) /* of 4 KiB they fill 64 bits */
+
 void block_list_release(struct block_list *list)
 {
 	free(list->runs);
@@ -168,6 +170,23 @@ static bool parse_memory(struct guest_memory *g, char *rest)
 	       parse_kib(available, &g->available_bytes, &g->has, GUEST_HAS_AVAILABLE);
 }
 
+/* "free KERNEL MOVABLE", in pages, whose size shows in MemFree */
+static bool parse_free(struct guest_memory *g, char *rest)
+{
+	char *save, *kernel = strtok_r(rest, " ", &save), *movable = strtok_r(NULL, " ", &save);
+	uint64_t kernel_pages, movable_pages;
+
+	if (!movable || !parse_u64(kernel, 10, &kernel_pages) ||
+	    !parse_u64(movable, 10, &movable_pages) || kernel_pages > PAGES_MAX ||
+	    movable_pages > PAGES_MAX)
+		return false;
+	if (!(g->has & GUEST_HAS_FREE) || !(kernel_pages + movable_pages))
+		return true;
+	g->movable_free_bytes = g->free_bytes / (kernel_pages + movable_pages) * movable_pages;
+	g->has |= GUEST_HAS_MOVABLE_FREE;
+	return true;
+}
+
 /* "size HEX": block_size_bytes has no prefix */
 static bool parse_size(struct guest_memory *g, char *rest)
 {
@@ -216,10 +235,8 @@ static const struct {
 	const char *word;
 	bool (*parse)(struct guest_memory *g, char *rest);
 } parsers[] = {
-	{ "guest ", parse_guest },
-	{ "memory ", parse_memory },
-	{ "size ", parse_size },
-	{ "blocks ", parse_blocks },
+	{ "guest ", parse_guest }, { "memory ", parse_memory }, { "free ", parse_free },
+	{ "size ", parse_size },   { "blocks ", parse_blocks },
 };
 
 int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)

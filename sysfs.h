@@ -27,7 +27,12 @@ struct block_list {
 	unsigned count;
 };
 
-enum { GUEST_HAS_TOTAL = 1, GUEST_HAS_FREE = 2, GUEST_HAS_AVAILABLE = 4 };
+enum {
+	GUEST_HAS_TOTAL = 1,
+	GUEST_HAS_FREE = 2,
+	GUEST_HAS_AVAILABLE = 4,
+	GUEST_HAS_MOVABLE_FREE = 8
+};
 
 /* What scan found. */
 struct guest_memory {
@@ -40,6 +45,7 @@ struct guest_memory {
 	uint64_t block_size_bytes; /* 0: the kernel has no memory hotplug */
 	unsigned has;		   /* GUEST_HAS_* */
 	uint64_t total_bytes, free_bytes, available_bytes; /* /proc/meminfo */
+	uint64_t movable_free_bytes;			   /* of free_bytes; only "buddy" tells */
 	struct block_list blocks;			   /* ascending */
 };
 

@@ -194,6 +194,11 @@ static void put_devices(struct machine *m, const struct place *places)
 		};
 }
 
+static bool predict(const struct machine *m, uint64_t size_bytes, uint64_t *address)
+{
+	return machine_predict_addresses(m, &size_bytes, 1, address);
+}
+
 /* Each row was measured: those DIMMs were there, that size was added, and QEMU 7.2 put it there. */
 static void a_dimm_goes_where_qemu_puts_it(void **state)
 {
@@ -255,7 +260,7 @@ static void a_dimm_goes_where_qemu_puts_it(void **state)
 		uint64_t address = 0;
 
 		put_devices(&m, rows[i].places);
-		check(machine_predict_address(&m, rows[i].size_mib * M, &address), "row %zu", i);
+		check(predict(&m, rows[i].size_mib * M, &address), "row %zu", i);
 		check(address == rows[i].address, "row %zu: 0x%llx", i,
 		      (unsigned long long)address);
 		machine_release(&m);
@@ -271,8 +276,24 @@ static void a_dimm_does_not_go_where_virtio_mem_may_grow(void **state)
 
 	(void)state;
 	read_text(&m, recorded);
-	assert_true(machine_predict_address(&m, 384 * M, &address));
+	assert_true(predict(&m, 384 * M, &address));
 	assert_int_equal(address, 0x190000000);
+	machine_release(&m);
+}
+
+static void several_dimms_go_behind_and_between_each_other(void **state)
+{
+	struct machine m = { .has_base_address = true, .base_address = 0x100000000 };
+	const uint64_t sizes[] = { 256 * M, 128 * M, 128 * M };
+	uint64_t addresses[ARRAY_SIZE(sizes)];
+
+	(void)state;
+	read_text(&m,
+		  "[{\"type\": \"dimm\", \"data\": {\"addr\": 4429185024, \"size\": 134217728}}]");
+	assert_true(machine_predict_addresses(&m, sizes, ARRAY_SIZE(sizes), addresses));
+	assert_int_equal(addresses[0], 0x110000000);
+	assert_int_equal(addresses[1], 0x100000000);
+	assert_int_equal(addresses[2], 0x120000000);
 	machine_release(&m);
 }
 
@@ -282,10 +303,10 @@ static void no_address_is_predicted_from_half_the_facts(void **state)
 	uint64_t address;
 
 	(void)state;
-	assert_false(machine_predict_address(&m, 128 * M, &address));
+	assert_false(predict(&m, 128 * M, &address));
 	m.has_base_address = true;
 	read_text(&m, "[{\"type\": \"dimm\", \"data\": {\"size\": 134217728}}]");
-	assert_false(machine_predict_address(&m, 128 * M, &address));
+	assert_false(predict(&m, 128 * M, &address));
 	machine_release(&m);
 }
 
@@ -302,9 +323,6 @@ static void requests_are_what_qemu_reads(void **state)
 				  .size_bytes = 512 * M };
 
 	(void)state;
-	says(machine_request_object_add(&r),
-	     "{\"execute\":\"object-add\",\"arguments\":{\"qom-type\":\"memory-backend-ram\","
-	     "\"id\":\"memhp0-mem\",\"size\":536870912}}");
 	says(machine_request_device_add(&r), "{\"execute\":\"device_add\",\"arguments\":{"
 					     "\"driver\":\"pc-dimm\",\"id\":\"memhp0-dimm\","
 					     "\"memdev\":\"memhp0-mem\"}}");
@@ -335,6 +353,7 @@ int main(void)
 		cmocka_unit_test(slots_and_objects_in_use_are_known),
 		cmocka_unit_test(a_dimm_goes_where_qemu_puts_it),
 		cmocka_unit_test(a_dimm_does_not_go_where_virtio_mem_may_grow),
+		cmocka_unit_test(several_dimms_go_behind_and_between_each_other),
 		cmocka_unit_test(no_address_is_predicted_from_half_the_facts),
 		cmocka_unit_test(requests_are_what_qemu_reads),
 	};

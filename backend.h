@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * backend: memory backends, the host's half of a memory device (MemoryBackendProperties in QEMU's
+ * qapi/qom.json). May call: qmp, opt, json, size, err, util. Must never: talk to the guest.
+ */
+#ifndef BACKEND_H
+#define BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "json.h"
+#include "opt.h"
+
+enum backend_type { BACKEND_AUTO, BACKEND_RAM, BACKEND_MEMFD, BACKEND_FILE };
+enum backend_reserve { RESERVE_UNSET, RESERVE_ON, RESERVE_OFF };
+enum backend_policy {
+	POLICY_UNSET,
+	POLICY_DEFAULT,
+	POLICY_PREFERRED,
+	POLICY_BIND,
+	POLICY_INTERLEAVE
+};
+
+/* What a backend is to be like; zero-initialised it is plain RAM. */
+struct backend_options {
+	unsigned type;		 /* enum backend_type; auto: what the other options need */
+	const char *mem_path;	 /* a file, or a directory for a nameless file; borrowed */
+	struct opt_u64 hugetlb;	 /* bytes of a huge page; 0: the host's default size */
+	struct opt_u64 prealloc; /* threads; 0: QEMU's choice */
+	bool is_shared;
+	unsigned reserve;	/* enum backend_reserve */
+	const char *host_nodes; /* "0", "0-1,3"; borrowed; NULL: none */
+	unsigned policy;	/* enum backend_policy */
+};
+
+/* The words of the options by their enum, NULL at the end; "" where none was given. */
+extern const char *const backend_types[];
+extern const char *const backend_reserves[];
+extern const char *const backend_policies[];
+
+/*
+ * backend_check() - find out the type, and refuse what cannot be
+ * Return: 0; -1 with ERR_USAGE: options that exclude each other or lack what they need
+ */
+int backend_check(struct backend_options *b, struct err *err) __attribute__((warn_unused_result));
+
+/* backend_is_plain() - is it RAM without any option? */
+bool backend_is_plain(const struct backend_options *b);
+
+/* backend_takes_now() - does it take the host's memory when it is made, not when it is used? */
+bool backend_takes_now(const struct backend_options *b);
+
+/* backend_request() - the object-add request; the caller puts or sends it */
+struct json_object *backend_request(const struct backend_options *b, const char *id,
+				    uint64_t size_bytes);
+
+/*
+ * backend_verify() - is the backend as it was asked for?
+ * @list:	reply to query-memdev; borrowed
+ * Return: 0; -1 with ERR_FAILED and the property that differs
+ */
+int backend_verify(const struct backend_options *b, const char *id, uint64_t size_bytes,
+		   struct json_object *list, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * backend_find() - the element of a reply to query-memdev
+ * Return: borrowed from @list; NULL when there is none
+ */
+struct json_object *backend_find(struct json_object *list, const char *id);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * choose: which DIMMs add up to a size. May call: util. Must never: know what a DIMM is.
+ */
+#ifndef CHOOSE_H
+#define CHOOSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What choose_sum() found. */
+struct choice {
+	uint64_t sum;	/* of those chosen */
+	uint64_t below; /* when there is none: the greatest sum below, and the least above what was
+			 */
+	uint64_t above; /* asked for; 0 when there is no such sum */
+};
+
+/*
+ * choose_sum() - pick sizes whose sum is from @least to @most, and as small as that allows
+ * @sizes:	none 0; those first in the list are taken first
+ * @chosen:	@count flags; receives which ones were picked
+ * Return: true when there are such sizes
+ */
+bool choose_sum(const uint64_t *sizes, unsigned count, uint64_t least, uint64_t most, bool *chosen,
+		struct choice *out);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * hotplug-change: the job "online" or "offline": only the guest's blocks change.
+ * May call: hotplug, hotplug-guest, hotplug-zone, sysfs, size, err, util.
+ */
+#ifndef HOTPLUG_CHANGE_H
+#define HOTPLUG_CHANGE_H
+
+#include "hotplug-zone.h"
+#include "hotplug.h"
+
+struct change {
+	/* asked for */
+	char *const *words; /* blocks, devices, sizes, "all"; borrowed */
+	unsigned words_count;
+	bool is_online; /* bring online, else take offline */
+	enum zone zone;
+	/* found out */
+	struct block_list blocks; /* to be changed: those already there are left out */
+	struct block_list named;  /* all that the words mean */
+	enum zone zone_taken;
+	char zone_reason[ZONE_REASON_MAX];
+};
+
+/* hotplug_change() - the whole command; nothing is sent when all is as asked for already */
+int hotplug_change(struct hotplug *h, struct change *change, struct err *err)
+	__attribute__((warn_unused_result));
+void change_release(struct change *change);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * hotplug-check: what must hold before DIMMs are plugged. Changes nothing.
+ * May call: hotplug, hotplug-guest, backend, host, machine, sysfs, size, err, util.
+ */
+#ifndef HOTPLUG_CHECK_H
+#define HOTPLUG_CHECK_H
+
+#include "backend.h"
+#include "hotplug.h"
+
+/* What a plug is asked for. */
+struct plug_request {
+	const char *name;      /* base name; NULL for the next free memhpN; borrowed */
+	const char *size_text; /* the size as the user wrote it, for messages; borrowed */
+	uint64_t size_bytes;   /* of all DIMMs together */
+	enum zone zone;
+	bool is_online_wanted;
+	bool has_slot, has_node, has_address; /* slot and address: only with a single DIMM */
+	uint64_t slot, node, address;
+	struct backend_options backend;
+};
+
+/* plug_check_request() - what can be known without asking anybody; ERR_USAGE */
+int plug_check_request(struct plug_request *r, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * plug_check() - what can be known of the machine before anything is changed
+ * @sizes:	bytes of each DIMM
+ */
+int plug_check(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
+	       unsigned count, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * plug_count_fitting() - how many DIMMs, from the first, the guest has room for: its kernel takes
+ * 1/64 of them from the memory it has for their memory map, before it can use them
+ * Return: 0 to @count; -1 when the guest cannot be asked
+ */
+int plug_count_fitting(struct hotplug *h, const uint64_t *sizes, unsigned count, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* plug_no_headroom() - say that not even @size_bytes fits; returns -1 with ERR_GUEST_REFUSED */
+int plug_no_headroom(struct hotplug *h, uint64_t size_bytes, struct err *err);
+
+#endif

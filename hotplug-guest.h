@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * hotplug-guest: the guest's part of a step: commands of guest.sh, what their answers mean, and
+ * putting blocks back. May call: hotplug, sysfs, guest, err, util.
+ */
+#ifndef HOTPLUG_GUEST_H
+#define HOTPLUG_GUEST_H
+
+#include "hotplug.h"
+
+/*
+ * hotplug_guest() - one round trip to the guest; reads a scan in its answer into h->after
+ * @commands:	of guest.sh
+ * @verb:	what its change does, for messages: "bring" a block ...
+ * @to:		... "online"
+ * @err:	ERR_GUEST_REFUSED with the block and the kernel's reason; ERR_TIMEOUT and
+ *		ERR_INTERRUPTED with the block that hung (its write has been killed)
+ * Return: 0, or -1; 1 when the blocks that "appear" waits for are not there yet
+ */
+int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, const char *to,
+		  struct err *err) __attribute__((warn_unused_result));
+
+/* hotplug_lower_words(), hotplug_raise_words() - commands of guest.sh for the blocks of @list,
+ * highest first, and each into @zone (lift: only those that are offline); the caller frees them */
+char *hotplug_lower_words(const struct hotplug *h, const struct block_list *list);
+char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list, enum zone zone,
+			  bool is_lift);
+
+/*
+ * hotplug_swift_words() - the short way to bring few blocks online, that are offline or new:
+ * guest.sh needs little for it. It gives no reasons: when the scan after it shows a block in
+ * another state, go the long way with hotplug_raise_words(). The caller frees it; NULL: go the long
+ * way at once.
+ */
+char *hotplug_swift_words(const struct block_list *list, enum zone zone);
+
+/* hotplug_add_ranges() - append " FIRST-LAST" for each run, as guest.sh takes them */
+void hotplug_add_ranges(struct buf *words, const struct block_list *list, bool is_descending);
+
+/* hotplug_restore() - put the blocks of @list back to the state and zone they had before; checks */
+int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err *err)
+	__attribute__((warn_unused_result));
+
+/*
+ * hotplug_check_room() - can the guest do without @bytes? compares MemAvailable
+ * Return: 0; -1 with ERR_GUEST_REFUSED; always 0 when forced or unknown
+ */
+int hotplug_check_room(const struct hotplug *h, uint64_t bytes, struct err *err)
+	__attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * hotplug-release: getting QEMU to let go of devices and their backends.
+ * May call: hotplug, verdict, qmp, err, util.
+ */
+#ifndef HOTPLUG_RELEASE_H
+#define HOTPLUG_RELEASE_H
+
+#include "hotplug.h"
+
+/* A device on its way out. */
+struct leaving {
+	const struct memdev *device; /* borrowed from h->machine, stable while leaving */
+	char *backend;		     /* owned; NULL when unknown or already removed */
+	bool is_asked, is_gone, is_refused;
+	char why[128]; /* of a refusal */
+};
+
+/* leaving_add() - append @d to a list; leaving_release() frees the list */
+void leaving_add(struct leaving **list, unsigned *count, const struct memdev *d);
+void leaving_release(struct leaving **list, unsigned *count);
+
+/*
+ * hotplug_release_devices() - device_del for each, wait until each is gone or refused
+ * Return: 0 when all are gone; -1 with ERR_GUEST_REFUSED, ERR_TIMEOUT (still pending), ...
+ */
+int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned count,
+			    struct err *err) __attribute__((warn_unused_result));
+
+/* hotplug_notice_gone() - mark those that QEMU has let go of in the meantime, without waiting */
+int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
+	__attribute__((warn_unused_result));
+
+/*
+ * hotplug_remove_backends() - object-del the backends of those that are gone, each once
+ * Return: 0; -1 when one is left, named in @err
+ */
+int hotplug_remove_backends(struct hotplug *h, struct leaving *leaving, unsigned count,
+			    struct err *err) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which zone new memory goes to. */
+#include <stdio.h>
+
+#include "hotplug-zone.h"
+#include "size.h"
+
+#define MOVABLE_RATIO 3 /* Movable is at most this many times the kernel's zones */
+
+static void explain(char *reason, unsigned first, unsigned count, uint64_t movable_bytes,
+		    uint64_t kernel_bytes)
+{
+	char movable[SIZE_TEXT_MAX], kernel[SIZE_TEXT_MAX];
+	int used = 0;
+
+	if (count > 1)
+		used = snprintf(reason, ZONE_REASON_MAX,
+				"auto: %u of %u to the kernel's zones: ", first, count);
+	else
+		used = snprintf(reason, ZONE_REASON_MAX, "auto: ");
+	snprintf(reason + used, ZONE_REASON_MAX - (size_t)used,
+		 "Movable %s %s %d x kernel zones' %s", size_format(movable, movable_bytes),
+		 movable_bytes <= MOVABLE_RATIO * kernel_bytes ? "<=" : ">", MOVABLE_RATIO,
+		 size_format(kernel, kernel_bytes));
+}
+
+/* The kernel's pieces come first: they pay for the memory map of the others. */
+unsigned zone_split(const struct guest_memory *g, const uint64_t *sizes, unsigned count,
+		    char *reason)
+{
+	uint64_t movable_bytes, kernel_bytes;
+	unsigned i, first = 0;
+
+	sysfs_zone_bytes(g, &movable_bytes, &kernel_bytes);
+	for (i = 0; i < count; i++)
+		movable_bytes += sizes[i];
+	explain(reason, first, count, movable_bytes, kernel_bytes);
+	while (first < count && movable_bytes > MOVABLE_RATIO * kernel_bytes) {
+		movable_bytes -= sizes[first];
+		kernel_bytes += sizes[first];
+		first++;
+		if (count > 1)
+			explain(reason, first, count, movable_bytes, kernel_bytes);
+	}
+	return first;
+}
+
+enum zone zone_choose(const struct guest_memory *g, uint64_t size_bytes, char *reason)
+{
+	return zone_split(g, &size_bytes, 1, reason) ? ZONE_KERNEL : ZONE_MOVABLE;
+}
