@@ -26,10 +26,10 @@ BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
 ROWS := err util size choose deadline json opt out wire frame \
 	qmp guest-serial guest-process guest \
-	machine backend host verdict sysfs vm \
+	machine machine-total backend host verdict sysfs vm \
 	hotplug hotplug-zone hotplug-guest hotplug-release hotplug-check hotplug-plug hotplug-unplug \
-	hotplug-change \
-	cmd cmd-plug cmd-unplug cmd-change cmd-list cmd-status cmd-qmp \
+	hotplug-change hotplug-vmem hotplug-resize \
+	cmd cmd-plug cmd-unplug cmd-resize cmd-change cmd-list cmd-status cmd-qmp \
 	memhp
 OBJS := $(ROWS:%=$(BUILD)/%.o)
 

@@ -12,6 +12,7 @@ struct plug_options {
 	struct backend_options backend;
 };
 
+#define NAMES_MAX	8    /* more DIMMs than these are only counted */
 #define UNITS_MAX	1024 /* more slots than any machine has */
 #define BACKEND(member) offsetof(struct plug_options, backend.member)
 
@@ -105,23 +106,35 @@ static void print_device(const struct memdev *d)
 	out_printf(", at 0x%llx\n", (unsigned long long)d->address);
 }
 
+static void print_devices(const struct hotplug *h, const struct plug *plug)
+{
+	const struct plug_unit *units = plug->units;
+	char size[SIZE_TEXT_MAX];
+	unsigned i;
+
+	if (plug->units_count > NAMES_MAX)
+		out_printf("%u DIMMs of %s: %s to %s\n", plug->units_count,
+			   size_format(size, units[0].dimm.size_bytes), units[0].dimm.device_id,
+			   units[plug->units_count - 1].dimm.device_id);
+	for (i = 0; plug->units_count <= NAMES_MAX && i < plug->units_count; i++)
+		print_device(plug_unit_device(h, &units[i]));
+}
+
 static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 {
 	struct plug *plug = job;
 	struct json_object *devices = json_object_new_array();
 	unsigned i;
 
-	for (i = 0; i < plug->units_count; i++) {
-		const struct memdev *d = plug_unit_device(h, &plug->units[i]);
-
-		json_object_array_add(devices, cmd_json_device(h, &h->after, d));
-		if (cmd_is_text(ctx))
-			print_device(d);
-	}
+	for (i = 0; i < plug->units_count; i++)
+		json_object_array_add(
+			devices,
+			cmd_json_device(h, &h->after, plug_unit_device(h, &plug->units[i])));
 	json_object_object_add(ctx->result, "devices", devices);
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
 	if (!cmd_is_text(ctx))
 		return;
+	print_devices(h, plug);
 	if (h->has_guest) {
 		print_blocks(h, plug);
 		cmd_print_memory(h);

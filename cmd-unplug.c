@@ -6,6 +6,8 @@
 #include "hotplug-unplug.h"
 #include "size.h"
 
+#define NAMES_MAX 8 /* more than these are only counted */
+
 struct unplug_options {
 	bool is_all, is_forced;
 };
@@ -23,6 +25,7 @@ struct unplug_job {
 	struct unplug unplug; /* first: what the transaction is given */
 	struct json_object *devices;
 	struct buf names;
+	unsigned count;
 };
 
 static void report(struct ctx *ctx, const struct hotplug *h, void *data)
@@ -34,7 +37,10 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
 	if (!cmd_is_text(ctx))
 		return;
-	out_styled(OUT_BOLD, buf_text(&job->names));
+	if (job->count > NAMES_MAX)
+		out_printf("%u DIMMs", job->count);
+	else
+		out_styled(OUT_BOLD, buf_text(&job->names));
 	out_printf(": unplugged %s\n", size_format(size, job->unplug.size_bytes));
 	if (h->has_guest && (h->after.has & GUEST_HAS_TOTAL))
 		cmd_print_memory(h);
@@ -48,6 +54,7 @@ static void remember(struct unplug *unplug, const struct hotplug *h, const struc
 
 	json_object_array_add(job->devices, cmd_json_device(h, &h->before, d));
 	buf_addf(&job->names, "%s%s", job->names.len ? ", " : "", memdev_name(d));
+	job->count++;
 }
 
 static int choose(const struct hotplug *h, struct unplug *unplug, bool is_all, int argc,
@@ -60,20 +67,19 @@ static int choose(const struct hotplug *h, struct unplug *unplug, bool is_all, i
 	return unplug_add_words(h, unplug, argv, (unsigned)argc, err);
 }
 
-/* What the user named, else what was chosen: "memhp0-dimm" */
-static int explain(const struct unplug *unplug, int argc, char **argv, struct err *err)
+/* What the user named, else what was chosen: "memhp0-dimm", "64 DIMMs" */
+static int explain(const struct unplug_job *job, int argc, char **argv, struct err *err)
 {
-	_cleanup_buf_ struct buf names = { 0 };
-	unsigned i;
+	_cleanup_buf_ struct buf words = { 0 };
+	int i;
 
-	for (i = 0; i < (unsigned)argc; i++)
-		buf_addf(&names, "%s%s", i ? " " : "", argv[i]);
-	for (i = 0; !argc && i < unplug->leaving_count; i++)
-		if (unplug->leaving[i].device)
-			buf_addf(&names, "%s%s", i ? " " : "",
-				 memdev_name(unplug->leaving[i].device));
-	return names.len ? err_wrap(err, "cannot unplug '%s'", names.data)
-			 : err_wrap(err, "cannot unplug");
+	for (i = 0; i < argc; i++)
+		buf_addf(&words, "%s%s", i ? " " : "", argv[i]);
+	if (words.len || (job->names.len && job->count <= NAMES_MAX))
+		return err_wrap(err, "cannot unplug '%s'",
+				words.len ? words.data : job->names.data);
+	return job->count ? err_wrap(err, "cannot unplug %u DIMMs", job->count)
+			  : err_wrap(err, "cannot unplug");
 }
 
 static int unplug(struct hotplug *h, struct unplug_job *job, bool is_all, int argc, char **argv,
@@ -84,7 +90,7 @@ static int unplug(struct hotplug *h, struct unplug_job *job, bool is_all, int ar
 	    !choose(h, &job->unplug, is_all, argc, argv, err) &&
 	    !unplug_prepare(h, &job->unplug, err) && !hotplug_execute(h, err))
 		return 0;
-	return explain(&job->unplug, argc, argv, err);
+	return explain(job, argc, argv, err);
 }
 
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)

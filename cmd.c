@@ -67,7 +67,7 @@ static int unreported(struct hotplug *h, struct err *err)
 {
 	if (h->outcome != OUTCOME_DONE)
 		return -1;
-	if (h->steps_begun)
+	if (hotplug_can_undo(h))
 		return hotplug_undo(h, err);
 	if (h->steps_count) {
 		err->code = ERR_PARTIAL;

@@ -42,6 +42,7 @@ struct cmd {
 	const char *summary; /* one line of --help */
 	const char *details; /* the rest of the command's own --help: a paragraph and an example */
 	int args_min, args_max; /* words that are no options; args_max -1: any number */
+	bool is_signed;		/* a word may begin with a minus and a digit */
 	const struct opt *opts; /* NULL for none */
 	size_t options_size;	/* of the struct that opts refers to */
 	/*
@@ -51,8 +52,8 @@ struct cmd {
 	int (*run)(struct ctx *ctx, void *options, int argc, char **argv, struct err *err);
 };
 
-extern const struct cmd cmd_plug, cmd_unplug, cmd_online, cmd_offline, cmd_list, cmd_blocks,
-	cmd_status, cmd_qmp;
+extern const struct cmd cmd_plug, cmd_unplug, cmd_resize, cmd_online, cmd_offline, cmd_list,
+	cmd_blocks, cmd_status, cmd_qmp;
 
 /* zone_choices - the words of --zone, by enum zone */
 extern const char *const zone_choices[];

@@ -246,10 +246,10 @@ static int prepare(struct hotplug *h, struct change *change, struct err *err)
 	if (hotplug_look(h, LOOK_GUEST | LOOK_CHANGE, err) || resolve(h, change, err))
 		return -1;
 	bytes = block_list_blocks(&change->blocks) * h->before.block_size_bytes;
-	change->zone_taken = change->zone;
-	if (change->is_online && change->zone == ZONE_AUTO)
-		change->zone_taken = zone_choose(&h->before, bytes, change->zone_reason);
-	return change->is_online ? 0 : hotplug_check_room(h, bytes, err);
+	if (!change->is_online)
+		return hotplug_check_room(h, bytes, err);
+	change->zone_taken = zone_choose(h, change->zone, bytes, change->zone_reason);
+	return 0;
 }
 
 int hotplug_change(struct hotplug *h, struct change *change, struct err *err)

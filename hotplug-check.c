@@ -12,7 +12,6 @@
 
 #define X86_BLOCK_BYTES (UINT64_C(128) << 20) /* no x86 guest has smaller blocks */
 #define HEADROOM_BYTES	(UINT64_C(16) << 20)
-#define MAP_SHARE	64 /* a page of 4 KiB has a struct page of 64 bytes */
 
 /* QEMU's rule for ids (id_wellformed() in util/id.c): a letter, then letters, digits, "-", "." and
  * "_". */
@@ -193,37 +192,76 @@ static int kernel_available(struct hotplug *h, uint64_t enough_bytes, uint64_t *
 	return 0;
 }
 
-int plug_count_fitting(struct hotplug *h, const uint64_t *sizes, unsigned count, struct err *err)
+/* Need nobody care for the room for the memory map? */
+static bool is_headroom_free(const struct hotplug *h)
 {
-	uint64_t need_bytes = HEADROOM_BYTES, have_bytes;
-	unsigned i;
-
-	if (!h->has_guest || h->is_forced || h->before.memmap_on_memory ||
-	    !(h->before.has & GUEST_HAS_AVAILABLE))
-		return (int)count;
-	for (i = 0; i < count; i++)
-		need_bytes += sizes[i] / MAP_SHARE;
-	if (kernel_available(h, need_bytes, &have_bytes, err))
-		return -1;
-	for (i = count; i && need_bytes > have_bytes; i--)
-		need_bytes -= sizes[i - 1] / MAP_SHARE;
-	return (int)i;
+	return !h->has_guest || h->is_forced || h->before.memmap_on_memory ||
+	       !(h->before.has & GUEST_HAS_AVAILABLE);
 }
 
-int plug_no_headroom(struct hotplug *h, uint64_t size_bytes, struct err *err)
+static uint64_t map_bytes(const uint64_t *sizes, unsigned count)
 {
-	uint64_t have_bytes, fit_bytes;
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		bytes += sizes[i] / MAP_SHARE;
+	return bytes;
+}
+
+int plug_count_fitting(struct hotplug *h, const uint64_t *sizes, unsigned count, struct err *err)
+{
+	uint64_t need_bytes = HEADROOM_BYTES + map_bytes(sizes, count), have_bytes;
+
+	if (is_headroom_free(h))
+		return (int)count;
+	if (kernel_available(h, need_bytes, &have_bytes, err))
+		return -1;
+	for (; count && need_bytes > have_bytes; count--)
+		need_bytes -= sizes[count - 1] / MAP_SHARE;
+	return (int)count;
+}
+
+static int no_headroom(const struct hotplug *h, const uint64_t *sizes, unsigned count,
+		       uint64_t have_bytes, struct err *err)
+{
+	uint64_t fit_bytes =
+		have_bytes > HEADROOM_BYTES ? (have_bytes - HEADROOM_BYTES) * MAP_SHARE : 0;
 	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX], fit[SIZE_TEXT_MAX];
 
-	if (kernel_available(h, UINT64_MAX, &have_bytes, err))
-		return -1;
-	fit_bytes = have_bytes > HEADROOM_BYTES ? (have_bytes - HEADROOM_BYTES) * MAP_SHARE : 0;
 	fit_bytes -= fit_bytes % h->before.block_size_bytes;
 	err_set(err, ERR_GUEST_REFUSED,
 		"the guest needs %s for its memory map and its kernel has %s available",
-		size_format(need, size_bytes / MAP_SHARE), size_format(have, have_bytes));
+		size_format(need, map_bytes(sizes, count)), size_format(have, have_bytes));
+	size_format(fit, fit_bytes);
+	if (count > 1)
+		return err_hint(err,
+				"at most %s fits in zone movable; --zone auto gives the kernel "
+				"its share; --force tries anyway",
+				fit);
 	return err_hint(err,
-			"at most %s fits in one DIMM now: split it with --dimm; --force tries "
+			"at most %s fits in one DIMM: split it with --dimm; --force tries "
 			"anyway",
-			size_format(fit, fit_bytes));
+			fit);
+}
+
+int plug_check_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count, unsigned kernels,
+			struct err *err)
+{
+	uint64_t have_bytes, left_bytes;
+	unsigned i;
+
+	if (is_headroom_free(h))
+		return 0;
+	if (kernel_available(h, HEADROOM_BYTES + map_bytes(sizes, count), &have_bytes, err))
+		return -1;
+	left_bytes = have_bytes;
+	for (i = 0; i < count; i++) {
+		uint64_t need_bytes = map_bytes(&sizes[i], 1);
+
+		if (left_bytes < need_bytes + HEADROOM_BYTES)
+			return no_headroom(h, sizes, i ? count : 1, have_bytes, err);
+		left_bytes += (i < kernels ? sizes[i] : 0) - need_bytes;
+	}
+	return 0;
 }

@@ -39,7 +39,12 @@ int plug_check(const struct hotplug *h, const struct plug_request *r, const uint
 int plug_count_fitting(struct hotplug *h, const uint64_t *sizes, unsigned count, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* plug_no_headroom() - say that not even @size_bytes fits; returns -1 with ERR_GUEST_REFUSED */
-int plug_no_headroom(struct hotplug *h, uint64_t size_bytes, struct err *err);
+/*
+ * plug_check_headroom() - will the guest have that room for all DIMMs, one after the other?
+ * @kernels:	so many, from the first, go to the kernel's zones and then pay for the others
+ * Return: 0; -1 with ERR_GUEST_REFUSED and what would fit
+ */
+int plug_check_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count, unsigned kernels,
+			struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -162,6 +162,15 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 	return status;
 }
 
+int hotplug_hold(struct hotplug *h, struct err *err)
+{
+	const char *policy = h->before.auto_online;
+
+	if (!h->has_guest || !*policy || !strcmp(policy, "offline"))
+		return 0;
+	return hotplug_guest(h, "scan;hold", "hold", "", err);
+}
+
 void hotplug_add_ranges(struct buf *words, const struct block_list *list, bool is_descending)
 {
 	unsigned i;
@@ -313,12 +322,23 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 	return status ? -1 : 0;
 }
 
+/* Can the rest of the guest do without @bytes? */
+static bool has_room(const struct guest_memory *g, uint64_t bytes)
+{
+	/* what is free now, and the memory map of what goes: MemAvailable leaves out reserves,
+	 * which shrink with the memory */
+	uint64_t map_bytes = g->memmap_on_memory ? 0 : bytes / MAP_SHARE;
+
+	return g->available_bytes >= bytes + ROOM_BYTES ||
+	       ((g->has & GUEST_HAS_FREE) && g->free_bytes + map_bytes >= bytes + ROOM_BYTES);
+}
+
 int hotplug_check_room(const struct hotplug *h, uint64_t bytes, struct err *err)
 {
 	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
 
-	if (h->is_forced || !(h->before.has & GUEST_HAS_AVAILABLE) ||
-	    h->before.available_bytes >= bytes + ROOM_BYTES)
+	if (h->is_forced || !bytes || !(h->before.has & GUEST_HAS_AVAILABLE) ||
+	    has_room(&h->before, bytes))
 		return 0;
 	err_set(err, ERR_GUEST_REFUSED,
 		"the guest uses that memory: to give up %s it has %s available",

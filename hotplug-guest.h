@@ -20,6 +20,12 @@
 int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, const char *to,
 		  struct err *err) __attribute__((warn_unused_result));
 
+/*
+ * hotplug_hold() - let the guest leave new memory offline from now on, where it would bring it
+ * online by itself in a zone of its choice; until the channel is closed
+ */
+int hotplug_hold(struct hotplug *h, struct err *err) __attribute__((warn_unused_result));
+
 /* hotplug_lower_words(), hotplug_raise_words() - commands of guest.sh for the blocks of @list,
  * highest first, and each into @zone (lift: only those that are offline); the caller frees them */
 char *hotplug_lower_words(const struct hotplug *h, const struct block_list *list);

@@ -12,8 +12,9 @@
 
 #define DEFAULT_NAME "memhp"
 #define OST_MS	     1000 /* a guest that boots sends no OST: then look at its blocks instead */
-#define APPEAR_MS    2000 /* with less than this left, a look at the guest does not wait for blocks \
-			   */
+#define APPEAR_MS                                                                                  \
+	2000 /* with less than this left, a look at the guest does not wait for blocks             \
+	      */
 
 void plug_add_units(struct plug *plug, uint64_t size_bytes, unsigned count)
 {
@@ -121,17 +122,17 @@ static void place_units(struct plug *plug)
 	}
 }
 
-static void choose_zones(const struct hotplug *h, struct plug *plug, const uint64_t *sizes)
+static int choose_zones(struct hotplug *h, struct plug *plug, const uint64_t *sizes,
+			struct err *err)
 {
-	enum zone zone = plug->request.zone;
-	unsigned i, kernels = 0;
+	unsigned i, kernels = zone_split(h, plug->request.zone, sizes, plug->units_count,
+					 plug->zone_reason);
 
-	if (zone == ZONE_AUTO && h->has_guest)
-		kernels = zone_split(&h->before, sizes, plug->units_count, plug->zone_reason);
 	for (i = 0; i < plug->units_count; i++)
-		plug->units[i].zone = zone != ZONE_AUTO ? zone
-				      : i < kernels	? ZONE_KERNEL
-							: ZONE_MOVABLE;
+		plug->units[i].zone = i < kernels ? ZONE_KERNEL : ZONE_MOVABLE;
+	if (!plug->request.is_online_wanted)
+		kernels = 0;
+	return plug_check_headroom(h, sizes, plug->units_count, kernels, err);
 }
 
 /* For the dry run: where the DIMMs would go. */
@@ -252,7 +253,7 @@ static int choose_round(struct hotplug *h, struct plug *plug, struct err *err)
 	if (fitting < 0)
 		return -1;
 	if (!fitting)
-		return plug_no_headroom(h, sizes[plug->from], err);
+		return plug_check_headroom(h, sizes + plug->from, 1, 0, err);
 	plug->to = plug->from + (unsigned)fitting;
 	return 0;
 }
@@ -696,10 +697,10 @@ int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)
 	_cleanup_free_ uint64_t *sizes = sizes_of(plug);
 
 	if (name_units(h, plug, err) ||
-	    plug_check(h, &plug->request, sizes, plug->units_count, err))
+	    plug_check(h, &plug->request, sizes, plug->units_count, err) ||
+	    choose_zones(h, plug, sizes, err))
 		return -1;
 	place_units(plug);
-	choose_zones(h, plug, sizes);
 	if (h->is_dry_run)
 		predict(h, plug, sizes);
 	if (h->has_guest)

@@ -15,16 +15,11 @@ void unplug_release(struct unplug *unplug)
 	block_list_release(&unplug->blocks);
 }
 
-static bool is_dimm(const struct memdev *d)
-{
-	return !strcmp(d->type, "dimm") || !strcmp(d->type, "nvdimm");
-}
-
 int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)
 {
 	unsigned i;
 
-	if (!is_dimm(d))
+	if (!memdev_is_dimm(d))
 		return err_set(err, ERR_FAILED, "'%s' is a %s device: only DIMMs can be unplugged",
 			       memdev_name(d), d->type);
 	if (!d->handle)
@@ -66,7 +61,7 @@ static bool is_newer(const struct memdev *a, const struct memdev *b)
 
 static bool can_leave(const struct memdev *d)
 {
-	return d->is_hotplugged && is_dimm(d) && d->handle;
+	return d->is_hotplugged && memdev_is_dimm(d) && d->handle;
 }
 
 int unplug_add_last(const struct hotplug *h, struct unplug *unplug, struct err *err)
@@ -93,7 +88,7 @@ int unplug_add_all(const struct hotplug *h, struct unplug *unplug, struct err *e
 	for (i = 0; i < h->machine.devices_count; i++) {
 		const struct memdev *d = &h->machine.devices[i];
 
-		if (d->is_hotplugged && is_dimm(d) && unplug_add(unplug, d, err))
+		if (d->is_hotplugged && memdev_is_dimm(d) && unplug_add(unplug, d, err))
 			return -1;
 	}
 	return unplug->leaving_count ? 0 : err_set(err, ERR_FAILED, "no DIMM has been hotplugged");
@@ -395,10 +390,10 @@ int unplug_prepare(struct hotplug *h, struct unplug *unplug, struct err *err)
 {
 	unsigned i;
 
-	if (find_blocks(h, unplug, err))
-		return -1;
 	for (i = 0; unplug->leaves && i < unplug->leaving_count; i++)
 		unplug->leaves(unplug, h, unplug->leaving[i].device);
+	if (find_blocks(h, unplug, err))
+		return -1;
 	hotplug_add_steps(h, steps, ARRAY_SIZE(steps), unplug);
 	return 0;
 }

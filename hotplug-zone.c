@@ -24,14 +24,16 @@ static void explain(char *reason, unsigned first, unsigned count, uint64_t movab
 		 size_format(kernel, kernel_bytes));
 }
 
-/* The kernel's pieces come first: they pay for the memory map of the others. */
-unsigned zone_split(const struct guest_memory *g, const uint64_t *sizes, unsigned count,
-		    char *reason)
+/* How many pieces auto gives to the kernel: they come first, and pay for the others' memory map. */
+static unsigned split_auto(const struct hotplug *h, const uint64_t *sizes, unsigned count,
+			   char *reason)
 {
 	uint64_t movable_bytes, kernel_bytes;
 	unsigned i, first = 0;
 
-	sysfs_zone_bytes(g, &movable_bytes, &kernel_bytes);
+	sysfs_zone_bytes(&h->before, &movable_bytes, &kernel_bytes);
+	movable_bytes += h->movable_added_bytes;
+	kernel_bytes += h->kernel_added_bytes;
 	for (i = 0; i < count; i++)
 		movable_bytes += sizes[i];
 	explain(reason, first, count, movable_bytes, kernel_bytes);
@@ -45,7 +47,20 @@ unsigned zone_split(const struct guest_memory *g, const uint64_t *sizes, unsigne
 	return first;
 }
 
-enum zone zone_choose(const struct guest_memory *g, uint64_t size_bytes, char *reason)
+unsigned zone_split(struct hotplug *h, enum zone zone, const uint64_t *sizes, unsigned count,
+		    char *reason)
 {
-	return zone_split(g, &size_bytes, 1, reason) ? ZONE_KERNEL : ZONE_MOVABLE;
+	unsigned i, first = zone == ZONE_KERNEL ? count : 0;
+
+	*reason = '\0';
+	if (zone == ZONE_AUTO && h->has_guest)
+		first = split_auto(h, sizes, count, reason);
+	for (i = 0; i < count; i++)
+		*(i < first ? &h->kernel_added_bytes : &h->movable_added_bytes) += sizes[i];
+	return first;
+}
+
+enum zone zone_choose(struct hotplug *h, enum zone zone, uint64_t size_bytes, char *reason)
+{
+	return zone_split(h, zone, &size_bytes, 1, reason) ? ZONE_KERNEL : ZONE_MOVABLE;
 }

@@ -149,7 +149,7 @@ static void undo_steps(struct hotplug *h, struct err *err)
 
 	hotplug_phase(h, "undo");
 	deadline_undo(h->deadline);
-	while (h->steps_begun) {
+	while (hotplug_can_undo(h)) {
 		const struct step *step = h->steps[--h->steps_begun].step;
 		struct err left = { 0 };
 
@@ -180,8 +180,13 @@ int hotplug_undo(struct hotplug *h, struct err *err)
 
 void hotplug_settle(struct hotplug *h)
 {
-	h->steps_begun = 0;
+	h->steps_settled = h->steps_begun;
 	h->outcome = OUTCOME_PARTIAL;
+}
+
+bool hotplug_can_undo(const struct hotplug *h)
+{
+	return h->steps_begun > h->steps_settled;
 }
 
 void hotplug_add_steps(struct hotplug *h, const struct step *steps, unsigned count, void *job)
@@ -250,7 +255,7 @@ bool hotplug_device_blocks(const struct hotplug *h, const struct memdev *d, stru
 
 	if (!(d->has & MEMDEV_HAS_ADDRESS) || !block_bytes)
 		return false;
-	if (strcmp(d->type, "virtio-mem") != 0)
+	if (!memdev_is_virtio_mem(d))
 		return sysfs_blocks_of(d->address, d->size_bytes, block_bytes, out);
 	/* virtio-mem: the guest uses whatever whole blocks lie in its part of the address space */
 	end = (d->address + d->span_bytes) / block_bytes;

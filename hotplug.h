@@ -58,6 +58,7 @@ struct hotplug {
 		void *job; /* borrowed */
 	} steps[STEPS_MAX];
 	unsigned steps_count, steps_begun;
+	unsigned steps_settled; /* the first so many are not undone any more */
 	struct plan_line *plan;
 	unsigned plan_count;
 	const char *phase; /* what is going on now; NULL at the ends */
@@ -67,6 +68,8 @@ struct hotplug {
 	} phases[PHASES_MAX];
 	unsigned phases_count;
 	int64_t phase_start_ms;
+	/* what the jobs that were prepared will add */
+	uint64_t movable_added_bytes, kernel_added_bytes;
 	bool is_holding;   /* the guest is to leave new memory offline meanwhile */
 	const char *ahead; /* commands of guest.sh that will be needed; NULL: none; borrowed */
 };
@@ -102,6 +105,9 @@ int hotplug_undo(struct hotplug *h, struct err *err);
 
 /* hotplug_settle() - what was done so far stays, whatever fails later */
 void hotplug_settle(struct hotplug *h);
+
+/* hotplug_can_undo() - is anything done that hotplug_undo() would undo? */
+bool hotplug_can_undo(const struct hotplug *h);
 
 /* hotplug_phase() - what follows is @name; NULL ends the last phase */
 void hotplug_phase(struct hotplug *h, const char *name);

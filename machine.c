@@ -96,6 +96,12 @@ static int read_device(struct memdev *d, struct json_object *element, struct err
 	if (json_get_u64(data, "node", &d->node))
 		d->has |= MEMDEV_HAS_NODE;
 	json_get_bool(data, "hotplugged", &d->is_hotplugged);
+	if (memdev_is_virtio_mem(d) &&
+	    (json_need_u64(data, "requested-size", &d->requested_bytes, err) ||
+	     json_need_u64(data, "block-size", &d->step_bytes, err)))
+		return -1;
+	if (memdev_is_virtio_mem(d) && !d->step_bytes)
+		return err_set(err, ERR_FAILED, "a virtio-mem device with blocks of no size");
 	if (d->address > ADDRESS_MAX || d->span_bytes > ADDRESS_MAX || d->size_bytes > ADDRESS_MAX)
 		return err_set(err, ERR_FAILED, "an address or size beyond reason");
 	return 0;
@@ -153,11 +159,13 @@ static char *anonymous_path(struct qmp *q, struct json_object *children, uint64_
 		    strncmp(name, "device[", 7) != 0)
 			continue;
 		path = xasprintf("/machine/peripheral-anon/%s", name);
-		if (qmp_execute(q, "qom-get", qom_arguments(path, "addr"), &value, &ignored) ||
-		    !json_object_is_type(value, json_type_int) ||
-		    json_object_get_uint64(value) != address)
+		/* DIMMs have an "addr", virtio devices a "memaddr" */
+		if (qmp_execute(q, "qom-get", qom_arguments(path, "addr"), &value, &ignored) &&
+		    qmp_execute(q, "qom-get", qom_arguments(path, "memaddr"), &value, &ignored))
 			continue;
-		return xstrdup(path);
+		if (json_object_is_type(value, json_type_int) &&
+		    json_object_get_uint64(value) == address)
+			return xstrdup(path);
 	}
 	return NULL;
 }
@@ -423,6 +431,16 @@ bool machine_predict_addresses(const struct machine *m, const uint64_t *sizes, u
 	return m->has_base_address;
 }
 
+bool memdev_is_dimm(const struct memdev *d)
+{
+	return !strcmp(d->type, "dimm") || !strcmp(d->type, "nvdimm");
+}
+
+bool memdev_is_virtio_mem(const struct memdev *d)
+{
+	return !strcmp(d->type, "virtio-mem");
+}
+
 const char *memdev_name(const struct memdev *d)
 {
 	return d->handle ? d->handle : "(without id)";
@@ -460,4 +478,14 @@ struct json_object *machine_request_device_del(const char *handle)
 struct json_object *machine_request_object_del(const char *backend_id)
 {
 	return request_by_id("object-del", backend_id);
+}
+
+struct json_object *machine_request_size(const char *handle, uint64_t size_bytes)
+{
+	_cleanup_free_ char *path =
+		handle[0] == '/' ? xstrdup(handle) : xasprintf("/machine/peripheral/%s", handle);
+	struct json_object *arguments = qom_arguments(path, "requested-size");
+
+	json_add_u64(arguments, "value", true, size_bytes);
+	return qmp_request("qom-set", arguments);
 }

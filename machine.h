@@ -28,6 +28,8 @@ struct memdev {
 	uint64_t slot;
 	uint64_t node;
 	bool is_hotplugged;
+	uint64_t requested_bytes; /* virtio-mem: what the guest has been asked for ... */
+	uint64_t step_bytes;	  /* ... in multiples of this; 0 for other devices */
 };
 
 /* What QEMU says about itself; has_* where an old QEMU may not know. */
@@ -68,6 +70,13 @@ int machine_query(struct machine *m, struct qmp *q, struct err *err)
 int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
 
+/*
+ * machine_query_total() - QEMU's base plus what is plugged, now
+ * @node:	only of this guest node, as "info numa" of the human monitor has it; -1: all
+ */
+int machine_query_total(struct qmp *q, int node, uint64_t *bytes, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* machine_read_devices() - refresh the devices from a reply to query-memory-devices, borrowed */
 int machine_read_devices(struct machine *m, struct json_object *reply, struct err *err)
 	__attribute__((warn_unused_result));
@@ -96,12 +105,18 @@ uint64_t machine_span_bytes(const struct machine *m);
 bool machine_predict_addresses(const struct machine *m, const uint64_t *sizes, unsigned count,
 			       uint64_t *addresses);
 
+/* memdev_is_dimm(), memdev_is_virtio_mem() - the types that memhp changes */
+bool memdev_is_dimm(const struct memdev *d);
+bool memdev_is_virtio_mem(const struct memdev *d);
+
 /* memdev_name() - id, else QOM path, else "(without id)"; owned by @d */
 const char *memdev_name(const struct memdev *d);
 
 /* machine_request_*() - the QMP requests of a transaction; the caller puts or sends them */
 struct json_object *machine_request_device_add(const struct dimm_request *r);
 struct json_object *machine_request_device_del(const char *handle);
+/* ask a virtio-mem device for another size */
+struct json_object *machine_request_size(const char *handle, uint64_t size_bytes);
 struct json_object *machine_request_object_del(const char *backend_id);
 
 #endif

@@ -16,7 +16,7 @@
 #define DEFAULT_TIMEOUT_MS 60000
 
 static const struct cmd *const cmds[] = {
-	&cmd_plug, &cmd_unplug, &cmd_online, &cmd_offline,
+	&cmd_plug, &cmd_unplug, &cmd_resize, &cmd_online, &cmd_offline,
 	&cmd_list, &cmd_blocks, &cmd_status, &cmd_qmp,
 };
 
@@ -202,6 +202,7 @@ static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **a
 {
 	struct opt_target targets[] = { { global_opts, globals }, { NULL, NULL } };
 	_cleanup_free_ void *options = NULL;
+	_cleanup_free_ char **words = NULL;
 	const struct cmd *cmd;
 	int first;
 
@@ -229,6 +230,8 @@ static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **a
 	json_add_bool(ctx->result, "ok", true, true);
 	options = xcalloc(1, cmd->options_size ? cmd->options_size : 1);
 	targets[1] = (struct opt_target){ cmd->opts, options };
+	if (cmd->is_signed)
+		argv = words = opt_shield(&argc, argv);
 	if (opt_parse(targets, 2, argc, argv, false, &first, err))
 		return -1;
 	if (globals->is_version)

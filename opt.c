@@ -184,6 +184,30 @@ static int complain(const struct flat *f, int c, char **argv, struct err *err)
 	return err_set(err, ERR_USAGE, "unknown option '-%c'", optopt);
 }
 
+static bool is_negative(const char *word)
+{
+	return word[0] == '-' && isdigit((unsigned char)word[1]);
+}
+
+char **opt_shield(int *argc, char **argv)
+{
+	char **words = xcalloc((size_t)*argc + 2, sizeof(*words));
+	bool has_end = false;
+	int i, count = 0, pass;
+
+	for (i = 0; i < *argc; i++)
+		has_end |= !strcmp(argv[i], "--");
+	for (pass = 0; pass < 2; pass++) {
+		for (i = 0; i < *argc; i++)
+			if (has_end ? !pass : is_negative(argv[i]) == pass)
+				words[count++] = argv[i];
+		if (!pass && !has_end && count < *argc)
+			words[count++] = (char *)"--";
+	}
+	*argc = count;
+	return words;
+}
+
 int opt_parse(const struct opt_target *targets, unsigned targets_count, int argc, char **argv,
 	      bool stop_at_argument, int *first, struct err *err)
 {

@@ -57,6 +57,13 @@ struct opt_target {
 };
 
 /*
+ * opt_shield() - let a word such as "-512M" count as a word, not as options
+ * @argc, @argv: such words go to the end, behind a "--", unless there is one
+ * Return: the new array, which the caller frees (not the words)
+ */
+char **opt_shield(int *argc, char **argv);
+
+/*
  * opt_parse() - read options
  * @targets:	tables and where their values go
  * @argc, @argv: argv[0] is skipped

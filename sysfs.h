@@ -27,6 +27,9 @@ struct block_list {
 	unsigned count;
 };
 
+/* A page of 4 KiB has a struct page of 64 bytes in the kernel's memory map. */
+#define MAP_SHARE 64
+
 enum {
 	GUEST_HAS_TOTAL = 1,
 	GUEST_HAS_FREE = 2,

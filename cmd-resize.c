@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* memhp resize */
+#include <limits.h>
+
+#include "cmd.h"
+#include "hotplug-resize.h"
+#include "size.h"
+
+struct resize_options {
+	unsigned zone;
+	struct opt_u64 dimm, node;
+	bool is_forced;
+};
+
+static const struct opt opts[] = {
+	{ 0, "zone", "ZONE",
+	  "of what is added: auto, movable (can be taken back) or kernel; auto is movable up to "
+	  "3 x the kernel's zones",
+	  NULL, OPT_CHOICE, offsetof(struct resize_options, zone), zone_choices },
+	{ 0, "dimm", "SIZE", "add DIMMs of this size (chosen for at most 8, in half of the slots)",
+	  NULL, OPT_SIZE, offsetof(struct resize_options, dimm), NULL },
+	{ 0, "node", "N", "only guest NUMA node N counts and changes", NULL, OPT_NUMBER,
+	  offsetof(struct resize_options, node), NULL },
+	{ 0, "force", NULL, "do not check whether the guest has room for it", NULL, OPT_FLAG,
+	  offsetof(struct resize_options, is_forced), NULL },
+	{ 0 },
+};
+
+/* The DIMMs that left are gone when the report is made: their JSON is kept from before. */
+struct resize_job {
+	struct resize resize;
+	struct json_object *plugged, *unplugged, *resized;
+	struct buf changes; /* in words, one a line */
+};
+
+static struct resize_job *job_of(struct unplug *unplug)
+{
+	return (struct resize_job *)((char *)unplug - offsetof(struct resize_job, resize.unplug));
+}
+
+static void remember(struct unplug *unplug, const struct hotplug *h, const struct memdev *d)
+{
+	struct resize_job *job = job_of(unplug);
+	char size[SIZE_TEXT_MAX];
+
+	json_object_array_add(job->unplugged, cmd_json_device(h, &h->before, d));
+	buf_addf(&job->changes, "%s: unplugged %s\n", memdev_name(d),
+		 size_format(size, d->size_bytes));
+}
+
+static void add_plugged(struct resize_job *job, const struct hotplug *h)
+{
+	const struct plug *plug = &job->resize.plug;
+	char size[SIZE_TEXT_MAX];
+	unsigned i;
+
+	for (i = 0; i < plug->units_count; i++) {
+		const struct memdev *d = plug_unit_device(h, &plug->units[i]);
+
+		json_object_array_add(job->plugged, cmd_json_device(h, &h->after, d));
+		buf_addf(&job->changes, "%s: plugged %s in zone %s\n", memdev_name(d),
+			 size_format(size, d->size_bytes), sysfs_zone_word(plug->units[i].zone));
+	}
+	if (plug->zone_reason[0])
+		buf_addf(&job->changes, "  %s\n", plug->zone_reason);
+}
+
+static void add_resized(struct resize_job *job, const struct hotplug *h)
+{
+	const struct vmem *vmem = &job->resize.vmem;
+	char before[SIZE_TEXT_MAX], after[SIZE_TEXT_MAX];
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++) {
+		const struct vmem_unit *unit = &vmem->units[i];
+		const struct memdev *d = machine_device(&h->machine, unit->handle);
+
+		if (d)
+			json_object_array_add(job->resized, cmd_json_device(h, hotplug_now(h), d));
+		buf_addf(&job->changes, "%s: %s, was %s\n", unit->handle,
+			 size_format(after, unit->size_bytes),
+			 size_format(before, unit->before_bytes));
+	}
+	if (vmem->zone_reason[0])
+		buf_addf(&job->changes, "  %s\n", vmem->zone_reason);
+}
+
+static void report(struct ctx *ctx, const struct hotplug *h, void *data)
+{
+	struct resize_job *job = data;
+	const struct resize *r = &job->resize;
+	char before[SIZE_TEXT_MAX], after[SIZE_TEXT_MAX];
+
+	add_plugged(job, h);
+	add_resized(job, h);
+	json_object_object_add(ctx->result, "plugged", json_object_get(job->plugged));
+	json_object_object_add(ctx->result, "unplugged", json_object_get(job->unplugged));
+	json_object_object_add(ctx->result, "resized", json_object_get(job->resized));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
+	if (!cmd_is_text(ctx))
+		return;
+	out_styled(OUT_BOLD, size_format(after, r->after_bytes));
+	if (r->before_bytes == r->after_bytes)
+		out_printf(": nothing to do\n");
+	else
+		out_printf(", was %s\n%s", size_format(before, r->before_bytes),
+			   buf_text(&job->changes));
+	if (h->has_guest)
+		cmd_print_memory(h);
+	cmd_print_times(h);
+}
+
+/* "8G", "+1G", "-512M" */
+static int parse_total(struct resize *r, const char *text, struct err *err)
+{
+	r->text = text;
+	r->sign = *text == '+' || *text == '-' ? *text : '\0';
+	return size_parse(r->sign ? text + 1 : text, &r->size_bytes, err);
+}
+
+static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
+{
+	const struct resize_options *o = options;
+	struct resize_job job = { .resize = { .zone = o->zone,
+					      .dimm_bytes = o->dimm.value,
+					      .node = o->node.is_set ? (int)o->node.value : -1,
+					      .unplug.leaves = remember } };
+	struct hotplug h;
+	int status;
+
+	(void)argc;
+	if (o->node.is_set && o->node.value > INT_MAX)
+		return err_set(err, ERR_USAGE, "no NUMA node can have that number");
+	if (parse_total(&job.resize, argv[0], err))
+		return -1;
+	job.plugged = json_object_new_array();
+	job.unplugged = json_object_new_array();
+	job.resized = json_object_new_array();
+	cmd_hotplug_init(ctx, &h, o->is_forced);
+	status = hotplug_resize(&h, &job.resize, err);
+	json_add_u64(ctx->result, "total_before", job.resize.before_bytes, job.resize.before_bytes);
+	json_add_u64(ctx->result, "target", job.resize.target_bytes, job.resize.target_bytes);
+	json_add_u64(ctx->result, "total_after", !status, job.resize.after_bytes);
+	status = cmd_finish(ctx, &h, status, report, &job, err);
+	json_object_put(job.plugged);
+	json_object_put(job.unplugged);
+	json_object_put(job.resized);
+	buf_release(&job.changes);
+	resize_release(&job.resize);
+	hotplug_release(&h);
+	return status;
+}
+
+const struct cmd cmd_resize = {
+	.name = "resize",
+	.args = "TOTAL",
+	.summary = "plug, unplug or resize devices until the VM has TOTAL memory",
+	.details =
+		"TOTAL counts what QEMU was started with plus what is plugged; +SIZE and -SIZE "
+		"are\n"
+		"relative to that. virtio-mem devices change first, DIMMs make up the rest. When\n"
+		"the VM has that much already, nothing is done.\n\n"
+		"  memhp resize 8G\n"
+		"  memhp resize +1G --dimm 256M\n"
+		"  memhp resize -512M\n",
+	.args_min = 1,
+	.args_max = 1,
+	.is_signed = true,
+	.opts = opts,
+	.options_size = sizeof(struct resize_options),
+	.run = run,
+};

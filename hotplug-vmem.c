@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The job of giving virtio-mem devices another size. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hotplug-guest.h"
+#include "hotplug-vmem.h"
+#include "size.h"
+#include "util.h"
+
+/* QEMU says MEMORY_DEVICE_SIZE_CHANGE once a second at most: it is asked as well. */
+#define ASK_MS 20
+
+void vmem_add(const struct hotplug *h, struct vmem *vmem, const struct memdev *d,
+	      uint64_t target_bytes)
+{
+	struct vmem_unit *unit;
+
+	vmem->units = xgrow(vmem->units, vmem->units_count, sizeof(*vmem->units));
+	unit = &vmem->units[vmem->units_count++];
+	*unit = (struct vmem_unit){ .handle = xstrdup(memdev_name(d)),
+				    .requested_bytes = d->requested_bytes,
+				    .before_bytes = d->size_bytes,
+				    .size_bytes = d->size_bytes,
+				    .target_bytes = target_bytes };
+	unit->has_span = hotplug_device_blocks(h, d, &unit->span);
+}
+
+void vmem_release(struct vmem *vmem)
+{
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++)
+		free(vmem->units[i].handle);
+	free(vmem->units);
+}
+
+bool vmem_is_growing(const struct vmem *vmem)
+{
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++)
+		if (vmem->units[i].target_bytes > vmem->units[i].before_bytes)
+			return true;
+	return false;
+}
+
+/* Ask all devices for their target, or for what they had been asked for before. */
+static int request_sizes(struct hotplug *h, const struct vmem *vmem, bool is_back, struct err *err)
+{
+	_cleanup_free_ uint64_t *ids = xcalloc(vmem->units_count, sizeof(*ids));
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++) {
+		const struct vmem_unit *unit = &vmem->units[i];
+		uint64_t size_bytes = is_back ? unit->requested_bytes : unit->target_bytes;
+
+		if (qmp_send(h->vm->qmp, machine_request_size(unit->handle, size_bytes), &ids[i],
+			     err))
+			return -1;
+	}
+	for (i = 0; i < vmem->units_count; i++)
+		if (qmp_receive(h->vm->qmp, ids[i], NULL, err))
+			return err_wrap(err, "QEMU does not resize '%s'", vmem->units[i].handle);
+	return 0;
+}
+
+/* See how far the guest has come. The list is not h->machine's: others hold on to that. */
+static int refresh(struct hotplug *h, struct vmem *vmem, struct err *err)
+{
+	struct machine now = { 0 };
+	int status = machine_query_devices(&now, h->vm->qmp, err);
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count && !status; i++) {
+		const struct memdev *d = machine_device(&now, vmem->units[i].handle);
+
+		if (d)
+			vmem->units[i].size_bytes = d->size_bytes;
+		else
+			status = err_set(err, ERR_FAILED, "'%s' has gone meanwhile",
+					 vmem->units[i].handle);
+	}
+	machine_release(&now);
+	return status;
+}
+
+static uint64_t wanted(const struct vmem_unit *unit, bool is_back)
+{
+	return is_back ? unit->before_bytes : unit->target_bytes;
+}
+
+/* The blocks that the devices may fill, as the guest shows them; the caller releases the list. */
+static struct block_list shown_blocks(const struct hotplug *h, const struct vmem *vmem)
+{
+	struct block_list wanted = { 0 }, found = { 0 };
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++)
+		if (vmem->units[i].has_span)
+			block_list_add(&wanted, &vmem->units[i].span);
+	block_list_sort(&wanted);
+	block_list_intersect(&found, &h->after.blocks, &wanted);
+	block_list_release(&wanted);
+	return found;
+}
+
+/* Move the first @count blocks of a list to another. */
+static void take_first(struct block_list *list, uint64_t count, struct block_list *first)
+{
+	struct block_list rest = { 0 };
+	unsigned i;
+
+	for (i = 0; i < list->count; i++) {
+		struct blocks run = list->runs[i];
+		uint64_t blocks = run.last - run.first + 1, take = blocks < count ? blocks : count;
+
+		count -= take;
+		run.last = run.first + take - 1;
+		if (take)
+			block_list_add(first, &run);
+		run.first += take;
+		run.last = list->runs[i].last;
+		if (take < blocks)
+			block_list_add(&rest, &run);
+	}
+	block_list_release(list);
+	*list = rest;
+}
+
+static void add_online(const struct hotplug *h, const struct block_list *list, enum zone zone,
+		       struct buf *words)
+{
+	_cleanup_free_ char *swift = hotplug_swift_words(list, zone);
+	_cleanup_free_ char *raise = swift ? NULL : hotplug_raise_words(h, list, zone, true);
+
+	if (list->count)
+		buf_addf(words, "%s;", swift ? swift : raise);
+}
+
+/* What the driver has added and nobody has brought online; the caller releases the list. */
+static struct block_list waiting_blocks(const struct hotplug *h, const struct vmem *vmem)
+{
+	struct block_list shown = shown_blocks(h, vmem), offline = { 0 };
+	unsigned i;
+
+	for (i = 0; i < shown.count; i++)
+		if (blocks_are_offline(&shown.runs[i]))
+			block_list_add(&offline, &shown.runs[i]);
+	block_list_release(&shown);
+	return offline;
+}
+
+/* Bring online what the driver has added; memory comes block by block, and stops coming while too
+ * much of it is offline. */
+static int bring_online(struct hotplug *h, struct vmem *vmem, struct err *err)
+{
+	struct block_list movable, kernel = { 0 };
+	_cleanup_buf_ struct buf words = { 0 };
+	int status = 0;
+
+	if (hotplug_guest(h, "scan", "read", "", err))
+		return -1;
+	movable = waiting_blocks(h, vmem);
+	take_first(&movable, vmem->kernel_blocks, &kernel);
+	add_online(h, &kernel, ZONE_KERNEL, &words);
+	add_online(h, &movable, ZONE_MOVABLE, &words);
+	if (words.len) {
+		buf_addf(&words, "scan");
+		status = hotplug_guest(h, words.data, "bring", "online", err);
+	}
+	if (!status)
+		vmem->kernel_blocks -= block_list_blocks(&kernel);
+	block_list_release(&movable);
+	block_list_release(&kernel);
+	return status;
+}
+
+/* Read back: is there a block, online, for all that the devices hold? */
+static bool is_online(const struct hotplug *h, const struct vmem *vmem)
+{
+	struct block_list shown = shown_blocks(h, vmem);
+	uint64_t bytes = block_list_blocks(&shown) * h->before.block_size_bytes, held = 0;
+	bool is_whole = true;
+	unsigned i;
+
+	for (i = 0; i < shown.count; i++)
+		is_whole &= blocks_are_online(&shown.runs[i]);
+	for (i = 0; i < vmem->units_count; i++)
+		if (vmem->units[i].has_span)
+			held += vmem->units[i].size_bytes;
+	block_list_release(&shown);
+	return is_whole && bytes >= held;
+}
+
+static bool is_size_change(const char *name, struct json_object *data, void *context)
+{
+	(void)data, (void)context;
+	return !strcmp(name, "MEMORY_DEVICE_SIZE_CHANGE");
+}
+
+/* Have all devices the size they are to have? */
+static bool is_reached(const struct vmem *vmem, bool is_back)
+{
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++)
+		if (vmem->units[i].size_bytes != wanted(&vmem->units[i], is_back))
+			return false;
+	return true;
+}
+
+/* Wait until the sizes are there and, where memory is added, can be used. */
+static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err *err)
+{
+	bool is_adding = h->has_guest && vmem_is_growing(vmem) != is_back;
+
+	for (;;) {
+		_cleanup_json_ struct json_object *event = NULL;
+
+		if (refresh(h, vmem, err) || (is_adding && bring_online(h, vmem, err)))
+			return -1;
+		if (is_reached(vmem, is_back) && (!is_adding || is_online(h, vmem)))
+			return is_adding || !h->has_guest
+				       ? 0
+				       : hotplug_guest(h, "scan", "read", "", err);
+		if (qmp_wait_event(h->vm->qmp, is_size_change, NULL,
+				   deadline_within(h->deadline, ASK_MS), &event, err) < 0)
+			return -1;
+	}
+}
+
+/* The first device that is not where it should be, in words. */
+static int short_of(const struct vmem *vmem, struct err *err)
+{
+	char size[SIZE_TEXT_MAX], target[SIZE_TEXT_MAX];
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++) {
+		const struct vmem_unit *unit = &vmem->units[i];
+
+		if (unit->size_bytes != unit->target_bytes)
+			return err_wrap(err, "'%s' has reached %s, not %s", unit->handle,
+					size_format(size, unit->size_bytes),
+					size_format(target, unit->target_bytes));
+	}
+	return err_wrap(err, "the guest has not brought all of it online");
+}
+
+/*
+ * A guest that does not give all back: what it gave stays given, and it is not asked for more, or
+ * it would go on trying.
+ */
+static int stop_short(struct hotplug *h, struct vmem *vmem, struct err *err)
+{
+	bool is_changed = false;
+	struct err other;
+	unsigned i;
+
+	deadline_undo(h->deadline);
+	short_of(vmem, err);
+	for (i = 0; i < vmem->units_count; i++) {
+		vmem->units[i].target_bytes = vmem->units[i].size_bytes;
+		is_changed |= vmem->units[i].size_bytes != vmem->units[i].before_bytes;
+	}
+	if (!is_changed) {
+		err->code = ERR_GUEST_REFUSED;
+		err_hint(err, "its memory is in use: free some in the guest, or take longer");
+		return -1;
+	}
+	if (request_sizes(h, vmem, false, &other) || refresh(h, vmem, &other))
+		err_append(err, "%s", other.message);
+	hotplug_settle(h);
+	err->code = ERR_PARTIAL;
+	err_hint(err, "the rest is in use: free memory in the guest and try again");
+	return -1;
+}
+
+static int resize(struct hotplug *h, void *job, struct err *err)
+{
+	struct vmem *vmem = job;
+
+	if (request_sizes(h, vmem, false, err))
+		return -1;
+	if (!follow(h, vmem, false, err))
+		return 0;
+	if (err->code != ERR_TIMEOUT)
+		return -1;
+	return vmem_is_growing(vmem) ? short_of(vmem, err) : stop_short(h, vmem, err);
+}
+
+static int resize_back(struct hotplug *h, void *job, struct err *err)
+{
+	struct vmem *vmem = job;
+	char size[SIZE_TEXT_MAX], before[SIZE_TEXT_MAX];
+	unsigned i;
+
+	if (!request_sizes(h, vmem, true, err) && !follow(h, vmem, true, err))
+		return 0;
+	for (i = 0; i < vmem->units_count; i++)
+		if (vmem->units[i].size_bytes != vmem->units[i].before_bytes)
+			return err_wrap(err, "'%s' is at %s, was at %s", vmem->units[i].handle,
+					size_format(size, vmem->units[i].size_bytes),
+					size_format(before, vmem->units[i].before_bytes));
+	return -1;
+}
+
+static void resize_show(struct hotplug *h, void *job)
+{
+	const struct vmem *vmem = job;
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++)
+		hotplug_plan_request(h, machine_request_size(vmem->units[i].handle,
+							     vmem->units[i].target_bytes));
+	for (i = 0; i < vmem->units_count; i++)
+		hotplug_plan(h, "event",
+			     xasprintf("MEMORY_DEVICE_SIZE_CHANGE %s", vmem->units[i].handle));
+	if (h->has_guest && vmem_is_growing(vmem))
+		hotplug_plan(h, "guest",
+			     xasprintf("bring the blocks online in zone %s",
+				       sysfs_zone_word(vmem->zone)));
+}
+
+static const struct step steps[] = {
+	{ "resize", resize, resize_back, resize_show },
+};
+
+/* How much is to be added, in memory blocks, rounded up. */
+static uint64_t blocks_added(const struct hotplug *h, const struct vmem *vmem)
+{
+	uint64_t blocks = 0;
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++)
+		if (vmem->units[i].target_bytes > vmem->units[i].before_bytes)
+			blocks += (vmem->units[i].target_bytes - vmem->units[i].before_bytes +
+				   h->before.block_size_bytes - 1) /
+				  h->before.block_size_bytes;
+	return blocks;
+}
+
+void vmem_prepare(struct hotplug *h, struct vmem *vmem)
+{
+	uint64_t i, blocks = h->has_guest ? blocks_added(h, vmem) : 0;
+	_cleanup_free_ uint64_t *sizes = xcalloc(blocks + 1, sizeof(*sizes));
+
+	for (i = 0; i < blocks; i++)
+		sizes[i] = h->before.block_size_bytes;
+	if (blocks)
+		vmem->kernel_blocks =
+			zone_split(h, vmem->zone, sizes, (unsigned)blocks, vmem->zone_reason);
+	hotplug_add_steps(h, steps, ARRAY_SIZE(steps), vmem);
+}

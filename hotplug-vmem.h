@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * hotplug-vmem: the job of giving virtio-mem devices another size. QEMU is told a requested size,
+ * the guest's driver works towards it, and may stop short (docs of virtio-mem in QEMU; the driver
+ * is drivers/virtio/virtio_mem.c of Linux). What the driver adds, memhp brings online.
+ * May call: hotplug, hotplug-guest, hotplug-zone, machine, sysfs, qmp, size, err, util.
+ */
+#ifndef HOTPLUG_VMEM_H
+#define HOTPLUG_VMEM_H
+
+#include "hotplug-zone.h"
+#include "hotplug.h"
+
+/* One device. */
+struct vmem_unit {
+	char *handle;				/* id or QOM path; owned */
+	uint64_t requested_bytes, before_bytes; /* before: asked for, and taken */
+	uint64_t target_bytes;			/* to be asked for */
+	uint64_t size_bytes;			/* as seen last */
+	struct blocks span;			/* valid with has_span */
+	bool has_span;
+};
+
+struct vmem {
+	struct vmem_unit *units;
+	unsigned units_count;
+	enum zone zone;		/* asked for */
+	uint64_t kernel_blocks; /* of what is added, the first so many go to the kernel's zones */
+	char zone_reason[ZONE_REASON_MAX];
+};
+
+/* vmem_add() - let the device have @target_bytes, a multiple of its step */
+void vmem_add(const struct hotplug *h, struct vmem *vmem, const struct memdev *d,
+	      uint64_t target_bytes);
+
+/* vmem_prepare() - after devices were added: choose zones, add the step */
+void vmem_prepare(struct hotplug *h, struct vmem *vmem);
+
+/* vmem_is_growing() - is any device to have more than before? */
+bool vmem_is_growing(const struct vmem *vmem);
+
+void vmem_release(struct vmem *vmem);
+
+#endif
