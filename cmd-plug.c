@@ -2,12 +2,13 @@
 /* memhp plug */
 #include "cmd.h"
 #include "hotplug-plug.h"
+#include "hotplug-vmem-plug.h"
 #include "size.h"
 
 struct plug_options {
 	const char *name;
 	unsigned zone;
-	bool is_no_online, is_forced, is_keep_going;
+	bool is_virtio_mem, is_no_online, is_forced, is_keep_going;
 	struct opt_u64 dimm, node, slot, address;
 	struct backend_options backend;
 };
@@ -23,6 +24,9 @@ static const struct opt opts[] = {
 	  NULL, OPT_STRING, offsetof(struct plug_options, name), NULL },
 	{ 0, "dimm", "SIZE", "split SIZE into DIMMs of this size (one)", NULL, OPT_SIZE,
 	  offsetof(struct plug_options, dimm), NULL },
+	{ 0, "virtio-mem", NULL,
+	  "a virtio-mem device of at most SIZE in place of DIMMs: resize changes it finely", NULL,
+	  OPT_FLAG, offsetof(struct plug_options, is_virtio_mem), NULL },
 	{ 0, "keep-going", NULL, "keep the DIMMs that were plugged when another one fails", NULL,
 	  OPT_FLAG, offsetof(struct plug_options, is_keep_going), NULL },
 	{ 0, "zone", "ZONE",
@@ -120,6 +124,36 @@ static void print_devices(const struct hotplug *h, const struct plug *plug)
 		print_device(plug_unit_device(h, &units[i]));
 }
 
+/* The end of both reports: memory and times. */
+static void print_end(const struct hotplug *h)
+{
+	if (h->has_guest)
+		cmd_print_memory(h);
+	else
+		out_printf("no channel to the guest: bringing the memory online is left to it\n");
+	cmd_print_times(h);
+}
+
+static void report_vmem(struct ctx *ctx, const struct hotplug *h, void *job)
+{
+	struct vmem_plug *plug = job;
+	struct json_object *devices = json_object_new_array();
+	const struct memdev *d = machine_device(&h->machine, plug->device.device_id);
+	char size[SIZE_TEXT_MAX];
+
+	json_object_array_add(devices, cmd_json_device(h, hotplug_now(h), d));
+	json_object_object_add(ctx->result, "devices", devices);
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
+	if (!cmd_is_text(ctx))
+		return;
+	out_styled(OUT_BOLD, memdev_name(d));
+	out_printf(": %s of virtio-mem at 0x%llx\n", size_format(size, d->size_bytes),
+		   (unsigned long long)d->address);
+	if (plug->vmem.zone_reason[0])
+		out_printf("  %s\n", plug->vmem.zone_reason);
+	print_end(h);
+}
+
 static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 {
 	struct plug *plug = job;
@@ -135,13 +169,9 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 	if (!cmd_is_text(ctx))
 		return;
 	print_devices(h, plug);
-	if (h->has_guest) {
+	if (h->has_guest)
 		print_blocks(h, plug);
-		cmd_print_memory(h);
-	} else {
-		out_printf("no channel to the guest: bringing the memory online is left to it\n");
-	}
-	cmd_print_times(h);
+	print_end(h);
 }
 
 /* How many DIMMs, and how large? */
@@ -162,15 +192,44 @@ static int split(struct plug *plug, const struct plug_options *o, struct err *er
 	return 0;
 }
 
-static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
+static int run_dimms(struct ctx *ctx, const struct plug_options *o,
+		     const struct plug_request *request, struct err *err)
 {
-	const struct plug_options *o = options;
-	struct plug plug = { .is_keep_going = o->is_keep_going };
+	struct plug plug = { .request = *request, .is_keep_going = o->is_keep_going };
 	struct hotplug h;
 	int status;
 
-	(void)argc;
-	plug.request = (struct plug_request){
+	if (split(&plug, o, err))
+		return -1;
+	cmd_hotplug_init(ctx, &h, o->is_forced);
+	status = cmd_finish(ctx, &h, hotplug_plug(&h, &plug, err), report, &plug, err);
+	plug_release(&plug);
+	hotplug_release(&h);
+	return status;
+}
+
+static int run_vmem(struct ctx *ctx, const struct plug_options *o,
+		    const struct plug_request *request, struct err *err)
+{
+	struct vmem_plug plug = { .request = *request };
+	struct hotplug h;
+	int status;
+
+	if (o->dimm.is_set || o->slot.is_set || o->is_no_online || o->is_keep_going)
+		return err_set(
+			err, ERR_USAGE,
+			"--virtio-mem excludes --dimm, --slot, --no-online and --keep-going");
+	cmd_hotplug_init(ctx, &h, o->is_forced);
+	status = cmd_finish(ctx, &h, hotplug_vmem_plug(&h, &plug, err), report_vmem, &plug, err);
+	vmem_plug_release(&plug);
+	hotplug_release(&h);
+	return status;
+}
+
+static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
+{
+	const struct plug_options *o = options;
+	struct plug_request request = {
 		.name = o->name,
 		.size_text = argv[0],
 		.zone = o->zone,
@@ -183,14 +242,12 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 		.address = o->address.value,
 		.backend = o->backend,
 	};
-	if (size_parse(argv[0], &plug.request.size_bytes, err) ||
-	    plug_check_request(&plug.request, err) || split(&plug, o, err))
+
+	(void)argc;
+	if (size_parse(argv[0], &request.size_bytes, err) || plug_check_request(&request, err))
 		return -1;
-	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = cmd_finish(ctx, &h, hotplug_plug(&h, &plug, err), report, &plug, err);
-	plug_release(&plug);
-	hotplug_release(&h);
-	return status;
+	return o->is_virtio_mem ? run_vmem(ctx, o, &request, err)
+				: run_dimms(ctx, o, &request, err);
 }
 
 const struct cmd cmd_plug = {

@@ -161,6 +161,11 @@ static int check_host(const struct hotplug *h, const struct plug_request *r, str
 	return err_hint(err, "take a smaller size, or leave out --prealloc; --force tries anyway");
 }
 
+int plug_check_memory(const struct hotplug *h, const struct plug_request *r, struct err *err)
+{
+	return check_limit(&h->machine, r, err) || check_host(h, r, err) ? -1 : 0;
+}
+
 int plug_check(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
 	       unsigned count, struct err *err)
 {

@@ -31,6 +31,10 @@ int plug_check_request(struct plug_request *r, struct err *err) __attribute__((w
 int plug_check(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
 	       unsigned count, struct err *err) __attribute__((warn_unused_result));
 
+/* plug_check_memory() - the part of plug_check() that also a device without a slot has to pass */
+int plug_check_memory(const struct hotplug *h, const struct plug_request *r, struct err *err)
+	__attribute__((warn_unused_result));
+
 /*
  * plug_count_fitting() - how many DIMMs, from the first, the guest has room for: its kernel takes
  * 1/64 of them from the memory it has for their memory map, before it can use them

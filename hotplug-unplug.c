@@ -19,9 +19,13 @@ int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)
 {
 	unsigned i;
 
-	if (!memdev_is_dimm(d))
-		return err_set(err, ERR_FAILED, "'%s' is a %s device: only DIMMs can be unplugged",
-			       memdev_name(d), d->type);
+	if (!memdev_is_dimm(d)) {
+		err_set(err, ERR_FAILED, "'%s' is a %s device: only DIMMs can be unplugged",
+			memdev_name(d), d->type);
+		return memdev_is_virtio_mem(d)
+			       ? err_hint(err, "memhp resize takes memory back from it")
+			       : -1;
+	}
 	if (!d->handle)
 		return err_set(err, ERR_FAILED, "the device at 0x%llx has neither id nor path",
 			       (unsigned long long)d->address);

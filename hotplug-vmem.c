@@ -287,7 +287,10 @@ static int resize(struct hotplug *h, void *job, struct err *err)
 		return 0;
 	if (err->code != ERR_TIMEOUT)
 		return -1;
-	return vmem_is_growing(vmem) ? short_of(vmem, err) : stop_short(h, vmem, err);
+	if (!vmem_is_growing(vmem))
+		return stop_short(h, vmem, err);
+	err_hint(err, "has the guest the virtio_mem driver, and room for the memory map?");
+	return short_of(vmem, err);
 }
 
 static int resize_back(struct hotplug *h, void *job, struct err *err)
@@ -341,7 +344,7 @@ static uint64_t blocks_added(const struct hotplug *h, const struct vmem *vmem)
 	return blocks;
 }
 
-void vmem_prepare(struct hotplug *h, struct vmem *vmem)
+void vmem_choose_zones(struct hotplug *h, struct vmem *vmem)
 {
 	uint64_t i, blocks = h->has_guest ? blocks_added(h, vmem) : 0;
 	_cleanup_free_ uint64_t *sizes = xcalloc(blocks + 1, sizeof(*sizes));
@@ -351,5 +354,10 @@ void vmem_prepare(struct hotplug *h, struct vmem *vmem)
 	if (blocks)
 		vmem->kernel_blocks =
 			zone_split(h, vmem->zone, sizes, (unsigned)blocks, vmem->zone_reason);
+}
+
+void vmem_prepare(struct hotplug *h, struct vmem *vmem)
+{
+	vmem_choose_zones(h, vmem);
 	hotplug_add_steps(h, steps, ARRAY_SIZE(steps), vmem);
 }

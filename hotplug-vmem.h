@@ -36,6 +36,9 @@ void vmem_add(const struct hotplug *h, struct vmem *vmem, const struct memdev *d
 /* vmem_prepare() - after devices were added: choose zones, add the step */
 void vmem_prepare(struct hotplug *h, struct vmem *vmem);
 
+/* vmem_choose_zones() - the part of vmem_prepare() that needs the devices */
+void vmem_choose_zones(struct hotplug *h, struct vmem *vmem);
+
 /* vmem_is_growing() - is any device to have more than before? */
 bool vmem_is_growing(const struct vmem *vmem);
 

@@ -244,9 +244,12 @@ int hotplug_execute(struct hotplug *h, struct err *err)
 const struct memdev *hotplug_find_device(const struct hotplug *h, const char *name)
 {
 	const struct memdev *d = machine_device(&h->machine, name);
-	_cleanup_free_ char *full = xasprintf("%s-dimm", name);
+	_cleanup_free_ char *dimm = xasprintf("%s-dimm", name);
+	_cleanup_free_ char *vmem = xasprintf("%s-vmem", name);
 
-	return d ? d : machine_device(&h->machine, full);
+	if (!d)
+		d = machine_device(&h->machine, dimm);
+	return d ? d : machine_device(&h->machine, vmem);
 }
 
 bool hotplug_device_blocks(const struct hotplug *h, const struct memdev *d, struct blocks *out)

@@ -96,6 +96,31 @@ unsigned machine_slots_used(const struct machine *m);
 /* machine_span_bytes() - address space of all memory devices: virtio-mem takes its maximum */
 uint64_t machine_span_bytes(const struct machine *m);
 
+/* What the names of backends and devices begin with unless --name says otherwise. */
+#define MACHINE_DEFAULT_NAME "memhp"
+
+/*
+ * machine_next_number() - the number after the highest in use behind @base: the highest is then
+ * always the one plugged last, which is what "unplug" without a name takes
+ */
+uint64_t machine_next_number(const struct machine *m, const char *base);
+
+/*
+ * machine_name() - "NAME-mem" and "NAME-KIND"
+ * @backend_id, @device_id: receive strings that the caller frees, also on failure
+ * Return: 0; -1 with ERR_FAILED when one of them is taken
+ */
+int machine_name(const struct machine *m, const char *name, const char *kind, char **backend_id,
+		 char **device_id, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * machine_find_port() - a bus that takes a PCI device while the VM runs
+ * @bus:	receives the id of a free PCIe root port, which the caller frees; NULL where the
+ *		machine's own bus does it
+ */
+int machine_find_port(const struct machine *m, struct qmp *q, char **bus, struct err *err)
+	__attribute__((warn_unused_result));
+
 /*
  * machine_predict_addresses() - where QEMU will put DIMMs of @sizes bytes: each in the first gap
  * that is large enough (memory_device_get_free_addr() in hw/mem/memory-device.c)
@@ -114,6 +139,8 @@ const char *memdev_name(const struct memdev *d);
 
 /* machine_request_*() - the QMP requests of a transaction; the caller puts or sends them */
 struct json_object *machine_request_device_add(const struct dimm_request *r);
+/* a virtio-mem device, empty; @bus may be NULL; slot is not used */
+struct json_object *machine_request_vmem_add(const struct dimm_request *r, const char *bus);
 struct json_object *machine_request_device_del(const char *handle);
 /* ask a virtio-mem device for another size */
 struct json_object *machine_request_size(const char *handle, uint64_t size_bytes);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* QEMU's half of a plug: backends and DIMMs made, read back, and taken away again. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hotplug-attach.h"
+#include "hotplug-release.h"
+#include "util.h"
+
+static int send_unit(struct hotplug *h, const struct plug *plug, struct plug_unit *unit,
+		     struct err *err)
+{
+	struct json_object *add = backend_request(&plug->request.backend, unit->dimm.backend_id,
+						  unit->dimm.size_bytes);
+
+	return qmp_send(h->vm->qmp, add, &unit->ids[0], err) ||
+			       qmp_send(h->vm->qmp, machine_request_device_add(&unit->dimm),
+					&unit->ids[1], err)
+		       ? -1
+		       : 0;
+}
+
+/* Wait for the reply to object-add (0) or device_add (1), if it is under way. */
+static int take_reply(struct hotplug *h, struct plug_unit *unit, unsigned i, struct err *err)
+{
+	if (!unit->ids[i])
+		return 0;
+	if (qmp_receive(h->vm->qmp, unit->ids[i], NULL, err)) {
+		if (err->code == ERR_QEMU_REFUSED)
+			unit->ids[i] = 0;
+		return -1;
+	}
+	unit->ids[i] = 0;
+	unit->is_object_there |= i == 0;
+	unit->is_device_there |= i == 1;
+	return 0;
+}
+
+static int take_replies(struct hotplug *h, struct plug_unit *unit, struct err *err)
+{
+	if (take_reply(h, unit, 0, err))
+		return err_wrap(err, "QEMU makes no backend '%s'", unit->dimm.backend_id);
+	if (take_reply(h, unit, 1, err))
+		return err_wrap(err, "QEMU takes no DIMM '%s'", unit->dimm.device_id);
+	return 0;
+}
+
+/* Is the DIMM in QEMU's list as it was asked for, at blocks that the guest can use? */
+static int read_unit(const struct hotplug *h, struct plug_unit *unit, struct err *err)
+{
+	const struct memdev *d = plug_unit_device(h, unit);
+
+	if (!d || d->size_bytes != unit->dimm.size_bytes || !(d->has & MEMDEV_HAS_ADDRESS))
+		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as it was asked for",
+			       unit->dimm.device_id);
+	if (!h->has_guest)
+		return 0;
+	unit->has_blocks = hotplug_device_blocks(h, d, &unit->blocks);
+	if (!unit->has_blocks)
+		return err_set(err, ERR_FAILED, "QEMU put '%s' at 0x%llx, inside a memory block",
+			       unit->dimm.device_id, (unsigned long long)d->address);
+	return 0;
+}
+
+/* Read the devices and, where that says more, the backends back. */
+static int read_back(struct hotplug *h, struct plug *plug, const uint64_t *ids, struct err *err)
+{
+	_cleanup_json_ struct json_object *devices = NULL;
+	_cleanup_json_ struct json_object *backends = NULL;
+	unsigned i;
+
+	if (qmp_receive(h->vm->qmp, ids[0], &devices, err) ||
+	    machine_read_devices(&h->machine, devices, err) ||
+	    (ids[1] && qmp_receive(h->vm->qmp, ids[1], &backends, err)))
+		return err_wrap(err, "cannot read the DIMMs back");
+	for (i = plug->from; i < plug->to; i++) {
+		struct plug_unit *unit = &plug->units[i];
+
+		if (unit->is_failed)
+			continue;
+		if (read_unit(h, unit, err) ||
+		    (backends && backend_verify(&plug->request.backend, unit->dimm.backend_id,
+						unit->dimm.size_bytes, backends, err)))
+			return -1;
+	}
+	return 0;
+}
+
+/* Which DIMMs are next: as many as the guest has room for. */
+static int choose_round(struct hotplug *h, struct plug *plug, struct err *err)
+{
+	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
+	int fitting;
+
+	plug->from = plug->to;
+	fitting = plug_count_fitting(h, sizes + plug->from, plug->units_count - plug->from, err);
+	if (fitting < 0)
+		return -1;
+	if (!fitting)
+		return plug_check_headroom(h, sizes + plug->from, 1, 0, err);
+	plug->to = plug->from + (unsigned)fitting;
+	return 0;
+}
+
+int plug_attach(struct hotplug *h, void *job, struct err *err)
+{
+	struct plug *plug = job;
+	uint64_t ids[2] = { 0 };
+	unsigned i;
+
+	if (choose_round(h, plug, err))
+		return -1;
+	for (i = plug->from; i < plug->to; i++)
+		if (send_unit(h, plug, &plug->units[i], err))
+			return -1;
+	if (qmp_send(h->vm->qmp, qmp_request("query-memory-devices", NULL), &ids[0], err) ||
+	    (!backend_is_plain(&plug->request.backend) &&
+	     qmp_send(h->vm->qmp, qmp_request("query-memdev", NULL), &ids[1], err)))
+		return -1;
+	for (i = plug->from; i < plug->to; i++) {
+		struct plug_unit *unit = &plug->units[i];
+
+		unit->is_failed = take_replies(h, unit, err);
+		if (unit->is_failed && plug_fail(plug, err))
+			return -1;
+	}
+	return read_back(h, plug, ids, err);
+}
+
+/* Without a guest the rounds end here. */
+int plug_attach_only(struct hotplug *h, void *job, struct err *err)
+{
+	struct plug *plug = job;
+	unsigned i;
+
+	if (plug_attach(h, plug, err))
+		return -1;
+	for (i = 0; i < plug->units_count; i++)
+		plug->units[i].is_complete = !plug->units[i].is_failed;
+	return plug_finish(plug, err);
+}
+
+void plug_attach_show(struct hotplug *h, void *job)
+{
+	struct plug *plug = job;
+	unsigned i;
+
+	for (i = 0; i < plug->units_count; i++) {
+		const struct dimm_request *dimm = &plug->units[i].dimm;
+
+		hotplug_plan_request(h, backend_request(&plug->request.backend, dimm->backend_id,
+							dimm->size_bytes));
+		hotplug_plan_request(h, machine_request_device_add(dimm));
+	}
+}
+
+/* Replies that were not waited for tell what is there to be undone. */
+static int collect_replies(struct hotplug *h, struct plug *plug, struct err *err)
+{
+	struct err ignored;
+	unsigned i;
+
+	for (i = 0; i < plug->units_count; i++) {
+		struct plug_unit *unit = &plug->units[i];
+
+		(void)!take_reply(h, unit, 0, &ignored);
+		(void)!take_reply(h, unit, 1, &ignored);
+		if (unit->ids[0] || unit->ids[1])
+			return err_set(err, ERR_PARTIAL,
+				       "QEMU did not say whether it made '%s' and '%s'",
+				       unit->dimm.backend_id, unit->dimm.device_id);
+	}
+	return 0;
+}
+
+static int detach_devices(struct hotplug *h, struct plug *plug, struct err *err)
+{
+	struct leaving *leaving = NULL;
+	unsigned i, count = 0;
+	int status = 0;
+
+	for (i = 0; i < plug->units_count; i++) {
+		struct plug_unit *unit = &plug->units[i];
+		const struct memdev *d = unit->is_device_there && !plug_is_kept(plug, unit)
+						 ? plug_unit_device(h, unit)
+						 : NULL;
+
+		unit->is_device_there &= plug_is_kept(plug, unit);
+		if (d)
+			leaving_add(&leaving, &count, d);
+	}
+	if (count && hotplug_release_devices(h, leaving, count, err))
+		status = err_wrap(err, "'%s'%s may still be plugged",
+				  memdev_name(leaving[0].device), count > 1 ? " and others" : "");
+	leaving_release(&leaving, &count);
+	return status;
+}
+
+static int remove_objects(struct hotplug *h, struct plug *plug, struct err *err)
+{
+	unsigned i;
+
+	for (i = 0; i < plug->units_count; i++) {
+		struct plug_unit *unit = &plug->units[i];
+
+		if (!unit->is_object_there || plug_is_kept(plug, unit))
+			continue;
+		if (hotplug_request(h, machine_request_object_del(unit->dimm.backend_id), err))
+			return err_wrap(err, "the backend '%s' is left", unit->dimm.backend_id);
+		unit->is_object_there = false;
+	}
+	return 0;
+}
+
+static bool has_devices(const struct plug *plug)
+{
+	unsigned i;
+
+	for (i = 0; i < plug->units_count; i++)
+		if (plug->units[i].is_device_there)
+			return true;
+	return false;
+}
+
+int plug_detach(struct hotplug *h, void *job, struct err *err)
+{
+	struct plug *plug = job;
+
+	if (collect_replies(h, plug, err))
+		return -1;
+	if (has_devices(plug) && machine_query_devices(&h->machine, h->vm->qmp, err))
+		return err_wrap(err, "'%s' may still be plugged", plug->units[0].dimm.device_id);
+	if (detach_devices(h, plug, err) || remove_objects(h, plug, err))
+		return -1;
+	if (plug_count_kept(plug))
+		h->outcome = OUTCOME_PARTIAL;
+	return 0;
+}

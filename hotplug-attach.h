@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * hotplug-attach: QEMU's half of a plug, as functions of struct step.
+ * May call: hotplug, hotplug-unit, hotplug-check, hotplug-release, backend, machine, qmp, err,
+ * util.
+ */
+#ifndef HOTPLUG_ATTACH_H
+#define HOTPLUG_ATTACH_H
+
+#include "hotplug-unit.h"
+
+/* plug_attach() - make as many DIMMs as the guest has room for; struct step's run */
+int plug_attach(struct hotplug *h, void *job, struct err *err);
+/* plug_attach_only() - the same without a guest: all of them */
+int plug_attach_only(struct hotplug *h, void *job, struct err *err);
+/* plug_detach() - take away all that are not kept; struct step's undo */
+int plug_detach(struct hotplug *h, void *job, struct err *err);
+void plug_attach_show(struct hotplug *h, void *job);
+
+#endif

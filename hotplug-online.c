@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The guest's half of a plug: the blocks of its DIMMs appear and go online, or offline again. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hotplug-guest.h"
+#include "hotplug-online.h"
+#include "util.h"
+#include "verdict.h"
+
+#define OST_MS	  1000 /* a guest that boots sends no OST: then look at its blocks instead */
+#define APPEAR_MS 2000 /* with less than this left, a look at the guest does not wait for blocks   \
+			*/
+
+/* What qmp_wait_event() looks for: the guest's answer to any DIMM of the round. */
+struct answers {
+	const struct hotplug *h;
+	struct plug *plug;
+	const struct plug_unit *refused;
+	char why[128];
+};
+
+static bool is_awaited(const struct plug_unit *unit)
+{
+	return !unit->is_failed && !unit->is_inserted;
+}
+
+static bool is_answer(const char *name, struct json_object *data, void *context)
+{
+	struct answers *a = context;
+	unsigned i;
+
+	for (i = a->plug->from; i < a->plug->to; i++) {
+		struct plug_unit *unit = &a->plug->units[i];
+		const struct memdev *d = is_awaited(unit) ? plug_unit_device(a->h, unit) : NULL;
+		enum verdict verdict =
+			d ? verdict_read(name, data, d, false, a->why, sizeof(a->why))
+			  : VERDICT_NONE;
+
+		unit->is_inserted |= verdict == VERDICT_INSERTED;
+		unit->is_failed |= verdict == VERDICT_REFUSED;
+		if (verdict == VERDICT_REFUSED)
+			a->refused = unit;
+		if (verdict != VERDICT_NONE)
+			return true;
+	}
+	return false;
+}
+
+static bool is_answered(const struct plug *plug)
+{
+	unsigned i;
+
+	for (i = plug->from; i < plug->to; i++)
+		if (is_awaited(&plug->units[i]))
+			return false;
+	return true;
+}
+
+/* Wait for the guest's answers to the DIMMs while they come: without one its blocks will tell. */
+static int wait_answers(struct hotplug *h, struct plug *plug, int64_t patience_ms, struct err *err)
+{
+	int ready = 1;
+
+	while (ready > 0 && !is_answered(plug)) {
+		struct answers a = { .h = h, .plug = plug };
+		_cleanup_json_ struct json_object *event = NULL;
+
+		ready = qmp_wait_event(h->vm->qmp, is_answer, &a,
+				       deadline_within(h->deadline, patience_ms), &event, err);
+		if (!a.refused)
+			continue;
+		err_set(err, ERR_GUEST_REFUSED, "the guest does not take '%s': %s",
+			a.refused->dimm.device_id, a.why);
+		if (plug_fail(plug, err))
+			return -1;
+	}
+	return ready < 0 ? -1 : 0;
+}
+
+int plug_appear(struct hotplug *h, void *job, struct err *err)
+{
+	return h->machine.has_acpi_ost ? wait_answers(h, job, OST_MS, err) : 0;
+}
+
+/* The blocks of DIMMs of this round that are there: of those that go to @zone, or (ZONE_ANY) of
+ * those that the guest has not said it took. The caller releases the list. */
+static struct block_list round_blocks(const struct plug *plug, enum zone zone)
+{
+	struct block_list list = { 0 };
+	unsigned i;
+
+	for (i = plug->from; i < plug->to; i++) {
+		const struct plug_unit *unit = &plug->units[i];
+
+		if (unit->has_blocks && !unit->is_failed &&
+		    (zone == ZONE_ANY ? !unit->is_inserted : unit->zone == zone))
+			block_list_add(&list, &unit->blocks);
+	}
+	block_list_sort(&list);
+	return list;
+}
+
+/* Add the command that brings the blocks of one zone online. */
+static void add_online(const struct hotplug *h, const struct plug *plug, enum zone zone,
+		       bool is_swift, struct buf *words)
+{
+	struct block_list list = round_blocks(plug, zone);
+	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(&list, zone) : NULL;
+	_cleanup_free_ char *raise = swift ? NULL : hotplug_raise_words(h, &list, zone, false);
+
+	if (list.count)
+		buf_addf(words, "%s;", swift ? swift : raise);
+	block_list_release(&list);
+}
+
+/* "appear 1 32-35&&swift online_movable 32-35;scan", without "appear" where the guest has said that
+ * it took the DIMMs; the caller frees it */
+static char *online_words(const struct hotplug *h, const struct plug *plug, bool is_swift)
+{
+	struct block_list waited = round_blocks(plug, ZONE_ANY);
+	struct buf words = { 0 };
+
+	if (waited.count) {
+		buf_addf(&words, "appear %d", deadline_left_ms(h->deadline) >= APPEAR_MS);
+		hotplug_add_ranges(&words, &waited, false);
+		buf_addf(&words, "%s", plug->request.is_online_wanted ? "&&" : ";");
+	}
+	if (plug->request.is_online_wanted) {
+		add_online(h, plug, ZONE_KERNEL, is_swift, &words);
+		add_online(h, plug, ZONE_MOVABLE, is_swift, &words);
+	}
+	buf_addf(&words, "scan");
+	block_list_release(&waited);
+	return words.data;
+}
+
+/* What the guest shows of the DIMM's blocks; the caller releases it. */
+static struct block_list found_blocks(const struct hotplug *h, const struct plug_unit *unit)
+{
+	struct block_list wanted = { 0 }, found = { 0 };
+
+	block_list_add(&wanted, &unit->blocks);
+	block_list_intersect(&found, &h->after.blocks, &wanted);
+	block_list_release(&wanted);
+	return found;
+}
+
+/* Read back: every block of the DIMM is there, and online in the zone that was asked for. */
+static int check_unit(const struct hotplug *h, const struct plug *plug, struct plug_unit *unit,
+		      struct err *err)
+{
+	struct block_list found = found_blocks(h, unit);
+	uint64_t block = unit->blocks.first;
+	const struct blocks *wrong = NULL;
+	unsigned i;
+
+	while (block <= unit->blocks.last && block_list_has(&found, block))
+		block++;
+	for (i = 0; plug->request.is_online_wanted && i < found.count && !wrong; i++)
+		if (!blocks_are_online(&found.runs[i]) || blocks_zone(&found.runs[i]) != unit->zone)
+			wrong = &found.runs[i];
+	if (block <= unit->blocks.last)
+		err_set(err, ERR_GUEST_REFUSED,
+			"the guest has not added the memory: it shows no 'memory%llu'",
+			(unsigned long long)block);
+	else if (wrong)
+		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s in zone '%s', not %s",
+			(unsigned long long)wrong->first, wrong->state, wrong->zones,
+			sysfs_zone_word(unit->zone));
+	unit->is_complete = !wrong && block > unit->blocks.last;
+	block_list_release(&found);
+	return unit->is_complete ? 0 : -1;
+}
+
+/* Read the whole round back; all units are looked at, the first error is kept. */
+static int check_round(const struct hotplug *h, struct plug *plug, struct err *err)
+{
+	struct err other;
+	int status = 0;
+	unsigned i;
+
+	for (i = plug->from; i < plug->to; i++)
+		if (!plug->units[i].is_failed &&
+		    check_unit(h, plug, &plug->units[i], status ? &other : err))
+			status = -1;
+	return status;
+}
+
+/* One round trip; 0: all is online, or may be after the long way; 1: the blocks are not there yet.
+ */
+static int try_online(struct hotplug *h, struct plug *plug, bool is_swift, struct err *err)
+{
+	_cleanup_free_ char *words = online_words(h, plug, is_swift);
+	int status = hotplug_guest(h, words, "bring", "online", err);
+
+	if (status > 0 && h->machine.has_acpi_ost && wait_answers(h, plug, 0, err))
+		status = -1;
+	if (status < 0 && err->code == ERR_TIMEOUT && !is_answered(plug))
+		return err_wrap(err, "the guest has not shown the DIMM's blocks");
+	return status;
+}
+
+static int online_round(struct hotplug *h, struct plug *plug, struct err *err)
+{
+	struct err ignored;
+	int status;
+
+	do
+		status = try_online(h, plug, true, err);
+	while (status > 0);
+	if (!status && plug->request.is_online_wanted && check_round(h, plug, &ignored))
+		status = try_online(h, plug, false, err);
+	return status ? -1 : check_round(h, plug, err);
+}
+
+int plug_online(struct hotplug *h, void *job, struct err *err)
+{
+	struct plug *plug = job;
+
+	if (online_round(h, plug, err)) {
+		struct err ignored;
+
+		(void)!check_round(h, plug, &ignored); /* what is complete may be kept */
+		if (plug_fail(plug, err))
+			return -1;
+	}
+	return plug->to < plug->units_count ? 1 : plug_finish(plug, err);
+}
+
+void plug_online_show(struct hotplug *h, void *job)
+{
+	struct plug *plug = job;
+	unsigned i;
+
+	plug->from = 0;
+	plug->to = plug->units_count;
+	for (i = 0; i < plug->units_count; i++) {
+		plug->units[i].is_inserted = h->machine.has_acpi_ost; /* as the guest would say */
+		if (!plug->units[i].has_blocks) {
+			hotplug_plan(h, "guest",
+				     xasprintf("bring the DIMMs' blocks online in zone %s",
+					       sysfs_zone_word(plug->request.zone)));
+			return;
+		}
+	}
+	hotplug_plan(h, "guest", online_words(h, plug, true));
+}
+
+/* The blocks of what is to be undone go offline, as far as they are there. */
+int plug_offline(struct hotplug *h, void *job, struct err *err)
+{
+	struct plug *plug = job;
+	struct block_list list = { 0 }, there = { 0 };
+	struct answer late = { 0 };
+	int status = guest_cancel(h->vm->guest, &late, err);
+	unsigned i;
+
+	for (i = 0; i < plug->to; i++)
+		if (plug->units[i].has_blocks && !plug_is_kept(plug, &plug->units[i]))
+			block_list_add(&list, &plug->units[i].blocks);
+	block_list_sort(&list);
+	answer_release(&late);
+	if (!status)
+		status = hotplug_guest(h, "scan", "read", "", err);
+	if (!status)
+		block_list_intersect(&there, &h->after.blocks, &list);
+	if (!status && there.count) {
+		_cleanup_free_ char *words = hotplug_lower_words(h, &there);
+
+		status = hotplug_guest(h, words, "take", "offline", err);
+	}
+	block_list_release(&list);
+	block_list_release(&there);
+	return status ? err_wrap(err, "the blocks of '%s' are not offline",
+				 plug->units[0].dimm.device_id)
+		      : 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The DIMMs of a plug. */
+#include <stdlib.h>
+
+#include "hotplug-unit.h"
+#include "util.h"
+
+void plug_add_units(struct plug *plug, uint64_t size_bytes, unsigned count)
+{
+	for (; count; count--) {
+		plug->units = xgrow(plug->units, plug->units_count, sizeof(*plug->units));
+		plug->units[plug->units_count++] =
+			(struct plug_unit){ .dimm.size_bytes = size_bytes };
+	}
+}
+
+void plug_release(struct plug *plug)
+{
+	unsigned i;
+
+	for (i = 0; i < plug->units_count; i++)
+		dimm_request_release(&plug->units[i].dimm);
+	free(plug->units);
+}
+
+const struct memdev *plug_unit_device(const struct hotplug *h, const struct plug_unit *unit)
+{
+	return machine_device(&h->machine, unit->dimm.device_id);
+}
+
+/* Each DIMM's size, as the checks take them; the caller frees the array. */
+uint64_t *plug_sizes(const struct plug *plug)
+{
+	uint64_t *sizes = xcalloc(plug->units_count, sizeof(*sizes));
+	unsigned i;
+
+	for (i = 0; i < plug->units_count; i++)
+		sizes[i] = plug->units[i].dimm.size_bytes;
+	return sizes;
+}
+
+/* Something has failed: the first time is remembered when what can go on is to go on. */
+int plug_fail(struct plug *plug, const struct err *err)
+{
+	if (!plug->is_keep_going || err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED ||
+	    err->code == ERR_QEMU_UNREACHABLE)
+		return -1;
+	if (!plug->failure.code)
+		plug->failure = *err;
+	return 0;
+}
+
+/* What stays although something failed: complete DIMMs, if others were to go on. */
+bool plug_is_kept(const struct plug *plug, const struct plug_unit *unit)
+{
+	return plug->failure.code && unit->is_complete;
+}
+
+unsigned plug_count_kept(const struct plug *plug)
+{
+	unsigned i, kept = 0;
+
+	for (i = 0; i < plug->units_count; i++)
+		kept += plug_is_kept(plug, &plug->units[i]);
+	return kept;
+}
+
+/* All rounds are over. */
+int plug_finish(const struct plug *plug, struct err *err)
+{
+	if (!plug->failure.code)
+		return 0;
+	*err = plug->failure;
+	return -1;
+}

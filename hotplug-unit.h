@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * hotplug-unit: the DIMMs of a plug, and how far each has come.
+ * May call: hotplug, hotplug-check, hotplug-zone, machine, err, util.
+ */
+#ifndef HOTPLUG_UNIT_H
+#define HOTPLUG_UNIT_H
+
+#include "hotplug-check.h"
+#include "hotplug-zone.h"
+
+/* One DIMM of a plug. */
+struct plug_unit {
+	struct dimm_request dimm;
+	enum zone zone;	      /* where its memory goes */
+	struct blocks blocks; /* valid with has_blocks: foreseen, then as it is */
+	bool has_blocks;
+	uint64_t ids[2]; /* of object-add and device_add while unanswered; 0: not under way */
+	bool is_object_there, is_device_there;
+	bool is_inserted; /* the guest has said that it took the DIMM */
+	bool is_failed;	  /* QEMU or the guest does not take it */
+	bool is_complete; /* read back: all of it is as it was asked for */
+};
+
+struct plug {
+	struct plug_request request;
+	bool is_keep_going; /* what is complete stays when another DIMM fails */
+	struct plug_unit *units;
+	unsigned units_count;
+	char zone_reason[ZONE_REASON_MAX]; /* why auto took it; "" otherwise */
+	/* the round under way: units[from] to units[to - 1] */
+	unsigned from, to;
+	struct err failure; /* with is_keep_going: the first */
+};
+
+/* plug_add_units() - @count DIMMs of @size_bytes each, behind those that were added before */
+void plug_add_units(struct plug *plug, uint64_t size_bytes, unsigned count);
+
+void plug_release(struct plug *plug);
+
+/* plug_sizes() - each DIMM's size, as the checks take them; the caller frees the array */
+uint64_t *plug_sizes(const struct plug *plug);
+
+/* plug_unit_device() - the DIMM in QEMU's list; NULL before it is there */
+const struct memdev *plug_unit_device(const struct hotplug *h, const struct plug_unit *unit);
+
+/*
+ * plug_fail() - something has failed: the first time is remembered when what can go on is to go on
+ * Return: 0 to go on; -1 to undo everything
+ */
+int plug_fail(struct plug *plug, const struct err *err) __attribute__((warn_unused_result));
+
+/* plug_finish() - all is over: 0, or -1 with what plug_fail() remembered */
+int plug_finish(const struct plug *plug, struct err *err) __attribute__((warn_unused_result));
+
+/* plug_is_kept(), plug_count_kept() - what stays although something failed: complete DIMMs, if
+ * others were to go on */
+bool plug_is_kept(const struct plug *plug, const struct plug_unit *unit);
+unsigned plug_count_kept(const struct plug *plug);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The job of adding a virtio-mem device and giving it its size. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hotplug-guest.h"
+#include "hotplug-release.h"
+#include "hotplug-vmem-plug.h"
+#include "util.h"
+
+void vmem_plug_release(struct vmem_plug *plug)
+{
+	dimm_request_release(&plug->device);
+	vmem_release(&plug->vmem);
+	free(plug->bus);
+}
+
+static struct json_object *object_add(const struct vmem_plug *plug)
+{
+	return backend_request(&plug->request.backend, plug->device.backend_id,
+			       plug->device.size_bytes);
+}
+
+static int read_back(struct hotplug *h, struct vmem_plug *plug, struct err *err)
+{
+	const struct memdev *d;
+
+	if (machine_query_devices(&h->machine, h->vm->qmp, err))
+		return -1;
+	d = machine_device(&h->machine, plug->device.device_id);
+	if (!d || d->span_bytes != plug->device.size_bytes)
+		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as it was asked for",
+			       plug->device.device_id);
+	vmem_add(h, &plug->vmem, d, plug->device.size_bytes);
+	vmem_choose_zones(h, &plug->vmem);
+	return 0;
+}
+
+static int verify_backend(struct hotplug *h, const struct vmem_plug *plug, struct err *err)
+{
+	_cleanup_json_ struct json_object *list = NULL;
+
+	if (backend_is_plain(&plug->request.backend))
+		return 0;
+	return qmp_execute(h->vm->qmp, "query-memdev", NULL, &list, err) ||
+			       backend_verify(&plug->request.backend, plug->device.backend_id,
+					      plug->device.size_bytes, list, err)
+		       ? -1
+		       : 0;
+}
+
+static int attach(struct hotplug *h, void *job, struct err *err)
+{
+	struct vmem_plug *plug = job;
+
+	if (hotplug_request(h, object_add(plug), err))
+		return err_wrap(err, "QEMU makes no backend '%s'", plug->device.backend_id);
+	plug->is_object_there = true;
+	if (hotplug_request(h, machine_request_vmem_add(&plug->device, plug->bus), err))
+		return err_wrap(err, "QEMU takes no device '%s'", plug->device.device_id);
+	plug->is_device_there = true;
+	return verify_backend(h, plug, err) || read_back(h, plug, err) ? -1 : 0;
+}
+
+/* QEMU lets go of virtio-mem devices since 8.2; before, an empty one stays. */
+static int detach(struct hotplug *h, void *job, struct err *err)
+{
+	struct vmem_plug *plug = job;
+	struct leaving *leaving = NULL;
+	const struct memdev *d;
+	unsigned count = 0;
+	int status = 0;
+
+	if (plug->is_device_there && machine_query_devices(&h->machine, h->vm->qmp, err))
+		return -1;
+	d = plug->is_device_there ? machine_device(&h->machine, plug->device.device_id) : NULL;
+	if (d) {
+		leaving_add(&leaving, &count, d);
+		if (hotplug_release_devices(h, leaving, count, err))
+			status = err_wrap(err, "'%s' stays plugged", plug->device.device_id);
+		leaving_release(&leaving, &count);
+	}
+	if (!status && plug->is_object_there &&
+	    hotplug_request(h, machine_request_object_del(plug->device.backend_id), err))
+		status = err_wrap(err, "the backend '%s' is left", plug->device.backend_id);
+	return status;
+}
+
+static void attach_show(struct hotplug *h, void *job)
+{
+	struct vmem_plug *plug = job;
+
+	hotplug_plan_request(h, object_add(plug));
+	hotplug_plan_request(h, machine_request_vmem_add(&plug->device, plug->bus));
+	hotplug_plan_request(h,
+			     machine_request_size(plug->device.device_id, plug->device.size_bytes));
+}
+
+/* Read back, for the report too. */
+static int verify(struct hotplug *h, void *job, struct err *err)
+{
+	const struct vmem_plug *plug = job;
+	const struct memdev *d;
+
+	if (machine_query_devices(&h->machine, h->vm->qmp, err))
+		return -1;
+	d = machine_device(&h->machine, plug->device.device_id);
+	return d && d->size_bytes == plug->device.size_bytes
+		       ? 0
+		       : err_set(err, ERR_FAILED, "'%s' has another size afterwards",
+				 plug->device.device_id);
+}
+
+static const struct step attach_steps[] = { { "attach", attach, detach, attach_show } };
+static const struct step verify_steps[] = { { "verify", verify, NULL, NULL } };
+
+static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
+{
+	const struct plug_request *r = &plug->request;
+	_cleanup_free_ char *name = NULL;
+
+	name = r->name ? xstrdup(r->name)
+		       : xasprintf(MACHINE_DEFAULT_NAME "%llu",
+				   (unsigned long long)machine_next_number(&h->machine,
+									   MACHINE_DEFAULT_NAME));
+	plug->device = (struct dimm_request){ .size_bytes = r->size_bytes,
+					      .has_node = r->has_node,
+					      .node = r->node,
+					      .has_address = r->has_address,
+					      .address = r->address };
+	if (machine_name(&h->machine, name, "vmem", &plug->device.backend_id,
+			 &plug->device.device_id, err) ||
+	    plug_check_memory(h, r, err) ||
+	    machine_find_port(&h->machine, h->vm->qmp, &plug->bus, err))
+		return -1;
+	plug->vmem.zone = r->zone;
+	hotplug_add_steps(h, attach_steps, ARRAY_SIZE(attach_steps), plug);
+	vmem_prepare(h, &plug->vmem);
+	hotplug_add_steps(h, verify_steps, ARRAY_SIZE(verify_steps), plug);
+	return 0;
+}
+
+int hotplug_vmem_plug(struct hotplug *h, struct vmem_plug *plug, struct err *err)
+{
+	h->ahead = "swift";
+	h->is_holding = !h->is_dry_run;
+	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, plug, err) &&
+	    !hotplug_execute(h, err))
+		return 0;
+	return err_wrap(err, "cannot plug '%s'", plug->request.size_text);
+}

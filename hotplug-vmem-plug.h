@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * hotplug-vmem-plug: the job of adding a virtio-mem device and giving it its size.
+ * May call: hotplug, hotplug-*, backend, machine, qmp, err, util.
+ */
+#ifndef HOTPLUG_VMEM_PLUG_H
+#define HOTPLUG_VMEM_PLUG_H
+
+#include "hotplug-check.h"
+#include "hotplug-vmem.h"
+
+struct vmem_plug {
+	struct plug_request request; /* without a slot */
+	struct dimm_request device;  /* its names and place */
+	char *bus;		     /* a PCIe root port; NULL: the machine's own bus; owned */
+	struct vmem vmem;	     /* the device, once it is there */
+	bool is_object_there, is_device_there;
+};
+
+/* hotplug_vmem_plug() - the whole command */
+int hotplug_vmem_plug(struct hotplug *h, struct vmem_plug *plug, struct err *err)
+	__attribute__((warn_unused_result));
+
+void vmem_plug_release(struct vmem_plug *plug);
+
+#endif
