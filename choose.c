@@ -19,7 +19,7 @@ static uint64_t greatest_divisor(uint64_t a, uint64_t b)
 	return a;
 }
 
-/* The unit in which all sums are whole numbers, coarser where there would be too many sums. */
+/* The unit in which all sums are whole numbers; 0 where there are too many sums to look at. */
 static uint64_t unit_of(const uint64_t *sizes, unsigned count, uint64_t total)
 {
 	uint64_t unit = 0;
@@ -27,7 +27,7 @@ static uint64_t unit_of(const uint64_t *sizes, unsigned count, uint64_t total)
 
 	for (i = 0; i < count; i++)
 		unit = greatest_divisor(unit, sizes[i]);
-	return total / unit > SUMS_MAX ? 0 : unit;
+	return !unit || total / unit > SUMS_MAX ? 0 : unit;
 }
 
 /*

@@ -5,6 +5,17 @@
 #include "cmd.h"
 #include "size.h"
 
+struct list_options {
+	bool is_args;
+};
+
+static const struct opt list_opts[] = {
+	{ 0, "qemu-args", NULL,
+	  "print what was hotplugged as arguments of QEMU, for the target of a migration", NULL,
+	  OPT_FLAG, offsetof(struct list_options, is_args), NULL },
+	{ 0 },
+};
+
 static void add_headings(struct out_table *table, const char *const *headings)
 {
 	for (; *headings; headings++, table->columns++)
@@ -105,12 +116,55 @@ static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 	if (!ctx->globals->is_json && !h->machine.devices_count)
 		out_printf("no memory devices\n");
 	out_table_finish(&table, !ctx->globals->is_json && h->machine.devices_count);
+	if (!ctx->globals->is_json)
+		cmd_print_virtio_mem(&h->machine, "");
+}
+
+/* Add the arguments of one device to the array, and print them. */
+static int add_args(struct ctx *ctx, struct json_object *array, const struct memdev *d,
+		    struct err *err)
+{
+	_cleanup_free_ char *object = NULL;
+	_cleanup_free_ char *device = NULL;
+
+	if (machine_args(d, ctx->vm.qmp, &object, &device, err))
+		return -1;
+	json_object_array_add(array, json_object_new_string("-object"));
+	json_object_array_add(array, json_object_new_string(object));
+	json_object_array_add(array, json_object_new_string("-device"));
+	json_object_array_add(array, json_object_new_string(device));
+	if (!ctx->globals->is_json)
+		out_printf("-object %s\n-device %s\n", object, device);
+	return 0;
+}
+
+/* What has come since the start of the VM, as arguments for another QEMU. */
+static int list_args(struct ctx *ctx, struct err *err)
+{
+	struct json_object *array = json_object_new_array();
+	struct machine machine = { 0 };
+	int status = 0;
+	unsigned i;
+
+	json_object_object_add(ctx->result, "qemu_args", array);
+	if (vm_open_qmp(&ctx->vm, err) || machine_query(&machine, ctx->vm.qmp, err))
+		status = -1;
+	for (i = 0; i < machine.devices_count && !status; i++)
+		if (machine.devices[i].is_hotplugged)
+			status = add_args(ctx, array, &machine.devices[i], err);
+	machine_release(&machine);
+	if (!status && ctx->globals->is_json)
+		out_json(ctx->result);
+	return status ? -1 : out_flush(err);
 }
 
 static int run_list(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
-	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, LOOK_QMP, report_list, NULL, err);
+	const struct list_options *o = options;
+
+	(void)argc, (void)argv;
+	return o->is_args ? list_args(ctx, err)
+			  : cmd_run_look(ctx, LOOK_QMP, NULL, report_list, err);
 }
 
 /* Split the runs where the owning device changes, so that each row has one owner. */
@@ -151,7 +205,8 @@ static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 						"NODE",	  "DEVICE", NULL };
 	struct out_table table = { .right = { false, false, false, true, true } };
 	struct block_list split = by_owner(h);
-	char size[SIZE_TEXT_MAX];
+	struct block_sum sum = sysfs_sum(&h->before, -1);
+	char size[SIZE_TEXT_MAX], online[SIZE_TEXT_MAX], offline[SIZE_TEXT_MAX];
 	unsigned i;
 
 	(void)job;
@@ -171,17 +226,16 @@ static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 	block_list_release(&split);
 	out_table_finish(&table, !ctx->globals->is_json);
 	if (!ctx->globals->is_json)
-		out_printf("blocks of %s: %s online, ",
+		out_printf("blocks of %s: %s online, %s offline\n",
 			   size_format(size, h->before.block_size_bytes),
-			   size_format((char[SIZE_TEXT_MAX]){ 0 }, sysfs_online_bytes(&h->before)));
-	if (!ctx->globals->is_json)
-		out_printf("%s offline\n", size_format(size, sysfs_offline_bytes(&h->before)));
+			   size_format(online, sum.online_bytes),
+			   size_format(offline, sum.offline_bytes));
 }
 
 static int run_blocks(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, LOOK_GUEST, report_blocks, NULL, err);
+	return cmd_run_look(ctx, LOOK_GUEST, NULL, report_blocks, err);
 }
 
 const struct cmd cmd_list = {
@@ -193,6 +247,8 @@ const struct cmd cmd_list = {
 		"known is shown as '-'.\n\n"
 		"  memhp list\n"
 		"  memhp list --json | jq '.devices[].id'\n",
+	.opts = list_opts,
+	.options_size = sizeof(struct list_options),
 	.run = run_list,
 };
 

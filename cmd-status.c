@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memhp status */
+#include <string.h>
+
 #include "cmd.h"
 #include "size.h"
+
+#define NODES_MAX 4096
 
 static struct json_object *json_qemu(const struct machine *m)
 {
@@ -26,16 +30,86 @@ static uint64_t blocks_of(const struct guest_memory *g, uint64_t bytes)
 static struct json_object *json_guest(const struct ctx *ctx, const struct guest_memory *g)
 {
 	struct json_object *guest = json_object_new_object();
+	struct block_sum sum = sysfs_sum(g, -1);
 
 	json_add_string(guest, "channel", vm_channel(&ctx->vm));
 	json_add_string(guest, "kernel", g->kernel[0] ? g->kernel : NULL);
 	json_add_u64(guest, "block_size", true, g->block_size_bytes);
 	json_add_u64(guest, "mem_total", g->has & GUEST_HAS_TOTAL, g->total_bytes);
 	json_add_u64(guest, "mem_available", g->has & GUEST_HAS_AVAILABLE, g->available_bytes);
-	json_add_u64(guest, "blocks_online", true, blocks_of(g, sysfs_online_bytes(g)));
-	json_add_u64(guest, "blocks_offline", true, blocks_of(g, sysfs_offline_bytes(g)));
+	json_add_u64(guest, "blocks_online", true, blocks_of(g, sum.online_bytes));
+	json_add_u64(guest, "blocks_offline", true, blocks_of(g, sum.offline_bytes));
 	json_add_string(guest, "auto_online", g->auto_online[0] ? g->auto_online : NULL);
+	json_add_string(guest, "udev_rule", g->udev_rule[0] ? g->udev_rule : NULL);
 	return guest;
+}
+
+/* What QEMU has plugged into a guest node. */
+static uint64_t plugged_bytes(const struct machine *m, int node)
+{
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < m->devices_count; i++)
+		if ((m->devices[i].has & MEMDEV_HAS_NODE) && m->devices[i].node == (uint64_t)node)
+			bytes += m->devices[i].size_bytes;
+	return bytes;
+}
+
+static bool has_node(const struct hotplug *h, int node)
+{
+	unsigned i;
+
+	for (i = 0; i < h->before.blocks.count; i++)
+		if (h->before.blocks.runs[i].node == node)
+			return true;
+	return plugged_bytes(&h->machine, node);
+}
+
+static int last_node(const struct hotplug *h)
+{
+	int last = -1;
+	unsigned i;
+
+	for (i = 0; i < h->before.blocks.count; i++)
+		if (h->before.blocks.runs[i].node > last)
+			last = h->before.blocks.runs[i].node;
+	for (i = 0; i < h->machine.devices_count; i++)
+		if ((h->machine.devices[i].has & MEMDEV_HAS_NODE) &&
+		    h->machine.devices[i].node < NODES_MAX &&
+		    (int)h->machine.devices[i].node > last)
+			last = (int)h->machine.devices[i].node;
+	return last;
+}
+
+/* One object for each NUMA node that has memory, and a line where there are several. */
+static void report_nodes(struct ctx *ctx, const struct hotplug *h)
+{
+	struct json_object *nodes = json_object_new_array();
+	char plugged[SIZE_TEXT_MAX], online[SIZE_TEXT_MAX], movable[SIZE_TEXT_MAX];
+	int node, last = last_node(h);
+
+	for (node = 0; node <= last; node++) {
+		struct block_sum sum = sysfs_sum(&h->before, node);
+		struct json_object *object;
+
+		if (!has_node(h, node))
+			continue;
+		object = json_object_new_object();
+		json_add_u64(object, "node", true, (uint64_t)node);
+		json_add_u64(object, "plugged", true, plugged_bytes(&h->machine, node));
+		json_add_u64(object, "online", h->has_guest, sum.online_bytes);
+		json_add_u64(object, "offline", h->has_guest, sum.offline_bytes);
+		json_add_u64(object, "movable", h->has_guest, sum.movable_bytes);
+		json_object_array_add(nodes, object);
+		if (!ctx->globals->is_json && last)
+			out_printf(
+				"Node %-3d plugged %s; in the guest %s online, %s of it Movable\n",
+				node, size_format(plugged, plugged_bytes(&h->machine, node)),
+				h->has_guest ? size_format(online, sum.online_bytes) : "-",
+				h->has_guest ? size_format(movable, sum.movable_bytes) : "-");
+	}
+	json_object_object_add(ctx->result, "nodes", nodes);
 }
 
 static void print_qemu(const struct machine *m)
@@ -56,8 +130,21 @@ static void print_qemu(const struct machine *m)
 		out_printf("\n");
 }
 
+/* Who else in the guest decides about new memory. */
+static void print_policy(const struct guest_memory *g)
+{
+	out_printf("        new memory: %s%s%s\n", g->auto_online[0] ? g->auto_online : "-",
+		   g->online_policy[0] ? ", policy " : "", g->online_policy);
+	if (g->auto_online[0] && strcmp(g->auto_online, "offline") != 0)
+		out_printf("        the guest brings it online by itself: memhp holds that back "
+			   "while it plugs\n");
+	if (g->udev_rule[0])
+		out_printf("        udev brings it online too: %s\n", g->udev_rule);
+}
+
 static void print_guest(const struct ctx *ctx, const struct guest_memory *g)
 {
+	struct block_sum sum = sysfs_sum(g, -1);
 	char total[SIZE_TEXT_MAX], available[SIZE_TEXT_MAX], block[SIZE_TEXT_MAX];
 
 	out_styled(OUT_BOLD, "Guest");
@@ -67,11 +154,10 @@ static void print_guest(const struct ctx *ctx, const struct guest_memory *g)
 		   g->has & GUEST_HAS_TOTAL ? size_format(total, g->total_bytes) : "-",
 		   g->has & GUEST_HAS_AVAILABLE ? size_format(available, g->available_bytes) : "-");
 	out_printf("        %llu blocks online, %llu offline, of %s\n",
-		   (unsigned long long)blocks_of(g, sysfs_online_bytes(g)),
-		   (unsigned long long)blocks_of(g, sysfs_offline_bytes(g)),
+		   (unsigned long long)blocks_of(g, sum.online_bytes),
+		   (unsigned long long)blocks_of(g, sum.offline_bytes),
 		   size_format(block, g->block_size_bytes));
-	out_printf("        new memory: %s%s%s\n", g->auto_online[0] ? g->auto_online : "-",
-		   g->online_policy[0] ? ", policy " : "", g->online_policy);
+	print_policy(g);
 }
 
 static void report(struct ctx *ctx, const struct hotplug *h, void *job)
@@ -80,19 +166,23 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 	json_object_object_add(ctx->result, "qemu", json_qemu(&h->machine));
 	json_object_object_add(ctx->result, "guest",
 			       h->has_guest ? json_guest(ctx, &h->before) : NULL);
-	if (ctx->globals->is_json)
+	if (ctx->globals->is_json) {
+		report_nodes(ctx, h);
 		return;
+	}
 	print_qemu(&h->machine);
+	cmd_print_virtio_mem(&h->machine, "        ");
 	if (h->has_guest)
 		print_guest(ctx, &h->before);
 	else
 		out_printf("Guest   not known\n");
+	report_nodes(ctx, h);
 }
 
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, LOOK_QMP, report, NULL, err);
+	return cmd_run_look(ctx, LOOK_QMP, "udev", report, err);
 }
 
 const struct cmd cmd_status = {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "size.h"
 
 const char *const zone_choices[] = {
 	[ZONE_AUTO] = "auto", [ZONE_MOVABLE] = "movable", [ZONE_KERNEL] = "kernel", NULL
@@ -116,14 +117,16 @@ static int look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *e
 	return 0;
 }
 
-int cmd_run_look(struct ctx *ctx, unsigned what, cmd_report_fn *report, void *job, struct err *err)
+int cmd_run_look(struct ctx *ctx, unsigned what, const char *also, cmd_report_fn *report,
+		 struct err *err)
 {
 	struct hotplug h;
 	int status;
 
 	cmd_hotplug_init(ctx, &h, false);
 	h.is_dry_run = false; /* looking changes nothing anyway */
-	status = cmd_finish(ctx, &h, look(ctx, &h, what, err), report, job, err);
+	h.also = also;
+	status = cmd_finish(ctx, &h, look(ctx, &h, what, err), report, NULL, err);
 	hotplug_release(&h);
 	return status;
 }
@@ -178,7 +181,12 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 	json_add_u64(device, "size", true, d->size_bytes);
 	json_add_u64(device, "slot", d->has & MEMDEV_HAS_SLOT, d->slot);
 	json_add_u64(device, "node", d->has & MEMDEV_HAS_NODE, d->node);
-	json_add_bool(device, "hotplugged", true, d->is_hotplugged);
+	json_add_bool(device, "hotplugged", d->has & MEMDEV_HAS_HOTPLUGGED, d->is_hotplugged);
+	if (memdev_is_virtio_mem(d)) {
+		json_add_u64(device, "requested", true, d->requested_bytes);
+		json_add_u64(device, "max_size", true, d->span_bytes);
+		json_add_u64(device, "block_size", true, d->step_bytes);
+	}
 	if (h->has_guest) {
 		struct block_list blocks = hotplug_found_blocks(h, g, d);
 
@@ -232,6 +240,25 @@ void cmd_print_memory(const struct hotplug *h)
 	add_memory_row(&table, "before", &h->before);
 	add_memory_row(&table, "after", hotplug_now(h));
 	out_table_finish(&table, true);
+}
+
+void cmd_print_virtio_mem(const struct machine *m, const char *indent)
+{
+	char size[SIZE_TEXT_MAX], requested[SIZE_TEXT_MAX], max[SIZE_TEXT_MAX], step[SIZE_TEXT_MAX];
+	unsigned i;
+
+	for (i = 0; i < m->devices_count; i++) {
+		const struct memdev *d = &m->devices[i];
+
+		if (!memdev_is_virtio_mem(d))
+			continue;
+		out_printf("%s%s: %s of at most %s, in steps of %s", indent, memdev_name(d),
+			   size_format(size, d->size_bytes), size_format(max, d->span_bytes),
+			   size_format(step, d->step_bytes));
+		if (d->requested_bytes != d->size_bytes)
+			out_printf("; %s requested", size_format(requested, d->requested_bytes));
+		out_printf("\n");
+	}
 }
 
 void cmd_print_times(const struct hotplug *h)

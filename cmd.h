@@ -81,8 +81,10 @@ bool cmd_is_text(const struct ctx *ctx);
  * cmd_run_look() - the whole of a command that only looks: asks QEMU and the guest, and reports. A
  * guest that was not named and cannot be asked is noted on stderr, and its half stays unknown.
  * @what:	LOOK_QMP or LOOK_GUEST: which half must be known
+ * @also:	further commands of guest.sh; NULL: none
  */
-int cmd_run_look(struct ctx *ctx, unsigned what, cmd_report_fn *report, void *job, struct err *err);
+int cmd_run_look(struct ctx *ctx, unsigned what, const char *also, cmd_report_fn *report,
+		 struct err *err);
 
 /* cmd_json_blocks(), cmd_json_device() - the JSON of runs of blocks, and of a device with its
  * blocks; the caller owns the result. @owners adds "device" to each run. */
@@ -99,6 +101,9 @@ const struct memdev *cmd_owner(const struct hotplug *h, const struct blocks *run
 
 /* cmd_print_memory() - the guest's memory before and after, in MiB as free -m has it */
 void cmd_print_memory(const struct hotplug *h);
+
+/* cmd_print_virtio_mem() - a line for each virtio-mem device: its size, and what it may have */
+void cmd_print_virtio_mem(const struct machine *m, const char *indent);
 
 /* cmd_print_times() - how long each phase took */
 void cmd_print_times(const struct hotplug *h);

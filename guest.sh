@@ -317,3 +317,11 @@ buddy() {
 	done <"$proc/buddyinfo"
 	say "free $kernel $movable"
 }
+
+#= udev
+
+# udev: a rule of the guest's own that brings memory online
+udev() {
+	rules=$(cd "$sys/../../../.." && grep -ls 'SUBSYSTEM=="memory".*online' */udev/rules.d/* usr/lib/udev/rules.d/*)
+	[ -z "$rules" ] || say "udev ${rules%%"$newline"*}"
+}

@@ -183,9 +183,8 @@ static int kernel_available(struct hotplug *h, uint64_t enough_bytes, uint64_t *
 			    struct err *err)
 {
 	const struct guest_memory *g = hotplug_now(h);
-	uint64_t movable_bytes, kernel_bytes;
+	uint64_t movable_bytes = sysfs_sum(g, -1).movable_bytes;
 
-	sysfs_zone_bytes(g, &movable_bytes, &kernel_bytes);
 	*bytes = g->available_bytes > movable_bytes ? g->available_bytes - movable_bytes : 0;
 	if (*bytes >= enough_bytes || !movable_bytes)
 		return 0;

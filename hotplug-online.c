@@ -9,9 +9,10 @@
 #include "util.h"
 #include "verdict.h"
 
-#define OST_MS	  1000 /* a guest that boots sends no OST: then look at its blocks instead */
-#define APPEAR_MS 2000 /* with less than this left, a look at the guest does not wait for blocks   \
-			*/
+#define OST_MS 1000 /* a guest that boots sends no OST: then look at its blocks instead */
+#define APPEAR_MS                                                                                  \
+	2000 /* with less than this left, a look at the guest does not wait for blocks             \
+	      */
 
 /* What qmp_wait_event() looks for: the guest's answer to any DIMM of the round. */
 struct answers {

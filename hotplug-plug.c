@@ -111,7 +111,7 @@ int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)
 int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
 {
 	h->ahead = plug->request.is_online_wanted ? "swift" : NULL;
-	h->is_holding = plug->request.is_online_wanted && !h->is_dry_run;
+	h->also = plug->request.is_online_wanted && !h->is_dry_run ? "hold" : NULL;
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !plug_prepare(h, plug, err) &&
 	    !hotplug_execute(h, err))
 		return 0;

@@ -143,7 +143,7 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 int hotplug_vmem_plug(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 {
 	h->ahead = "swift";
-	h->is_holding = !h->is_dry_run;
+	h->also = h->is_dry_run ? NULL : "hold";
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, plug, err) &&
 	    !hotplug_execute(h, err))
 		return 0;

@@ -28,12 +28,11 @@ static void explain(char *reason, unsigned first, unsigned count, uint64_t movab
 static unsigned split_auto(const struct hotplug *h, const uint64_t *sizes, unsigned count,
 			   char *reason)
 {
-	uint64_t movable_bytes, kernel_bytes;
+	struct block_sum sum = sysfs_sum(&h->before, -1);
+	uint64_t movable_bytes = sum.movable_bytes + h->movable_added_bytes;
+	uint64_t kernel_bytes = sum.online_bytes - sum.movable_bytes + h->kernel_added_bytes;
 	unsigned i, first = 0;
 
-	sysfs_zone_bytes(&h->before, &movable_bytes, &kernel_bytes);
-	movable_bytes += h->movable_added_bytes;
-	kernel_bytes += h->kernel_added_bytes;
 	for (i = 0; i < count; i++)
 		movable_bytes += sizes[i];
 	explain(reason, first, count, movable_bytes, kernel_bytes);

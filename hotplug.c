@@ -86,6 +86,7 @@ static int check_machine(const struct hotplug *h, struct err *err)
 
 static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 {
+	_cleanup_free_ char *words = xasprintf("scan;%s", h->also ? h->also : ":");
 	struct answer answer = { 0 };
 	int status;
 
@@ -94,7 +95,7 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 	if (!h->vm->guest)
 		return 0;
 	/* what the job will need goes over while the guest is busy with the scan */
-	status = guest_send(h->vm->guest, h->is_holding ? "scan;hold" : "scan", err);
+	status = guest_send(h->vm->guest, h->also ? words : "scan", err);
 	if (!status && h->ahead)
 		status = guest_load(h->vm->guest, h->ahead, err);
 	if (!status)

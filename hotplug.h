@@ -70,7 +70,7 @@ struct hotplug {
 	int64_t phase_start_ms;
 	/* what the jobs that were prepared will add */
 	uint64_t movable_added_bytes, kernel_added_bytes;
-	bool is_holding;   /* the guest is to leave new memory offline meanwhile */
+	const char *also;  /* commands of guest.sh that go with the first look; NULL: none; borrowed */
 	const char *ahead; /* commands of guest.sh that will be needed; NULL: none; borrowed */
 };
 

@@ -95,7 +95,8 @@ static int read_device(struct memdev *d, struct json_object *element, struct err
 		d->has |= MEMDEV_HAS_SLOT;
 	if (json_get_u64(data, "node", &d->node))
 		d->has |= MEMDEV_HAS_NODE;
-	json_get_bool(data, "hotplugged", &d->is_hotplugged);
+	if (json_get_bool(data, "hotplugged", &d->is_hotplugged))
+		d->has |= MEMDEV_HAS_HOTPLUGGED;
 	if (memdev_is_virtio_mem(d) &&
 	    (json_need_u64(data, "requested-size", &d->requested_bytes, err) ||
 	     json_need_u64(data, "block-size", &d->step_bytes, err)))
@@ -170,6 +171,11 @@ static char *anonymous_path(struct qmp *q, struct json_object *children, uint64_
 	return NULL;
 }
 
+char *machine_device_path(const char *handle)
+{
+	return handle[0] == '/' ? xstrdup(handle) : xasprintf("/machine/peripheral/%s", handle);
+}
+
 /* Devices without an id can be deleted by their QOM path: find it. */
 static void find_handles(struct machine *m, struct qmp *q)
 {
@@ -191,6 +197,36 @@ static void find_handles(struct machine *m, struct qmp *q)
 	}
 }
 
+/* The list of memory devices does not say of virtio devices whether they were hotplugged. */
+static void find_hotplugged(struct machine *m, struct qmp *q)
+{
+	struct err ignored;
+	unsigned i;
+
+	for (i = 0; i < m->devices_count; i++) {
+		struct memdev *d = &m->devices[i];
+		_cleanup_json_ struct json_object *value = NULL;
+		_cleanup_free_ char *path = NULL;
+
+		if (!d->handle || (d->has & MEMDEV_HAS_HOTPLUGGED))
+			continue;
+		path = machine_device_path(d->handle);
+		if (qmp_execute(q, "qom-get", qom_arguments(path, "hotplugged"), &value,
+				&ignored) ||
+		    !json_object_is_type(value, json_type_boolean))
+			continue;
+		d->is_hotplugged = json_object_get_boolean(value);
+		d->has |= MEMDEV_HAS_HOTPLUGGED;
+	}
+}
+
+/* What the list of memory devices leaves open. */
+static void complete_devices(struct machine *m, struct qmp *q)
+{
+	find_handles(m, q);
+	find_hotplugged(m, q);
+}
+
 int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
 {
 	_cleanup_json_ struct json_object *reply = NULL;
@@ -198,7 +234,7 @@ int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
 	if (qmp_execute(q, "query-memory-devices", NULL, &reply, err) ||
 	    machine_read_devices(m, reply, err))
 		return -1;
-	find_handles(m, q);
+	complete_devices(m, q);
 	return 0;
 }
 
@@ -353,7 +389,7 @@ int machine_query(struct machine *m, struct qmp *q, struct err *err)
 		if (queries[i].read(m, reply, err))
 			return err_wrap(err, "cannot understand QEMU (%s)", queries[i].command);
 	}
-	find_handles(m, q);
+	complete_devices(m, q);
 	return 0;
 }
 

@@ -13,7 +13,12 @@
 #include "json.h"
 #include "qmp.h"
 
-enum { MEMDEV_HAS_SLOT = 1, MEMDEV_HAS_NODE = 2, MEMDEV_HAS_ADDRESS = 4 };
+enum {
+	MEMDEV_HAS_SLOT = 1,
+	MEMDEV_HAS_NODE = 2,
+	MEMDEV_HAS_ADDRESS = 4,
+	MEMDEV_HAS_HOTPLUGGED = 8
+};
 
 /* A memory device (query-memory-devices, qapi/machine.json). */
 struct memdev {
@@ -27,7 +32,7 @@ struct memdev {
 	uint64_t span_bytes; /* of the address space: virtio-mem takes its maximum */
 	uint64_t slot;
 	uint64_t node;
-	bool is_hotplugged;
+	bool is_hotplugged; /* came after the start of the VM; valid with MEMDEV_HAS_HOTPLUGGED */
 	uint64_t requested_bytes; /* virtio-mem: what the guest has been asked for ... */
 	uint64_t step_bytes;	  /* ... in multiples of this; 0 for other devices */
 };
@@ -76,6 +81,17 @@ int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
  */
 int machine_query_total(struct qmp *q, int node, uint64_t *bytes, struct err *err)
 	__attribute__((warn_unused_result));
+
+/*
+ * machine_args() - what to start a QEMU with that is to have this device from the start, as the
+ * target of a migration must
+ * @object, @device: receive "memory-backend-ram,id=..." and "pc-dimm,id=..."; the caller frees them
+ */
+int machine_args(const struct memdev *d, struct qmp *q, char **object, char **device,
+		 struct err *err) __attribute__((warn_unused_result));
+
+/* machine_device_path() - where the device is in QOM; the caller frees it */
+char *machine_device_path(const char *handle);
 
 /* machine_read_devices() - refresh the devices from a reply to query-memory-devices, borrowed */
 int machine_read_devices(struct machine *m, struct json_object *reply, struct err *err)

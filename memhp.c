@@ -230,8 +230,10 @@ static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **a
 	json_add_bool(ctx->result, "ok", true, true);
 	options = xcalloc(1, cmd->options_size ? cmd->options_size : 1);
 	targets[1] = (struct opt_target){ cmd->opts, options };
-	if (cmd->is_signed)
-		argv = words = opt_shield(&argc, argv);
+	if (cmd->is_signed) {
+		words = opt_shield(&argc, argv);
+		argv = words;
+	}
 	if (opt_parse(targets, 2, argc, argv, false, &first, err))
 		return -1;
 	if (globals->is_version)

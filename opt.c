@@ -72,14 +72,17 @@ static int set_value(const struct opt *opt, const char *text, void *options, str
 {
 	void *at = (char *)options + opt->offset;
 
-	if (!text && opt->arg) {
+	if (opt->type == OPT_FLAG) {
+		*(bool *)at = true;
+		return 0;
+	}
+	if (!text) { /* getopt lets only options pass that may lack their value */
 		((struct opt_u64 *)at)->is_set = true;
 		return 0;
 	}
 	switch (opt->type) {
 	case OPT_FLAG:
-		*(bool *)at = true;
-		return 0;
+		break;
 	case OPT_STRING:
 		*(const char **)at = text;
 		return 0;

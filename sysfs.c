@@ -170,6 +170,12 @@ static bool parse_memory(struct guest_memory *g, char *rest)
 	       parse_kib(available, &g->available_bytes, &g->has, GUEST_HAS_AVAILABLE);
 }
 
+/* "udev FILE" */
+static bool parse_udev(struct guest_memory *g, char *rest)
+{
+	return copy_word(g->udev_rule, sizeof(g->udev_rule), rest, "/._-+@ ");
+}
+
 /* "free KERNEL MOVABLE", in pages, whose size shows in MemFree */
 static bool parse_free(struct guest_memory *g, char *rest)
 {
@@ -236,7 +242,7 @@ static const struct {
 	bool (*parse)(struct guest_memory *g, char *rest);
 } parsers[] = {
 	{ "guest ", parse_guest }, { "memory ", parse_memory }, { "free ", parse_free },
-	{ "size ", parse_size },   { "blocks ", parse_blocks },
+	{ "udev ", parse_udev },   { "size ", parse_size },	{ "blocks ", parse_blocks },
 };
 
 int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)
@@ -300,41 +306,25 @@ const char *sysfs_zone_word(enum zone zone)
 	return words[zone];
 }
 
-void sysfs_zone_bytes(const struct guest_memory *g, uint64_t *movable_bytes, uint64_t *kernel_bytes)
+struct block_sum sysfs_sum(const struct guest_memory *g, int node)
 {
+	struct block_sum sum = { 0 };
 	unsigned i;
 
-	*movable_bytes = *kernel_bytes = 0;
 	for (i = 0; i < g->blocks.count; i++) {
 		const struct blocks *b = &g->blocks.runs[i];
 		uint64_t bytes = (b->last - b->first + 1) * g->block_size_bytes;
 
-		if (!blocks_are_online(b))
+		if (node >= 0 && b->node != node)
 			continue;
-		/* a block in several zones ("none") is boot memory: count it as the kernel's */
-		*(blocks_zone(b) == ZONE_MOVABLE ? movable_bytes : kernel_bytes) += bytes;
+		if (blocks_are_online(b))
+			sum.online_bytes += bytes;
+		if (blocks_are_offline(b))
+			sum.offline_bytes += bytes;
+		if (blocks_zone(b) == ZONE_MOVABLE)
+			sum.movable_bytes += bytes;
 	}
-}
-
-static uint64_t bytes_where(const struct guest_memory *g, bool (*is)(const struct blocks *))
-{
-	uint64_t bytes = 0;
-	unsigned i;
-
-	for (i = 0; i < g->blocks.count; i++)
-		if (is(&g->blocks.runs[i]))
-			bytes += g->blocks.runs[i].last - g->blocks.runs[i].first + 1;
-	return bytes * g->block_size_bytes;
-}
-
-uint64_t sysfs_online_bytes(const struct guest_memory *g)
-{
-	return bytes_where(g, blocks_are_online);
-}
-
-uint64_t sysfs_offline_bytes(const struct guest_memory *g)
-{
-	return bytes_where(g, blocks_are_offline);
+	return sum;
 }
 
 const char *blocks_format(char out[static BLOCKS_TEXT_MAX], uint64_t first, uint64_t last)

@@ -44,6 +44,8 @@ struct guest_memory {
 	char auto_online[24]; /* auto_online_blocks: "offline", "online", "online_movable", ...; ""
 				 unknown */
 	char online_policy[24];	   /* "contig-zones", "auto-movable"; "" unknown */
+	char udev_rule[128]; /* a file of the guest that brings memory online; "" none; only "udev"
+				tells */
 	bool memmap_on_memory;	   /* the memory map of a DIMM lies in the DIMM itself */
 	uint64_t block_size_bytes; /* 0: the kernel has no memory hotplug */
 	unsigned has;		   /* GUEST_HAS_* */
@@ -91,13 +93,15 @@ enum zone blocks_zone(const struct blocks *b);
 /* sysfs_zone_word() - "auto", "movable", "kernel", "any": as guest.sh and --zone say it */
 const char *sysfs_zone_word(enum zone zone);
 
-/* sysfs_zone_bytes() - online memory of the guest by zone */
-void sysfs_zone_bytes(const struct guest_memory *g, uint64_t *movable_bytes,
-		      uint64_t *kernel_bytes);
+/* A sum of blocks, by what they are. */
+struct block_sum {
+	uint64_t online_bytes, offline_bytes;
+	uint64_t movable_bytes; /* of those online; the others are the kernel's, also those in several
+				   zones, which are boot memory */
+};
 
-/* sysfs_online_bytes(), sysfs_offline_bytes() - memory by state */
-uint64_t sysfs_online_bytes(const struct guest_memory *g);
-uint64_t sysfs_offline_bytes(const struct guest_memory *g);
+/* sysfs_sum() - the blocks of one NUMA node, or (-1) all */
+struct block_sum sysfs_sum(const struct guest_memory *g, int node);
 
 /* blocks_format() - "memory32-memory35" or "memory32"; returns @out */
 #define BLOCKS_TEXT_MAX 64

@@ -48,10 +48,10 @@ static void every_kind_of_device_is_read(void **state)
 		unsigned has;
 		bool is_hotplugged;
 	} rows[] = {
-		{ "d0", "dimm", "d0-mem", 4294967296, 512 * M, 0, 0, 7, true },
-		{ NULL, "dimm", "anon-mem", 4831838208, 256 * M, 2, 0, 7, true },
-		{ "nv0", "nvdimm", "nv-mem", 5100273664, 256 * M, 3, 1, 7, false },
-		{ "d1", "dimm", "d1-mem", 5368709120, 128 * M, 1, 0, 7, true },
+		{ "d0", "dimm", "d0-mem", 4294967296, 512 * M, 0, 0, 15, true },
+		{ NULL, "dimm", "anon-mem", 4831838208, 256 * M, 2, 0, 15, true },
+		{ "nv0", "nvdimm", "nv-mem", 5100273664, 256 * M, 3, 1, 15, false },
+		{ "d1", "dimm", "d1-mem", 5368709120, 128 * M, 1, 0, 15, true },
 		{ "vm0", "virtio-mem", "vm-mem", 5502926848, 0, 0, 0,
 		  MEMDEV_HAS_ADDRESS | MEMDEV_HAS_NODE, false },
 		{ "pm0", "virtio-pmem", "pm-mem", 6576668672, 128 * M, 0, 0, MEMDEV_HAS_ADDRESS,

@@ -442,17 +442,20 @@ static void zones_and_states_are_added_up_in_bytes(void **state)
 		"blocks 35 39 offline 0 1 Movable",
 		"blocks 40 40 going-offline 0 1 Movable",
 	};
+	struct block_sum sum;
 	uint64_t movable_bytes = 1, kernel_bytes = 1;
 	struct guest_memory g = { 0 };
 	struct err err = { 0 };
 
 	(void)state;
 	assert_int_equal(parse(&g, lines, ARRAY_SIZE(lines), &err), 0);
-	sysfs_zone_bytes(&g, &movable_bytes, &kernel_bytes);
+	sum = sysfs_sum(&g, -1);
+	movable_bytes = sum.movable_bytes;
+	kernel_bytes = sum.online_bytes - sum.movable_bytes;
 	assert_int_equal(movable_bytes, 3 * 2 * G);
 	assert_int_equal(kernel_bytes, 4 * 2 * G);
-	assert_int_equal(sysfs_online_bytes(&g), 7 * 2 * G);
-	assert_int_equal(sysfs_offline_bytes(&g), 5 * 2 * G);
+	assert_int_equal(sum.online_bytes, 7 * 2 * G);
+	assert_int_equal(sum.offline_bytes, 5 * 2 * G);
 	guest_memory_release(&g);
 }
 
