@@ -322,6 +322,6 @@ buddy() {
 
 # udev: a rule of the guest's own that brings memory online
 udev() {
-	rules=$(cd "$sys/../../../.." && grep -ls 'SUBSYSTEM=="memory".*online' */udev/rules.d/* usr/lib/udev/rules.d/*)
+	rules=$(cd "$sys/../../../.." && grep -ls -e 'SUBSYSTEM=="memory".*online' -- */udev/rules.d/* usr/lib/udev/rules.d/*)
 	[ -z "$rules" ] || say "udev ${rules%%"$newline"*}"
 }

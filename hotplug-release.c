@@ -51,6 +51,8 @@ static bool concerns(const char *name, struct json_object *data, void *context)
 		case VERDICT_REFUSED:
 			l->is_refused = true;
 			return true;
+		case VERDICT_PROGRESS:
+			return true;
 		case VERDICT_NONE:
 		case VERDICT_INSERTED:
 			break;

@@ -49,13 +49,13 @@ static enum verdict read_ost_event(struct json_object *data, const struct memdev
 		return VERDICT_NONE;
 	if (source == OST_EJECT || source == OST_OSPM_EJECT) {
 		if (!is_eject || status == OST_SUCCESS || status == OST_EJECTING)
-			return VERDICT_NONE;
+			return VERDICT_PROGRESS;
 		snprintf(why, why_size, "%s (OST status %u)", ost_words(status), (unsigned)status);
 		return VERDICT_REFUSED;
 	}
 	if (is_eject || (source != OST_BUS_CHECK && source != OST_DEVICE_CHECK) ||
 	    status == OST_INSERTING)
-		return VERDICT_NONE;
+		return VERDICT_PROGRESS;
 	if (status == OST_SUCCESS)
 		return VERDICT_INSERTED;
 	snprintf(why, why_size, "its kernel could not add the memory (OST status %u)",

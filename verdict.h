@@ -17,7 +17,8 @@
  * other machines by id, and DEVICE_DELETED by id or QOM path.
  */
 enum verdict {
-	VERDICT_NONE,	  /* another event, another device, or "in progress" */
+	VERDICT_NONE,	  /* another event, or another device */
+	VERDICT_PROGRESS, /* about this device, and nothing decided: nobody needs it any more */
 	VERDICT_INSERTED, /* the guest has taken the DIMM */
 	VERDICT_DELETED,  /* QEMU has let go of it */
 	VERDICT_REFUSED,  /* the guest refused; @why says why */

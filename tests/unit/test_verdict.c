@@ -39,18 +39,18 @@ static void the_acpi_answers_to_a_new_dimm_are_understood(void **state)
 	} rows[] = {
 		{ 1, 0, VERDICT_INSERTED, NULL },
 		{ 0, 0, VERDICT_INSERTED, NULL },
-		{ 1, 0x80, VERDICT_NONE, NULL }, /* in progress */
+		{ 1, 0x80, VERDICT_PROGRESS, NULL }, /* in progress */
 		{ 1, 1, VERDICT_REFUSED, "OST status 1" },
 		{ 0, 1, VERDICT_REFUSED, "OST status 1" },
 		{ 1, 2, VERDICT_REFUSED, "OST status 2" },
 		{ 1, 0x81, VERDICT_REFUSED, "OST status 129" },
 		{ 1, 0x82, VERDICT_REFUSED, "OST status 130" },
 		/* ejections are not about a DIMM that comes: the last one's answer may be late */
-		{ 3, 0, VERDICT_NONE, NULL },
-		{ 3, 1, VERDICT_NONE, NULL },
-		{ 0x103, 0x82, VERDICT_NONE, NULL },
-		{ 2, 0, VERDICT_NONE, NULL },
-		{ 0x200, 0, VERDICT_NONE, NULL },
+		{ 3, 0, VERDICT_PROGRESS, NULL },
+		{ 3, 1, VERDICT_PROGRESS, NULL },
+		{ 0x103, 0x82, VERDICT_PROGRESS, NULL },
+		{ 2, 0, VERDICT_PROGRESS, NULL },
+		{ 0x200, 0, VERDICT_PROGRESS, NULL },
 	};
 	char why[128];
 	size_t i;
@@ -72,8 +72,8 @@ static void the_acpi_answers_to_an_ejection_are_understood(void **state)
 		enum verdict verdict;
 		const char *why, *words;
 	} rows[] = {
-		{ 0, VERDICT_NONE, NULL, NULL },    /* DEVICE_DELETED tells */
-		{ 0x84, VERDICT_NONE, NULL, NULL }, /* in progress */
+		{ 0, VERDICT_PROGRESS, NULL, NULL },    /* DEVICE_DELETED tells */
+		{ 0x84, VERDICT_PROGRESS, NULL, NULL }, /* in progress */
 		{ 1, VERDICT_REFUSED, "OST status 1", NULL },
 		{ 0x80, VERDICT_REFUSED, "OST status 128", "not supported" },
 		{ 0x81, VERDICT_REFUSED, "OST status 129", "in use" },
@@ -110,9 +110,9 @@ static void a_late_answer_to_the_insertion_does_not_end_an_ejection(void **state
 		_cleanup_free_ char *bus_data = ost("5", "DIMM", 0, statuses[i]);
 
 		assert_int_equal(read_text("ACPI_DEVICE_OST", check_data, &d0, true, why),
-				 VERDICT_NONE);
+				 VERDICT_PROGRESS);
 		assert_int_equal(read_text("ACPI_DEVICE_OST", bus_data, &d0, true, why),
-				 VERDICT_NONE);
+				 VERDICT_PROGRESS);
 	}
 }
 
