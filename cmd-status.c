@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "hotplug-repair.h"
 #include "size.h"
 
 #define NODES_MAX 4096
@@ -160,6 +161,26 @@ static void print_guest(const struct ctx *ctx, const struct guest_memory *g)
 	print_policy(g);
 }
 
+/* Is anything half done? */
+static void report_repair(struct ctx *ctx, const struct hotplug *h)
+{
+	struct repair repair = { 0 };
+	struct err ignored;
+	bool is_known = !repair_find(h, &repair, &ignored);
+	unsigned i;
+
+	json_add_u64(ctx->result, "repair_due", is_known, repair_due(&repair));
+	if (!ctx->globals->is_json && repair_due(&repair)) {
+		out_styled(OUT_BAD, "Repair");
+		out_printf("  due for");
+		for (i = 0; i < repair.findings_count; i++)
+			if (repair.findings[i].action != ACTION_NONE)
+				out_printf(" %s", repair.findings[i].id);
+		out_printf(": see memhp repair --dry-run\n");
+	}
+	repair_release(&repair);
+}
+
 static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 {
 	(void)job;
@@ -168,6 +189,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 			       h->has_guest ? json_guest(ctx, &h->before) : NULL);
 	if (ctx->globals->is_json) {
 		report_nodes(ctx, h);
+		report_repair(ctx, h);
 		return;
 	}
 	print_qemu(&h->machine);
@@ -177,6 +199,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 	else
 		out_printf("Guest   not known\n");
 	report_nodes(ctx, h);
+	report_repair(ctx, h);
 }
 
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)

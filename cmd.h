@@ -52,8 +52,8 @@ struct cmd {
 	int (*run)(struct ctx *ctx, void *options, int argc, char **argv, struct err *err);
 };
 
-extern const struct cmd cmd_plug, cmd_unplug, cmd_resize, cmd_online, cmd_offline, cmd_list,
-	cmd_blocks, cmd_status, cmd_qmp;
+extern const struct cmd cmd_plug, cmd_unplug, cmd_resize, cmd_repair, cmd_online, cmd_offline,
+	cmd_list, cmd_blocks, cmd_status, cmd_qmp;
 
 /* zone_choices - the words of --zone, by enum zone */
 extern const char *const zone_choices[];

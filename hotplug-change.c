@@ -239,33 +239,38 @@ static void show(struct hotplug *h, void *job)
 static const struct step online_steps[] = { { "online", run, undo, show } };
 static const struct step offline_steps[] = { { "offline", run, undo, show } };
 
-static int prepare(struct hotplug *h, struct change *change, struct err *err)
+static uint64_t bytes_of(const struct hotplug *h, const struct change *change)
 {
-	uint64_t bytes;
+	return block_list_blocks(&change->blocks) * h->before.block_size_bytes;
+}
 
-	if (hotplug_look(h, LOOK_GUEST | LOOK_CHANGE, err) || resolve(h, change, err))
-		return -1;
-	bytes = block_list_blocks(&change->blocks) * h->before.block_size_bytes;
-	if (!change->is_online)
-		return hotplug_check_room(h, bytes, err);
-	change->zone_taken = zone_choose(h, change->zone, bytes, change->zone_reason);
-	return 0;
+void change_prepare(struct hotplug *h, struct change *change)
+{
+	if (change->is_online)
+		change->zone_taken =
+			zone_choose(h, change->zone, bytes_of(h, change), change->zone_reason);
+	if (change->blocks.count)
+		hotplug_add_steps(h, change->is_online ? online_steps : offline_steps, 1, change);
+}
+
+static int check_change(const struct hotplug *h, const struct change *change, struct err *err)
+{
+	return change->is_online ? 0 : hotplug_check_room(h, bytes_of(h, change), err);
 }
 
 int hotplug_change(struct hotplug *h, struct change *change, struct err *err)
 {
-	const struct step *step = change->is_online ? online_steps : offline_steps;
 	_cleanup_buf_ struct buf subject = { 0 };
 	unsigned i;
 
 	h->ahead = change->is_online ? "swift" : "change";
-	if (!prepare(h, change, err)) {
-		if (change->blocks.count)
-			hotplug_add_steps(h, step, 1, change);
+	if (!hotplug_look(h, LOOK_GUEST | LOOK_CHANGE, err) && !resolve(h, change, err) &&
+	    !check_change(h, change, err)) {
+		change_prepare(h, change);
 		if (!hotplug_execute(h, err))
 			return 0;
 	}
 	for (i = 0; i < change->words_count; i++)
 		buf_addf(&subject, "%s%s", i ? " " : "", change->words[i]);
-	return err_wrap(err, "cannot %s '%s'", step->phase, buf_text(&subject));
+	return err_wrap(err, "cannot %s '%s'", step_name(change), buf_text(&subject));
 }

@@ -167,6 +167,10 @@ static void undo_steps(struct hotplug *h, struct err *err)
 	if (!is_whole) {
 		h->outcome = OUTCOME_PARTIAL;
 		err_hint(err, "see what is left with: memhp list");
+	} else if (h->steps_settled) {
+		h->outcome = OUTCOME_PARTIAL;
+		if (err->code != ERR_INTERRUPTED)
+			err->code = ERR_PARTIAL;
 	} else if (is_changed && h->outcome != OUTCOME_PENDING && h->outcome != OUTCOME_PARTIAL) {
 		h->outcome = OUTCOME_ROLLED_BACK;
 	}

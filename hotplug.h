@@ -42,8 +42,8 @@ struct plan_line {
 	char *text;	   /* a QMP request, a command of guest.sh, an event to wait for; owned */
 };
 
-#define STEPS_MAX  8
-#define PHASES_MAX 12
+#define STEPS_MAX  12
+#define PHASES_MAX 16
 
 struct hotplug {
 	struct vm *vm;		   /* borrowed */
@@ -70,7 +70,8 @@ struct hotplug {
 	int64_t phase_start_ms;
 	/* what the jobs that were prepared will add */
 	uint64_t movable_added_bytes, kernel_added_bytes;
-	const char *also;  /* commands of guest.sh that go with the first look; NULL: none; borrowed */
+	const char
+		*also; /* commands of guest.sh that go with the first look; NULL: none; borrowed */
 	const char *ahead; /* commands of guest.sh that will be needed; NULL: none; borrowed */
 };
 

@@ -38,6 +38,7 @@ static void objects_release(struct machine *m)
 	for (i = 0; i < m->objects_count; i++)
 		free(m->objects[i]);
 	free(m->objects);
+	free(m->backends);
 }
 
 void machine_release(struct machine *m)
@@ -315,13 +316,18 @@ static int read_objects(struct machine *m, struct json_object *reply, struct err
 		return err_set(err, ERR_FAILED, "qom-list did not answer with a list");
 	count = json_object_array_length(reply);
 	m->objects = xcalloc(count, sizeof(*m->objects));
+	m->backends = xcalloc(count, sizeof(*m->backends));
 	for (i = 0; i < count; i++) {
+		static const char backend[] = "child<memory-backend-";
 		const char *name, *type;
 		struct json_object *child = json_object_array_get_idx(reply, i);
 
-		if (json_get_string(child, "name", &name) &&
-		    json_get_string(child, "type", &type) && !strncmp(type, "child<", 6))
-			m->objects[m->objects_count++] = xstrdup(name);
+		if (!json_get_string(child, "name", &name) ||
+		    !json_get_string(child, "type", &type) || strncmp(type, "child<", 6) != 0)
+			continue;
+		m->objects[m->objects_count++] = xstrdup(name);
+		if (!strncmp(type, backend, sizeof(backend) - 1))
+			m->backends[m->backends_count++] = m->objects[m->objects_count - 1];
 	}
 	return 0;
 }

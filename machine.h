@@ -56,6 +56,8 @@ struct machine {
 	unsigned devices_count;
 	char **objects; /* ids below /objects */
 	unsigned objects_count;
+	const char **backends; /* those of them that are memory backends; borrowed from objects */
+	unsigned backends_count;
 };
 
 /* The DIMM that a plug asks for. */
@@ -105,6 +107,16 @@ const struct memdev *machine_device(const struct machine *m, const char *id);
 
 /* machine_has_object() - is that id taken below /objects? */
 bool machine_has_object(const struct machine *m, const char *id);
+
+/*
+ * machine_query_map() - the guest's physical memory as text ("info mtree -f" of the human monitor)
+ * @map:	receives it; the caller frees it
+ */
+int machine_query_map(struct qmp *q, char **map, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* machine_map_has() - is memory of that name, which is the backend's id, mapped? */
+bool machine_map_has(const char *map, const char *backend_id);
 
 /* machine_slots_used() - DIMMs that hold a slot */
 unsigned machine_slots_used(const struct machine *m);

@@ -17,7 +17,7 @@
 
 static const struct cmd *const cmds[] = {
 	&cmd_plug, &cmd_unplug, &cmd_resize, &cmd_online, &cmd_offline,
-	&cmd_list, &cmd_blocks, &cmd_status, &cmd_qmp,
+	&cmd_list, &cmd_blocks, &cmd_status, &cmd_repair, &cmd_qmp,
 };
 
 static const struct opt global_opts[] = {

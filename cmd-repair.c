@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* memhp repair */
+#include "cmd.h"
+#include "hotplug-repair.h"
+
+struct repair_options {
+	bool is_forward, is_back, is_all, is_forced;
+};
+
+static const struct opt opts[] = {
+	{ 0, "forward", NULL, "finish: bring all of it online, reach the size asked for", NULL,
+	  OPT_FLAG, offsetof(struct repair_options, is_forward), NULL },
+	{ 0, "back", NULL, "undo: unplug what is not online, ask for no other size", NULL, OPT_FLAG,
+	  offsetof(struct repair_options, is_back), NULL },
+	{ 0, "all", NULL, "remove also unused backends that memhp would not name so", NULL,
+	  OPT_FLAG, offsetof(struct repair_options, is_all), NULL },
+	{ 0, "force", NULL, "do not check whether the guest can do without the memory", NULL,
+	  OPT_FLAG, offsetof(struct repair_options, is_forced), NULL },
+	{ 0 },
+};
+
+static const char *const kinds[] = { [FINDING_BACKEND] = "unused-backend",
+				     [FINDING_ABSENT] = "absent",
+				     [FINDING_PARTLY] = "partly-offline",
+				     [FINDING_OFFLINE] = "offline",
+				     [FINDING_SIZE] = "unfinished-resize" };
+
+static const char *const actions[] = {
+	[ACTION_NONE] = "none",	    [ACTION_REMOVE] = "remove", [ACTION_ONLINE] = "online",
+	[ACTION_UNPLUG] = "unplug", [ACTION_SETTLE] = "settle", [ACTION_RESIZE] = "resize"
+};
+
+static const char *const kind_words[] = { [FINDING_BACKEND] = "a backend without a device",
+					  [FINDING_ABSENT] =
+						  "the guest does not show all of its blocks",
+					  [FINDING_PARTLY] = "some of its blocks are offline",
+					  [FINDING_OFFLINE] = "all of its blocks are offline",
+					  [FINDING_SIZE] = "not as large as it was asked to be" };
+
+static const char *const action_words[] = {
+	[ACTION_NONE] = "left alone: see --all", [ACTION_REMOVE] = "removed",
+	[ACTION_ONLINE] = "brought online",	 [ACTION_UNPLUG] = "unplugged",
+	[ACTION_SETTLE] = "asked for no more",	 [ACTION_RESIZE] = "resized"
+};
+
+/* The findings, before they are gone. */
+static void add_findings(struct ctx *ctx, const struct repair *r)
+{
+	struct json_object *array = json_object_new_array();
+	unsigned i;
+
+	for (i = 0; i < r->findings_count; i++) {
+		const struct finding *f = &r->findings[i];
+		struct json_object *object = json_object_new_object();
+
+		json_add_string(object, "id", f->id);
+		json_add_string(object, "kind", kinds[f->kind]);
+		json_add_string(object, "action", actions[f->action]);
+		json_object_array_add(array, object);
+	}
+	json_object_object_add(ctx->result, "findings", array);
+}
+
+static void report(struct ctx *ctx, const struct hotplug *h, void *job)
+{
+	const struct repair *r = job;
+	unsigned i;
+
+	if (!cmd_is_text(ctx))
+		return;
+	for (i = 0; i < r->findings_count; i++) {
+		out_styled(OUT_BOLD, r->findings[i].id);
+		out_printf(": %s: %s\n", kind_words[r->findings[i].kind],
+			   action_words[r->findings[i].action]);
+	}
+	if (!repair_due(r))
+		out_printf("nothing to repair\n");
+	cmd_print_times(h);
+}
+
+static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
+{
+	const struct repair_options *o = options;
+	struct repair repair = { .is_all = o->is_all,
+				 .direction = o->is_forward ? REPAIR_FORWARD
+					      : o->is_back  ? REPAIR_BACK
+							    : REPAIR_AUTO };
+	struct hotplug h;
+	int status;
+
+	(void)argc, (void)argv;
+	if (o->is_forward && o->is_back)
+		return err_set(err, ERR_USAGE, "--forward and --back exclude each other");
+	cmd_hotplug_init(ctx, &h, o->is_forced);
+	status = hotplug_repair(&h, &repair, err);
+	add_findings(ctx, &repair);
+	status = cmd_finish(ctx, &h, status, report, &repair, err);
+	repair_release(&repair);
+	hotplug_release(&h);
+	return status;
+}
+
+const struct cmd cmd_repair = {
+	.name = "repair",
+	.args = "",
+	.summary = "finish or undo what an interrupted command left",
+	.details = "Looks at QEMU and the guest for backends without a device, DIMMs that are not\n"
+		   "online, or not all, and virtio-mem devices between two sizes. Unless told\n"
+		   "otherwise it takes nothing from the guest: memory goes online.\n\n"
+		   "  memhp repair --dry-run\n"
+		   "  memhp repair --back\n",
+	.opts = opts,
+	.options_size = sizeof(struct repair_options),
+	.run = run,
+};

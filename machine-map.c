@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which memory the guest's address space is made of. */
+#include <string.h>
+
+#include "machine.h"
+#include "util.h"
+
+int machine_query_map(struct qmp *q, char **map, struct err *err)
+{
+	struct json_object *arguments = json_object_new_object();
+	_cleanup_json_ struct json_object *reply = NULL;
+
+	json_add_string(arguments, "command-line", "info mtree -f");
+	if (qmp_execute(q, "human-monitor-command", arguments, &reply, err))
+		return err_wrap(err, "cannot ask QEMU (info mtree)");
+	if (!json_object_is_type(reply, json_type_string))
+		return err_set(err, ERR_FAILED, "info mtree did not answer with text");
+	*map = xstrdup(json_object_get_string(reply));
+	return 0;
+}
+
+/* "  0000000100000000-000000011fffffff (prio 0, ram): memhp0-mem @0000000000000000" */
+bool machine_map_has(const char *map, const char *backend_id)
+{
+	size_t len = strlen(backend_id);
+	const char *at = map;
+
+	while ((at = strstr(at, "): "))) {
+		at += strlen("): ");
+		if (!strncmp(at, backend_id, len) && strchr(" \r\n", at[len]))
+			return true;
+	}
+	return false;
+}
