@@ -22,7 +22,7 @@
 struct globals {
 	const char *qmp;
 	const char *guest;
-	int64_t timeout_ms;
+	int64_t timeout_ms; /* 0: none; negative: not given */
 	bool is_json, is_dry_run, is_quiet, is_verbose, is_help, is_version;
 };
 
@@ -43,6 +43,7 @@ struct cmd {
 	const char *details; /* the rest of the command's own --help: a paragraph and an example */
 	int args_min, args_max; /* words that are no options; args_max -1: any number */
 	bool is_signed;		/* a word may begin with a minus and a digit */
+	bool is_endless;	/* has no deadline unless one is given */
 	const struct opt *opts; /* NULL for none */
 	size_t options_size;	/* of the struct that opts refers to */
 	/*
@@ -53,7 +54,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_plug, cmd_unplug, cmd_resize, cmd_repair, cmd_online, cmd_offline,
-	cmd_list, cmd_blocks, cmd_status, cmd_qmp;
+	cmd_list, cmd_blocks, cmd_status, cmd_events, cmd_qmp;
 
 /* zone_choices - the words of --zone, by enum zone */
 extern const char *const zone_choices[];

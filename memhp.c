@@ -16,8 +16,8 @@
 #define DEFAULT_TIMEOUT_MS 60000
 
 static const struct cmd *const cmds[] = {
-	&cmd_plug, &cmd_unplug, &cmd_resize, &cmd_online, &cmd_offline,
-	&cmd_list, &cmd_blocks, &cmd_status, &cmd_repair, &cmd_qmp,
+	&cmd_plug,   &cmd_unplug, &cmd_resize, &cmd_online, &cmd_offline, &cmd_list,
+	&cmd_blocks, &cmd_status, &cmd_repair, &cmd_events, &cmd_qmp,
 };
 
 static const struct opt global_opts[] = {
@@ -181,11 +181,14 @@ static void print_failure(struct ctx *ctx, struct err *err)
 static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int argc, char **argv,
 		   struct err *err)
 {
+	int64_t timeout_ms = ctx->globals->timeout_ms;
 	int signal_fd = catch_signals(err), status;
 
 	if (signal_fd < 0)
 		return -1;
-	deadline_init(&ctx->deadline, ctx->globals->timeout_ms, signal_fd);
+	if (timeout_ms < 0)
+		timeout_ms = cmd->is_endless ? 0 : DEFAULT_TIMEOUT_MS;
+	deadline_init(&ctx->deadline, timeout_ms, signal_fd);
 	ctx->vm = (struct vm){ .qmp_address = ctx->globals->qmp,
 			       .guest_address = ctx->globals->guest,
 			       .deadline = &ctx->deadline };
@@ -276,7 +279,7 @@ static int fill_standard_descriptors(struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct globals globals = { .timeout_ms = DEFAULT_TIMEOUT_MS };
+	struct globals globals = { .timeout_ms = -1 };
 	struct ctx ctx = { .globals = &globals, .result = json_object_new_object() };
 	struct err err = { 0 };
 	int status = 0;

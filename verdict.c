@@ -93,3 +93,25 @@ enum verdict verdict_read(const char *event, struct json_object *data, const str
 	snprintf(why, why_size, "%s", text);
 	return VERDICT_REFUSED;
 }
+
+void verdict_describe_ost(struct json_object *info, struct buf *out)
+{
+	uint64_t source = UINT64_MAX, status = UINT64_MAX;
+	bool is_eject;
+
+	json_get_u64(info, "source", &source);
+	json_get_u64(info, "status", &status);
+	is_eject = source == OST_EJECT || source == OST_OSPM_EJECT;
+	if (!is_eject && source != OST_BUS_CHECK && source != OST_DEVICE_CHECK)
+		buf_addf(out, "the guest answers %llu to request %llu", (unsigned long long)status,
+			 (unsigned long long)source);
+	else if (status == OST_SUCCESS)
+		buf_addf(out, is_eject ? "the guest has let go" : "the guest has taken it");
+	else if (status == (is_eject ? OST_EJECTING : OST_INSERTING))
+		buf_addf(out, is_eject ? "the guest is letting go" : "the guest is taking it");
+	else if (is_eject)
+		buf_addf(out, "the guest does not give it up: %s", ost_words(status));
+	else
+		buf_addf(out, "the guest does not take it (OST status %llu)",
+			 (unsigned long long)status);
+}

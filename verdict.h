@@ -11,6 +11,7 @@
 
 #include "json.h"
 #include "machine.h"
+#include "util.h"
 
 /*
  * What an event says about one device. ACPI reports by slot (ACPI 6.5, 6.3.5 _OST; qapi/acpi.json),
@@ -31,5 +32,8 @@ enum verdict {
  */
 enum verdict verdict_read(const char *event, struct json_object *data, const struct memdev *d,
 			  bool is_eject, char *why, size_t why_size);
+
+/* verdict_describe_ost() - append what the "info" of an ACPI_DEVICE_OST says, in words */
+void verdict_describe_ost(struct json_object *info, struct buf *out);
 
 #endif

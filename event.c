@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What QEMU's events mean for memory, in words. */
+#include <string.h>
+
+#include "event.h"
+#include "size.h"
+#include "verdict.h"
+
+/* Who an event is about: an id, a QOM path, or "a device". */
+static const char *subject_of(struct json_object *data)
+{
+	const char *text;
+
+	if (json_get_string(data, "device", &text) || json_get_string(data, "id", &text) ||
+	    json_get_string(data, "path", &text) || json_get_string(data, "qom-path", &text))
+		return text;
+	return "a device";
+}
+
+static bool describe_deleted(struct json_object *data, struct buf *out)
+{
+	buf_addf(out, "%s: released", subject_of(data));
+	return true;
+}
+
+static bool describe_refused(struct json_object *data, struct buf *out)
+{
+	const char *why;
+
+	buf_addf(out, "%s: the guest does not give it up%s%s", subject_of(data),
+		 json_get_string(data, "msg", &why) ? ": " : "",
+		 json_get_string(data, "msg", &why) ? why : "");
+	return true;
+}
+
+static bool describe_size(struct json_object *data, struct buf *out)
+{
+	char size[SIZE_TEXT_MAX];
+	uint64_t size_bytes;
+
+	if (!json_get_u64(data, "size", &size_bytes))
+		return false;
+	buf_addf(out, "%s: %s now", subject_of(data), size_format(size, size_bytes));
+	return true;
+}
+
+static bool describe_ost(struct json_object *data, struct buf *out)
+{
+	struct json_object *info;
+	const char *slot, *type, *device;
+
+	if (!json_get_object(data, "info", &info) || !json_get_string(info, "slot", &slot) ||
+	    !json_get_string(info, "slot-type", &type) || strcmp(type, "DIMM") != 0)
+		return false;
+	buf_addf(out, "slot %s", slot);
+	if (json_get_string(info, "device", &device))
+		buf_addf(out, " (%s)", device);
+	buf_addf(out, ": ");
+	verdict_describe_ost(info, out);
+	return true;
+}
+
+static bool describe_migration(struct json_object *data, struct buf *out)
+{
+	const char *status;
+
+	if (!json_get_string(data, "status", &status))
+		return false;
+	buf_addf(out, "migration: %s", status);
+	return true;
+}
+
+static const struct {
+	const char *name;
+	bool (*describe)(struct json_object *data, struct buf *out);
+	const char *words; /* when nothing more is to be said */
+} kinds[] = {
+	{ "ACPI_DEVICE_OST", describe_ost, NULL },
+	{ "DEVICE_DELETED", describe_deleted, NULL },
+	{ "DEVICE_UNPLUG_GUEST_ERROR", describe_refused, NULL },
+	{ "MEM_UNPLUG_ERROR", describe_refused, NULL },
+	{ "MEMORY_DEVICE_SIZE_CHANGE", describe_size, NULL },
+	{ "MIGRATION", describe_migration, NULL },
+	{ "STOP", NULL, "the VM is paused" },
+	{ "RESUME", NULL, "the VM runs again" },
+	{ "RESET", NULL, "the VM was reset" },
+	{ "POWERDOWN", NULL, "the guest was asked to power down" },
+	{ "SHUTDOWN", NULL, "the VM shuts down" },
+	{ "SUSPEND", NULL, "the guest sleeps" },
+	{ "WAKEUP", NULL, "the guest wakes up" },
+	{ "GUEST_PANICKED", NULL, "the guest has panicked" },
+};
+
+bool event_describe(struct json_object *event, struct buf *out)
+{
+	struct json_object *data = NULL;
+	const char *name;
+	size_t i;
+
+	if (!json_get_string(event, "event", &name))
+		return false;
+	json_get_object(event, "data", &data);
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (strcmp(kinds[i].name, name) != 0)
+			continue;
+		if (kinds[i].describe)
+			return kinds[i].describe(data, out);
+		buf_addf(out, "%s", kinds[i].words);
+		return true;
+	}
+	return false;
+}

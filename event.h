@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * event: what QEMU's events mean for memory, in words (qapi/machine.json, acpi.json, qdev.json,
+ * run-state.json). May call: verdict, json, size, util. Must never: wait.
+ */
+#ifndef EVENT_H
+#define EVENT_H
+
+#include <stdbool.h>
+
+#include "json.h"
+#include "util.h"
+
+/*
+ * event_describe() - put an event in words: "memhp0-dimm: released"
+ * @event:	as QEMU sent it
+ * @out:	appended to
+ * Return: false when it has nothing to do with memory or the state of the VM
+ */
+bool event_describe(struct json_object *event, struct buf *out);
+
+#endif
