@@ -33,10 +33,10 @@ static bool parse_range(const char *word, struct blocks *run)
 	       run->last >= run->first;
 }
 
-static int unknown_word(const char *word, struct err *err)
+static int unknown_word(const struct hotplug *h, const char *word, struct err *err)
 {
 	err_set(err, ERR_FAILED, "no memory block or device '%s'", word);
-	return err_hint(err, "see memhp blocks and memhp list");
+	return hotplug_hint_device(h, word, "see memhp blocks and memhp list", err);
 }
 
 static int add_device_blocks(const struct hotplug *h, struct change *change, const char *word,
@@ -46,7 +46,7 @@ static int add_device_blocks(const struct hotplug *h, struct change *change, con
 	struct blocks run;
 
 	if (!d || !hotplug_device_blocks(h, d, &run))
-		return unknown_word(word, err);
+		return unknown_word(h, word, err);
 	block_list_add(&change->named, &run);
 	return 0;
 }

@@ -212,7 +212,7 @@ int unplug_add_words(const struct hotplug *h, struct unplug *unplug, char *const
 		}
 		if (!d) {
 			err_set(err, ERR_FAILED, "no memory device '%s'", words[i]);
-			return err_hint(err, "see memhp list");
+			return hotplug_hint_device(h, words[i], "see memhp list", err);
 		}
 		if (unplug_add(unplug, d, err))
 			return -1;

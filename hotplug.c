@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hotplug.h"
+#include "nearest.h"
 #include "util.h"
 
 void hotplug_init(struct hotplug *h, struct vm *vm)
@@ -255,6 +256,17 @@ const struct memdev *hotplug_find_device(const struct hotplug *h, const char *na
 	if (!d)
 		d = machine_device(&h->machine, dimm);
 	return d ? d : machine_device(&h->machine, vmem);
+}
+
+int hotplug_hint_device(const struct hotplug *h, const char *name, const char *otherwise,
+			struct err *err)
+{
+	struct nearest nearest = { .word = name };
+	unsigned i;
+
+	for (i = 0; i < h->machine.devices_count; i++)
+		nearest_offer(&nearest, h->machine.devices[i].id);
+	return nearest_hint(&nearest, otherwise, err);
 }
 
 bool hotplug_device_blocks(const struct hotplug *h, const struct memdev *d, struct blocks *out)

@@ -2,7 +2,8 @@
 /*
  * hotplug: the transaction. A command is a list of steps, each with its undo; when one fails, those
  * begun are undone in reverse, in the share of time that the deadline keeps for it.
- * May call: vm, machine, sysfs, qmp, guest, deadline, json, size, err, util. Must never: print.
+ * May call: vm, machine, sysfs, qmp, guest, deadline, json, size, nearest, err, util.
+ * Must never: print.
  */
 #ifndef HOTPLUG_H
 #define HOTPLUG_H
@@ -125,6 +126,10 @@ int hotplug_request(struct hotplug *h, struct json_object *request, struct err *
 /* hotplug_find_device() - by id, by QOM path, or by memhp's base name ("memhp0" for "memhp0-dimm");
  * NULL when there is none */
 const struct memdev *hotplug_find_device(const struct hotplug *h, const char *name);
+
+/* hotplug_hint_device() - the device that a wrong name may mean, else @otherwise; returns -1 */
+int hotplug_hint_device(const struct hotplug *h, const char *name, const char *otherwise,
+			struct err *err);
 
 /*
  * hotplug_device_blocks() - the numbers of the guest's blocks that a device can hold

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "nearest.h"
 
 #define DEFAULT_TIMEOUT_MS 60000
 
@@ -52,6 +53,17 @@ static const struct cmd *find_cmd(const char *name)
 		if (!strcmp(cmds[i]->name, name))
 			return cmds[i];
 	return NULL;
+}
+
+static int no_command(const char *name, struct err *err)
+{
+	struct nearest nearest = { .word = name };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cmds); i++)
+		nearest_offer(&nearest, cmds[i]->name);
+	err_set(err, ERR_USAGE, "no command '%s'", name);
+	return nearest_hint(&nearest, NULL, err);
 }
 
 static void print_help(const struct cmd *cmd)
@@ -203,13 +215,13 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **argv,
 		    struct err *err)
 {
-	struct opt_target targets[] = { { global_opts, globals }, { NULL, NULL } };
+	struct opt_target targets[] = { { .table = global_opts, .options = globals }, { 0 } };
 	_cleanup_free_ void *options = NULL;
 	_cleanup_free_ char **words = NULL;
 	const struct cmd *cmd;
 	int first;
 
-	if (opt_environment(global_opts, globals, err) ||
+	if (opt_environment(&targets[0], err) ||
 	    opt_parse(targets, 1, argc, argv, true, &first, err))
 		return -1;
 	argc -= first;
@@ -228,11 +240,11 @@ static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **a
 	}
 	cmd = find_cmd(argv[0]);
 	if (!cmd)
-		return err_set(err, ERR_USAGE, "no command '%s'", argv[0]);
+		return no_command(argv[0], err);
 	json_add_string(ctx->result, "command", cmd->name);
 	json_add_bool(ctx->result, "ok", true, true);
 	options = xcalloc(1, cmd->options_size ? cmd->options_size : 1);
-	targets[1] = (struct opt_target){ cmd->opts, options };
+	targets[1] = (struct opt_target){ .table = cmd->opts, .options = options };
 	if (cmd->is_signed) {
 		words = opt_shield(&argc, argv);
 		argv = words;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nearest.h"
 #include "opt.h"
 #include "size.h"
 
@@ -17,22 +18,22 @@ bool opt_may_lack_value(const struct opt *opt)
 	return opt->arg && opt->arg[0] == '[';
 }
 
-static int bad_value(const struct opt *opt, const char *text, const char *want, struct err *err)
+static int bad_value(const char *text, const char *want, struct err *err)
 {
-	return err_set(err, ERR_USAGE, "bad value '%s' for --%s: want %s", text, opt->name, want);
+	return err_set(err, ERR_USAGE, "bad value '%s': want %s", text, want);
 }
 
-static int set_number(const struct opt *opt, const char *text, struct opt_u64 *out, struct err *err)
+static int set_number(const char *text, struct opt_u64 *out, struct err *err)
 {
 	bool is_hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
 
 	if (!parse_u64(is_hex ? text + 2 : text, is_hex ? 16 : 10, &out->value))
-		return bad_value(opt, text, "a number", err);
+		return bad_value(text, "a number", err);
 	out->is_set = true;
 	return 0;
 }
 
-static int set_seconds(const struct opt *opt, const char *text, int64_t *out, struct err *err)
+static int set_seconds(const char *text, int64_t *out, struct err *err)
 {
 	const char *dot = strchr(text, '.');
 	char *end;
@@ -40,10 +41,10 @@ static int set_seconds(const struct opt *opt, const char *text, int64_t *out, st
 
 	if (!isdigit((unsigned char)text[0]) || strspn(text, "0123456789.") != strlen(text) ||
 	    (dot && strchr(dot + 1, '.')))
-		return bad_value(opt, text, "seconds, such as 10 or 0.5", err);
+		return bad_value(text, "seconds, such as 10 or 0.5", err);
 	seconds = strtod(text, &end);
 	if (*end || seconds > 1e9)
-		return bad_value(opt, text, "seconds, such as 10 or 0.5", err);
+		return bad_value(text, "seconds, such as 10 or 0.5", err);
 	*out = (int64_t)(seconds * 1000);
 	if (!*out && seconds > 0)
 		*out = 1;
@@ -65,10 +66,10 @@ static int set_choice(const struct opt *opt, const char *text, unsigned *out, st
 		buf_addf(&words, "%s%s", words.len ? (opt->choices[i + 1] ? ", " : " or ") : "",
 			 opt->choices[i]);
 	}
-	return bad_value(opt, text, buf_text(&words), err);
+	return bad_value(text, buf_text(&words), err);
 }
 
-static int set_value(const struct opt *opt, const char *text, void *options, struct err *err)
+int opt_set(const struct opt *opt, const char *text, void *options, struct err *err)
 {
 	void *at = (char *)options + opt->offset;
 
@@ -90,32 +91,67 @@ static int set_value(const struct opt *opt, const char *text, void *options, str
 		((struct opt_u64 *)at)->is_set = true;
 		return size_parse(text, &((struct opt_u64 *)at)->value, err);
 	case OPT_NUMBER:
-		return set_number(opt, text, at, err);
+		return set_number(text, at, err);
 	case OPT_SECONDS:
-		return set_seconds(opt, text, at, err);
+		return set_seconds(text, at, err);
 	case OPT_CHOICE:
 		return set_choice(opt, text, at, err);
 	}
 	return 0;
 }
 
-int opt_environment(const struct opt *table, void *options, struct err *err)
+static const struct opt *row_named(const struct opt *table, const char *name)
 {
 	const struct opt *opt;
 
-	for (opt = table; opt->name; opt++) {
+	for (opt = table; opt && opt->name; opt++)
+		if (!strcmp(opt->name, name))
+			return opt;
+	return NULL;
+}
+
+/* The bit of a row in the masks of its target. */
+static uint64_t bit_of(const struct opt_target *target, const struct opt *opt)
+{
+	return UINT64_C(1) << (opt - target->table);
+}
+
+int opt_environment(struct opt_target *target, struct err *err)
+{
+	const struct opt *opt;
+
+	for (opt = target->table; opt->name; opt++) {
 		const char *text = opt->env ? getenv(opt->env) : NULL;
 
-		if (text && *text && set_value(opt, text, options, err))
+		if (!text || !*text)
+			continue;
+		if (opt_set(opt, text, target->options, err))
 			return err_wrap(err, "environment variable %s", opt->env);
+		target->given |= bit_of(target, opt);
 	}
 	return 0;
+}
+
+int opt_default(struct opt_target *target, const char *name, const char *text, struct err *err)
+{
+	const struct opt *opt = row_named(target->table, name);
+
+	if (!opt || target->given & bit_of(target, opt))
+		return 0;
+	return opt_set(opt, text, target->options, err);
+}
+
+bool opt_is_typed(const struct opt_target *target, const char *name)
+{
+	const struct opt *opt = row_named(target->table, name);
+
+	return opt && target->typed & bit_of(target, opt);
 }
 
 /* getopt's tables for all rows; the value of a long option is 256 + its row. */
 struct flat {
 	const struct opt *rows[ROWS_MAX];
-	void *options[ROWS_MAX];
+	struct opt_target *targets[ROWS_MAX]; /* which table each row is of */
 	struct option longs[ROWS_MAX + 1];
 	char shorts[3 * ROWS_MAX + 3];
 };
@@ -127,7 +163,7 @@ static int argument_of(const struct opt *opt)
 					 : required_argument;
 }
 
-static void flatten(struct flat *f, const struct opt_target *targets, unsigned count, bool stop)
+static void flatten(struct flat *f, struct opt_target *targets, unsigned count, bool stop)
 {
 	char *s = f->shorts;
 	unsigned t, n = 0;
@@ -140,7 +176,7 @@ static void flatten(struct flat *f, const struct opt_target *targets, unsigned c
 
 		for (opt = targets[t].table; opt && opt->name && n < ROWS_MAX; opt++, n++) {
 			f->rows[n] = opt;
-			f->options[n] = targets[t].options;
+			f->targets[n] = &targets[t];
 			f->longs[n] =
 				(struct option){ opt->name, argument_of(opt), NULL, 256 + (int)n };
 			if (opt->letter) {
@@ -167,6 +203,26 @@ static int row_of(const struct flat *f, int c)
 	return -1;
 }
 
+/* A long option that is none, or the beginning of several. */
+static int complain_long(const struct flat *f, const char *word, struct err *err)
+{
+	_cleanup_free_ char *name = xstrndup(word + 2, strcspn(word + 2, "="));
+	_cleanup_buf_ struct buf several = { 0 };
+	struct nearest nearest = { .word = name };
+	int i;
+
+	for (i = 0; f->longs[i].name; i++) {
+		nearest_offer(&nearest, f->longs[i].name);
+		if (*name && !strncmp(f->longs[i].name, name, strlen(name)))
+			buf_addf(&several, "%s--%s", several.len ? ", " : "", f->longs[i].name);
+	}
+	if (several.len)
+		return err_set(err, ERR_USAGE, "ambiguous option '--%s': %s", name,
+			       buf_text(&several));
+	err_set(err, ERR_USAGE, "unknown option '--%s'", name);
+	return nearest.best ? err_hint(err, "did you mean '--%s'?", nearest.best) : -1;
+}
+
 /* getopt leaves optopt 0 for an unknown long option, and the word just before optind. */
 static int complain(const struct flat *f, int c, char **argv, struct err *err)
 {
@@ -177,8 +233,7 @@ static int complain(const struct flat *f, int c, char **argv, struct err *err)
 			       row < 0 ? "?" : f->rows[row]->name,
 			       row < 0 ? "" : f->rows[row]->arg);
 	if (!optopt)
-		return err_set(err, ERR_USAGE, "unknown or ambiguous option '%s'",
-			       argv[optind - 1]);
+		return complain_long(f, argv[optind - 1], err);
 	if (isdigit(optopt))
 		return err_set(err, ERR_USAGE, "unknown option '-%c': a size or block has no sign",
 			       optopt);
@@ -211,7 +266,20 @@ char **opt_shield(int *argc, char **argv)
 	return words;
 }
 
-int opt_parse(const struct opt_target *targets, unsigned targets_count, int argc, char **argv,
+/* Set one row from the command line. */
+static int set_typed(struct flat *f, int row, const char *text, struct err *err)
+{
+	struct opt_target *target = f->targets[row];
+	const struct opt *opt = f->rows[row];
+
+	if (opt_set(opt, text, target->options, err))
+		return err_wrap(err, "option '--%s'", opt->name);
+	target->given |= bit_of(target, opt);
+	target->typed |= bit_of(target, opt);
+	return 0;
+}
+
+int opt_parse(struct opt_target *targets, unsigned targets_count, int argc, char **argv,
 	      bool stop_at_argument, int *first, struct err *err)
 {
 	struct flat f = { 0 };
@@ -226,7 +294,7 @@ int opt_parse(const struct opt_target *targets, unsigned targets_count, int argc
 		if (c == '?' || c == ':')
 			return complain(&f, c, argv, err);
 		row = row_of(&f, c);
-		if (row >= 0 && set_value(f.rows[row], optarg, f.options[row], err))
+		if (row >= 0 && set_typed(&f, row, optarg, err))
 			return -1;
 	}
 	*first = optind;
@@ -276,7 +344,7 @@ void opt_help(struct buf *out, const struct opt *table)
 	}
 }
 
-const char *opt_check(const struct opt_target *targets, unsigned targets_count)
+const char *opt_check(struct opt_target *targets, unsigned targets_count)
 {
 	struct flat f = { 0 };
 	int i, j;

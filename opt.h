@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * opt: typed option tables over getopt_long. A row is parser, help and completion at once.
- * May call: size, err, util. Must never: print, exit.
+ * May call: nearest, size, err, util. Must never: print, exit.
  */
 #ifndef OPT_H
 #define OPT_H
@@ -43,18 +43,31 @@ struct opt {
 /* opt_may_lack_value() - may the option be given without its argument? */
 bool opt_may_lack_value(const struct opt *opt);
 
+/* A table and where its values go. Two may be read at once: a command's own and the global one. */
+struct opt_target {
+	const struct opt *table; /* NULL for none; at most 64 rows */
+	void *options;		 /* the struct that the offsets refer to */
+	uint64_t given;		 /* rows that have a value, by their number in the table */
+	uint64_t typed;		 /* those that have it from the command line */
+};
+
 /*
- * opt_environment() - take the values of the rows that have a variable
- * @options:	the struct that the offsets refer to
+ * opt_set() - set the value of one row
+ * @text:	borrowed by OPT_STRING
+ * Return: 0; -1 with ERR_USAGE, which does not name the row
  */
-int opt_environment(const struct opt *table, void *options, struct err *err)
+int opt_set(const struct opt *opt, const char *text, void *options, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* Two tables may be read at once: a command's own and the global one. */
-struct opt_target {
-	const struct opt *table;
-	void *options;
-};
+/* opt_environment() - take the values of the rows that have a variable */
+int opt_environment(struct opt_target *target, struct err *err) __attribute__((warn_unused_result));
+
+/* opt_default() - the same for row @name, unless it was given or there is none */
+int opt_default(struct opt_target *target, const char *name, const char *text, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* opt_is_typed() - did row @name get its value from the command line? */
+bool opt_is_typed(const struct opt_target *target, const char *name);
 
 /*
  * opt_shield() - let a word such as "-512M" count as a word, not as options
@@ -65,13 +78,12 @@ char **opt_shield(int *argc, char **argv);
 
 /*
  * opt_parse() - read options
- * @targets:	tables and where their values go
  * @argc, @argv: argv[0] is skipped
  * @stop_at_argument: stop at the first word that is no option, else permute
  * @first:	receives the index of the first word that is no option
  * Return: 0; -1 with ERR_USAGE
  */
-int opt_parse(const struct opt_target *targets, unsigned targets_count, int argc, char **argv,
+int opt_parse(struct opt_target *targets, unsigned targets_count, int argc, char **argv,
 	      bool stop_at_argument, int *first, struct err *err)
 	__attribute__((warn_unused_result));
 
@@ -79,6 +91,6 @@ int opt_parse(const struct opt_target *targets, unsigned targets_count, int argc
 void opt_help(struct buf *out, const struct opt *table);
 
 /* opt_check() - an error in a table (double letter or name, flag with an argument), or NULL */
-const char *opt_check(const struct opt_target *targets, unsigned targets_count);
+const char *opt_check(struct opt_target *targets, unsigned targets_count);
 
 #endif

@@ -66,8 +66,8 @@ static void read_line(struct line *line, const char *text, bool stop_at_argument
 	const char *at = text;
 
 	*line = (struct line){ .argv = { xstrdup("program") }, .argc = 1 };
-	targets[0] = (struct opt_target){ global_table, &line->global };
-	targets[1] = (struct opt_target){ command_table, &line->command };
+	targets[0] = (struct opt_target){ .table = global_table, .options = &line->global };
+	targets[1] = (struct opt_target){ .table = command_table, .options = &line->command };
 	while (*text && line->argc < WORDS_MAX) {
 		size_t len = strcspn(at, "|");
 
@@ -260,18 +260,19 @@ static void seconds_may_have_fractions(void **state)
 static void the_environment_stands_in_for_options(void **state)
 {
 	struct global_options global = { 0 };
+	struct opt_target target = { .table = global_table, .options = &global };
 	struct err err = { 0 };
 
 	(void)state;
 	setenv("OPT_TEST_MONITOR", "/vm", 1);
 	setenv("OPT_TEST_TIMEOUT", "2.5", 1);
 	setenv("OPT_TEST_QUIET", "", 1);
-	assert_int_equal(opt_environment(global_table, &global, &err), 0);
+	assert_int_equal(opt_environment(&target, &err), 0);
 	assert_string_equal(global.monitor, "/vm");
 	assert_int_equal(global.timeout_ms, 2500);
 	assert_false(global.is_quiet);
 	setenv("OPT_TEST_TIMEOUT", "soon", 1);
-	assert_int_equal(opt_environment(global_table, &global, &err), -1);
+	assert_int_equal(opt_environment(&target, &err), -1);
 	assert_int_equal(err.code, ERR_USAGE);
 	assert_non_null(strstr(err.message, "OPT_TEST_TIMEOUT"));
 	assert_non_null(strstr(err.message, "'soon'"));
@@ -279,7 +280,7 @@ static void the_environment_stands_in_for_options(void **state)
 	unsetenv("OPT_TEST_TIMEOUT");
 	unsetenv("OPT_TEST_QUIET");
 	global = (struct global_options){ .timeout_ms = 7 };
-	assert_int_equal(opt_environment(global_table, &global, &err), 0);
+	assert_int_equal(opt_environment(&target, &err), 0);
 	assert_null(global.monitor);
 	assert_int_equal(global.timeout_ms, 7);
 }
@@ -307,9 +308,9 @@ static void mistakes_in_a_table_are_found(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct opt table[] = { rows[i].row, { 0 } };
-		const struct opt_target targets[] = { { global_table, NULL },
-						      { table, NULL },
-						      { NULL, NULL } };
+		struct opt_target targets[] = { { .table = global_table },
+						{ .table = table },
+						{ 0 } };
 		const char *complaint = opt_check(targets, ARRAY_SIZE(targets));
 
 		check(!complaint == !rows[i].complaint, "row %zu: %s", i,
