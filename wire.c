@@ -78,16 +78,26 @@ static int connect_finish(int fd, const struct addrinfo *ai, struct deadline *d,
 	return error ? -1 : 0;
 }
 
+/* "::1" of "[::1]:4444"; the caller frees it */
+static char *host_of(const char *host_port, const char *colon)
+{
+	bool is_bracketed = host_port[0] == '[' && colon - host_port > 2 && colon[-1] == ']';
+	size_t len = (size_t)(colon - host_port);
+
+	return is_bracketed ? xstrndup(host_port + 1, len - 2) : xstrndup(host_port, len);
+}
+
 int wire_connect_tcp(const char *host_port, int *fd, enum err_code code, struct deadline *d,
 		     struct err *err)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list, *ai;
 	const char *colon = strrchr(host_port, ':');
-	_cleanup_free_ char *host = colon ? xstrndup(host_port, (size_t)(colon - host_port)) : NULL;
+	_cleanup_free_ char *host = NULL;
 	int status, saved = 0;
 
 	if (!colon || colon == host_port || !colon[1])
 		return err_set(err, ERR_USAGE, "bad address '%s': not HOST:PORT", host_port);
+	host = host_of(host_port, colon);
 	status = getaddrinfo(host, colon + 1, &hints, &list);
 	if (status)
 		return err_set(err, code, "cannot connect to '%s': %s", host_port,
