@@ -24,13 +24,14 @@ CFLAGS      ?= -O2 -g
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
-ROWS := err util nearest size choose deadline json opt out wire frame \
+ROWS := err util nearest cmdline size choose deadline json opt out wire frame \
 	qmp guest-serial guest-process guest \
-	machine machine-map machine-name machine-port machine-request machine-total backend machine-args host verdict event sysfs vm \
+	machine machine-map machine-name machine-port machine-request machine-total backend machine-args host verdict event sysfs \
+	config discover vm fleet \
 	hotplug hotplug-zone hotplug-guest hotplug-release hotplug-check hotplug-unit hotplug-attach \
 	hotplug-online hotplug-plug hotplug-unplug \
 	hotplug-change hotplug-vmem hotplug-vmem-plug hotplug-resize hotplug-repair \
-	cmd cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-qmp \
+	cmd cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp \
 	memhp
 OBJS := $(ROWS:%=$(BUILD)/%.o)
 

@@ -63,6 +63,8 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
+static const char *const settings[] = { "zone", "dimm", NULL };
+
 /* The blocks of all DIMMs, as the guest shows them now; the caller releases it. */
 static struct block_list plugged_blocks(const struct hotplug *h, const struct plug *plug)
 {
@@ -125,12 +127,14 @@ static void print_devices(const struct hotplug *h, const struct plug *plug)
 }
 
 /* The end of both reports: memory and times. */
-static void print_end(const struct hotplug *h)
+static void print_end(const struct ctx *ctx, const struct hotplug *h)
 {
-	if (h->has_guest)
+	if (h->has_guest) {
 		cmd_print_memory(h);
-	else
+	} else {
 		out_printf("no channel to the guest: bringing the memory online is left to it\n");
+		cmd_hint_channel(ctx);
+	}
 	cmd_print_times(h);
 }
 
@@ -151,7 +155,7 @@ static void report_vmem(struct ctx *ctx, const struct hotplug *h, void *job)
 		   (unsigned long long)d->address);
 	if (plug->vmem.zone_reason[0])
 		out_printf("  %s\n", plug->vmem.zone_reason);
-	print_end(h);
+	print_end(ctx, h);
 }
 
 static void report(struct ctx *ctx, const struct hotplug *h, void *job)
@@ -171,14 +175,30 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 	print_devices(h, plug);
 	if (h->has_guest)
 		print_blocks(h, plug);
-	print_end(h);
+	print_end(ctx, h);
+}
+
+/* A profile's zone says nothing about memory that stays offline. */
+static enum zone zone_of(const struct ctx *ctx, const struct plug_options *o)
+{
+	return o->is_no_online && !opt_is_typed(&ctx->options, "zone") ? ZONE_AUTO : o->zone;
+}
+
+/* A profile's size of DIMMs counts where it can. */
+static uint64_t dimm_bytes_of(const struct ctx *ctx, const struct plug_options *o,
+			      uint64_t size_bytes)
+{
+	bool can_split = size_bytes % o->dimm.value == 0 && !o->slot.is_set && !o->address.is_set;
+
+	return can_split || opt_is_typed(&ctx->options, "dimm") ? o->dimm.value : size_bytes;
 }
 
 /* How many DIMMs, and how large? */
-static int split(struct plug *plug, const struct plug_options *o, struct err *err)
+static int split(const struct ctx *ctx, struct plug *plug, const struct plug_options *o,
+		 struct err *err)
 {
 	uint64_t size_bytes = plug->request.size_bytes;
-	uint64_t dimm_bytes = o->dimm.is_set ? o->dimm.value : size_bytes;
+	uint64_t dimm_bytes = o->dimm.is_set ? dimm_bytes_of(ctx, o, size_bytes) : size_bytes;
 
 	if (size_bytes % dimm_bytes)
 		return err_set(err, ERR_USAGE, "'%s' is not a multiple of --dimm",
@@ -199,7 +219,7 @@ static int run_dimms(struct ctx *ctx, const struct plug_options *o,
 	struct hotplug h;
 	int status;
 
-	if (split(&plug, o, err))
+	if (split(ctx, &plug, o, err))
 		return -1;
 	cmd_hotplug_init(ctx, &h, o->is_forced);
 	status = cmd_finish(ctx, &h, hotplug_plug(&h, &plug, err), report, &plug, err);
@@ -215,7 +235,8 @@ static int run_vmem(struct ctx *ctx, const struct plug_options *o,
 	struct hotplug h;
 	int status;
 
-	if (o->dimm.is_set || o->slot.is_set || o->is_no_online || o->is_keep_going)
+	if (opt_is_typed(&ctx->options, "dimm") || o->slot.is_set || o->is_no_online ||
+	    o->is_keep_going)
 		return err_set(
 			err, ERR_USAGE,
 			"--virtio-mem excludes --dimm, --slot, --no-online and --keep-going");
@@ -232,7 +253,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	struct plug_request request = {
 		.name = o->name,
 		.size_text = argv[0],
-		.zone = o->zone,
+		.zone = zone_of(ctx, o),
 		.is_online_wanted = !o->is_no_online,
 		.has_slot = o->slot.is_set,
 		.slot = o->slot.value,
@@ -264,5 +285,6 @@ const struct cmd cmd_plug = {
 	.args_max = 1,
 	.opts = opts,
 	.options_size = sizeof(struct plug_options),
+	.settings = settings,
 	.run = run,
 };

@@ -26,6 +26,8 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
+static const char *const settings[] = { "zone", NULL };
+
 /* The DIMMs that left are gone when the report is made: their JSON is kept from before. */
 struct resize_job {
 	struct resize resize;
@@ -168,5 +170,6 @@ const struct cmd cmd_resize = {
 	.is_signed = true,
 	.opts = opts,
 	.options_size = sizeof(struct resize_options),
+	.settings = settings,
 	.run = run,
 };

@@ -6,10 +6,6 @@
 #include "cmd.h"
 #include "size.h"
 
-const char *const zone_choices[] = {
-	[ZONE_AUTO] = "auto", [ZONE_MOVABLE] = "movable", [ZONE_KERNEL] = "kernel", NULL
-};
-
 static const char *const outcome_names[] = {
 	[OUTCOME_UNCHANGED] = "unchanged",     [OUTCOME_DONE] = "done",
 	[OUTCOME_ROLLED_BACK] = "rolled-back", [OUTCOME_PENDING] = "pending",
@@ -101,6 +97,14 @@ int cmd_finish(struct ctx *ctx, struct hotplug *h, int status, cmd_report_fn *re
 	return status;
 }
 
+void cmd_hint_channel(const struct ctx *ctx)
+{
+	_cleanup_free_ char *ssh = ctx->globals->guest ? NULL : vm_ssh_address(&ctx->vm);
+
+	if (ssh && !vm_channel(&ctx->vm))
+		out_note("QEMU forwards a port to the guest's ssh: --guest %s", ssh);
+}
+
 static int look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *err)
 {
 	bool is_chosen = ctx->globals->guest || (what & LOOK_GUEST);
@@ -113,6 +117,8 @@ static int look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *e
 		h->has_guest = false;
 	} else if (h->has_machine && !h->machine.is_running) {
 		out_note("nothing known about the guest: the VM is %s", h->machine.status);
+	} else if (!h->has_guest) {
+		cmd_hint_channel(ctx);
 	}
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * cmd: what a command is, and what commands share: reports, plans, the JSON of devices and blocks.
- * May call: hotplug and everything below it, out, opt.
+ * May call: hotplug and everything below it, config, out, opt.
  */
 #ifndef CMD_H
 #define CMD_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config.h"
 #include "deadline.h"
 #include "err.h"
 #include "hotplug.h"
@@ -22,6 +23,7 @@
 struct globals {
 	const char *qmp;
 	const char *guest;
+	const char *vm;
 	int64_t timeout_ms; /* 0: none; negative: not given */
 	bool is_json, is_dry_run, is_quiet, is_verbose, is_help, is_version;
 };
@@ -29,6 +31,8 @@ struct globals {
 /* One run of a command. */
 struct ctx {
 	const struct globals *globals;
+	struct opt_target options; /* the command's own */
+	struct config config;	   /* read when it is needed */
 	struct vm vm;
 	struct deadline deadline;
 	struct out_progress progress;
@@ -41,11 +45,12 @@ struct cmd {
 	const char *args;    /* "SIZE", "[NAME]..."; "" for none */
 	const char *summary; /* one line of --help */
 	const char *details; /* the rest of the command's own --help: a paragraph and an example */
-	int args_min, args_max; /* words that are no options; args_max -1: any number */
-	bool is_signed;		/* a word may begin with a minus and a digit */
-	bool is_endless;	/* has no deadline unless one is given */
-	const struct opt *opts; /* NULL for none */
-	size_t options_size;	/* of the struct that opts refers to */
+	int args_min, args_max;	     /* words that are no options; args_max -1: any number */
+	bool is_signed;		     /* a word may begin with a minus and a digit */
+	bool is_endless;	     /* has no deadline unless one is given */
+	const struct opt *opts;	     /* NULL for none */
+	size_t options_size;	     /* of the struct that opts refers to */
+	const char *const *settings; /* of a profile that stand in for its options; NULL for none */
 	/*
 	 * @options: zeroed, then filled in by opts
 	 * Return: 0 when everything was done and reported; -1 with @err
@@ -54,10 +59,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_plug, cmd_unplug, cmd_resize, cmd_repair, cmd_online, cmd_offline,
-	cmd_list, cmd_blocks, cmd_status, cmd_events, cmd_qmp;
-
-/* zone_choices - the words of --zone, by enum zone */
-extern const char *const zone_choices[];
+	cmd_list, cmd_blocks, cmd_status, cmd_events, cmd_vms, cmd_qmp;
 
 /* cmd_hotplug_init() - a transaction with the global options applied */
 void cmd_hotplug_init(struct ctx *ctx, struct hotplug *h, bool is_forced);
@@ -74,6 +76,9 @@ typedef void cmd_report_fn(struct ctx *ctx, const struct hotplug *h, void *job);
  */
 int cmd_finish(struct ctx *ctx, struct hotplug *h, int status, cmd_report_fn *report, void *job,
 	       struct err *err);
+
+/* cmd_hint_channel() - note how the guest might be reached, when no channel was named or found */
+void cmd_hint_channel(const struct ctx *ctx);
 
 /* cmd_is_text() - is the report wanted in words? (no --json, no --quiet) */
 bool cmd_is_text(const struct ctx *ctx);

@@ -117,9 +117,19 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 	return 0;
 }
 
+static int no_channel(const struct hotplug *h, struct err *err)
+{
+	_cleanup_free_ char *ssh = vm_ssh_address(h->vm);
+
+	err_set(err, ERR_GUEST_UNREACHABLE, "no channel to the guest");
+	if (ssh)
+		return err_hint(err, "QEMU forwards a port to the guest's ssh: --guest %s", ssh);
+	return err_hint(err, "name one with --guest serial:PATH, ssh:HOST, exec:COMMAND or local");
+}
+
 int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 {
-	if ((what & LOOK_QMP) || h->vm->qmp_address) {
+	if ((what & LOOK_QMP) || vm_has_monitor(h->vm)) {
 		if (vm_open_qmp(h->vm, err) || machine_query(&h->machine, h->vm->qmp, err))
 			return -1;
 		h->has_machine = true;
@@ -131,12 +141,7 @@ int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 		return what & LOOK_GUEST ? check_machine(h, err) : 0;
 	if (look_at_guest(h, what, err))
 		return -1;
-	if ((what & LOOK_GUEST) && !h->has_guest) {
-		err_set(err, ERR_GUEST_UNREACHABLE, "no channel to the guest");
-		return err_hint(
-			err, "name one with --guest serial:PATH, ssh:HOST, exec:COMMAND or local");
-	}
-	return 0;
+	return (what & LOOK_GUEST) && !h->has_guest ? no_channel(h, err) : 0;
 }
 
 const struct guest_memory *hotplug_now(const struct hotplug *h)

@@ -18,16 +18,20 @@
 
 static const struct cmd *const cmds[] = {
 	&cmd_plug,   &cmd_unplug, &cmd_resize, &cmd_online, &cmd_offline, &cmd_list,
-	&cmd_blocks, &cmd_status, &cmd_repair, &cmd_events, &cmd_qmp,
+	&cmd_blocks, &cmd_status, &cmd_repair, &cmd_events, &cmd_vms,	  &cmd_qmp,
 };
 
 static const struct opt global_opts[] = {
-	{ 'Q', "qmp", "ADDR", "QMP monitor: a path, unix:PATH or tcp:HOST:PORT", "MEMHP_QMP",
+	{ 'Q', "qmp", "ADDR",
+	  "QMP monitor: a path, unix:PATH or tcp:HOST:PORT; that of the VM that runs", "MEMHP_QMP",
 	  OPT_STRING, offsetof(struct globals, qmp), NULL },
 	{ 'G', "guest", "ADDR",
 	  "guest channel: serial:PATH, ssh:[USER@]HOST[:PORT], exec:COMMAND, "
 	  "local[:SYSROOT] or none; found by asking QEMU",
 	  "MEMHP_GUEST", OPT_STRING, offsetof(struct globals, guest), NULL },
+	{ 'M', "vm", "NAME",
+	  "a profile of memhp.conf(5), or a running VM by its name or pid; the one that runs",
+	  "MEMHP_VM", OPT_STRING, offsetof(struct globals, vm), NULL },
 	{ 't', "timeout", "SEC", "deadline for the whole command; 60, 0 for none", "MEMHP_TIMEOUT",
 	  OPT_SECONDS, offsetof(struct globals, timeout_ms), NULL },
 	{ 'j', "json", NULL, "print one JSON object, on failure too", NULL, OPT_FLAG,
@@ -201,9 +205,10 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 	if (timeout_ms < 0)
 		timeout_ms = cmd->is_endless ? 0 : DEFAULT_TIMEOUT_MS;
 	deadline_init(&ctx->deadline, timeout_ms, signal_fd);
-	ctx->vm = (struct vm){ .qmp_address = ctx->globals->qmp,
-			       .guest_address = ctx->globals->guest,
-			       .deadline = &ctx->deadline };
+	ctx->vm.qmp_address = ctx->globals->qmp;
+	ctx->vm.guest_address = ctx->globals->guest;
+	ctx->vm.name = ctx->globals->vm;
+	ctx->vm.deadline = &ctx->deadline;
 	start_progress(ctx);
 	status = cmd->run(ctx, options, argc, argv, err);
 	vm_close(&ctx->vm);
@@ -211,14 +216,122 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 	return status;
 }
 
-/* Options before the command, the command, then options of both kinds and words in any order. */
+/* Does a setting of a profile stand in for an option of this command? */
+static bool takes_setting(const struct cmd *cmd, const char *key)
+{
+	const char *const *taken;
+
+	for (taken = cmd->settings; taken && *taken; taken++)
+		if (!strcmp(*taken, key))
+			return true;
+	return false;
+}
+
+/* The settings of a profile, where nothing was given. */
+static int apply_profile(struct opt_target *targets, const struct cmd *cmd,
+			 const struct profile *profile, struct err *err)
+{
+	unsigned i;
+
+	for (i = 0; i < profile->settings_count; i++) {
+		const struct setting *s = &profile->settings[i];
+
+		if (opt_default(&targets[0], s->key, s->text, err) ||
+		    (takes_setting(cmd, s->key) && opt_default(&targets[1], s->key, s->text, err)))
+			return err_wrap(err, "profile '%s'", profile->name);
+	}
+	return 0;
+}
+
+/* The name of a profile that @name may be mistyped for. */
+static const char *like_profile(const struct config *config, const char *name)
+{
+	struct nearest nearest = { .word = name };
+	unsigned i;
+
+	for (i = 0; i < config->count; i++)
+		nearest_offer(&nearest, config->profiles[i].name);
+	return nearest.best;
+}
+
+/* Which VM: what the command line names is another than the environment means. */
+static int settle_vm(struct ctx *ctx, struct opt_target *targets, const struct cmd *cmd,
+		     struct err *err)
+{
+	const struct globals *g = ctx->globals;
+	const struct profile *profile;
+
+	if (opt_is_typed(&targets[0], "vm")) {
+		opt_forget(&targets[0], "qmp");
+		opt_forget(&targets[0], "guest");
+	} else if (opt_is_typed(&targets[0], "qmp")) {
+		opt_forget(&targets[0], "vm");
+	}
+	if (!g->vm)
+		return 0;
+	if (config_load(&ctx->config, err))
+		return -1;
+	profile = config_profile(&ctx->config, g->vm);
+	if (profile)
+		return apply_profile(targets, cmd, profile, err);
+	if (g->qmp)
+		return err_set(err, ERR_USAGE,
+			       "both a monitor and a running VM are named: '%s' and '%s'", g->qmp,
+			       g->vm);
+	ctx->vm.is_running_named = true;
+	ctx->vm.like = like_profile(&ctx->config, g->vm);
+	return 0;
+}
+
+/* Read the command's own options, and from everywhere those not on its command line. */
+static int read_options(struct ctx *ctx, struct opt_target *targets, const struct cmd *cmd,
+			int argc, char **argv, int *first, struct err *err)
+{
+	if (opt_parse(targets, 2, argc, argv, false, first, err))
+		return -1;
+	if (ctx->globals->is_version || ctx->globals->is_help)
+		return 0;
+	if (settle_vm(ctx, targets, cmd, err))
+		return -1;
+	ctx->options = targets[1];
+	return check_words(cmd, argc - *first, argv + *first, err);
+}
+
+/* The command at argv[0], with options of both kinds and words in any order. */
+static int run_words(struct ctx *ctx, struct opt_target *targets, int argc, char **argv,
+		     struct err *err)
+{
+	const struct cmd *cmd = find_cmd(argv[0]);
+	_cleanup_free_ void *options = NULL;
+	_cleanup_free_ char **words = NULL;
+	int first;
+
+	if (!cmd)
+		return no_command(argv[0], err);
+	json_add_string(ctx->result, "command", cmd->name);
+	json_add_bool(ctx->result, "ok", true, true);
+	options = xcalloc(1, cmd->options_size ? cmd->options_size : 1);
+	targets[1] = (struct opt_target){ .table = cmd->opts, .options = options };
+	if (cmd->is_signed) {
+		words = opt_shield(&argc, argv);
+		argv = words;
+	}
+	if (read_options(ctx, targets, cmd, argc, argv, &first, err))
+		return -1;
+	if (ctx->globals->is_version)
+		return print_version(err);
+	if (ctx->globals->is_help) {
+		print_help(cmd);
+		return out_flush(err);
+	}
+	return run_cmd(ctx, cmd, options, argc - first, argv + first, err);
+}
+
+/* Options before the command, then the command. */
 static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **argv,
 		    struct err *err)
 {
 	struct opt_target targets[] = { { .table = global_opts, .options = globals }, { 0 } };
-	_cleanup_free_ void *options = NULL;
-	_cleanup_free_ char **words = NULL;
-	const struct cmd *cmd;
 	int first;
 
 	if (opt_environment(&targets[0], err) ||
@@ -238,28 +351,7 @@ static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **a
 		print_words(argc > 1 ? find_cmd(argv[1]) : NULL, argc == 1);
 		return out_flush(err);
 	}
-	cmd = find_cmd(argv[0]);
-	if (!cmd)
-		return no_command(argv[0], err);
-	json_add_string(ctx->result, "command", cmd->name);
-	json_add_bool(ctx->result, "ok", true, true);
-	options = xcalloc(1, cmd->options_size ? cmd->options_size : 1);
-	targets[1] = (struct opt_target){ .table = cmd->opts, .options = options };
-	if (cmd->is_signed) {
-		words = opt_shield(&argc, argv);
-		argv = words;
-	}
-	if (opt_parse(targets, 2, argc, argv, false, &first, err))
-		return -1;
-	if (globals->is_version)
-		return print_version(err);
-	if (globals->is_help) {
-		print_help(cmd);
-		return out_flush(err);
-	}
-	if (check_words(cmd, argc - first, argv + first, err))
-		return -1;
-	return run_cmd(ctx, cmd, options, argc - first, argv + first, err);
+	return run_words(ctx, targets, argc, argv, err);
 }
 
 /* Options may be wrong before --json has been read: look for it first. */
@@ -310,5 +402,6 @@ int main(int argc, char **argv)
 		status = err_exit_code(err.code);
 	}
 	json_object_put(ctx.result);
+	config_release(&ctx.config);
 	return status;
 }

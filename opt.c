@@ -141,6 +141,16 @@ int opt_default(struct opt_target *target, const char *name, const char *text, s
 	return opt_set(opt, text, target->options, err);
 }
 
+void opt_forget(struct opt_target *target, const char *name)
+{
+	const struct opt *opt = row_named(target->table, name);
+
+	if (!opt || opt->type != OPT_STRING || target->typed & bit_of(target, opt))
+		return;
+	target->given &= ~bit_of(target, opt);
+	*(const char **)((char *)target->options + opt->offset) = NULL;
+}
+
 bool opt_is_typed(const struct opt_target *target, const char *name)
 {
 	const struct opt *opt = row_named(target->table, name);

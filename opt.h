@@ -66,6 +66,9 @@ int opt_environment(struct opt_target *target, struct err *err) __attribute__((w
 int opt_default(struct opt_target *target, const char *name, const char *text, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* opt_forget() - as if row @name, a string, had not been given, unless the command line did */
+void opt_forget(struct opt_target *target, const char *name);
+
 /* opt_is_typed() - did row @name get its value from the command line? */
 bool opt_is_typed(const struct opt_target *target, const char *name);
 

@@ -9,8 +9,6 @@
 #include "qmp.h"
 #include "util.h"
 
-/* A second client is accepted but not greeted: long enough to take turns with a quick command. */
-#define GREETING_MS	  5000
 #define MESSAGE_MAX_BYTES (16 << 20)
 #define MESSAGE_MAX_DEPTH 64
 #define EVENTS_MAX	  4096
@@ -33,8 +31,8 @@ struct qmp {
 	uint64_t last_id;
 	struct json_object *greeting;
 	char *version;
-	char *address; /* as the user wrote it */
-	pid_t peer_pid;
+	char *address;	   /* as the user wrote it */
+	struct ucred peer; /* pid 0 when unknown */
 };
 
 static void message_append(struct message **list, struct json_object *object)
@@ -150,10 +148,8 @@ static int pump(struct qmp *q, int64_t until_ms, struct err *err)
 	return ready;
 }
 
-static int wait_greeting(struct qmp *q, struct err *err)
+static int wait_greeting(struct qmp *q, int64_t until_ms, struct err *err)
 {
-	int64_t until_ms = deadline_within(q->deadline, GREETING_MS);
-
 	while (!q->greeting) {
 		int ready = pump(q, until_ms, err);
 
@@ -201,13 +197,13 @@ static int dial(struct qmp *q, struct err *err)
 	if (status)
 		return -1;
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len))
-		q->peer_pid = credentials.pid;
+		q->peer = credentials;
 	wire_init(&q->wire, fd, fd, xasprintf("monitor '%s'", address), ERR_QEMU_UNREACHABLE);
 	return 0;
 }
 
-int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
-	     struct deadline *deadline, struct err *err)
+int qmp_connect(struct qmp **out, const char *address, const struct trace *trace,
+		struct deadline *deadline, struct err *err)
 {
 	struct qmp *q = xcalloc(1, sizeof(*q));
 
@@ -218,14 +214,32 @@ int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
 	q->tokener = json_tokener_new_ex(MESSAGE_MAX_DEPTH);
 	json_tokener_set_flags(q->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS |
 						   JSON_TOKENER_VALIDATE_UTF8);
-	if (dial(q, err) || wait_greeting(q, err) ||
-	    qmp_execute(q, "qmp_capabilities", NULL, NULL, err)) {
+	if (dial(q, err)) {
 		qmp_close(q);
 		return -1;
 	}
-	read_version(q);
 	*out = q;
 	return 0;
+}
+
+int qmp_start(struct qmp *q, int64_t until_ms, struct err *err)
+{
+	if (wait_greeting(q, until_ms, err) || qmp_execute(q, "qmp_capabilities", NULL, NULL, err))
+		return -1;
+	read_version(q);
+	return 0;
+}
+
+int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
+	     struct deadline *deadline, struct err *err)
+{
+	if (qmp_connect(out, address, trace, deadline, err))
+		return -1;
+	if (!qmp_start(*out, deadline_within(deadline, QMP_GREETING_MS), err))
+		return 0;
+	qmp_close(*out);
+	*out = NULL;
+	return -1;
 }
 
 void qmp_close(struct qmp *q)
@@ -249,7 +263,12 @@ const char *qmp_version(const struct qmp *q)
 
 pid_t qmp_peer_pid(const struct qmp *q)
 {
-	return q->peer_pid;
+	return q->peer.pid;
+}
+
+uid_t qmp_peer_uid(const struct qmp *q)
+{
+	return q->peer.uid;
 }
 
 struct json_object *qmp_request(const char *command, struct json_object *arguments)

@@ -17,8 +17,11 @@
 
 struct qmp;
 
+/* A second client is accepted but not greeted: long enough to take turns with a quick command. */
+#define QMP_GREETING_MS 5000
+
 /*
- * qmp_open() - connect and negotiate
+ * qmp_open() - connect and negotiate, waiting QMP_GREETING_MS for the greeting
  * @address:	"PATH", "unix:PATH" or "tcp:HOST:PORT"
  * @trace:	hears every message; borrowed; may be NULL
  * @deadline:	bounds every wait of the session; borrowed
@@ -29,14 +32,25 @@ struct qmp;
 int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
 	     struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
 
+/*
+ * qmp_connect(), qmp_start() - the halves of qmp_open(), for several monitors at once: all greet
+ * while the first is waited for
+ * @until_ms:	when to stop waiting for the greeting (CLOCK_MONOTONIC); what has come is still read
+ */
+int qmp_connect(struct qmp **out, const char *address, const struct trace *trace,
+		struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
+int qmp_start(struct qmp *q, int64_t until_ms, struct err *err) __attribute__((warn_unused_result));
+
 /* qmp_close() - end the session; NULL is fine */
 void qmp_close(struct qmp *q);
 
 /* qmp_version() - "7.2.19", owned by the session; NULL when the greeting had none */
 const char *qmp_version(const struct qmp *q);
 
-/* qmp_peer_pid() - the process that listens on a UNIX monitor (SO_PEERCRED); 0 when unknown */
+/* qmp_peer_pid(), qmp_peer_uid() - the process that listens on a UNIX monitor, and its user
+ * (SO_PEERCRED); pid 0 when unknown */
 pid_t qmp_peer_pid(const struct qmp *q);
+uid_t qmp_peer_uid(const struct qmp *q);
 
 /* qmp_request() - {"execute": @command, "arguments": @arguments}; @arguments is consumed, may be
  * NULL */

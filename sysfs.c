@@ -13,6 +13,10 @@
 
 #define PAGES_MAX (UINT64_C(1) << 52) /* of 4 KiB they fill 64 bits */
 
+const char *const zone_choices[] = {
+	[ZONE_AUTO] = "auto", [ZONE_MOVABLE] = "movable", [ZONE_KERNEL] = "kernel", NULL
+};
+
 void block_list_release(struct block_list *list)
 {
 	free(list->runs);

@@ -57,6 +57,9 @@ struct guest_memory {
 /* Which zone a block is to be online in. */
 enum zone { ZONE_AUTO, ZONE_MOVABLE, ZONE_KERNEL, ZONE_ANY };
 
+/* zone_choices - the words of --zone, by enum zone */
+extern const char *const zone_choices[];
+
 /*
  * sysfs_parse() - read the answer to a scan; lines of other commands are left alone
  * @g:		replaced; the caller releases it

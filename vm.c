@@ -1,47 +1,112 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The virtual machine of a command. */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "discover.h"
 #include "util.h"
 #include "vm.h"
+
+/* For a monitor that is not the last one of its VM: whether it greets is known sooner than this. */
+#define NEXT_MONITOR_MS 300
+
+/* Connect to all monitors, the only way to see which of them is free; returns how many took it. */
+static unsigned connect_all(struct vm *vm, const struct qemu *qemu, struct qmp **sessions,
+			    struct err *err)
+{
+	unsigned i, count = 0;
+
+	for (i = 0; i < qemu->line.monitors_count; i++)
+		if (!discover_connect(&sessions[count], qemu, qemu->line.monitors[i], &vm->trace,
+				      vm->deadline, err))
+			count++;
+	return count;
+}
+
+/* Take the first monitor of @qemu that greets. */
+static int open_process(struct vm *vm, const struct qemu *qemu, struct err *err)
+{
+	struct qmp *sessions[CMDLINE_MONITORS_MAX];
+	unsigned i, count = connect_all(vm, qemu, sessions, err);
+
+	for (i = 0; i < count && !vm->qmp; i++) {
+		int64_t wait_ms = i + 1 < count ? NEXT_MONITOR_MS : QMP_GREETING_MS;
+
+		if (!qmp_start(sessions[i], deadline_within(vm->deadline, wait_ms), err))
+			vm->qmp = sessions[i];
+		else if (err->code == ERR_INTERRUPTED)
+			break;
+	}
+	for (i = 0; i < count; i++)
+		if (sessions[i] != vm->qmp)
+			qmp_close(sessions[i]);
+	return vm->qmp ? 0 : -1;
+}
+
+/* The running VM that was named, or the only one. Root reaches that of another user by its pid. */
+static int open_found(struct vm *vm, struct err *err)
+{
+	struct qemu_list found = { 0 };
+	const struct qemu *qemu = NULL;
+	int status = discover(&found, vm->name && !geteuid(), err);
+
+	if (!status)
+		qemu = discover_choose(&found, vm->name, vm->like, err);
+	if (qemu) {
+		vm->pid = qemu->pid;
+		status = open_process(vm, qemu, err);
+	}
+	qemu_list_release(&found);
+	return qemu ? status : -1;
+}
 
 int vm_open_qmp(struct vm *vm, struct err *err)
 {
 	if (vm->qmp)
 		return 0;
-	if (!vm->qmp_address) {
-		err_set(err, ERR_USAGE, "no monitor given");
-		return err_hint(err, "name QEMU's QMP socket with --qmp PATH or in MEMHP_QMP");
-	}
-	return qmp_open(&vm->qmp, vm->qmp_address, &vm->trace, vm->deadline, err);
+	if (!vm->qmp_address)
+		return open_found(vm, err);
+	if (qmp_open(&vm->qmp, vm->qmp_address, &vm->trace, vm->deadline, err))
+		return -1;
+	vm->pid = qmp_peer_pid(vm->qmp);
+	return 0;
+}
+
+bool vm_has_monitor(const struct vm *vm)
+{
+	return vm->qmp_address || vm->is_running_named || !vm->guest_address;
+}
+
+char *vm_ssh_address(const struct vm *vm)
+{
+	struct qemu qemu;
+	char *address;
+
+	if (!vm->pid || !discover_process(vm->pid, &qemu))
+		return NULL;
+	address = qemu.line.ssh;
+	qemu.line.ssh = NULL;
+	cmdline_release(&qemu.line);
+	return address;
 }
 
 /* A relative path in an answer of QEMU's starts at QEMU's working directory. */
-static char *whole_path(const struct vm *vm, const char *path, size_t len)
+static char *whole_path(struct qmp *qmp, const char *path, size_t len)
 {
-	_cleanup_free_ char *link = NULL;
-	char directory[PATH_MAX];
-	ssize_t n;
+	_cleanup_free_ char *directory = NULL;
 
-	if (path[0] == '/' || !qmp_peer_pid(vm->qmp))
-		return xstrndup(path, len);
-	link = xasprintf("/proc/%d/cwd", (int)qmp_peer_pid(vm->qmp));
-	n = readlink(link, directory, sizeof(directory) - 1);
-	if (n < 0)
-		return xstrndup(path, len);
-	directory[n] = '\0';
-	return xasprintf("%s/%.*s", directory, (int)len, path);
+	if (path[0] != '/' && qmp_peer_pid(qmp))
+		directory = discover_cwd(qmp_peer_pid(qmp));
+	return directory ? xasprintf("%s/%.*s", directory, (int)len, path) : xstrndup(path, len);
 }
 
 /*
  * The channel that a character device offers: "unix:PATH,server=on" while a client is connected,
  * "disconnected:unix:PATH,server=on" while none is, "pty:/dev/pts/N". NULL for others.
  */
-static char *console_address(const struct vm *vm, const char *filename, bool *in_use)
+static char *console_address(struct qmp *qmp, const char *filename, bool *in_use)
 {
 	static const char idle[] = "disconnected:";
 	_cleanup_free_ char *path = NULL;
@@ -55,7 +120,7 @@ static char *console_address(const struct vm *vm, const char *filename, bool *in
 		filename += sizeof(idle) - 1;
 	if (strncmp(filename, "unix:", 5) != 0)
 		return NULL;
-	path = whole_path(vm, filename + 5, strcspn(filename + 5, ","));
+	path = whole_path(qmp, filename + 5, strcspn(filename + 5, ","));
 	return xasprintf("serial:%s", path);
 }
 
@@ -65,7 +130,7 @@ static bool label_is_serial(const char *label)
 	return !strncmp(label, "ser", 3) || !strncmp(label, "console", 7);
 }
 
-static int find_console(struct vm *vm, struct json_object *chardevs, struct err *err)
+static char *find_console(struct qmp *qmp, struct json_object *chardevs, bool *in_use)
 {
 	size_t i, count = json_object_is_type(chardevs, json_type_array)
 				  ? json_object_array_length(chardevs)
@@ -76,42 +141,46 @@ static int find_console(struct vm *vm, struct json_object *chardevs, struct err 
 		struct json_object *chardev = json_object_array_get_idx(chardevs, i);
 		_cleanup_free_ char *address = NULL;
 		const char *label, *filename;
-		bool in_use;
 
 		if (!json_get_string(chardev, "label", &label) ||
 		    !json_get_string(chardev, "filename", &filename) || !label_is_serial(label))
 			continue;
-		address = console_address(vm, filename, &in_use);
+		address = console_address(qmp, filename, in_use);
 		/* by label: serial0 before serial1, whatever QEMU's order */
 		if (address && (!best || strcmp(label, best_label) < 0)) {
 			best = filename;
 			best_label = label;
 		}
 	}
-	if (best) {
-		bool in_use;
+	return best ? console_address(qmp, best, in_use) : NULL;
+}
 
-		vm->guest_found = console_address(vm, best, &in_use);
-		if (in_use) {
-			err_set(err, ERR_GUEST_UNREACHABLE,
-				"the guest's console '%s' is in use by another program",
-				vm->guest_found + strlen("serial:"));
-			return err_hint(err, "close the other one, or name a channel with --guest");
-		}
-	}
+int vm_find_console(struct qmp *qmp, char **address, bool *in_use, struct err *err)
+{
+	_cleanup_json_ struct json_object *chardevs = NULL;
+
+	*address = NULL;
+	*in_use = false;
+	if (qmp_execute(qmp, "query-chardev", NULL, &chardevs, err))
+		return err_wrap(err, "cannot ask QEMU (query-chardev)");
+	*address = find_console(qmp, chardevs, in_use);
 	return 0;
 }
 
 /* Ask QEMU which of its character devices is the guest's console. */
 static int find_guest(struct vm *vm, struct err *err)
 {
-	_cleanup_json_ struct json_object *chardevs = NULL;
+	bool in_use;
 
 	if (!vm->qmp)
 		return 0;
-	if (qmp_execute(vm->qmp, "query-chardev", NULL, &chardevs, err))
-		return err_wrap(err, "cannot ask QEMU (query-chardev)");
-	return find_console(vm, chardevs, err);
+	if (vm_find_console(vm->qmp, &vm->guest_found, &in_use, err))
+		return -1;
+	if (!vm->guest_found || !in_use)
+		return 0;
+	err_set(err, ERR_GUEST_UNREACHABLE, "the guest's console '%s' is in use by another program",
+		vm->guest_found + strlen("serial:"));
+	return err_hint(err, "close the other one, or name a channel with --guest");
 }
 
 const char *vm_channel(const struct vm *vm)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * vm: the virtual machine of a command: its monitor and its guest channel, opened when first
- * needed. Without --guest the channel is found by asking QEMU. May call: qmp, guest, json, err,
- * util.
+ * needed. Without --qmp the monitor is that of a running QEMU, without --guest the channel is found
+ * by asking QEMU. May call: discover, qmp, guest, json, err, util.
  */
 #ifndef VM_H
 #define VM_H
@@ -14,17 +14,25 @@
 #include "qmp.h"
 
 struct vm {
-	const char *qmp_address;   /* borrowed; NULL: none given */
+	const char *qmp_address;   /* borrowed; NULL: to be found */
+	const char *name;	   /* of the running VM to find; NULL: the only one; borrowed */
+	const char *like;	   /* a profile's name that is like it, for a hint; borrowed */
+	bool is_running_named;	   /* the user named a running VM: its monitor is wanted */
 	const char *guest_address; /* borrowed; NULL: to be found; "none": not wanted */
 	char *guest_found;	   /* the address that asking QEMU gave; owned */
 	struct trace trace;
 	struct deadline *deadline; /* borrowed */
+	pid_t pid;		   /* of QEMU; 0 until the monitor is open, or unknown */
 	struct qmp *qmp;	   /* NULL until opened */
 	struct guest *guest;	   /* NULL until opened */
 };
 
-/* vm_open_qmp() - connect to the monitor unless it is open */
+/* vm_open_qmp() - find the monitor and connect to it unless it is open */
 int vm_open_qmp(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
+
+/* vm_has_monitor() - is a monitor to be asked even by a job that can do without? False when the
+ * guest's channel is all that was named. */
+bool vm_has_monitor(const struct vm *vm);
 
 /*
  * vm_open_guest() - connect to the guest unless it is open; vm_open_qmp() comes first where there
@@ -35,6 +43,18 @@ int vm_open_guest(struct vm *vm, struct err *err) __attribute__((warn_unused_res
 
 /* vm_channel() - the guest channel's address; NULL when there is none; owned by @vm */
 const char *vm_channel(const struct vm *vm);
+
+/*
+ * vm_find_console() - the channel of the guest's console, as QEMU tells it
+ * @address:	"serial:PATH", which the caller frees; NULL when there is none
+ * @in_use:	another program is connected to it
+ */
+int vm_find_console(struct qmp *qmp, char **address, bool *in_use, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* vm_ssh_address() - the channel over a port that QEMU's command line forwards to the guest's ssh,
+ * for a hint; the caller frees it; NULL for none */
+char *vm_ssh_address(const struct vm *vm);
 
 void vm_close(struct vm *vm);
 

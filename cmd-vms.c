@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* memhp vms */
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "discover.h"
+#include "fleet.h"
+#include "size.h"
+
+#define LINE_WIDTH	  80
+#define MONITOR_WIDTH_MIN 16
+
+struct vms_options {
+	bool is_all;
+};
+
+static const struct opt opts[] = {
+	{ 0, "all", NULL, "as root: the VMs of all users", NULL, OPT_FLAG,
+	  offsetof(struct vms_options, is_all), NULL },
+	{ 0 },
+};
+
+/* Text from a process or a file, which need not be UTF-8. */
+static void add_text(struct json_object *object, const char *key, const char *text)
+{
+	_cleanup_free_ char *copy = text ? xstrdup(text) : NULL;
+
+	if (copy)
+		printable(copy);
+	json_add_string(object, key, copy);
+}
+
+static struct json_object *json_vm(const struct fleet_vm *vm)
+{
+	const struct qemu *q = vm->qemu;
+	struct json_object *object = json_object_new_object();
+
+	add_text(object, "name", fleet_vm_name(vm));
+	json_add_u64(object, "pid", q, q ? (uint64_t)q->pid : 0);
+	json_add_u64(object, "uid", q, q ? (uint64_t)q->uid : 0);
+	add_text(object, "monitor", vm->monitor);
+	add_text(object, "guest", fleet_vm_guest(vm));
+	json_add_u64(object, "plugged_memory", vm->is_known, vm->plugged_bytes);
+	add_text(object, "memory", q ? q->line.memory : NULL);
+	add_text(object, "ssh", q ? q->line.ssh : NULL);
+	add_text(object, "from", vm->profile ? vm->profile->path : "process");
+	add_text(object, "problem", vm->problem);
+	return object;
+}
+
+/* "~/.config/memhp/config" */
+static char *short_path(const char *path)
+{
+	const char *home = getenv("HOME");
+	size_t len = home ? strlen(home) : 0;
+
+	return len > 1 && !strncmp(path, home, len) && path[len] == '/'
+		       ? xasprintf("~%s", path + len)
+		       : xstrdup(path);
+}
+
+static char *user_of(const struct fleet_vm *vm)
+{
+	const struct passwd *user = vm->qemu ? getpwuid(vm->qemu->uid) : NULL;
+
+	if (user)
+		return xstrdup(user->pw_name);
+	return vm->qemu ? xasprintf("%u", (unsigned)vm->qemu->uid) : xstrdup("-");
+}
+
+enum {
+	COLUMN_NAME,
+	COLUMN_PID,
+	COLUMN_MONITOR,
+	COLUMN_GUEST,
+	COLUMN_PLUGGED,
+	COLUMN_FROM,
+	COLUMN_USER,
+	COLUMNS_COUNT
+};
+
+static const char *const headings[COLUMNS_COUNT] = { "NAME",	"PID",	"MONITOR", "GUEST",
+						     "PLUGGED", "FROM", "USER" };
+
+static void fill_cells(const struct fleet_vm *vm, char *cells[COLUMNS_COUNT])
+{
+	const char *name = fleet_vm_name(vm), *guest = fleet_vm_guest(vm);
+	char size[SIZE_TEXT_MAX];
+
+	cells[COLUMN_NAME] = xstrdup(name ? name : "-");
+	cells[COLUMN_PID] = vm->qemu ? xasprintf("%d", (int)vm->qemu->pid) : xstrdup("-");
+	cells[COLUMN_MONITOR] = xstrdup(vm->monitor ? vm->monitor : "-");
+	cells[COLUMN_GUEST] = guest ? xstrndup(guest, strcspn(guest, ":")) : xstrdup("-");
+	cells[COLUMN_PLUGGED] = xstrdup(vm->is_known ? size_format(size, vm->plugged_bytes) : "-");
+	cells[COLUMN_FROM] = vm->profile ? short_path(vm->profile->path) : xstrdup("process");
+	cells[COLUMN_USER] = user_of(vm);
+}
+
+/* The end of a path says more than its beginning; taken over and returned. */
+static char *cut_to(char *text, size_t width)
+{
+	size_t len = strlen(text);
+	char *cut;
+
+	if (len <= width)
+		return text;
+	cut = xasprintf("...%s", text + len - (width - 3));
+	free(text);
+	return cut;
+}
+
+/* What the other columns leave for the monitors on a line. */
+static size_t monitor_width(char *(*cells)[COLUMNS_COUNT], unsigned count, unsigned columns)
+{
+	size_t left = LINE_WIDTH - 2 * (columns - 1);
+	unsigned c, i;
+
+	for (c = 0; c < columns; c++) {
+		size_t width = strlen(headings[c]);
+
+		for (i = 0; i < count && c != COLUMN_MONITOR; i++)
+			if (strlen(cells[i][c]) > width)
+				width = strlen(cells[i][c]);
+		left -= c == COLUMN_MONITOR || width > left ? 0 : width;
+	}
+	return left > MONITOR_WIDTH_MIN ? left : MONITOR_WIDTH_MIN;
+}
+
+static void print_table(const struct fleet *fleet, bool with_user)
+{
+	unsigned c, i, columns = with_user ? COLUMNS_COUNT : COLUMN_USER;
+	char *(*cells)[COLUMNS_COUNT] = xcalloc(fleet->count, sizeof(*cells));
+	struct out_table out = { .columns = columns,
+				 .right = { [COLUMN_PID] = true, [COLUMN_PLUGGED] = true } };
+	size_t width;
+
+	for (i = 0; i < fleet->count; i++)
+		fill_cells(&fleet->vms[i], cells[i]);
+	width = monitor_width(cells, fleet->count, columns);
+	for (c = 0; c < columns; c++)
+		out_table_cell(&out, headings[c]);
+	for (i = 0; i < fleet->count; i++) {
+		cells[i][COLUMN_MONITOR] = cut_to(cells[i][COLUMN_MONITOR], width);
+		for (c = 0; c < COLUMNS_COUNT; c++) {
+			if (c < columns)
+				out_table_cell(&out, cells[i][c]);
+			free(cells[i][c]);
+		}
+	}
+	free(cells);
+	out_table_finish(&out, true);
+}
+
+/* What the table has no room for. */
+static void print_note(const struct fleet_vm *vm)
+{
+	const char *name = fleet_vm_name(vm);
+
+	if (vm->problem)
+		out_note("nothing known about VM '%s' (pid %d): %s", name ? name : "-",
+			 (int)vm->qemu->pid, vm->problem);
+	else if (!fleet_vm_guest(vm) && vm->qemu->line.ssh)
+		out_note("VM '%s' (pid %d) forwards a port to its guest's ssh: --guest %s",
+			 name ? name : "-", (int)vm->qemu->pid, vm->qemu->line.ssh);
+}
+
+static void print_notes(const struct fleet *fleet, const struct qemu_list *found)
+{
+	unsigned i;
+
+	for (i = 0; i < fleet->count; i++)
+		if (fleet->vms[i].qemu)
+			print_note(&fleet->vms[i]);
+	for (i = 0; i < found->count; i++)
+		if (!found->list[i].line.monitors_count)
+			out_note("QEMU with pid %d has no QMP socket", (int)found->list[i].pid);
+}
+
+static int report(struct ctx *ctx, const struct fleet *fleet, const struct qemu_list *found,
+		  bool with_user, struct err *err)
+{
+	struct json_object *vms = json_object_new_array();
+	unsigned i;
+
+	for (i = 0; i < fleet->count; i++)
+		json_object_array_add(vms, json_vm(&fleet->vms[i]));
+	json_object_object_add(ctx->result, "vms", vms);
+	if (ctx->globals->is_json)
+		out_json(ctx->result);
+	else if (fleet->count)
+		print_table(fleet, with_user);
+	else
+		out_printf("no VMs\n");
+	if (out_flush(err))
+		return -1;
+	if (!ctx->globals->is_json)
+		print_notes(fleet, found);
+	return 0;
+}
+
+static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
+{
+	const struct vms_options *o = options;
+	struct qemu_list found = { 0 };
+	struct fleet fleet = { 0 };
+	int status;
+
+	(void)argc, (void)argv;
+	if (o->is_all && geteuid())
+		return err_set(err, ERR_USAGE, "only root sees the VMs of other users");
+	/* --vm has read it already */
+	status = ctx->config.files_count ? 0 : config_load(&ctx->config, err);
+	if (!status)
+		status = discover(&found, o->is_all, err);
+	if (!status) {
+		fleet_gather(&fleet, &found, &ctx->config);
+		status = fleet_ask(&fleet, &ctx->deadline, err);
+	}
+	if (!status)
+		status = report(ctx, &fleet, &found, o->is_all, err);
+	fleet_release(&fleet);
+	qemu_list_release(&found);
+	return status;
+}
+
+const struct cmd cmd_vms = {
+	.name = "vms",
+	.args = "",
+	.summary = "the VMs that run here, and those of the configuration",
+	.details =
+		"Shows the QEMU processes of this user that have a QMP socket, and the profiles\n"
+		"of memhp.conf(5). Each can be named with --vm. What a monitor does not tell at\n"
+		"once, because another client is using it, is shown as '-'.\n\n"
+		"  memhp vms\n"
+		"  memhp vms --json | jq '.vms[].name'\n",
+	.opts = opts,
+	.options_size = sizeof(struct vms_options),
+	.run = run,
+};

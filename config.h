@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * config: profiles of VMs, from files of "[vm NAME]" sections with "key = value" lines. A profile
+ * may name a command to run (guest = exec:...), so a file that others can change is refused.
+ * May call: sysfs (the names of zones), opt, nearest, err, util. Must never: guess what a line
+ * means.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stddef.h>
+
+#include "err.h"
+
+/* Keys that there may be: the options that a profile stands in for, by their names. */
+#define CONFIG_KEYS_MAX 8
+
+struct setting {
+	const char *key, *text; /* the text is a valid value of the key */
+};
+
+struct profile {
+	const char *name;
+	const char *path; /* of the file that it comes from */
+	struct setting settings[CONFIG_KEYS_MAX];
+	unsigned settings_count;
+};
+
+/* Zero-initialise it. */
+struct config {
+	struct profile *profiles; /* the user's before the system's */
+	unsigned count;
+	char *texts[2]; /* what all the pointers point into */
+	char *paths[2];
+	unsigned files_count;
+};
+
+/*
+ * config_load() - read $XDG_CONFIG_HOME/memhp/config and /etc/memhp/config, as far as they exist
+ * @err:	ERR_USAGE with the file and the line
+ */
+int config_load(struct config *config, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * config_parse() - add the profiles of one file
+ * @path:	for messages; copied
+ * @text:	@len bytes and one more for a NUL; taken over, also on failure
+ */
+int config_parse(struct config *config, const char *path, char *text, size_t len, struct err *err)
+	__attribute__((warn_unused_result));
+
+void config_release(struct config *config);
+
+/* config_profile() - the first profile of that name; NULL for none; owned by @config */
+const struct profile *config_profile(const struct config *config, const char *name);
+
+/* profile_get() - what the profile sets @key to; NULL for nothing */
+const char *profile_get(const struct profile *profile, const char *key);
+
+#endif

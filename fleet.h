@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * fleet: all VMs at once: those that run, those of profiles, and what their monitors tell within a
+ * moment.
+ * May call: vm, discover, config, qmp, json, deadline, err, util. Must never: wait for a monitor
+ * that another client uses.
+ */
+#ifndef FLEET_H
+#define FLEET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "deadline.h"
+#include "discover.h"
+#include "err.h"
+#include "qmp.h"
+
+/* One VM: a process, a profile, or both. */
+struct fleet_vm {
+	const struct qemu *qemu;       /* NULL when it does not run here; borrowed */
+	const struct profile *profile; /* NULL for none; borrowed */
+	struct qmp *sessions[CMDLINE_MONITORS_MAX];
+	const char *addresses[CMDLINE_MONITORS_MAX]; /* of the sessions; borrowed */
+	unsigned sessions_count;
+	const char *monitor; /* that answered, else the first; NULL for none; borrowed */
+	char *console;	     /* channel of the guest's console, as QEMU tells; NULL when unknown */
+	bool is_known;	     /* the monitor has answered */
+	uint64_t plugged_bytes; /* valid with is_known */
+	char *problem;		/* why it has not; NULL for none */
+};
+
+/* Zero-initialise it. */
+struct fleet {
+	struct fleet_vm *vms;
+	unsigned count;
+};
+
+/*
+ * fleet_gather() - the processes that have a monitor, each with its profile, then the profiles of
+ * none of them
+ * @found, @config: borrowed until fleet_release()
+ */
+void fleet_gather(struct fleet *fleet, const struct qemu_list *found, const struct config *config);
+
+/* fleet_ask() - ask all monitors, but no longer than a moment; -1 when the user interrupts */
+int fleet_ask(struct fleet *fleet, struct deadline *deadline, struct err *err)
+	__attribute__((warn_unused_result));
+
+void fleet_release(struct fleet *fleet);
+
+/* fleet_vm_name() - what --vm takes; NULL when only the pid does */
+const char *fleet_vm_name(const struct fleet_vm *vm);
+
+/* fleet_vm_guest() - the channel that commands would take; NULL when there is none, or unknown */
+const char *fleet_vm_guest(const struct fleet_vm *vm);
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The command line of a QEMU process, which may be anybody's. */
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "cmdline.h"
+
+/* @text: words separated by '|', which become NUL bytes; the last has none */
+static struct cmdline parse(const char *text, const char *cwd)
+{
+	_cleanup_free_ char *bytes = xstrdup(text);
+	struct cmdline line;
+	size_t i, len = strlen(text);
+
+	for (i = 0; i < len; i++)
+		if (bytes[i] == '|')
+			bytes[i] = '\0';
+	cmdline_parse(&line, bytes, len, cwd);
+	return line;
+}
+
+/* The monitors, separated by blanks. */
+static char *monitors_of(const char *text, const char *cwd)
+{
+	struct cmdline line = parse(text, cwd);
+	struct buf all = { 0 };
+	unsigned i;
+
+	buf_addf(&all, "%s", "");
+	for (i = 0; i < line.monitors_count; i++)
+		buf_addf(&all, "%s%s", i ? " " : "", line.monitors[i]);
+	cmdline_release(&line);
+	return all.data;
+}
+
+static void monitors_are_found_however_they_are_written(void **state)
+{
+	static const struct {
+		const char *words, *monitors;
+	} rows[] = {
+		{ "q|-qmp|unix:/run/vm.qmp,server=on,wait=off", "/run/vm.qmp" },
+		{ "q|-qmp|unix:/run/vm.qmp,server,nowait", "/run/vm.qmp" },
+		{ "q|--qmp|unix:/run/vm.qmp,server=yes", "/run/vm.qmp" },
+		{ "q|-qmp-pretty|unix:/run/vm.qmp,server=y", "/run/vm.qmp" },
+		{ "q|-qmp|unix:vm.qmp,server=true", "/home/me/vm.qmp" },
+		{ "q|-qmp|unix:./a/../vm.qmp,server", "/home/me/./a/../vm.qmp" },
+		{ "q|-qmp|unix:/run/a,,b.qmp,server", "/run/a,b.qmp" },
+		{ "q|-qmp|unix:/a b/c;d.qmp,server", "/a b/c;d.qmp" },
+		{ "q|-qmp|tcp:localhost:4444,server=on,wait=off", "tcp:localhost:4444" },
+		{ "q|-qmp|tcp:127.0.0.1:4444,server", "tcp:127.0.0.1:4444" },
+		{ "q|-qmp|tcp::4444,server", "tcp:localhost:4444" },
+		{ "q|-qmp|tcp:0.0.0.0:4444,server", "tcp:localhost:4444" },
+		{ "q|-qmp|tcp:[::1]:4444,server", "tcp:[::1]:4444" },
+		{ "q|-qmp|tcp:[::]:4444,server", "tcp:localhost:4444" },
+		{ "q|-mon|chardev=c,mode=control|-chardev|socket,id=c,path=/m,server=on", "/m" },
+		{ "q|-chardev|socket,path=/m,server=on,id=c|-mon|c,mode=control", "/m" },
+		{ "q|-chardev|backend=socket,path=/m,server=on,id=c|-mon|mode=control,chardev=c",
+		  "/m" },
+		{ "q|-chardev|socket,id=c,host=::1,port=99,server=on|-mon|c,mode=control",
+		  "tcp:[::1]:99" },
+		{ "q|-chardev|socket,id=c,path=/m,server=on|-qmp|chardev:c", "/m" },
+		{ "q|-chardev|socket,id=c,path=/m,server=on|-mon|c,mode=control,pretty=on", "/m" },
+		{ "q|-qmp|unix:/1,server|-qmp|unix:/2,server|-qmp|tcp::3,server",
+		  "/1 /2 tcp:localhost:3" },
+		{ "q|-chardev|socket,id=a,path=/a,server=on|-chardev|socket,id=b,path=/b,server=on"
+		  "|-mon|b,mode=control|-mon|a,mode=control",
+		  "/b /a" },
+		{ "q|disk.img|-S|-qmp|unix:/m,server|-nographic", "/m" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *found = monitors_of(rows[i].words, "/home/me");
+
+		check(!strcmp(found, rows[i].monitors), "%s: '%s'", rows[i].words, found);
+	}
+}
+
+static void what_cannot_be_reached_is_no_monitor(void **state)
+{
+	static const char *const lines[] = {
+		"",
+		"q",
+		"q|",
+		"q|-qmp",
+		"q|-qmp|",
+		"q|-mon",
+		"q|-qmp|stdio",
+		"q|-qmp|none",
+		"q|-qmp|pty",
+		"q|-qmp|unix:,server",
+		"q|-qmp|unix:/client", /* QEMU connects to somebody else */
+		"q|-qmp|unix:/client,server=off",
+		"q|-qmp|unix:/m,server=on,server=off", /* the last counts */
+		"q|-qmp|unix:@name,abstract=on,server=on",
+		"q|-qmp|unix:/m,server=on,telnet=on",
+		"q|-qmp|unix:/m,server=on,websocket=on",
+		"q|-qmp|tcp:h:1,server=on,tls-creds=tls0",
+		"q|-qmp|telnet:localhost:4444,server",
+		"q|-qmp|udp:localhost:4444",
+		"q|-qmp|tcp:localhost:0,server", /* QEMU chooses */
+		"q|-qmp|tcp:localhost:65536,server",
+		"q|-qmp|tcp:localhost:-1,server",
+		"q|-qmp|tcp:localhost:4444x,server",
+		"q|-qmp|tcp:localhost,server",
+		"q|-qmp|tcp:localhost,server=on:4444",
+		"q|-qmp|tcp:[::1,server",
+		"q|-qmp|tcp:",
+		"q|-qmp|chardev:none",
+		"q|-monitor|unix:/hmp,server", /* a human's */
+		"q|-mon|c|-chardev|socket,id=c,path=/m,server=on",
+		"q|-mon|c,mode=readline|-chardev|socket,id=c,path=/m,server=on",
+		"q|-mon|c,mode=control",
+		"q|-mon|mode=control|-chardev|socket,id=c,path=/m,server=on",
+		"q|-mon|c,mode=control|-chardev|socket,id=cc,path=/m,server=on",
+		"q|-mon|c,mode=control|-chardev|pty,id=c",
+		"q|-mon|c,mode=control|-chardev|file,id=c,path=/m,server=on",
+		"q|-mon|c,mode=control|-chardev|socket,id=c,fd=3,server=on",
+		"q|-mon|c,mode=control|-chardev|socket,id=c,path=/m",
+		"q|-mon|c,mode=control|-chardev",
+		"-qmp|unix:/m,server", /* the name of the program */
+		"q|qmp|unix:/m,server",
+		"q|-Qmp|unix:/m,server",
+		"q|-qmp=unix:/m,server",
+		"q|-name|-qmp|unix:/m,server", /* a value, not an option */
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
+		_cleanup_free_ char *found = monitors_of(lines[i], "/home/me");
+
+		check(!*found, "%s: '%s'", lines[i], found);
+	}
+}
+
+static void a_relative_path_needs_a_directory(void **state)
+{
+	_cleanup_free_ char *found = monitors_of("q|-qmp|unix:m,server|-qmp|unix:/n,server", NULL);
+
+	(void)state;
+	assert_string_equal(found, "/n");
+}
+
+static void no_more_monitors_are_taken_than_there_is_room(void **state)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	struct cmdline line;
+	unsigned i;
+
+	(void)state;
+	buf_addf(&text, "q");
+	for (i = 0; i < 100; i++)
+		buf_addf(&text, "|-qmp|unix:/%u,server", i);
+	line = parse(buf_text(&text), NULL);
+	assert_int_equal(line.monitors_count, CMDLINE_MONITORS_MAX);
+	assert_string_equal(line.monitors[CMDLINE_MONITORS_MAX - 1], "/7");
+	cmdline_release(&line);
+	assert_int_equal(line.monitors_count, 0);
+}
+
+static void name_memory_and_channels(void **state)
+{
+	static const struct {
+		const char *words, *name, *memory, *serial, *ssh;
+	} rows[] = {
+		{ "q|-name|web", "web", NULL, NULL, NULL },
+		{ "q|-name|guest=web,debug-threads=on", "web", NULL, NULL, NULL },
+		{ "q|-name|web,process=qemu-web", "web", NULL, NULL, NULL },
+		{ "q|-name|debug-threads=on", NULL, NULL, NULL, NULL },
+		{ "q|-name|a,,b", "a,b", NULL, NULL, NULL },
+		{ "q|-name|a|-name|b", "b", NULL, NULL, NULL },
+		{ "q|-name|", NULL, NULL, NULL, NULL },
+		{ "q|-name", NULL, NULL, NULL, NULL },
+		{ "q|-name|a\033[31m\nb\xff", "a?[31m?b?", NULL, NULL, NULL },
+		{ "q|-m|512M,slots=32,maxmem=8G", NULL, "512M,slots=32,maxmem=8G", NULL, NULL },
+		{ "q|-serial|unix:/s,server=on", NULL, NULL, "serial:/s", NULL },
+		{ "q|-serial|mon:stdio|-serial|unix:s,server", NULL, NULL, "serial:/home/me/s",
+		  NULL },
+		{ "q|-serial|chardev:x|-chardev|socket,id=x,path=/s,server=on", NULL, NULL,
+		  "serial:/s", NULL },
+		{ "q|-serial|unix:/1,server|-serial|unix:/2,server", NULL, NULL, "serial:/1",
+		  NULL },
+		{ "q|-serial|tcp::4,server", NULL, NULL, NULL, NULL },
+		{ "q|-netdev|user,id=n,hostfwd=tcp:127.0.0.1:2222-:22", NULL, NULL, NULL,
+		  "ssh:root@127.0.0.1:2222" },
+		{ "q|-nic|user,hostfwd=tcp::2222-:22", NULL, NULL, NULL,
+		  "ssh:root@localhost:2222" },
+		{ "q|-net|user,hostfwd=::2222-10.0.2.15:22", NULL, NULL, NULL,
+		  "ssh:root@localhost:2222" },
+		{ "q|-nic|user,hostfwd=tcp::80-:80,hostfwd=tcp::2222-:22", NULL, NULL, NULL,
+		  "ssh:root@localhost:2222" },
+		{ "q|-nic|user,hostfwd=tcp::1-:22|-nic|user,hostfwd=tcp::2-:22", NULL, NULL, NULL,
+		  "ssh:root@localhost:1" },
+		{ "q|-nic|user,hostfwd=udp::2222-:22", NULL, NULL, NULL, NULL },
+		{ "q|-nic|user,hostfwd=tcp::2222-:2222", NULL, NULL, NULL, NULL },
+		{ "q|-nic|user,hostfwd=tcp::0-:22", NULL, NULL, NULL, NULL },
+		{ "q|-nic|user,hostfwd=tcp:-oProxyCommand=x:22-:22", NULL, NULL, NULL, NULL },
+		{ "q|-nic|user,hostfwd=tcp:$(x):22-:22", NULL, NULL, NULL, NULL },
+		{ "q|-nic|user,hostfwd=", NULL, NULL, NULL, NULL },
+		{ "q|-nic|user,hostfwd=tcp", NULL, NULL, NULL, NULL },
+		{ "q|-nic|user,hostfwd=tcp:", NULL, NULL, NULL, NULL },
+		{ "q|-nic|user,hostfwd=tcp::22", NULL, NULL, NULL, NULL },
+		{ "q|-nic|user,hostfwd=tcp::22-", NULL, NULL, NULL, NULL },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct cmdline line = parse(rows[i].words, "/home/me");
+		const char *found[] = { line.name, line.memory, line.serial, line.ssh };
+		const char *expected[] = { rows[i].name, rows[i].memory, rows[i].serial,
+					   rows[i].ssh };
+		size_t f;
+
+		for (f = 0; f < ARRAY_SIZE(found); f++)
+			check(found[f] && expected[f] ? !strcmp(found[f], expected[f])
+						      : found[f] == expected[f],
+			      "%s: '%s'", rows[i].words, found[f] ? found[f] : "none");
+		cmdline_release(&line);
+	}
+}
+
+/* Every beginning of a line, at the end of its memory: nothing behind it is read (SAN=1). */
+static void a_line_that_ends_early_is_read_to_its_end(void **state)
+{
+	static const char text[] = "q\0-name\0web\0-mon\0c,mode=control\0-chardev\0"
+				   "socket,id=c,path=/m,,n,server=on\0-qmp\0tcp:h:1,server\0"
+				   "-nic\0user,hostfwd=tcp::2222-:22\0-serial\0chardev:c\0";
+	size_t len;
+
+	(void)state;
+	for (len = 0; len < sizeof(text); len++) {
+		_cleanup_free_ char *bytes = xcalloc(len, 1);
+		struct cmdline line;
+
+		memcpy(bytes, text, len);
+		cmdline_parse(&line, bytes, len, "/home/me");
+		cmdline_release(&line);
+	}
+}
+
+static void hostile_lines_are_read_in_bounded_time(void **state)
+{
+	static const char *const units[] = { "-mon|c,mode=control|",
+					     "-qmp|chardev:c|",
+					     "-name|,,,,,,|",
+					     "-nic|hostfwd=,hostfwd=::::,hostfwd|",
+					     "-|--|",
+					     "||||",
+					     "-chardev|socket,id=c|",
+					     "-serial|chardev:c|" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(units); i++) {
+		_cleanup_buf_ struct buf text = { 0 };
+		struct cmdline line;
+
+		while (text.len < 1 << 20)
+			buf_add(&text, units[i], strlen(units[i]));
+		line = parse(buf_text(&text), "/");
+		check(!line.monitors_count, "%s", units[i]);
+		cmdline_release(&line);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(monitors_are_found_however_they_are_written),
+		cmocka_unit_test(what_cannot_be_reached_is_no_monitor),
+		cmocka_unit_test(a_relative_path_needs_a_directory),
+		cmocka_unit_test(no_more_monitors_are_taken_than_there_is_room),
+		cmocka_unit_test(name_memory_and_channels),
+		cmocka_unit_test(a_line_that_ends_early_is_read_to_its_end),
+		cmocka_unit_test(hostile_lines_are_read_in_bounded_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
