@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What memhp takes for QEMU: run under such a name, with QEMU's words as arguments, which it does not read.
+
+FAKE_QEMU tells where to listen: a list of {"path"} or {"tcp": PORT}, each with what differs from a monitor of a VM
+without DIMMs: "plugged" (MiB), "silent" (greets nobody), "serial" (the path of the guest's console). Its end is that
+of its stdin; then it prints what it was asked.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import socket
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import peer  # noqa: E402 pylint: disable=wrong-import-position
+
+
+def monitor(where, directory):
+    """The monitor of one item."""
+    vm = peer.Vm()
+    if where.get("plugged"):
+        vm.plug("d0", where["plugged"])
+    if where.get("serial"):
+        vm.chardevs = [{"frontend-open": True, "label": "serial0",
+                        "filename": f"disconnected:unix:{where['serial']},server=on"}]
+    path = where.get("path", f"{directory}/tcp")
+    made = peer.Monitor(path, vm, **({"greeting": None} if where.get("silent") else {}))
+    if "tcp" not in where:
+        return made
+    made.listener.close()
+    made.listener = socket.create_server(("127.0.0.1", where["tcp"]))
+    return made
+
+
+def main():
+    """Serve until stdin ends."""
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory())
+        made = [monitor(where, directory) for where in json.loads(os.environ["FAKE_QEMU"])]
+        for server in made:
+            stack.enter_context(server)
+        print(os.getpid(), flush=True)
+        sys.stdin.read()
+        print(json.dumps([command for server in made for command in server.commands]), flush=True)
+
+
+main()
