@@ -113,11 +113,13 @@ install: $(BUILD)/memhp
 	install -d $(DESTDIR)$(DATADIR)/memhp/lab $(DESTDIR)$(MANDIR)/man1
 	install -m 644 $(LABDATA) $(DESTDIR)$(DATADIR)/memhp/lab
 	install -m 644 man/memhp.1 man/memhp-lab.1 $(DESTDIR)$(MANDIR)/man1
+	install -D -m 644 man/memhp.conf.5 $(DESTDIR)$(MANDIR)/man5/memhp.conf.5
 	install -D -m 644 completions/memhp.bash $(DESTDIR)$(BASHCOMPDIR)/memhp
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/memhp $(DESTDIR)$(BINDIR)/memhp-lab $(DESTDIR)$(BASHCOMPDIR)/memhp
 	rm -f $(DESTDIR)$(MANDIR)/man1/memhp.1 $(DESTDIR)$(MANDIR)/man1/memhp-lab.1
+	rm -f $(DESTDIR)$(MANDIR)/man5/memhp.conf.5
 	rm -rf $(DESTDIR)$(DATADIR)/memhp
 
 clean:

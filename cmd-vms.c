@@ -24,31 +24,21 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
-/* Text from a process or a file, which need not be UTF-8. */
-static void add_text(struct json_object *object, const char *key, const char *text)
-{
-	_cleanup_free_ char *copy = text ? xstrdup(text) : NULL;
-
-	if (copy)
-		printable(copy);
-	json_add_string(object, key, copy);
-}
-
 static struct json_object *json_vm(const struct fleet_vm *vm)
 {
 	const struct qemu *q = vm->qemu;
 	struct json_object *object = json_object_new_object();
 
-	add_text(object, "name", fleet_vm_name(vm));
+	json_add_printable(object, "name", fleet_vm_name(vm));
 	json_add_u64(object, "pid", q, q ? (uint64_t)q->pid : 0);
 	json_add_u64(object, "uid", q, q ? (uint64_t)q->uid : 0);
-	add_text(object, "monitor", vm->monitor);
-	add_text(object, "guest", fleet_vm_guest(vm));
+	json_add_printable(object, "monitor", vm->monitor);
+	json_add_printable(object, "guest", fleet_vm_guest(vm));
 	json_add_u64(object, "plugged_memory", vm->is_known, vm->plugged_bytes);
-	add_text(object, "memory", q ? q->line.memory : NULL);
-	add_text(object, "ssh", q ? q->line.ssh : NULL);
-	add_text(object, "from", vm->profile ? vm->profile->path : "process");
-	add_text(object, "problem", vm->problem);
+	json_add_printable(object, "memory", q ? q->line.memory : NULL);
+	json_add_printable(object, "ssh", q ? q->line.ssh : NULL);
+	json_add_printable(object, "from", vm->profile ? vm->profile->path : "process");
+	json_add_printable(object, "problem", vm->problem);
 	return object;
 }
 

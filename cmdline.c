@@ -105,7 +105,7 @@ static bool is_port(const char *text)
 /* The address of a host that was listened on: any of this machine's is localhost as well. */
 static const char *reachable(const char *host)
 {
-	static const char *const any[] = { "", "*", "0.0.0.0", "::", "[::]" };
+	static const char *const any[] = { "", "*", "0.0.0.0", "::" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(any); i++)
@@ -119,12 +119,10 @@ static char *tcp_address(const char *options)
 	_cleanup_free_ char *host = value_of(options, "host", false);
 	_cleanup_free_ char *port = value_of(options, "port", false);
 	const char *to = reachable(host ? host : "");
-	bool is_bare_ipv6 = to[0] != '[' && strchr(to, ':');
 
 	if (!port || !is_port(port))
 		return NULL;
-	return xasprintf("tcp:%s%s%s:%s", is_bare_ipv6 ? "[" : "", to, is_bare_ipv6 ? "]" : "",
-			 port);
+	return xasprintf(strchr(to, ':') ? "tcp:[%s]:%s" : "tcp:%s:%s", to, port);
 }
 
 /* The address that a socket listens on, for the options of -chardev socket; NULL when it is a
@@ -197,10 +195,8 @@ static char *short_address(struct parse *p, const char *text)
 	if (!strncmp(text, "unix:", 5)) {
 		options = xasprintf("path=%s", text + 5);
 	} else if (!strncmp(text, "tcp:", 4)) {
-		const char *host = text + 4;
-		const char *colon = host[0] == '[' ? strstr(host, "]:") : strchr(host, ':');
+		const char *host = text + 4, *colon = strchr(host, ':');
 
-		colon = colon && *colon == ']' ? colon + 1 : colon;
 		if (!colon || colon > host + strcspn(host, ","))
 			return NULL;
 		options = xasprintf("host=%.*s,port=%s", (int)(colon - host), host, colon + 1);

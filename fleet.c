@@ -106,10 +106,8 @@ void fleet_gather(struct fleet *fleet, const struct qemu_list *found, const stru
 /* Of several monitors, what is wrong with the first is told. */
 static void note_problem(struct fleet_vm *vm, const struct err *err)
 {
-	if (vm->problem)
-		return;
-	vm->problem = xstrdup(err->message);
-	printable(vm->problem);
+	if (!vm->problem)
+		vm->problem = xstrdup(err->message);
 }
 
 /* Of the profiles only those are asked whose monitor is a socket on this machine. */

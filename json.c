@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* json-c through getters that check presence and type. */
 #include "json.h"
+#include "util.h"
 
 void json_cleanup(struct json_object **object)
 {
@@ -81,6 +82,15 @@ int json_need_u64(struct json_object *object, const char *key, uint64_t *out, st
 void json_add_string(struct json_object *object, const char *key, const char *text)
 {
 	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
+}
+
+void json_add_printable(struct json_object *object, const char *key, const char *text)
+{
+	_cleanup_free_ char *copy = text ? xstrdup(text) : NULL;
+
+	if (copy)
+		printable(copy);
+	json_add_string(object, key, copy);
 }
 
 void json_add_u64(struct json_object *object, const char *key, bool known, uint64_t value)

@@ -40,6 +40,9 @@ void json_add_string(struct json_object *object, const char *key, const char *te
 void json_add_u64(struct json_object *object, const char *key, bool known, uint64_t value);
 void json_add_bool(struct json_object *object, const char *key, bool known, bool value);
 
+/* json_add_printable() - add text from a process or a file, which need not be UTF-8 */
+void json_add_printable(struct json_object *object, const char *key, const char *text);
+
 /* json_text() - @object on one line, as QEMU reads it; owned by @object */
 const char *json_text(struct json_object *object);
 

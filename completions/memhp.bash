@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2207 # the words have no blanks in them
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Completion for memhp(1): commands and options come from memhp itself, devices from QEMU, blocks from the
-# guest, which is asked only once a word begins like a block.
+# Completion for memhp(1): commands, options and VMs come from memhp itself, devices from QEMU, blocks from
+# the guest, which is asked only once a word begins like a block.
 _memhp_ask() { # COMMAND REGEX: print the groups of each match in the JSON of COMMAND
 	local json && json=$("$memhp" "${globals[@]}" --timeout 2 --json "$1" </dev/null 2>/dev/null)
 	while [[ $json =~ $2 ]]; do
@@ -28,8 +28,9 @@ _memhp() {
 		options=$("$memhp" __complete "$command" 2>/dev/null) && break
 	done
 	# a value by itself is completed as in "--zone=mov"; where there are no choices, as a file name
-	! grep -qFx -e "${words[-1]}=" <<<"$options"$'\n-Q=\n-G=\n-t=' || cur=${words[-1]}=$cur
+	! grep -qFx -e "${words[-1]}=" <<<"$options"$'\n-Q=\n-G=\n-M=\n-t=' || cur=${words[-1]}=$cur
 	[[ $cur == -* ]] && options=$(grep -F -e "${cur%%=*}" <<<"$options") || options=$(_memhp_words)
+	[[ $cur != @(-M|--vm)=* ]] || options=$(_memhp_ask vms '"name":"([A-Za-z0-9._-]+)"' | sed "s/^/x=/")
 	[[ $cur != -*=* ]] || { options=$(cut -s -d= -f2 <<<"$options") cur=${cur#*=} && compopt -o default; }
 	COMPREPLY=($(compgen -W "$options" -X '*=?*' -- "$cur"))
 	[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace

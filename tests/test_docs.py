@@ -119,7 +119,7 @@ def tags(text):
     return re.findall(r"^\.TP.*\n(.*)$", text, re.M)
 
 
-MAN, LABMAN = plain(read("man/memhp.1")), plain(read("man/memhp-lab.1"))
+MAN, LABMAN, CONFMAN = (plain(read(f"man/{page}")) for page in ("memhp.1", "memhp-lab.1", "memhp.conf.5"))
 
 
 def man_options(title):
@@ -225,6 +225,28 @@ def test_man_has_the_environment():
     assert {w for w in re.findall(r"\b[A-Z][A-Z_]{3,}\b", text)} == used
 
 
+def test_conf_man_has_the_keys():
+    rows = re.search(r"struct opt keys\[\] = \{(.*?)\n\};", read("config.c"), re.S)[1]
+    keys = re.findall(r'\{ 0, "(\w+)", "(\w+)"', rows)
+    assert len(keys) > 3
+    assert [tag.replace(" = ", " ").split() for tag in tags(section(CONFMAN, "KEYS"))] == [list(k) for k in keys]
+    options = {**table(), **table("plug")}
+    assert [key for key, _ in keys if f"--{key}" not in options] == []
+
+
+def test_conf_man_example(tmp_path):
+    """It is read, and makes of one line what the page says."""
+    text, usage = re.search(r"^\.nf\n(.*?)^\.fi\n(.*)", section(CONFMAN, "EXAMPLES"), re.M | re.S).groups()
+    config = tmp_path / "memhp/config"
+    config.parent.mkdir()
+    config.write_text(text)
+    answer = run("env", f"XDG_CONFIG_HOME={tmp_path}", MEMHP, "--json", "vms")
+    names = [vm["name"] for vm in json.loads(answer)["vms"] if vm["from"] == str(config)]
+    assert names == re.findall(r"^\[vm (\w+)\]", text, re.M)
+    for argv in memhp_calls(line.strip() for line in usage.splitlines()):
+        assert check_call(argv) == "plug" and argv[1] in names
+
+
 LABHELP = run(LAB, "--help")
 
 
@@ -242,7 +264,7 @@ def test_lab_man_has_the_options():
 
 
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="no mandoc")
-@pytest.mark.parametrize("page", ["memhp.1", "memhp-lab.1"])
+@pytest.mark.parametrize("page", ["memhp.1", "memhp-lab.1", "memhp.conf.5"])
 def test_man_lint(page):
     done = subprocess.run(["mandoc", "-T", "lint", ROOT / "man" / page], text=True, stdout=subprocess.PIPE)
     assert done.stdout == ""
@@ -284,17 +306,25 @@ def test_completion_runs_nothing_from_the_line(tmp_path):
 
 
 def fake_memhp(directory):
-    """A memhp that answers list and blocks as if there were a VM."""
+    """A memhp that answers list, vms and blocks as if there were VMs."""
     fake = directory / "memhp"
     fake.write_text(f"""#!/bin/sh
 case " $* " in
 *' list '*) echo '{{"devices":[{{"id":"memhp0-dimm","blocks":null}},{{"id":"$(echo oops)","blocks":null}}]}}' ;;
+*' vms '*) echo '{{"vms":[{{"name":"web","pid":7}},{{"name":null}},{{"name":"$(oops)"}},{{"name":"db-1"}}]}}' ;;
 *' blocks '*) echo '{{"blocks":[{{"first":0,"last":1}},{{"first":32,"last":33,"state":"online"}}]}}' ;;
 *) exec {MEMHP} "$@" ;;
 esac
 """)
     fake.chmod(0o755)
     return fake
+
+
+@pytest.mark.parametrize("line", ["memhp --vm=", "memhp --vm ", "memhp -M ", "memhp plug --vm "])
+def test_completion_of_vms(tmp_path, line):
+    driver = DRIVER, "bash", ROOT / "completions/memhp.bash"
+    assert run("bash", "--norc", "-c", *driver, line, fake_memhp(tmp_path)).split() == ["web", "db-1"]
+    assert run("bash", "--norc", "-c", *driver, line + "w", fake_memhp(tmp_path)).split() == ["web"]
 
 
 @pytest.mark.parametrize("line, expected", [
@@ -312,7 +342,7 @@ def test_completion_of_devices_and_blocks(tmp_path, line, expected):
 def test_completion_is_short_and_asks_the_binary():
     text = read("completions/memhp.bash")
     assert len(text.splitlines()) <= 40
-    assert set(re.findall(r"--[a-z]+", text)) - {"--norc"} <= {"--json", "--timeout", "--guest", "--zone"}
+    assert set(re.findall(r"--[a-z]+", text)) - {"--norc"} <= {"--json", "--timeout", "--guest", "--vm", "--zone"}
 
 
 # -- README, demo, changelog --------------------------------------------------------------------------------
@@ -413,14 +443,14 @@ def test_versions_agree():
     version = re.search(r"^VERSION := (\S+)$", read("Makefile"), re.M)[1]
     assert run(MEMHP, "--version") == f"memhp {version}\n"
     assert re.findall(r"^## \[(.*?)\]", read("CHANGELOG.md"), re.M)[0] == version
-    for page in (MAN, LABMAN):
+    for page in (MAN, LABMAN, CONFMAN):
         assert f'"memhp {version}"' in page.splitlines()[1]
 
 
 # -- every file ---------------------------------------------------------------------------------------------
 
 def sources():
-    kinds = {".c", ".h", ".sh", ".py", ".awk", ".bash", ".md", ".1"}
+    kinds = {".c", ".h", ".sh", ".py", ".awk", ".bash", ".md", ".1", ".5"}
     for path in sorted(ROOT.rglob("*")):
         inside = path.relative_to(ROOT).parts
         if inside[0] in ("build", "__pycache__") or any(p.startswith(".") for p in inside) or not path.is_file():

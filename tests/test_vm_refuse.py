@@ -257,12 +257,6 @@ def test_a_guest_channel_that_is_none_is_bad_usage(vm, channel):
 # ---- the monitor
 
 
-def test_without_a_monitor_it_is_bad_usage(memhp):
-    result = memhp("list", env={"MEMHP_GUEST": "none"})
-    assert result.returncode == 2 and result.stdout == ""
-    check_lines(result.stderr, ["monitor"])
-
-
 @contextlib.contextmanager
 def listener(path, greeting):
     """A server that says something to its first client, and keeps the connection."""

@@ -465,7 +465,7 @@ def test_where_the_configuration_is(here, tmp_path):
     here.memhp("--json", "--vm", "web", "list").failed(3, "'web'")
     assert devices(here, "--vm", "web", env={"XDG_CONFIG_HOME": tmp_path / "xdg"}) == [256]
     # relative paths do not count
-    here.memhp("--json", "--vm", "web", "list", env={"XDG_CONFIG_HOME": "xdg"}).failed(3, "'web'")
+    here.memhp("--json", "--vm", "web", "list", env={"XDG_CONFIG_HOME": "xdg"}, cwd=tmp_path).failed(3, "'web'")
 
 
 def test_the_users_profile_hides_that_of_the_system(tmp_path):
