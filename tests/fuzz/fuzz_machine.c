@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What QEMU answers to queries, each answer whole and in its order but of any content. A line is
+ * the value of the next reply, or an error when it begins with "!"; the lines that are left over
+ * are events, read for every device.
+ */
+#include <string.h>
+
+#include "fuzz.h"
+#include "machine.h"
+#include "verdict.h"
+
+#define REPLIES 12 /* qmp_capabilities, the queries of machine.c, and one more */
+
+static const char greeting[] = "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, "
+			       "\"micro\": 22}}}}\n{\"return\": {}, \"id\": 1}\n";
+
+/* The next line of @text, which it ends; NULL at the end. */
+static char *next_line(char **text)
+{
+	return strsep(text, "\n");
+}
+
+static void add_reply(struct buf *stream, const char *line, unsigned id)
+{
+	if (*line == '!')
+		buf_addf(stream, "{\"error\": {\"class\": \"C\", \"desc\": \"no\"}, \"id\": %u}\n",
+			 id);
+	else
+		buf_addf(stream, "{\"return\": %s, \"id\": %u}\n", line, id);
+}
+
+static void read_event(const struct machine *m, const char *line)
+{
+	_cleanup_json_ struct json_object *event = json_tokener_parse(line);
+	struct json_object *data = NULL;
+	const char *name = "";
+	char why[128] = "";
+	unsigned i;
+
+	json_get_string(event, "event", &name);
+	json_get_object(event, "data", &data);
+	for (i = 0; i < m->devices_count; i++) {
+		verdict_read(name, data, &m->devices[i], true, why, sizeof(why));
+		verdict_read(name, data, &m->devices[i], false, why, sizeof(why));
+		seam_check(strlen(why) < sizeof(why));
+	}
+}
+
+static void look(const struct machine *m, char *events)
+{
+	uint64_t address;
+	char *line;
+
+	machine_slots_used(m);
+	machine_has_object(m, "memhp0-mem");
+	machine_device(m, "memhp0-dimm");
+	machine_predict_address(m, UINT64_C(512) << 20, &address);
+	while ((line = next_line(&events)))
+		read_event(m, line);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_free_ char *text = xstrndup((const char *)data, size);
+	_cleanup_buf_ struct buf stream = { 0 };
+	struct deadline d = seam_deadline();
+	struct machine m = { 0 };
+	struct err err = { 0 };
+	char *rest = text, *line;
+	struct qmp *q;
+	unsigned id;
+
+	buf_addf(&stream, "%s", greeting);
+	for (id = 2; id <= REPLIES && (line = next_line(&rest)); id++)
+		add_reply(&stream, line, id);
+	seam_feed(stream.data, stream.len);
+	if (qmp_open(&q, SEAM_PATH, NULL, &d, &err))
+		return 0;
+	(void)!machine_query(&m, q, &err);
+	look(&m, rest);
+	(void)!machine_query_devices(&m, q, &err);
+	machine_release(&m);
+	qmp_close(q);
+	return 0;
+}
