@@ -25,7 +25,7 @@ CFLAGS      ?= -O2 -g
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
-ROWS := err util size choose deadline json opt out wire frame \
+ROWS := err util size choose deadline resolve json opt out wire frame \
 	qmp guest-serial guest-process guest \
 	machine machine-map machine-name machine-port machine-request machine-total backend machine-args host verdict event sysfs vm \
 	hotplug hotplug-zone hotplug-guest hotplug-release hotplug-check hotplug-unit hotplug-attach \
