@@ -179,11 +179,11 @@ static int complain(const struct flat *f, int c, char **argv, struct err *err)
 	if (!optopt)
 		return err_set(err, ERR_USAGE, "unknown or ambiguous option '%s'",
 			       argv[optind - 1]);
-	if (isdigit(optopt))
-		return err_set(err, ERR_USAGE, "unknown option '-%c': a size or block has no sign",
-			       optopt);
 	if (optopt >= 256)
 		return err_set(err, ERR_USAGE, "option '--%s' takes no value", f->rows[row]->name);
+	if (isdigit((unsigned char)optopt))
+		return err_set(err, ERR_USAGE, "unknown option '-%c': a size or block has no sign",
+			       optopt);
 	return err_set(err, ERR_USAGE, "unknown option '-%c'", optopt);
 }
 
