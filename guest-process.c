@@ -82,8 +82,8 @@ static int split_target(const char *target, char **host, char **port, struct err
 
 	/* ssh hands the name to shells of its own where its configuration has a ProxyCommand or a
 	 * Match: older ones whatever it has in it */
-	if (!end || (*name == '[' && *++end && *end != ':') || end == name || target[0] == '-' ||
-	    *name == '-' || target[strcspn(target, "'`\"$;&<>|(){} \t\r\n")] ||
+	if (!end || (*name == '[' && (end == name + 1 || (*++end && *end != ':'))) || end == name ||
+	    target[0] == '-' || *name == '-' || target[strcspn(target, "'`\"$;&<>|(){} \t\r\n")] ||
 	    (*end && (!parse_u64(end + 1, 10, &number) || number - 1 > 65534))) {
 		err_set(err, ERR_USAGE, "bad guest channel 'ssh:%s'", target);
 		return err_hint(err, "write ssh:[USER@]HOST[:PORT]");
