@@ -4,19 +4,18 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "hotplug.h"
+#include "hotplug-guest.h"
 
 /* What the commands do with a scan. */
 static void look(const struct guest_memory *g)
 {
 	struct block_list sorted = { 0 };
 	uint64_t movable_bytes, kernel_bytes;
-	char reason[96], range[BLOCKS_TEXT_MAX];
+	char range[BLOCKS_TEXT_MAX];
 	unsigned i;
 
 	sysfs_zone_bytes(g, &movable_bytes, &kernel_bytes);
 	seam_check(movable_bytes + kernel_bytes == sysfs_online_bytes(g));
-	hotplug_choose_zone(g, UINT64_C(512) << 20, reason, sizeof(reason));
 	for (i = g->blocks.count; i > 0; i--) {
 		const struct blocks *b = &g->blocks.runs[i - 1];
 

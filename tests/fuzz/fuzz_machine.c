@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "backend.h"
 #include "fuzz.h"
 #include "machine.h"
 #include "verdict.h"
@@ -30,9 +31,21 @@ static void add_reply(struct buf *stream, const char *line, unsigned id)
 		buf_addf(stream, "{\"return\": %s, \"id\": %u}\n", line, id);
 }
 
-static void read_event(const struct machine *m, const char *line)
+static void read_backend(struct json_object *list)
 {
-	_cleanup_json_ struct json_object *event = json_tokener_parse(line);
+	static const struct backend_options options = { .prealloc = { true, 1 },
+							.is_shared = true,
+							.reserve = RESERVE_ON,
+							.host_nodes = "0-1,3",
+							.policy = POLICY_BIND };
+	struct err err = { 0 };
+
+	if (backend_verify(&options, "memhp0-mem", UINT64_C(512) << 20, list, &err))
+		seam_check(err.code == ERR_FAILED && err.message[0]);
+}
+
+static void read_event(const struct machine *m, struct json_object *event)
+{
 	struct json_object *data = NULL;
 	const char *name = "";
 	char why[128] = "";
@@ -49,15 +62,21 @@ static void read_event(const struct machine *m, const char *line)
 
 static void look(const struct machine *m, char *events)
 {
-	uint64_t address;
+	static const uint64_t sizes[] = { UINT64_C(1) << 30, UINT64_C(128) << 20 };
+	uint64_t addresses[ARRAY_SIZE(sizes)];
 	char *line;
 
 	machine_slots_used(m);
 	machine_has_object(m, "memhp0-mem");
 	machine_device(m, "memhp0-dimm");
-	machine_predict_address(m, UINT64_C(512) << 20, &address);
-	while ((line = next_line(&events)))
-		read_event(m, line);
+	machine_span_bytes(m);
+	machine_predict_addresses(m, sizes, ARRAY_SIZE(sizes), addresses);
+	while ((line = next_line(&events))) {
+		_cleanup_json_ struct json_object *value = json_tokener_parse(line);
+
+		read_event(m, value);
+		read_backend(value);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The words of online and offline (blocks, ranges, sizes, devices), one a line, for a guest whose
- * scan never changes; and each of them read as a size. */
+ * scan never changes; and each of them read as a size, and as a list of NUMA nodes. */
 #include <stdio.h>
 #include <string.h>
 
+#include "backend.h"
 #include "fuzz.h"
-#include "hotplug.h"
+#include "hotplug-change.h"
 #include "size.h"
 
 #define WORDS_MAX 16
@@ -51,6 +52,15 @@ static void read_size(const char *word)
 	seam_check(ratio > 0.99 && ratio < 1.01);
 }
 
+static void read_nodes(const char *word)
+{
+	struct backend_options options = { .policy = POLICY_BIND, .host_nodes = word };
+	struct err err = { 0 };
+
+	if (!backend_check(&options, &err))
+		json_object_put(backend_request(&options, "m-mem", UINT64_C(1) << 30));
+}
+
 static void change(char **words, unsigned count, bool is_online)
 {
 	struct deadline d = seam_deadline();
@@ -80,8 +90,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *words[WORDS_MAX], *rest = text;
 	unsigned count = 0;
 
-	while (count < WORDS_MAX && (words[count] = strsep(&rest, "\n")))
-		read_size(words[count++]);
+	while (count < WORDS_MAX && (words[count] = strsep(&rest, "\n"))) {
+		read_size(words[count]);
+		read_nodes(words[count++]);
+	}
 	change(words, count, true);
 	change(words, count, false);
 	return 0;
