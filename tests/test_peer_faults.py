@@ -233,7 +233,8 @@ def test_a_console_that_fails_before_anything_is_changed_leaves_all_as_it_was(pa
 # A stdout that takes nothing
 
 COMMANDS = {
-    "plug": ("plug", "512M"), "unplug": ("unplug",), "online": ("online", "34"), "offline": ("offline", "33"),
+    "plug": ("plug", "512M"), "unplug": ("unplug",), "resize": ("resize", "+256M"),
+    "online": ("online", "34"), "offline": ("offline", "33"),
     "list": ("list",), "blocks": ("blocks",), "status": ("status",), "qmp": ("qmp", "query-status"),
 }
 
