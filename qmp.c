@@ -13,6 +13,7 @@
 #define GREETING_MS	  5000
 #define MESSAGE_MAX_BYTES (16 << 20)
 #define MESSAGE_MAX_DEPTH 64
+#define MESSAGE_MAX_PARTS (1 << 18) /* as json-c keeps it, "{}" takes 300 times its two bytes */
 #define EVENTS_MAX	  4096
 #define EVENTS_MAX_BYTES  (4 << 20) /* of their text; each may still be as large as a message */
 
@@ -29,6 +30,7 @@ struct qmp {
 	const struct trace *trace;
 	struct json_tokener *tokener;
 	size_t message_bytes; /* of the message that is being read */
+	size_t message_parts; /* objects, arrays and commas of it, at most */
 	struct message *replies;
 	struct message *events;
 	unsigned events_count;
@@ -161,6 +163,23 @@ static int take_message(struct qmp *q, struct json_object *object, size_t bytes,
 	return 0;
 }
 
+/* All of the buffer belongs to a message that goes on: is it still one that QEMU would send? */
+static int take_part(struct qmp *q, struct err *err)
+{
+	struct buf *in = &q->wire.in;
+	size_t i;
+
+	for (i = 0; i < in->len; i++)
+		q->message_parts += in->data[i] == '{' || in->data[i] == '[' || in->data[i] == ',';
+	q->message_bytes += in->len;
+	buf_drop(in, in->len);
+	if (q->message_bytes > MESSAGE_MAX_BYTES)
+		return protocol_error(q, "a message of more than 16 MiB", err);
+	if (q->message_parts > MESSAGE_MAX_PARTS)
+		return protocol_error(q, "a message of more than 262144 parts", err);
+	return 0;
+}
+
 /* Parse what the wire has buffered into messages: QEMU sends one a line, or many lines with
  * pretty=on. */
 static int parse_input(struct qmp *q, struct err *err)
@@ -179,19 +198,14 @@ static int parse_input(struct qmp *q, struct err *err)
 		}
 		object = json_tokener_parse_ex(q->tokener, in->data, (int)in->len);
 		state = json_tokener_get_error(q->tokener);
-		if (state == json_tokener_continue) {
-			q->message_bytes += in->len;
-			buf_drop(in, in->len);
-			if (q->message_bytes > MESSAGE_MAX_BYTES)
-				return protocol_error(q, "a message of more than 16 MiB", err);
-			return 0;
-		}
+		if (state == json_tokener_continue)
+			return take_part(q, err);
 		if (state != json_tokener_success)
 			return protocol_error(q, json_tokener_error_desc(state), err);
 		used = json_tokener_get_parse_end(q->tokener);
 		bytes = q->message_bytes + used;
 		json_tokener_reset(q->tokener);
-		q->message_bytes = 0;
+		q->message_bytes = q->message_parts = 0;
 		buf_drop(in, used);
 		if (!json_object_is_type(object, json_type_object)) {
 			json_object_put(object);

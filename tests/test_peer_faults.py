@@ -133,6 +133,14 @@ def test_large_events_do_not_pile_up(path, plugged):
     assert [d["id"] for d in result.succeeded()["devices"]] == ["d0-dimm"]
 
 
+@pytest.mark.parametrize("part", [b"{}", b"[]", b"1", b"\"\"", b"{\"a\":{}}"], ids=repr)
+def test_a_message_of_very_many_parts_is_refused_before_it_fills_the_memory(path, part):
+    many = b"{\"event\": \"E\", \"data\": [" + b",".join([part] * (15 * peer.MIB // (len(part) + 1))) + b"]}\r\n"
+    with Monitor(path, on={"query-status": [many, Default]}):
+        result = capped(400, "--qmp", path, "--guest", "none", "--json", "list")
+    result.failed(3, "262144 parts", code="qemu-unreachable", state="unchanged")
+
+
 def test_an_answer_of_the_guest_that_never_ends_does_not_pile_up(path):
     """Whole lines, each new, and large."""
     def babble(session, exchange, commands):
