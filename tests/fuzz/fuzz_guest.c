@@ -10,12 +10,11 @@
 static void look(const struct guest_memory *g)
 {
 	struct block_list sorted = { 0 };
-	uint64_t movable_bytes, kernel_bytes;
+	struct block_sum sum = sysfs_sum(g, -1);
 	char range[BLOCKS_TEXT_MAX];
 	unsigned i;
 
-	sysfs_zone_bytes(g, &movable_bytes, &kernel_bytes);
-	seam_check(movable_bytes + kernel_bytes == sysfs_online_bytes(g));
+	seam_check(sum.movable_bytes <= sum.online_bytes);
 	for (i = g->blocks.count; i > 0; i--) {
 		const struct blocks *b = &g->blocks.runs[i - 1];
 

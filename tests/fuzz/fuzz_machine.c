@@ -11,8 +11,6 @@
 #include "machine.h"
 #include "verdict.h"
 
-#define REPLIES 12 /* qmp_capabilities, the queries of machine.c, and one more */
-
 static const char greeting[] = "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, "
 			       "\"micro\": 22}}}}\n{\"return\": {}, \"id\": 1}\n";
 
@@ -60,6 +58,16 @@ static void read_event(const struct machine *m, struct json_object *event)
 	}
 }
 
+static void read_args(const struct memdev *d, struct qmp *q)
+{
+	_cleanup_free_ char *object = NULL;
+	_cleanup_free_ char *device = NULL;
+	struct err err = { 0 };
+
+	if (!machine_args(d, q, &object, &device, &err))
+		seam_check(object && device);
+}
+
 static void look(const struct machine *m, char *events)
 {
 	static const uint64_t sizes[] = { UINT64_C(1) << 30, UINT64_C(128) << 20 };
@@ -91,13 +99,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned id;
 
 	buf_addf(&stream, "%s", greeting);
-	for (id = 2; id <= REPLIES && (line = next_line(&rest)); id++)
+	for (id = 2; (line = next_line(&rest)) && *line; id++)
 		add_reply(&stream, line, id);
 	seam_feed(stream.data, stream.len);
 	if (qmp_open(&q, SEAM_PATH, NULL, &d, &err))
 		return 0;
 	(void)!machine_query(&m, q, &err);
 	look(&m, rest);
+	for (id = 0; id < m.devices_count; id++)
+		read_args(&m.devices[id], q);
 	(void)!machine_query_devices(&m, q, &err);
 	machine_release(&m);
 	qmp_close(q);
