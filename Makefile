@@ -3,6 +3,7 @@
 #   make              build memhp
 #   make demo         install what is missing, boot a lab VM, plug, use and unplug 512M
 #   make check        install what is missing, run all tests
+#   make fuzz         FUZZ_SECONDS=60: feed nonsense to every parser for that long in all
 #   make bench        what memhp costs over a bare client, in ratios
 #   make lint         static analysis, shell checks, include rows
 #   make install      PREFIX=/usr/local DESTDIR=
@@ -21,10 +22,10 @@ JSON_C_LIBS ?= $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null || echo -ljson-c)
 CFLAGS      ?= -O2 -g
 
 # Each build flavour has its own objects: switching never mixes them.
-BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)
+BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
-ROWS := err util nearest cmdline size choose deadline json opt out wire frame \
+ROWS := err util nearest cmdline size choose deadline resolve json opt out wire frame \
 	qmp guest-serial guest-process guest \
 	machine machine-map machine-name machine-port machine-request machine-total backend machine-args host verdict event sysfs \
 	config discover vm fleet \
@@ -40,7 +41,7 @@ override CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstri
 	-Wwrite-strings -Wformat=2 -Wpointer-arith -Wundef -fstack-protector-strong -fPIE \
 	$(if $(WERROR),-Werror) \
 	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer,\
-	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) $(if $(FUZZ),-fsanitize=fuzzer-no-link)
 override LDFLAGS += -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=address$(comma)undefined)
 override LDLIBS += $(JSON_C_LIBS)
 comma := ,
@@ -50,9 +51,11 @@ BUILD_DEPS := gcc make libc6-dev libjson-c-dev
 LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 TEST_DEPS  := libcmocka-dev python3-pytest dash bash socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
 	qemu-efi-aarch64 $(if $(SAN),libasan8 libubsan1)
+FUZZ_DEPS  := clang
 LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git
 
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 LABDATA := lab/init lab/initramfs.sh lab/machine.sh
 
 ifneq ($(V),1)
@@ -81,6 +84,15 @@ $(BUILD)/unit/%: tests/unit/%.c $(filter-out %/memhp.o,$(OBJS)) | $(BUILD)
 	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -I. $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		$(filter %.o,$^) $(LDLIBS) -lcmocka
 
+# Each fuzz target too, with a seam in the place of the outside world; libFuzzer drives it with FUZZ=1, else
+# replay.c, which only runs what is in the corpus.
+$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/seam.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
+		$(filter-out %/memhp.o,$(OBJS)) | $(BUILD)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CC) $(CPPFLAGS) -I. $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) \
+		-Wl,--wrap=wire_connect_unix,--wrap=getrandom,--wrap=stat -o $@ \
+		$(filter-out $(if $(FUZZ),%/replay.c) %.h,$^) $(LDLIBS)
+
 $(BUILD):
 	@mkdir -p $@
 
@@ -93,9 +105,17 @@ check:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory check-built
 
-check-built: $(BUILD)/memhp $(UNITS)
+check-built: $(BUILD)/memhp $(UNITS) $(FUZZERS)
 	@set -e; for unit in $(UNITS); do echo "  UNIT  $$unit"; $$unit; done
+	@tools/fuzz.sh replay $(FUZZERS)
 	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests
+
+fuzz:
+	@tools/depend.sh $(BUILD_DEPS) $(FUZZ_DEPS)
+	@$(MAKE) --no-print-directory CC=clang SAN=1 FUZZ=1 fuzz-built
+
+fuzz-built: $(FUZZERS)
+	@tools/fuzz.sh explore $(FUZZERS)
 
 bench:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS)
@@ -125,7 +145,7 @@ uninstall:
 clean:
 	rm -rf build memhp
 
-.PHONY: all demo check check-built bench lint install uninstall clean
+.PHONY: all demo check check-built fuzz fuzz-built bench lint install uninstall clean
 .DELETE_ON_ERROR:
 
 -include $(OBJS:.o=.d) $(UNITS:=.d)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memhp list, memhp blocks */
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd.h"
 #include "size.h"
@@ -120,6 +121,13 @@ static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 		cmd_print_virtio_mem(&h->machine, "");
 }
 
+/* Does a shell leave it as it is in qemu $(memhp list --qemu-args)? What it splits would be further
+ * arguments. */
+static bool is_word(const char *text)
+{
+	return !text[strcspn(text, " \t\n*?[")];
+}
+
 /* Add the arguments of one device to the array, and print them. */
 static int add_args(struct ctx *ctx, struct json_object *array, const struct memdev *d,
 		    struct err *err)
@@ -129,6 +137,11 @@ static int add_args(struct ctx *ctx, struct json_object *array, const struct mem
 
 	if (machine_args(d, ctx->vm.qmp, &object, &device, err))
 		return -1;
+	if (!ctx->globals->is_json && (!is_word(object) || !is_word(device))) {
+		err_set(err, ERR_FAILED, "the arguments for '%s' would not stay whole in a shell",
+			memdev_name(d));
+		return err_hint(err, "--json gives them as a list");
+	}
 	json_object_array_add(array, json_object_new_string("-object"));
 	json_object_array_add(array, json_object_new_string(object));
 	json_object_array_add(array, json_object_new_string("-device"));

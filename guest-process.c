@@ -80,8 +80,11 @@ static int split_target(const char *target, char **host, char **port, struct err
 	int user_len = (int)(name - target);
 	uint64_t number;
 
-	if (!end || (*name == '[' && *++end && *end != ':') || end == name || target[0] == '-' ||
-	    *name == '-' || (*end && (!parse_u64(end + 1, 10, &number) || number - 1 > 65534))) {
+	/* ssh hands the name to shells of its own where its configuration has a ProxyCommand or a
+	 * Match: older ones whatever it has in it */
+	if (!end || (*name == '[' && (end == name + 1 || (*++end && *end != ':'))) || end == name ||
+	    target[0] == '-' || *name == '-' || target[strcspn(target, "'`\"$;&<>|(){} \t\r\n")] ||
+	    (*end && (!parse_u64(end + 1, 10, &number) || number - 1 > 65534))) {
 		err_set(err, ERR_USAGE, "bad guest channel 'ssh:%s'", target);
 		return err_hint(err, "write ssh:[USER@]HOST[:PORT]");
 	}
@@ -119,7 +122,10 @@ int process_open_ssh(struct wire *w, struct process *p, const char *target, stru
 	argv[argc++] = host;
 	argv[argc++] = (char *)"sh";
 	argv[argc] = NULL;
-	return spawn(w, p, argv, xasprintf("ssh connection to '%s'", host), err);
+	if (spawn(w, p, argv, xasprintf("ssh connection to '%s'", host), err))
+		return -1;
+	p->by_hand = port ? xasprintf("ssh -p %s %s", port, host) : xasprintf("ssh %s", host);
+	return 0;
 }
 
 int process_open_command(struct wire *w, struct process *p, const char *target, struct err *err)
@@ -139,13 +145,21 @@ int process_open_local(struct wire *w, struct process *p, const char *target, st
 
 int process_explain(const struct process *p, const struct wire *w, struct err *err)
 {
-	char text[512];
+	static const char key[] = "Host key verification failed";
+	char text[4096];
 	ssize_t n = p->pid ? read(p->stderr_fd, text, sizeof(text) - 1) : 0;
 	char *line;
 
 	if (n <= 0 || err->code == ERR_INTERRUPTED)
 		return -1;
 	text[n] = '\0';
+	/* ssh says that last, below a large warning when the key has changed */
+	line = strstr(text, key);
+	if (line && p->by_hand) {
+		err_set(err, err->code, "the %s says: %s", w->peer, key);
+		return err_hint(err, "look at the host's key, and accept it once by hand: %s",
+				p->by_hand);
+	}
 	line = strtok(text, "\r\n");
 	return line ? err_set(err, err->code, "the %s says: %s", w->peer, line) : -1;
 }
@@ -176,5 +190,6 @@ void process_close(struct process *p, struct wire *w)
 	if (!parted(p, w) && !kill(-p->pid, SIGKILL))
 		waitpid(p->pid, NULL, 0);
 	close(p->stderr_fd);
-	p->pid = 0;
+	free(p->by_hand);
+	*p = (struct process){ 0 };
 }

@@ -16,6 +16,7 @@
 struct process {
 	pid_t pid;     /* 0 when none; it leads a session of its own, so Ctrl-C does not reach it */
 	int stderr_fd; /* owned; non-blocking; what it complains about */
+	char *by_hand; /* ssh: the command that connects by hand; NULL for others; owned */
 };
 
 /*

@@ -10,9 +10,10 @@
 #include "guest-serial.h"
 #include "guest.h"
 
-#define LINES_MAX    65536     /* frames in one answer */
-#define NOISE_MAX    (1 << 18) /* bytes without a line end that are kept */
-#define AGAIN_MS     250       /* quiet time after noise before the answer is asked for again ... */
+#define LINES_MAX    65536	/* frames in one answer */
+#define BYTES_MAX    (16 << 20) /* of their payloads: what is kept for a guest is bounded */
+#define NOISE_MAX    (1 << 18)	/* bytes without a line end that are kept */
+#define AGAIN_MS     250  /* quiet time after noise before the answer is asked for again ... */
 #define HEARTBEAT_MS 2000 /* ... doubled each time, up to this, which is also for quiet times */
 #define ANSWER_MAX_MS                                                                              \
 	20000 /* the first answer takes no longer: it is no shell, or cannot be reached */
@@ -66,8 +67,10 @@ static void answer_put(struct answer *a, const struct frame *frame)
 		a->lines = xgrow(a->lines, a->count, sizeof(*a->lines));
 		a->lines[a->count++] = NULL;
 	}
-	if (!a->lines[i])
+	if (!a->lines[i]) {
 		a->lines[i] = xstrdup(frame->payload);
+		a->bytes += strlen(frame->payload);
+	}
 }
 
 /* An answer is whole when its last line is "end" and none before is missing; the "end" is dropped.
@@ -142,6 +145,9 @@ static int collect(struct guest *g, struct answer *answer, bool is_urgent, struc
 		int64_t until_ms = deadline_within(g->deadline, is_noisy ? again_ms : HEARTBEAT_MS);
 		int ready = wire_fill(&g->wire, until_ms, g->deadline, err);
 
+		if (answer->bytes > BYTES_MAX)
+			return err_set(err, ERR_GUEST_UNREACHABLE,
+				       "an answer on the %s is too long", g->wire.peer);
 		if (ready < 0) {
 			g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
 			g->is_pending = g->is_pending && !g->is_lost;

@@ -18,6 +18,7 @@ struct guest;
 struct answer {
 	char **lines;
 	unsigned count;
+	size_t bytes; /* of all lines */
 };
 
 void answer_release(struct answer *a);

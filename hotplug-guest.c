@@ -11,7 +11,8 @@
 
 #define FOREVER_SECONDS 86400		     /* for guest.sh when there is no deadline */
 #define ROOM_BYTES	(UINT64_C(16) << 20) /* that a guest needs beside what it gives up */
-#define SWIFT_BLOCKS	64 /* so few go online in a moment: nothing that needs guarding */
+#define LAST_WORDS_MS	200 /* for what QEMU says when it ends, or the guest does */
+#define SWIFT_BLOCKS	64  /* so few go online in a moment: nothing that needs guarding */
 
 /* The deadline as guest.sh takes it: whole seconds, rounded up. */
 static unsigned seconds_left(const struct hotplug *h)
@@ -129,6 +130,36 @@ static int read_answer(struct hotplug *h, const struct answer *answer, const cha
 	return is_absent ? 1 : 0;
 }
 
+/* The events that take a guest's shell away (qapi/run-state.json). */
+static bool is_end(const char *name, struct json_object *data, void *context)
+{
+	(void)data, (void)context;
+	return !strcmp(name, "RESET") || !strcmp(name, "SHUTDOWN") ||
+	       !strcmp(name, "GUEST_PANICKED");
+}
+
+/* The shell in the guest has ended at its work, as *err says: QEMU may know why, or have ended
+ * itself. */
+static int explain_loss(struct hotplug *h, const char *verb, const char *to, struct err *err)
+{
+	_cleanup_json_ struct json_object *event = NULL;
+	int64_t until_ms = monotonic_ms() + LAST_WORDS_MS;
+	struct err gone = { 0 };
+	const char *name = NULL;
+
+	if (h->vm->qmp && qmp_wait_event(h->vm->qmp, is_end, NULL, until_ms, &event, &gone) < 0) {
+		*err = gone;
+		return -1;
+	}
+	if (event && json_get_string(event, "event", &name))
+		return err_set(err, ERR_GUEST_UNREACHABLE,
+			       "the guest has gone while it was to %s its memory %s (%s)", verb, to,
+			       name);
+	err->code = ERR_GUEST_REFUSED;
+	err_wrap(err, "the shell that was to %s the guest's memory %s has gone", verb, to);
+	return err_hint(err, "the guest may have run out of memory: free some there first");
+}
+
 int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, const char *to,
 		  struct err *err)
 {
@@ -148,13 +179,8 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 			guest_memory_release(&h->after);
 	}
 	answer_release(&answer);
-	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED) {
-		err_set(err, ERR_GUEST_REFUSED,
-			"the guest ended the shell that was to %s its memory %s "
-			"(has it run out of memory?)",
-			verb, to);
-		err_hint(err, "free memory in the guest first");
-	}
+	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED)
+		explain_loss(h, verb, to, err);
 	if (status < 0 && (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED) &&
 	    h->after.blocks.count && find_hanging(h, commands, &block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,

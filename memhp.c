@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -381,6 +382,16 @@ static int fill_standard_descriptors(struct err *err)
 	return 0;
 }
 
+/* Whoever may not change the machine himself must not do it through memhp: it obeys the
+ * environment, and runs commands. */
+static int refuse_borrowed_rights(struct err *err)
+{
+	if (!getauxval(AT_SECURE))
+		return 0;
+	err_set(err, ERR_FAILED, "cannot run setuid, setgid or with file capabilities");
+	return err_hint(err, "run it as the user who has the rights, such as with sudo");
+}
+
 int main(int argc, char **argv)
 {
 	struct globals globals = { .timeout_ms = -1 };
@@ -388,8 +399,9 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	int status = 0;
 
-	if (fill_standard_descriptors(&err)) {
+	if (fill_standard_descriptors(&err) || refuse_borrowed_rights(&err)) {
 		out_error(&err);
+		json_object_put(ctx.result);
 		return err_exit_code(err.code);
 	}
 	json_object_object_add(ctx.result, "command", NULL);

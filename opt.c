@@ -244,11 +244,11 @@ static int complain(const struct flat *f, int c, char **argv, struct err *err)
 			       row < 0 ? "" : f->rows[row]->arg);
 	if (!optopt)
 		return complain_long(f, argv[optind - 1], err);
-	if (isdigit(optopt))
-		return err_set(err, ERR_USAGE, "unknown option '-%c': a size or block has no sign",
-			       optopt);
 	if (optopt >= 256)
 		return err_set(err, ERR_USAGE, "option '--%s' takes no value", f->rows[row]->name);
+	if (isdigit((unsigned char)optopt))
+		return err_set(err, ERR_USAGE, "unknown option '-%c': a size or block has no sign",
+			       optopt);
 	return err_set(err, ERR_USAGE, "unknown option '-%c'", optopt);
 }
 

@@ -72,20 +72,26 @@ void out_styled(enum out_style style, const char *text)
 		fputs("\033[0m", stdout);
 }
 
-/* json-c escapes what is below 0x20; DEL and U+0080 to U+009F drive terminals as well. */
+/* json-c escapes what is below 0x20. DEL and U+0080 to U+009F drive terminals as well, and so do
+ * bytes that are no UTF-8: the user's own words and paths may have them. */
 void out_json(struct json_object *object)
 {
-	const unsigned char *s = (const unsigned char *)json_text(object);
+	const char *s = json_text(object);
 
-	for (; *s; s++) {
-		if (*s == 0x7f) {
+	while (*s) {
+		size_t len = printable_len(s);
+
+		if (len) {
+			fwrite(s, 1, len, stdout);
+		} else if (*s == 0x7f) {
 			fputs("\\u007f", stdout);
-		} else if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0) {
-			fprintf(stdout, "\\u00%02x", s[1]);
-			s++;
+		} else if (*s == '\xc2' && (s[1] & 0xe0) == 0x80) {
+			fprintf(stdout, "\\u00%02x", (unsigned char)s[1]);
+			len = 2;
 		} else {
-			fputc(*s, stdout);
+			fputs("\\ufffd", stdout);
 		}
+		s += len ? len : 1;
 	}
 	fputc('\n', stdout);
 }

@@ -11,12 +11,15 @@
 
 #define MESSAGE_MAX_BYTES (16 << 20)
 #define MESSAGE_MAX_DEPTH 64
+#define MESSAGE_MAX_PARTS (1 << 18) /* as json-c keeps it, "{}" takes 300 times its two bytes */
 #define EVENTS_MAX	  4096
+#define EVENTS_MAX_BYTES  (4 << 20) /* of their text; each may still be as large as a message */
 
 /* Replies and events that nobody has asked for yet, oldest first. */
 struct message {
 	struct message *next;
 	struct json_object *object;
+	size_t bytes; /* as text */
 };
 
 struct qmp {
@@ -25,9 +28,11 @@ struct qmp {
 	const struct trace *trace;
 	struct json_tokener *tokener;
 	size_t message_bytes; /* of the message that is being read */
+	size_t message_parts; /* objects, arrays and commas of it, at most */
 	struct message *replies;
 	struct message *events;
 	unsigned events_count;
+	size_t events_bytes;
 	uint64_t last_id;
 	struct json_object *greeting;
 	char *version;
@@ -35,11 +40,12 @@ struct qmp {
 	struct ucred peer; /* pid 0 when unknown */
 };
 
-static void message_append(struct message **list, struct json_object *object)
+static void message_append(struct message **list, struct json_object *object, size_t bytes)
 {
 	struct message *m = xcalloc(1, sizeof(*m));
 
 	m->object = object;
+	m->bytes = bytes;
 	while (*list)
 		list = &(*list)->next;
 	*list = m;
@@ -73,8 +79,70 @@ static int protocol_error(struct qmp *q, const char *why, struct err *err)
 		       q->address, why);
 }
 
+/* Unlink the event *@at and return it. */
+static struct json_object *event_take(struct qmp *q, struct message **at)
+{
+	q->events_count--;
+	q->events_bytes -= (*at)->bytes;
+	return message_take(at);
+}
+
+static bool is_named(const struct message *event, const char *name)
+{
+	const char *other = "";
+
+	json_get_string(event->object, "event", &other);
+	return !strcmp(name, other);
+}
+
+/* Drop the oldest event of that name, so that a flood of one kind washes away no other; else the
+ * oldest of all. There is one. */
+static void drop_event(struct qmp *q, const char *name)
+{
+	struct message **at = &q->events;
+
+	while ((*at)->next && !is_named(*at, name))
+		at = &(*at)->next;
+	json_object_put(event_take(q, is_named(*at, name) ? at : &q->events));
+}
+
+static void keep_event(struct qmp *q, struct json_object *object, size_t bytes)
+{
+	const char *name = "";
+
+	json_get_string(object, "event", &name);
+	while (q->events &&
+	       (q->events_count == EVENTS_MAX || q->events_bytes + bytes > EVENTS_MAX_BYTES))
+		drop_event(q, name);
+	q->events_count++;
+	q->events_bytes += bytes;
+	message_append(&q->events, object, bytes);
+}
+
+/* Where the reply to @id is kept; where the list ends when it is not. */
+static struct message **find_reply(struct qmp *q, uint64_t id)
+{
+	struct message **at = &q->replies;
+	uint64_t other;
+
+	while (*at && !(json_get_u64((*at)->object, "id", &other) && other == id))
+		at = &(*at)->next;
+	return at;
+}
+
+/* Keep a reply if there was such a request, and only one to each: strays do not pile up. */
+static void keep_reply(struct qmp *q, struct json_object *object, size_t bytes)
+{
+	uint64_t id;
+
+	if (json_get_u64(object, "id", &id) && id <= q->last_id && !*find_reply(q, id))
+		message_append(&q->replies, object, bytes);
+	else
+		json_object_put(object);
+}
+
 /* Sort one message from QEMU, consuming it. */
-static int take_message(struct qmp *q, struct json_object *object, struct err *err)
+static int take_message(struct qmp *q, struct json_object *object, size_t bytes, struct err *err)
 {
 	struct json_object *ignored;
 
@@ -82,18 +150,31 @@ static int take_message(struct qmp *q, struct json_object *object, struct err *e
 	if (json_get_object(object, "QMP", &ignored) && !q->greeting) {
 		q->greeting = object;
 	} else if (json_object_object_get_ex(object, "event", NULL)) {
-		if (q->events_count == EVENTS_MAX)
-			json_object_put(message_take(&q->events));
-		else
-			q->events_count++;
-		message_append(&q->events, object);
+		keep_event(q, object, bytes);
 	} else if (json_object_object_get_ex(object, "return", NULL) ||
 		   json_object_object_get_ex(object, "error", NULL)) {
-		message_append(&q->replies, object);
+		keep_reply(q, object, bytes);
 	} else {
 		json_object_put(object);
 		return protocol_error(q, "neither greeting, reply nor event", err);
 	}
+	return 0;
+}
+
+/* All of the buffer belongs to a message that goes on: is it still one that QEMU would send? */
+static int take_part(struct qmp *q, struct err *err)
+{
+	struct buf *in = &q->wire.in;
+	size_t i;
+
+	for (i = 0; i < in->len; i++)
+		q->message_parts += in->data[i] == '{' || in->data[i] == '[' || in->data[i] == ',';
+	q->message_bytes += in->len;
+	buf_drop(in, in->len);
+	if (q->message_bytes > MESSAGE_MAX_BYTES)
+		return protocol_error(q, "a message of more than 16 MiB", err);
+	if (q->message_parts > MESSAGE_MAX_PARTS)
+		return protocol_error(q, "a message of more than 262144 parts", err);
 	return 0;
 }
 
@@ -107,7 +188,7 @@ static int parse_input(struct qmp *q, struct err *err)
 		size_t blank = strspn(in->data, " \t\r\n");
 		struct json_object *object;
 		enum json_tokener_error state;
-		size_t used;
+		size_t used, bytes;
 
 		if (!q->message_bytes && blank) {
 			buf_drop(in, blank);
@@ -115,24 +196,20 @@ static int parse_input(struct qmp *q, struct err *err)
 		}
 		object = json_tokener_parse_ex(q->tokener, in->data, (int)in->len);
 		state = json_tokener_get_error(q->tokener);
-		if (state == json_tokener_continue) {
-			q->message_bytes += in->len;
-			buf_drop(in, in->len);
-			if (q->message_bytes > MESSAGE_MAX_BYTES)
-				return protocol_error(q, "a message of more than 16 MiB", err);
-			return 0;
-		}
+		if (state == json_tokener_continue)
+			return take_part(q, err);
 		if (state != json_tokener_success)
 			return protocol_error(q, json_tokener_error_desc(state), err);
 		used = json_tokener_get_parse_end(q->tokener);
+		bytes = q->message_bytes + used;
 		json_tokener_reset(q->tokener);
-		q->message_bytes = 0;
+		q->message_bytes = q->message_parts = 0;
 		buf_drop(in, used);
 		if (!json_object_is_type(object, json_type_object)) {
 			json_object_put(object);
 			return protocol_error(q, "a message that is not an object", err);
 		}
-		if (take_message(q, object, err))
+		if (take_message(q, object, bytes, err))
 			return -1;
 	}
 	return 0;
@@ -313,15 +390,10 @@ static int open_reply(struct json_object *message, struct json_object **reply, s
 int qmp_receive(struct qmp *q, uint64_t id, struct json_object **reply, struct err *err)
 {
 	for (;;) {
-		struct message **at = &q->replies;
+		struct message **at = find_reply(q, id);
 
-		while (*at) {
-			uint64_t reply_id;
-
-			if (json_get_u64((*at)->object, "id", &reply_id) && reply_id == id)
-				return open_reply(message_take(at), reply, err);
-			at = &(*at)->next;
-		}
+		if (*at)
+			return open_reply(message_take(at), reply, err);
 		if (pump(q, DEADLINE_NEVER, err) < 0)
 			return -1;
 	}
@@ -348,10 +420,8 @@ static struct json_object *take_event(struct qmp *q, qmp_match_fn *match, void *
 
 		json_get_string((*at)->object, "event", &name);
 		json_get_object((*at)->object, "data", &data);
-		if (match(name, data, context)) {
-			q->events_count--;
-			return message_take(at);
-		}
+		if (match(name, data, context))
+			return event_take(q, at);
 	}
 	return NULL;
 }

@@ -135,10 +135,10 @@ bool parse_u64(const char *text, int base, uint64_t *out)
 	return true;
 }
 
-/* The length of the printable UTF-8 sequence at @s, 0 when there is none: RFC 3629, less
- * U+0080-U+009F. */
-static size_t utf8_printable(const unsigned char *s)
+/* RFC 3629, less U+0080-U+009F. */
+size_t printable_len(const char *text)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	size_t len, i;
 
 	if (s[0] >= 0x20 && s[0] < 0x7f)
@@ -163,13 +163,11 @@ static size_t utf8_printable(const unsigned char *s)
 
 void printable(char *text)
 {
-	unsigned char *s = (unsigned char *)text;
-
-	while (*s) {
-		size_t len = utf8_printable(s);
+	while (*text) {
+		size_t len = printable_len(text);
 
 		if (!len)
-			*s = '?';
-		s += len ? len : 1;
+			*text = '?';
+		text += len ? len : 1;
 	}
 }

@@ -56,6 +56,11 @@ const char *buf_text(const struct buf *b);
  */
 bool parse_u64(const char *text, int base, uint64_t *out) __attribute__((warn_unused_result));
 
+/* printable_len() - bytes of the character at @text; 0 at its end, and for what printable()
+ * replaces
+ */
+size_t printable_len(const char *text);
+
 /*
  * printable() - replace what could drive a terminal (control characters, DEL, C1, broken UTF-8)
  * by '?', in place: for text that came from a guest, QEMU or a file

@@ -2,12 +2,12 @@
 /* A byte stream to a peer, with deadlines. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "resolve.h"
 #include "wire.h"
 
 void trace_say(const struct trace *trace, const char *channel, char direction, const char *text)
@@ -58,21 +58,21 @@ int wire_connect_unix(const char *path, int *fd, enum err_code code, struct err 
 	return -1;
 }
 
-/* Finish a non-blocking connect(2); returns 0, or -1 with errno or *err set. */
-static int connect_finish(int fd, const struct addrinfo *ai, struct deadline *d, struct err *err)
+/* Finish a non-blocking connect(2); returns 0, -1 with errno, or -2 with *err when it is time to
+ * end. */
+static int connect_finish(int fd, const struct addresses *to, unsigned i, struct deadline *d,
+			  struct err *err)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
 	int error = 0;
 	socklen_t len = sizeof(error);
 
-	if (!connect(fd, ai->ai_addr, ai->ai_addrlen))
+	if (!connect(fd, (const struct sockaddr *)&to->list[i].name, to->list[i].len))
 		return 0;
 	if (errno != EINPROGRESS)
 		return -1;
-	if (deadline_poll(d, &pollfd, 1, DEADLINE_NEVER, err) < 0) {
-		errno = ETIMEDOUT;
-		return -1;
-	}
+	if (deadline_poll(d, &pollfd, 1, DEADLINE_NEVER, err) < 0)
+		return -2;
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	errno = error;
 	return error ? -1 : 0;
@@ -87,34 +87,53 @@ static char *host_of(const char *host_port, const char *colon)
 	return is_bracketed ? xstrndup(host_port + 1, len - 2) : xstrndup(host_port, len);
 }
 
-int wire_connect_tcp(const char *host_port, int *fd, enum err_code code, struct deadline *d,
-		     struct err *err)
+/* Connect to the first of the addresses that answers; returns as connect_finish(). */
+static int connect_any(const struct addresses *to, int *fd, struct deadline *d, struct err *err)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list, *ai;
-	const char *colon = strrchr(host_port, ':');
-	_cleanup_free_ char *host = NULL;
-	int status, saved = 0;
+	int status = -1;
+	unsigned i;
 
-	if (!colon || colon == host_port || !colon[1])
-		return err_set(err, ERR_USAGE, "bad address '%s': not HOST:PORT", host_port);
-	host = host_of(host_port, colon);
-	status = getaddrinfo(host, colon + 1, &hints, &list);
-	if (status)
-		return err_set(err, code, "cannot connect to '%s': %s", host_port,
-			       gai_strerror(status));
-	*fd = -1;
-	for (ai = list; ai && *fd < 0; ai = ai->ai_next) {
-		*fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (*fd >= 0 && connect_finish(*fd, ai, d, err)) {
-			saved = errno;
+	for (i = 0; i < to->count && status == -1; i++) {
+		int saved;
+
+		*fd = socket(to->list[i].name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			     0);
+		if (*fd < 0)
+			continue;
+		status = connect_finish(*fd, to, i, d, err);
+		saved = errno;
+		if (status) {
 			close(*fd);
 			*fd = -1;
 		}
+		errno = saved;
 	}
-	freeaddrinfo(list);
-	if (*fd < 0)
-		return err_set(err, code, "cannot connect to '%s': %s", host_port, strerror(saved));
-	return 0;
+	return status;
+}
+
+int wire_connect_tcp(const char *host_port, int *fd, enum err_code code, struct deadline *d,
+		     struct err *err)
+{
+	const char *colon = strrchr(host_port, ':');
+	_cleanup_free_ char *host = colon ? host_of(host_port, colon) : NULL;
+	struct addresses to;
+
+	if (!colon || colon == host_port || !colon[1])
+		return err_set(err, ERR_USAGE, "bad address '%s': not HOST:PORT", host_port);
+	if (resolve(host, colon + 1, &to, code, d, err))
+		return err->code == ERR_INTERRUPTED
+			       ? -1
+			       : err_wrap(err, "cannot connect to '%s'", host_port);
+	switch (connect_any(&to, fd, d, err)) {
+	case 0:
+		return 0;
+	case -1:
+		return err_set(err, code, "cannot connect to '%s': %s", host_port, strerror(errno));
+	default:
+		if (err->code == ERR_TIMEOUT)
+			err_set(err, code, "cannot connect to '%s': no answer", host_port);
+		return -1;
+	}
 }
 
 static int lost(struct wire *w, const char *why, struct err *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * wire: a byte stream to a peer (monitor, console, child process) with a bounded input buffer.
- * May call: deadline, err, util. Must never: know what the bytes mean.
+ * May call: resolve, deadline, err, util. Must never: know what the bytes mean.
  */
 #ifndef WIRE_H
 #define WIRE_H
@@ -43,7 +43,8 @@ void wire_init(struct wire *w, int in_fd, int out_fd, char *peer, enum err_code 
  */
 int wire_connect_unix(const char *path, int *fd, enum err_code code, struct err *err);
 
-/* wire_connect_tcp() - the same for "HOST:PORT"; ends at the deadline */
+/* wire_connect_tcp() - the same for "HOST:PORT"; ends at the deadline, looking up the name included
+ */
 int wire_connect_tcp(const char *host_port, int *fd, enum err_code code, struct deadline *d,
 		     struct err *err);
 

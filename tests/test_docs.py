@@ -426,17 +426,25 @@ def test_readme_transcript_has_todays_shape():
     assert "memory32-memory35" in text and "memhp0-dimm" in text
 
 
-@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "docs/design.md"])
+@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/design.md"])
 def test_markdown_fits_80_columns(path):
     """But for tables, links and transcripts of errors."""
     long = [line for line in read(path).splitlines() if len(line) > 80]
     assert [line for line in long if not re.match(r"\||memhp: |hint: ", line) and "](" not in line] == []
 
 
-@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "docs/design.md"])
+@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/design.md"])
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#:]+)\)", read(path)):
         assert (ROOT / path).parent.joinpath(target).exists(), target
+
+
+def test_security_names_tests_that_there_are():
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", read("SECURITY.md"))
+    assert len(named) > 15 and [n for n in named if f"def {n}(" not in tests] == []
+    targets = re.findall(r"`(fuzz_\w+)`", read("SECURITY.md"))
+    assert targets and [t for t in targets if not (ROOT / f"tests/fuzz/{t}.c").exists()] == []
 
 
 def test_versions_agree():

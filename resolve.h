@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * resolve: the addresses of a host, before the deadline. May call: deadline, err. Must never:
+ * connect.
+ */
+#ifndef RESOLVE_H
+#define RESOLVE_H
+
+#include <sys/socket.h>
+
+#include "deadline.h"
+#include "err.h"
+
+#define RESOLVE_MAX 8 /* addresses of one host that are tried */
+
+struct addresses {
+	struct {
+		struct sockaddr_storage name;
+		socklen_t len; /* bytes of it */
+	} list[RESOLVE_MAX];
+	unsigned count;
+};
+
+/*
+ * resolve() - look up a name, or read a numeric address
+ * @port:	a number or the name of a service
+ * @code:	the kind of failure when there is no such host, or no answer before the deadline
+ * Return: 0 with at least one address for stream sockets; -1
+ */
+int resolve(const char *host, const char *port, struct addresses *out, enum err_code code,
+	    struct deadline *d, struct err *err) __attribute__((warn_unused_result));
+
+#endif

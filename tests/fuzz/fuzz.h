@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the fuzz targets share. A target is one fuzz_NAME.c with LLVMFuzzerTestOneInput(); its seeds
+ * are the files of corpus/NAME. libFuzzer drives it in `make fuzz`, replay.c in `make check`.
+ */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "deadline.h"
+
+/* The address of whoever speaks the bytes of seam_feed(): "unix:" or "serial:" may stand before it.
+ */
+#define SEAM_PATH "/seam"
+
+/* The id of every guest session: random bytes are zeros here. */
+#define SEAM_ID "00000000"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/*
+ * seam_feed() - what the next connection to SEAM_PATH hears, and then the end of the stream
+ * @data:	borrowed until the connection is made
+ */
+void seam_feed(const void *data, size_t size);
+
+/* seam_deadline() - a deadline that never passes: the end of the stream comes first */
+struct deadline seam_deadline(void);
+
+/* seam_check() - end the run as a crash does when a promise is broken */
+#define seam_check(condition) ((condition) ? (void)0 : seam_fail(#condition, __FILE__, __LINE__))
+void seam_fail(const char *condition, const char *file, int line) __attribute__((noreturn));
+
+#endif

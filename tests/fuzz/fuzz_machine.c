@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What QEMU answers to queries, each answer whole and in its order but of any content. A line is
+ * the value of the next reply, or an error when it begins with "!"; the lines that are left over
+ * are events, read for every device.
+ */
+#include <string.h>
+
+#include "backend.h"
+#include "fuzz.h"
+#include "machine.h"
+#include "verdict.h"
+
+static const char greeting[] = "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, "
+			       "\"micro\": 22}}}}\n{\"return\": {}, \"id\": 1}\n";
+
+/* The next line of @text, which it ends; NULL at the end. */
+static char *next_line(char **text)
+{
+	return strsep(text, "\n");
+}
+
+static void add_reply(struct buf *stream, const char *line, unsigned id)
+{
+	if (*line == '!')
+		buf_addf(stream, "{\"error\": {\"class\": \"C\", \"desc\": \"no\"}, \"id\": %u}\n",
+			 id);
+	else
+		buf_addf(stream, "{\"return\": %s, \"id\": %u}\n", line, id);
+}
+
+static void read_backend(struct json_object *list)
+{
+	static const struct backend_options options = { .prealloc = { true, 1 },
+							.is_shared = true,
+							.reserve = RESERVE_ON,
+							.host_nodes = "0-1,3",
+							.policy = POLICY_BIND };
+	struct err err = { 0 };
+
+	if (backend_verify(&options, "memhp0-mem", UINT64_C(512) << 20, list, &err))
+		seam_check(err.code == ERR_FAILED && err.message[0]);
+}
+
+static void read_event(const struct machine *m, struct json_object *event)
+{
+	struct json_object *data = NULL;
+	const char *name = "";
+	char why[128] = "";
+	unsigned i;
+
+	json_get_string(event, "event", &name);
+	json_get_object(event, "data", &data);
+	for (i = 0; i < m->devices_count; i++) {
+		verdict_read(name, data, &m->devices[i], true, why, sizeof(why));
+		verdict_read(name, data, &m->devices[i], false, why, sizeof(why));
+		seam_check(strlen(why) < sizeof(why));
+	}
+}
+
+static void read_args(const struct memdev *d, struct qmp *q)
+{
+	_cleanup_free_ char *object = NULL;
+	_cleanup_free_ char *device = NULL;
+	struct err err = { 0 };
+
+	if (!machine_args(d, q, &object, &device, &err))
+		seam_check(object && device);
+}
+
+static void look(const struct machine *m, char *events)
+{
+	static const uint64_t sizes[] = { UINT64_C(1) << 30, UINT64_C(128) << 20 };
+	uint64_t addresses[ARRAY_SIZE(sizes)];
+	char *line;
+
+	machine_slots_used(m);
+	machine_has_object(m, "memhp0-mem");
+	machine_device(m, "memhp0-dimm");
+	machine_span_bytes(m);
+	machine_predict_addresses(m, sizes, ARRAY_SIZE(sizes), addresses);
+	while ((line = next_line(&events))) {
+		_cleanup_json_ struct json_object *value = json_tokener_parse(line);
+
+		read_event(m, value);
+		read_backend(value);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_free_ char *text = xstrndup((const char *)data, size);
+	_cleanup_buf_ struct buf stream = { 0 };
+	struct deadline d = seam_deadline();
+	struct machine m = { 0 };
+	struct err err = { 0 };
+	char *rest = text, *line;
+	struct qmp *q;
+	unsigned id;
+
+	buf_addf(&stream, "%s", greeting);
+	for (id = 2; (line = next_line(&rest)) && *line; id++)
+		add_reply(&stream, line, id);
+	seam_feed(stream.data, stream.len);
+	if (qmp_open(&q, SEAM_PATH, NULL, &d, &err))
+		return 0;
+	(void)!machine_query(&m, q, &err);
+	look(&m, rest);
+	for (id = 0; id < m.devices_count; id++)
+		read_args(&m.devices[id], q);
+	(void)!machine_query_devices(&m, q, &err);
+	machine_release(&m);
+	qmp_close(q);
+	return 0;
+}

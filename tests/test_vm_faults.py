@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Machines that end, stop, restart or panic while memhp is at work on them."""
+import contextlib
+import json
+import os
+import re
+import signal
+
+import pytest
+from vm import Gone, QmpError, end_process, wait_until
+
+BIG = "4G"  # 32 blocks take long enough to be caught in the middle
+# What --verbose shows when it is time: the guest gets to work on the blocks of that DIMM, its first, at 4 GiB ...
+AT_WORK = r"guest > .*\b(32-63|63-32)\b"
+# ... or QEMU is asked to let go of it.
+RELEASE = r'qmp > .*"device_del"'
+SHORT = ("--timeout", "3")  # for what memhp has to wait for in vain
+
+
+def kill(vm):
+    """QEMU is killed."""
+    os.kill(vm.pid, signal.SIGKILL)
+
+
+def power_down(vm):
+    """QEMU ends of its own accord."""
+    with contextlib.suppress(QmpError, Gone):
+        vm.monitor.execute("quit")
+
+
+def reset(vm):
+    """Somebody presses the reset button."""
+    vm.monitor.execute("set-action", reboot="reset")
+    vm.monitor.execute("system_reset")
+
+
+def reboot(vm):
+    """The guest restarts."""
+    vm.monitor.execute("set-action", reboot="reset")
+    vm.console.type("echo b >/proc/sysrq-trigger\n")
+
+
+def panic(vm):
+    """The guest's kernel panics, and stays like that."""
+    vm.console.type("echo 0 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger\n")
+
+
+def pause(vm):
+    """The machine is paused."""
+    vm.monitor.execute("stop")
+
+
+def freeze(vm):
+    """QEMU is stopped: its monitor does not answer either."""
+    os.kill(vm.pid, signal.SIGSTOP)
+
+
+def struck(vm, fate, moment, *command, **options):
+    """Run memhp --verbose --json, and let fate strike when it says what the moment is known by.
+
+    Returns the exit code, its JSON object and what it said in words."""
+    process = vm.start_memhp("--verbose", "--json", *command, **options)
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if re.search(moment, line):
+            break
+    else:
+        raise AssertionError("".join(seen))
+    fate(vm)
+    out, err = end_process(process)
+    assert process.returncode in (0, 3, 4, 5, 6, 7), err
+    said = [line for line in err.splitlines() if not line.startswith("[")]
+    found = json.loads(out)
+    assert found["ok"] is (process.returncode == 0) and (found["ok"] or said[0].startswith("memhp: ")), (out, err)
+    return process.returncode, found, "\n".join(said)
+
+
+def plugged(vm):
+    """That DIMM in Movable."""
+    assert vm.memhp("plug", BIG, "--zone", "movable").returncode == 0
+
+
+MOMENTS = {"plug": (AT_WORK, ("plug", BIG, "--zone", "movable")), "unplug": (AT_WORK, ("unplug",)),
+           "release": (RELEASE, ("unplug",))}
+
+
+def strike(vm, fate, name, more=()):
+    """The same for one of the moments."""
+    moment, command = MOMENTS[name]
+    if name != "plug":
+        plugged(vm)
+    return struck(vm, fate, moment, *more, *command)
+
+
+# ---- the machine is gone
+
+
+@pytest.mark.parametrize("fate, moment", [(kill, "plug"), (kill, "release"), (power_down, "unplug")],
+                         ids=lambda value: getattr(value, "__name__", value))
+def test_a_qemu_that_ends_is_said_to_have_ended(boot, fate, moment):
+    vm = boot()
+    vm.discard()
+    code, found, said = strike(vm, fate, moment)
+    assert code in (3, 7) and found["state"] == "partial", said
+    assert "monitor" in said or "SHUTDOWN" in said, said
+    assert "memory:" not in said, f"the guest is blamed: {said}"
+
+
+# ---- the guest starts anew, or never again
+
+
+@pytest.mark.parametrize("fate, moment", [(reset, "plug"), (reset, "unplug"), (reboot, "release")],
+                         ids=lambda value: getattr(value, "__name__", value))
+def test_a_guest_that_restarts_is_told_and_the_machine_is_as_memhp_says(boot, fate, moment):
+    vm = boot()
+    vm.discard()
+    code, found, said = strike(vm, fate, moment)
+    with contextlib.suppress(OSError):
+        vm.console.close()
+    ids = [d["id"] for d in vm.devices()]
+    if code == 0:
+        assert moment == "release" and not ids and not vm.backends()
+        return
+    assert "memory:" not in said, f"the guest is blamed: {said}"
+    if found["state"] == "rolled-back":
+        assert ids == ([] if moment == "plug" else ["memhp0-dimm"]) and len(vm.backends()) == len(ids), said
+    else:
+        assert found["state"] in ("partial", "pending"), said
+        assert not ids or "memhp0" in said or "memory32" in said, said
+
+
+def test_a_guest_that_panics_costs_no_more_than_the_deadline(boot):
+    vm = boot()
+    vm.discard()
+    code, found, said = strike(vm, panic, "unplug", SHORT)
+    assert code in (4, 6, 7) and found["state"] == "partial", said
+    assert [d["id"] for d in vm.devices()] == ["memhp0-dimm"] and "memhp0-dimm" in said
+
+
+# ---- the machine stands still, and goes on later
+
+
+@contextlib.contextmanager
+def standing_still(vm, fate):
+    """What holds while the machine does not run; it goes on at the end."""
+    try:
+        yield
+        if fate is pause:
+            assert vm.monitor.execute("query-status")["status"] == "paused"
+    finally:
+        if fate is freeze:
+            os.kill(vm.pid, signal.SIGCONT)
+        else:
+            vm.monitor.execute("cont")
+
+
+def bring_back(vm):
+    """Take away what memhp has named as left, the way its hint says: look, and unplug."""
+    wait_until(lambda: vm.memhp("list").returncode == 0)
+    if vm.devices():
+        assert vm.memhp("unplug", "--all").returncode == 0
+    for backend in vm.backends():
+        vm.monitor.execute("object-del", id=backend)
+
+
+@pytest.mark.parametrize("fate, moment", [(pause, "plug"), (pause, "release"), (freeze, "plug"), (freeze, "unplug")],
+                         ids=lambda value: getattr(value, "__name__", value))
+def test_a_machine_that_stands_still_is_left_at_the_deadline_with_words_for_what_is_left(vm, fate, moment):
+    with standing_still(vm, fate):
+        code, found, said = strike(vm, fate, moment, SHORT)
+        assert code in (6, 7) and found["state"] in ("partial", "pending"), said
+        assert "memhp0-dimm" in said and "deadline" in said, said
+    bring_back(vm)
+
+
+def test_a_monitor_that_is_frozen_is_not_waited_for_beyond_the_deadline(vm):
+    with standing_still(vm, freeze):
+        freeze(vm)
+        found = vm.json("--timeout", "1", "plug", "128M", code=3)
+        assert found["state"] == "unchanged" and "greet" in found["error"]["message"]
+    assert not vm.devices()
+
+
+# ---- a real ssh
+
+
+@pytest.fixture
+def ssh_env(vm, tmp_path):
+    """ssh_env(OPTION...): an environment in which "ssh" knows the machine as "lab", with more options."""
+    def make(*options):
+        wrapper = tmp_path / "ssh"
+        wrapper.write_text(f"#!/bin/sh\nexec /usr/bin/ssh {' '.join(options)} -F '{vm.path('ssh_config')}' \"$@\"\n",
+                           encoding="ascii")
+        wrapper.chmod(0o755)
+        return {"PATH": f"{tmp_path}:{os.environ['PATH']}", "MEMHP_GUEST": "ssh:lab"}
+
+    return make
+
+
+@pytest.mark.parametrize("policy", ["yes", "ask"])
+def test_a_host_key_that_nobody_has_accepted_is_refused_with_a_way_out(vm, ssh_env, policy):
+    env = ssh_env("-oUserKnownHostsFile=/dev/null", "-oGlobalKnownHostsFile=/dev/null",
+                  f"-oStrictHostKeyChecking={policy}")
+    error = vm.json("plug", "128M", code=4, env=env)["error"]
+    assert "Host key verification failed" in error["message"] and "ssh lab" in error["hint"]
+    assert not vm.devices() and not vm.backends()
+
+
+def end_sessions(vm):
+    """The guest's ssh server loses its connections, but goes on."""
+    vm.guest("for p in /proc/[0-9]*; do read -r pid name _ parent _ <$p/stat || continue; "
+             "[ \"$name\" != '(dropbear)' ] || [ \"$parent\" = 1 ] || kill -9 \"$pid\"; done 2>/dev/null", check=False)
+
+
+def test_an_ssh_that_is_killed_at_work_leaves_the_blocks_as_memhp_says(vm, ssh_env):
+    plugged(vm)
+
+    code, found, said = struck(vm, end_sessions, AT_WORK, "offline", "32-63", env=ssh_env())
+    online = [n for n, block in vm.blocks().items() if n >= 32 and block.state == "online"]
+    assert code != 0 and "ssh connection to 'lab'" in said, said
+    assert found["state"] == "partial" or len(online) == 32, said
+    bring_back(vm)
