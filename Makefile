@@ -19,20 +19,21 @@ MANDIR      ?= $(DATADIR)/man
 BASHCOMPDIR ?= $(DATADIR)/bash-completion/completions
 PKG_CONFIG  ?= pkg-config
 JSON_C_LIBS ?= $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null || echo -ljson-c)
+READLINE_LIBS ?= $(shell $(PKG_CONFIG) --libs readline 2>/dev/null || echo -lreadline)
 CFLAGS      ?= -O2 -g
 
 # Each build flavour has its own objects: switching never mixes them.
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
-ROWS := err util nearest cmdline size choose deadline resolve json opt out wire frame \
+ROWS := err util nearest words cmdline size choose deadline resolve prompt json opt out wire frame \
 	qmp guest-serial guest-process guest \
 	machine machine-map machine-name machine-port machine-request machine-total backend machine-args host verdict event sysfs \
 	config discover vm fleet \
 	hotplug hotplug-zone hotplug-guest hotplug-release hotplug-check hotplug-unit hotplug-attach \
 	hotplug-online hotplug-plug hotplug-unplug \
 	hotplug-change hotplug-vmem hotplug-vmem-plug hotplug-resize hotplug-repair \
-	cmd cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp \
+	cmd cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
 	memhp
 OBJS := $(ROWS:%=$(BUILD)/%.o)
 
@@ -43,11 +44,11 @@ override CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstri
 	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer,\
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) $(if $(FUZZ),-fsanitize=fuzzer-no-link)
 override LDFLAGS += -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=address$(comma)undefined)
-override LDLIBS += $(JSON_C_LIBS)
+override LDLIBS += $(JSON_C_LIBS) $(READLINE_LIBS)
 comma := ,
 
 # Debian and Ubuntu packages that each target installs when they are missing.
-BUILD_DEPS := gcc make libc6-dev libjson-c-dev
+BUILD_DEPS := gcc make libc6-dev libjson-c-dev libreadline-dev
 LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 TEST_DEPS  := libcmocka-dev python3-pytest dash bash socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
 	qemu-efi-aarch64 $(if $(SAN),libasan8 libubsan1)

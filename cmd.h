@@ -36,6 +36,11 @@ struct ctx {
 	struct vm vm;
 	struct deadline deadline;
 	struct out_progress progress;
+	/* for the shell: run a command line of its own, list what completion can offer */
+	int (*execute)(struct ctx *ctx, int argc, char **argv);
+	void (*offer)(const char *command, void (*add)(const char *word));
+	bool is_nested; /* a command of the shell runs: the connection stays */
+	int exit_code;	/* of a command that has printed its failures itself */
 	struct json_object
 		*result; /* what --json prints; "command" and "ok" are in it from the start */
 };
@@ -59,7 +64,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_plug, cmd_unplug, cmd_resize, cmd_repair, cmd_online, cmd_offline,
-	cmd_list, cmd_blocks, cmd_status, cmd_events, cmd_vms, cmd_qmp;
+	cmd_list, cmd_blocks, cmd_status, cmd_events, cmd_vms, cmd_qmp, cmd_shell;
 
 /* cmd_hotplug_init() - a transaction with the global options applied */
 void cmd_hotplug_init(struct ctx *ctx, struct hotplug *h, bool is_forced);

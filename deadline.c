@@ -61,8 +61,10 @@ static bool interrupted(struct deadline *d)
 	struct signalfd_siginfo info;
 
 	while (d->signal_fd >= 0 &&
-	       read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+	       read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		d->interrupts++;
+		d->last_signal = (int)info.ssi_signo;
+	}
 	return d->interrupts > (d->undoing ? 1 : 0);
 }
 

@@ -22,6 +22,7 @@ struct deadline {
 	bool undoing;	  /* waits are for undoing now: they may use the share kept back */
 	int signal_fd;	  /* signalfd of SIGINT, SIGTERM, SIGHUP; -1 for none */
 	int interrupts;	  /* signals seen so far */
+	int last_signal;  /* the last of them; 0 for none */
 	void (*tick)(void *context); /* called about once a second while waiting; may be NULL */
 	void *tick_context;
 };
@@ -50,8 +51,8 @@ void deadline_undo(struct deadline *d);
  * deadline_poll() - poll(2) that ends at the deadline, at @until_ms, or when the user interrupts
  * @fds:	as for poll(2); revents is filled in
  * @until_ms:	a sooner limit of the caller's own, or DEADLINE_NEVER
- * @err:	ERR_TIMEOUT at the deadline; ERR_INTERRUPTED at the first signal, and while undoing at
- * the second Return: 1 when a descriptor is ready, 0 when @until_ms came first, -1 with @err
+ * @err:	ERR_TIMEOUT at the deadline; ERR_INTERRUPTED at the first signal, and while undoing
+ * at the second Return: 1 when a descriptor is ready, 0 when @until_ms came first, -1 with @err
  */
 int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_t until_ms,
 		  struct err *err) __attribute__((warn_unused_result));

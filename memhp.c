@@ -18,8 +18,8 @@
 #define DEFAULT_TIMEOUT_MS 60000
 
 static const struct cmd *const cmds[] = {
-	&cmd_plug,   &cmd_unplug, &cmd_resize, &cmd_online, &cmd_offline, &cmd_list,
-	&cmd_blocks, &cmd_status, &cmd_repair, &cmd_events, &cmd_vms,	  &cmd_qmp,
+	&cmd_plug,   &cmd_unplug, &cmd_resize, &cmd_online, &cmd_offline, &cmd_list,  &cmd_blocks,
+	&cmd_status, &cmd_repair, &cmd_events, &cmd_vms,    &cmd_qmp,	  &cmd_shell,
 };
 
 static const struct opt global_opts[] = {
@@ -104,27 +104,37 @@ static int print_version(struct err *err)
 	return out_flush(err);
 }
 
-/* For the completion scripts: the commands, or the options of one. */
-static void print_words(const struct cmd *cmd, bool with_commands)
+/* For completion: the commands, or the options of one. */
+static void list_words(const struct cmd *cmd, bool with_commands, void (*add)(const char *word))
 {
 	const struct opt *tables[] = { cmd ? cmd->opts : NULL, global_opts };
 	size_t i;
 
 	for (i = 0; with_commands && i < ARRAY_SIZE(cmds); i++)
-		out_printf("%s\n", cmds[i]->name);
+		add(cmds[i]->name);
 	for (i = 0; i < ARRAY_SIZE(tables); i++) {
 		const struct opt *opt;
 
 		for (opt = tables[i]; opt && opt->name; opt++) {
+			bool needs_value = opt->arg && !opt_may_lack_value(opt);
+			_cleanup_free_ char *word =
+				xasprintf("--%s%s", opt->name, needs_value ? "=" : "");
 			const char *const *choice;
 
-			out_printf("--%s%s\n", opt->name,
-				   opt->arg && !opt_may_lack_value(opt) ? "=" : "");
-			for (choice = opt->choices; choice && *choice; choice++)
+			add(word);
+			for (choice = opt->choices; choice && *choice; choice++) {
+				_cleanup_free_ char *whole = xasprintf("%s%s", word, *choice);
+
 				if (**choice)
-					out_printf("--%s=%s\n", opt->name, *choice);
+					add(whole);
+			}
 		}
 	}
+}
+
+static void print_word(const char *word)
+{
+	out_printf("%s\n", word);
 }
 
 static int check_words(const struct cmd *cmd, int argc, char **argv, struct err *err)
@@ -165,8 +175,7 @@ static void start_progress(struct ctx *ctx)
 	};
 	ctx->deadline.tick = out_progress_tick;
 	ctx->deadline.tick_context = &ctx->progress;
-	if (g->is_verbose)
-		ctx->vm.trace = (struct trace){ out_trace, &ctx->progress };
+	ctx->vm.trace = (struct trace){ g->is_verbose ? out_trace : NULL, &ctx->progress };
 }
 
 static void print_failure(struct ctx *ctx, struct err *err)
@@ -194,12 +203,19 @@ static void print_failure(struct ctx *ctx, struct err *err)
 	}
 }
 
+static int execute(struct ctx *ctx, int argc, char **argv);
+
+static void offer(const char *name, void (*add)(const char *word))
+{
+	list_words(name ? find_cmd(name) : NULL, !name, add);
+}
+
 /* Run one command on the words after its name. */
 static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int argc, char **argv,
 		   struct err *err)
 {
 	int64_t timeout_ms = ctx->globals->timeout_ms;
-	int signal_fd = catch_signals(err), status;
+	int signal_fd = ctx->is_nested ? ctx->deadline.signal_fd : catch_signals(err), status;
 
 	if (signal_fd < 0)
 		return -1;
@@ -210,10 +226,16 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 	ctx->vm.guest_address = ctx->globals->guest;
 	ctx->vm.name = ctx->globals->vm;
 	ctx->vm.deadline = &ctx->deadline;
+	ctx->execute = execute;
+	ctx->offer = offer;
 	start_progress(ctx);
 	status = cmd->run(ctx, options, argc, argv, err);
+	vm_close_guest(&ctx->vm);
+	if (ctx->is_nested && err->code != ERR_QEMU_UNREACHABLE)
+		return status;
 	vm_close(&ctx->vm);
-	close(signal_fd);
+	if (!ctx->is_nested)
+		close(signal_fd);
 	return status;
 }
 
@@ -292,6 +314,8 @@ static int read_options(struct ctx *ctx, struct opt_target *targets, const struc
 		return -1;
 	if (ctx->globals->is_version || ctx->globals->is_help)
 		return 0;
+	if (ctx->is_nested && (opt_is_typed(&targets[0], "qmp") || opt_is_typed(&targets[0], "vm")))
+		return err_set(err, ERR_USAGE, "the shell stays with its VM");
 	if (settle_vm(ctx, targets, cmd, err))
 		return -1;
 	ctx->options = targets[1];
@@ -309,6 +333,8 @@ static int run_words(struct ctx *ctx, struct opt_target *targets, int argc, char
 
 	if (!cmd)
 		return no_command(argv[0], err);
+	if (ctx->is_nested && cmd == &cmd_shell)
+		return err_set(err, ERR_USAGE, "this is the shell");
 	json_add_string(ctx->result, "command", cmd->name);
 	json_add_bool(ctx->result, "ok", true, true);
 	options = xcalloc(1, cmd->options_size ? cmd->options_size : 1);
@@ -349,10 +375,55 @@ static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **a
 	if (!argc)
 		return err_set(err, ERR_USAGE, "no command given");
 	if (!strcmp(argv[0], "__complete")) {
-		print_words(argc > 1 ? find_cmd(argv[1]) : NULL, argc == 1);
+		list_words(argc > 1 ? find_cmd(argv[1]) : NULL, argc == 1, print_word);
 		return out_flush(err);
 	}
 	return run_words(ctx, targets, argc, argv, err);
+}
+
+/* A new result, as it is until something fails. */
+static struct json_object *new_result(void)
+{
+	struct json_object *result = json_object_new_object();
+
+	json_object_object_add(result, "command", NULL);
+	json_add_bool(result, "ok", true, true);
+	return result;
+}
+
+/* Report a failure; returns the exit code. */
+static int fail(struct ctx *ctx, struct err *err)
+{
+	if (err->code == ERR_USAGE && !err->hint[0])
+		err_hint(err, "see memhp --help");
+	print_failure(ctx, err);
+	return err_exit_code(err->code);
+}
+
+/* A command line of the shell, on the connection that is open; argv[0] is the command. Returns its
+ * exit code. */
+static int execute(struct ctx *ctx, int argc, char **argv)
+{
+	const struct globals *outer = ctx->globals;
+	struct json_object *outer_result = ctx->result;
+	struct globals globals = *outer;
+	struct opt_target targets[] = { { .table = global_opts, .options = &globals }, { 0 } };
+	struct err err = { 0 };
+	int status = 0;
+
+	ctx->globals = &globals;
+	ctx->result = new_result();
+	ctx->is_nested = true;
+	if (!strcmp(argv[0], "help"))
+		print_help(argc > 1 ? find_cmd(argv[1]) : NULL);
+	else if (run_words(ctx, targets, argc, argv, &err))
+		status = fail(ctx, &err);
+	(void)!out_flush(&err);
+	json_object_put(ctx->result);
+	ctx->result = outer_result;
+	ctx->globals = outer;
+	ctx->is_nested = false;
+	return status;
 }
 
 /* Options may be wrong before --json has been read: look for it first. */
@@ -395,7 +466,7 @@ static int refuse_borrowed_rights(struct err *err)
 int main(int argc, char **argv)
 {
 	struct globals globals = { .timeout_ms = -1 };
-	struct ctx ctx = { .globals = &globals, .result = json_object_new_object() };
+	struct ctx ctx = { .globals = &globals, .result = new_result() };
 	struct err err = { 0 };
 	int status = 0;
 
@@ -404,15 +475,11 @@ int main(int argc, char **argv)
 		json_object_put(ctx.result);
 		return err_exit_code(err.code);
 	}
-	json_object_object_add(ctx.result, "command", NULL);
-	json_add_bool(ctx.result, "ok", true, true);
 	if (dispatch(&ctx, &globals, argc, argv, &err)) {
 		globals.is_json = globals.is_json || wants_json(argc, argv);
-		if (err.code == ERR_USAGE && !err.hint[0])
-			err_hint(&err, "see memhp --help");
-		print_failure(&ctx, &err);
-		status = err_exit_code(err.code);
+		status = fail(&ctx, &err);
 	}
+	status = status ? status : ctx.exit_code;
 	json_object_put(ctx.result);
 	config_release(&ctx.config);
 	return status;

@@ -348,6 +348,11 @@ uid_t qmp_peer_uid(const struct qmp *q)
 	return q->peer.uid;
 }
 
+int qmp_fd(const struct qmp *q)
+{
+	return q->wire.in_fd;
+}
+
 struct json_object *qmp_request(const char *command, struct json_object *arguments)
 {
 	struct json_object *request = json_object_new_object();

@@ -52,6 +52,9 @@ const char *qmp_version(const struct qmp *q);
 pid_t qmp_peer_pid(const struct qmp *q);
 uid_t qmp_peer_uid(const struct qmp *q);
 
+/* qmp_fd() - what to poll(2) for news; owned by the session */
+int qmp_fd(const struct qmp *q);
+
 /* qmp_request() - {"execute": @command, "arguments": @arguments}; @arguments is consumed, may be
  * NULL */
 struct json_object *qmp_request(const char *command, struct json_object *arguments);

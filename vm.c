@@ -201,12 +201,17 @@ int vm_open_guest(struct vm *vm, struct err *err)
 	return guest_open(&vm->guest, vm_channel(vm), &vm->trace, vm->deadline, err);
 }
 
-void vm_close(struct vm *vm)
+void vm_close_guest(struct vm *vm)
 {
 	guest_close(vm->guest);
-	qmp_close(vm->qmp);
 	free(vm->guest_found);
 	vm->guest = NULL;
-	vm->qmp = NULL;
 	vm->guest_found = NULL;
+}
+
+void vm_close(struct vm *vm)
+{
+	vm_close_guest(vm);
+	qmp_close(vm->qmp);
+	vm->qmp = NULL;
 }

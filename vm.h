@@ -56,6 +56,9 @@ int vm_find_console(struct qmp *qmp, char **address, bool *in_use, struct err *e
  * for a hint; the caller frees it; NULL for none */
 char *vm_ssh_address(const struct vm *vm);
 
+/* vm_close_guest() - leave the guest as it was found; the monitor stays open */
+void vm_close_guest(struct vm *vm);
+
 void vm_close(struct vm *vm);
 
 #endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Lines that a person types. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <readline/history.h>
+#include <readline/readline.h>
+
+#include "prompt.h"
+#include "util.h"
+
+#define HISTORY_LINES 1000
+
+/* readline knows one line at a time, and its callbacks have no context. */
+static struct {
+	const struct prompt_user *user;
+	char *line;
+	bool is_done; /* a line, or the end of the input, is there */
+	char **offers;
+	unsigned offers_count, next_offer;
+} now;
+
+void prompt_offer(const char *word)
+{
+	now.offers = xgrow(now.offers, now.offers_count, sizeof(*now.offers));
+	now.offers[now.offers_count++] = xstrdup(word);
+}
+
+static void drop_offers(void)
+{
+	while (now.offers_count)
+		free(now.offers[--now.offers_count]);
+	free(now.offers);
+	now.offers = NULL;
+	now.next_offer = 0;
+}
+
+/* The next offer that begins with @text, options only once a dash is typed; readline frees it. */
+static char *next_match(const char *text, int state)
+{
+	if (!state)
+		now.next_offer = 0;
+	while (now.next_offer < now.offers_count) {
+		const char *offer = now.offers[now.next_offer++];
+
+		if ((*offer != '-' || *text == '-') && !strncmp(offer, text, strlen(text)))
+			return xstrdup(offer);
+	}
+	return NULL;
+}
+
+static char **complete(const char *text, int start, int end)
+{
+	_cleanup_free_ char *before = xstrndup(rl_line_buffer, (size_t)start);
+	char **matches;
+
+	(void)end;
+	rl_attempted_completion_over = 1; /* no file names */
+	now.user->complete(now.user->context, before);
+	matches = rl_completion_matches(text, next_match);
+	if (matches && !matches[1] && matches[0][strlen(matches[0]) - 1] == '=')
+		rl_completion_append_character = '\0';
+	drop_offers();
+	return matches;
+}
+
+static void take_line(char *line)
+{
+	now.line = line;
+	now.is_done = true;
+	rl_callback_handler_remove();
+}
+
+void prompt_start(const char *name, const char *history_path)
+{
+	rl_readline_name = name;
+	rl_attempted_completion_function = complete;
+	rl_completer_word_break_characters = (char *)" \t";
+	rl_catch_signals = 0;
+	using_history();
+	stifle_history(HISTORY_LINES);
+	if (history_path)
+		read_history(history_path);
+}
+
+void prompt_finish(const char *history_path)
+{
+	mode_t mask = umask(077);
+
+	if (history_path)
+		write_history(history_path);
+	umask(mask);
+	clear_history();
+}
+
+/* Put the line away while something is printed above it. */
+static void report_ready(void)
+{
+	char *saved = rl_copy_text(0, rl_end);
+	int point = rl_point;
+
+	rl_save_prompt();
+	rl_replace_line("", 0);
+	rl_redisplay();
+	now.user->ready(now.user->context);
+	rl_restore_prompt();
+	rl_replace_line(saved, 0);
+	rl_point = point;
+	rl_on_new_line();
+	rl_redisplay();
+	free(saved);
+}
+
+/* A line that is given up; the next begins below it. */
+static void clear_line(struct deadline *d)
+{
+	d->interrupts = 0;
+	rl_callback_sigcleanup();
+	rl_replace_line("", 0);
+	rl_crlf();
+	rl_on_new_line();
+	rl_redisplay();
+}
+
+int prompt_line(const char *text, const struct prompt_user *user, struct deadline *d, char **line,
+		struct err *err)
+{
+	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+				{ .fd = user->fd, .events = POLLIN } };
+
+	now.user = user;
+	now.is_done = false;
+	rl_callback_handler_install(text, take_line);
+	while (!now.is_done) {
+		int ready = deadline_poll(d, fds, 2, DEADLINE_NEVER, err);
+
+		if (ready < 0 && err->code == ERR_INTERRUPTED && d->last_signal == SIGINT) {
+			clear_line(d);
+		} else if (ready < 0) {
+			rl_callback_handler_remove();
+			return -1;
+		} else if (fds[1].revents) {
+			report_ready();
+			fds[1].fd = user->fd;
+		} else if (fds[0].revents) {
+			rl_callback_read_char();
+		}
+	}
+	*line = now.line;
+	if (*line && **line)
+		add_history(*line);
+	return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * prompt: lines that a person types, edited by readline, while something else is watched.
+ * May call: readline, deadline, err, util. Must never: know what a line means.
+ */
+#ifndef PROMPT_H
+#define PROMPT_H
+
+#include "deadline.h"
+#include "err.h"
+
+/* What a prompt needs from its user; all borrowed. */
+struct prompt_user {
+	int fd; /* watched beside the keyboard; -1: nothing */
+	/* @fd has input; what is printed stands above the prompt */
+	void (*ready)(void *context);
+	/*
+	 * offer, with prompt_offer(), what can stand where the cursor is
+	 * @before:	the line up to the word under the cursor
+	 */
+	void (*complete)(void *context, const char *before);
+	void *context;
+};
+
+/* prompt_start() - read the history; @name is what ~/.inputrc calls the program */
+void prompt_start(const char *name, const char *history_path);
+
+/* prompt_finish() - write the history, readable by its owner only */
+void prompt_finish(const char *history_path);
+
+/*
+ * prompt_line() - let a person type a line
+ * @line:	receives it, which the caller frees; NULL at the end of the input
+ * Return: 0; -1 with ERR_INTERRUPTED when the process is told to end (Ctrl-C only clears the line)
+ */
+int prompt_line(const char *text, const struct prompt_user *user, struct deadline *d, char **line,
+		struct err *err) __attribute__((warn_unused_result));
+
+/* prompt_offer() - during complete(): @word, which is copied, can stand there */
+void prompt_offer(const char *word);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * words: a line as a shell splits it: blanks, 'quotes', "quotes", backslashes, # comments.
+ * May call: err, util. Must never: expand anything.
+ */
+#ifndef WORDS_H
+#define WORDS_H
+
+#include "err.h"
+
+/* Words with a NULL behind them, as main() gets them; zero-initialise it. */
+struct words {
+	char **list;
+	int count;
+};
+
+/*
+ * words_split() - split a line
+ * @words:	receives the words, for words_release(); none for a blank line
+ * Return: 0; -1 with ERR_USAGE when a quote does not end
+ */
+int words_split(const char *line, struct words *words, struct err *err)
+	__attribute__((warn_unused_result));
+
+void words_release(struct words *words);
+
+#endif
