@@ -26,15 +26,13 @@ const char *const backend_policies[] = { [POLICY_UNSET] = "",
 					 [POLICY_INTERLEAVE] = "interleave",
 					 NULL };
 
-/* Add the nodes of "0-1,3" to @nodes, which may be NULL; false when it is no such list. */
-static bool read_nodes(const char *text, struct json_object *nodes)
+/* Mark the nodes of "0-1,3" in @nodes, which begins empty; false when it is no such list. */
+static bool read_nodes(const char *text, bool nodes[static NODE_MAX + 1])
 {
 	_cleanup_free_ char *list = xstrdup(text);
-	char *save, *word = strtok_r(list, ",", &save);
+	char *rest = list, *word;
 
-	if (!word || text[strlen(text) - 1] == ',')
-		return false;
-	for (; word; word = strtok_r(NULL, ",", &save)) {
+	while ((word = strsep(&rest, ","))) {
 		char *dash = strchr(word, '-');
 		uint64_t first, last;
 
@@ -43,11 +41,23 @@ static bool read_nodes(const char *text, struct json_object *nodes)
 		if (!parse_u64(word, 10, &first) || !parse_u64(dash ? dash + 1 : word, 10, &last) ||
 		    first > last || last > NODE_MAX)
 			return false;
-		for (; first <= last; first++)
-			if (nodes)
-				json_object_array_add(nodes, json_object_new_uint64(first));
+		memset(nodes + first, true, last - first + 1);
 	}
 	return true;
+}
+
+/* The nodes of a list as QEMU has them, each once and in order. */
+static struct json_object *json_nodes(const char *text)
+{
+	struct json_object *array = json_object_new_array();
+	bool nodes[NODE_MAX + 1] = { false };
+	unsigned i;
+
+	read_nodes(text, nodes);
+	for (i = 0; i <= NODE_MAX; i++)
+		if (nodes[i])
+			json_object_array_add(array, json_object_new_uint64(i));
+	return array;
 }
 
 static int check_type(struct backend_options *b, struct err *err)
@@ -72,19 +82,18 @@ static int check_type(struct backend_options *b, struct err *err)
 
 static int check_placement(const struct backend_options *b, struct err *err)
 {
-	bool wants_nodes = b->policy > POLICY_DEFAULT;
+	bool wants_nodes = b->policy > POLICY_DEFAULT, nodes[NODE_MAX + 1] = { false };
 
-	if (b->host_nodes && !read_nodes(b->host_nodes, NULL)) {
+	if (b->host_nodes && !read_nodes(b->host_nodes, nodes)) {
 		err_set(err, ERR_USAGE, "bad value '%s' for --host-nodes", b->host_nodes);
 		return err_hint(err, "write a list such as 0 or 0-1,3");
 	}
 	if (wants_nodes && !b->host_nodes)
 		return err_set(err, ERR_USAGE, "--policy %s needs --host-nodes",
 			       backend_policies[b->policy]);
-	if (!wants_nodes && b->host_nodes) {
-		err_set(err, ERR_USAGE, "--host-nodes needs --policy");
-		return err_hint(err, "add --policy bind, preferred or interleave");
-	}
+	if (!wants_nodes && b->host_nodes)
+		return err_set(err, ERR_USAGE,
+			       "--host-nodes needs --policy bind, preferred or interleave");
 	return 0;
 }
 
@@ -128,12 +137,8 @@ static void add_options(struct json_object *arguments, const struct backend_opti
 		json_add_bool(arguments, "reserve", true, b->reserve == RESERVE_ON);
 	if (b->policy != POLICY_UNSET)
 		json_add_string(arguments, "policy", backend_policies[b->policy]);
-	if (b->host_nodes) {
-		struct json_object *nodes = json_object_new_array();
-
-		read_nodes(b->host_nodes, nodes);
-		json_object_object_add(arguments, "host-nodes", nodes);
-	}
+	if (b->host_nodes)
+		json_object_object_add(arguments, "host-nodes", json_nodes(b->host_nodes));
 }
 
 struct json_object *backend_request(const struct backend_options *b, const char *id,
@@ -176,10 +181,9 @@ static bool has_flag(struct json_object *object, const char *key, bool want)
 
 static bool has_nodes(struct json_object *object, const char *nodes)
 {
-	_cleanup_json_ struct json_object *want = json_object_new_array();
+	_cleanup_json_ struct json_object *want = json_nodes(nodes);
 	struct json_object *found;
 
-	read_nodes(nodes, want);
 	return json_get_array(object, "host-nodes", &found) && json_object_equal(found, want);
 }
 

@@ -79,7 +79,7 @@ bool choose_sum(const uint64_t *sizes, unsigned count, uint64_t least, uint64_t 
 	if (!unit)
 		return !least;
 	sums = total / unit;
-	from = (least + unit - 1) / unit;
+	from = least / unit + !!(least % unit);
 	to = most / unit < sums ? most / unit : sums;
 	last = reach(sizes, count, unit, sums);
 	for (sum = from; sum && sum < to && !last[sum]; sum++)

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which DIMMs add up to a size. */
+#include "unit.h"
+
+#include "choose.h"
+
+#define M	  (UINT64_C(1) << 20)
+#define G	  (UINT64_C(1) << 30)
+#define SIZES_MAX 300
+
+/* Sizes in MiB, ended by 0. */
+static unsigned read_sizes(const unsigned *mib, uint64_t *sizes)
+{
+	unsigned count;
+
+	for (count = 0; mib[count]; count++)
+		sizes[count] = mib[count] * M;
+	return count;
+}
+
+/* "0 2": the places of those that were chosen */
+static char *chosen_text(const bool *chosen, unsigned count)
+{
+	struct buf text = { 0 };
+	unsigned i;
+
+	buf_addf(&text, "%s", "");
+	for (i = 0; i < count; i++)
+		if (chosen[i])
+			buf_addf(&text, "%s%u", text.len ? " " : "", i);
+	return text.data;
+}
+
+static void sizes_add_up_to_what_is_asked_for(void **state)
+{
+	static const struct {
+		unsigned sizes[9];
+		unsigned least, most, sum;
+		const char *chosen;
+	} rows[] = {
+		/* exactly */
+		{ { 512 }, 512, 512, 512, "0" },
+		{ { 128, 256, 512 }, 768, 768, 768, "1 2" },
+		{ { 128, 256, 512 }, 896, 896, 896, "0 1 2" },
+		{ { 384, 384, 512 }, 768, 768, 768, "0 1" },
+		{ { 640, 384, 512 }, 512, 512, 512, "2" },
+		/* not by taking the largest first: 512 + 512, not 640 and no way on */
+		{ { 640, 512, 512 }, 1024, 1024, 1024, "1 2" },
+		/* those first in the list where there is a choice */
+		{ { 256, 256, 256, 256 }, 512, 512, 512, "0 1" },
+		{ { 128, 256, 256, 128 }, 384, 384, 384, "0 1" },
+		{ { 128, 128, 256 }, 256, 256, 256, "0 1" },
+		{ { 256, 128, 128 }, 256, 256, 256, "0" },
+		/* as little as the range allows */
+		{ { 512, 256, 128 }, 200, 800, 256, "1" },
+		{ { 512, 256, 128 }, 0, 800, 0, "" },
+		{ { 512 }, 1, 512, 512, "0" },
+		{ { 512 }, 0, 0, 0, "" },
+		/* a range that ends between two sums, and one beyond all */
+		{ { 512, 256 }, 300, 700, 512, "0" },
+		{ { 512, 256 }, 700, 9000, 768, "0 1" },
+		/* nothing of nothing */
+		{ { 0 }, 0, 512, 0, "" },
+		/* sizes that have only a small unit in common */
+		{ { 130, 129, 7 }, 137, 137, 137, "0 2" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t sizes[SIZES_MAX];
+		unsigned count = read_sizes(rows[i].sizes, sizes);
+		_cleanup_free_ char *text = NULL;
+		struct choice choice;
+		bool chosen[SIZES_MAX];
+
+		check(choose_sum(sizes, count, rows[i].least * M, rows[i].most * M, chosen,
+				 &choice),
+		      "row %zu", i);
+		check(choice.sum == rows[i].sum * M, "row %zu: %llu", i,
+		      (unsigned long long)choice.sum);
+		text = chosen_text(chosen, count);
+		check(!strcmp(text, rows[i].chosen), "row %zu: %s", i, text);
+	}
+}
+
+static void sums_next_to_one_that_is_out_of_reach_are_named(void **state)
+{
+	static const struct {
+		unsigned sizes[9];
+		uint64_t least, most;
+		unsigned below, above;
+	} rows[] = {
+		{ { 512, 256 }, 384 * M, 384 * M, 256, 512 },
+		{ { 512, 256 }, 600 * M, 700 * M, 512, 768 },
+		{ { 512, 256 }, 128 * M, 128 * M, 0, 256 },
+		{ { 512, 256 }, 896 * M, 896 * M, 768, 0 },
+		{ { 512, 256 }, 1, 1, 0, 256 },
+		{ { 512, 256 }, 512 * M + 1, 512 * M + 1, 512, 768 },
+		{ { 512, 256 }, 512 * M - 1, 512 * M - 1, 256, 512 },
+		{ { 512 }, 513 * M, 9000 * M, 512, 0 },
+		{ { 0 }, 128 * M, 128 * M, 0, 0 },
+		/* as much as can be written, and more than can be rounded up */
+		{ { 512, 256 }, INT64_MAX, INT64_MAX, 768, 0 },
+		{ { 512, 256 }, UINT64_MAX, UINT64_MAX, 768, 0 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t sizes[SIZES_MAX];
+		unsigned count = read_sizes(rows[i].sizes, sizes), j;
+		struct choice choice;
+		bool chosen[SIZES_MAX];
+
+		check(!choose_sum(sizes, count, rows[i].least, rows[i].most, chosen, &choice),
+		      "row %zu", i);
+		check(choice.below == rows[i].below * M && choice.above == rows[i].above * M,
+		      "row %zu: %llu %llu", i, (unsigned long long)choice.below,
+		      (unsigned long long)choice.above);
+		check(!choice.sum, "row %zu", i);
+		for (j = 0; j < count; j++)
+			check(!chosen[j], "row %zu", i);
+	}
+}
+
+static uint64_t sum_of(const uint64_t *sizes, const bool *chosen, unsigned count)
+{
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		sum += chosen[i] ? sizes[i] : 0;
+	return sum;
+}
+
+static void any_sum_of_256_dimms_is_found(void **state)
+{
+	uint64_t sizes[256], sum;
+	struct choice choice;
+	bool chosen[256];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 256; i++)
+		sizes[i] = (i % 3 + 1) * 128 * M;
+	for (sum = 128 * M; sum <= 60 * G; sum += 1152 * M) {
+		assert_true(choose_sum(sizes, 256, sum, sum, chosen, &choice));
+		assert_int_equal(sum_of(sizes, chosen, 256), sum);
+	}
+}
+
+/* Sums that differ by little next to the whole are too many to look at: none is found, none lost.
+ */
+static void sizes_without_a_unit_in_common_are_not_looked_at(void **state)
+{
+	const uint64_t sizes[] = { 64 * G, 128 * M + 1 };
+	struct choice choice;
+	bool chosen[2];
+
+	(void)state;
+	assert_false(choose_sum(sizes, 2, 64 * G, 64 * G, chosen, &choice));
+	assert_int_equal(choice.below + choice.above, 0);
+	assert_true(choose_sum(sizes, 2, 0, 64 * G, chosen, &choice));
+	assert_int_equal(choice.sum, 0);
+	assert_false(chosen[0] || chosen[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_add_up_to_what_is_asked_for),
+		cmocka_unit_test(sums_next_to_one_that_is_out_of_reach_are_named),
+		cmocka_unit_test(any_sum_of_256_dimms_is_found),
+		cmocka_unit_test(sizes_without_a_unit_in_common_are_not_looked_at),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
