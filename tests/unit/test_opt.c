@@ -15,13 +15,14 @@ struct global_options {
 };
 
 struct command_options {
-	struct opt_u64 size, node;
-	unsigned zone;
+	struct opt_u64 size, node, pages, threads;
+	unsigned zone, kind;
 	bool is_forced;
 	const char *name;
 };
 
 static const char *const zones[] = { "auto", "movable", "kernel", NULL };
+static const char *const kinds[] = { "", "large", "small", NULL };
 
 static const struct opt global_table[] = {
 	{ 'Q', "monitor", "ADDR", "the monitor", "OPT_TEST_MONITOR", OPT_STRING,
@@ -44,6 +45,12 @@ static const struct opt command_table[] = {
 	  offsetof(struct command_options, name), NULL },
 	{ 0, "zone", "ZONE", "where to", NULL, OPT_CHOICE, offsetof(struct command_options, zone),
 	  zones },
+	{ 0, "kind", "KIND", "large or small", NULL, OPT_CHOICE,
+	  offsetof(struct command_options, kind), kinds },
+	{ 0, "pages", "[=SIZE]", "in pages", NULL, OPT_SIZE,
+	  offsetof(struct command_options, pages), NULL },
+	{ 0, "threads", "[=N]", "in parallel", NULL, OPT_NUMBER,
+	  offsetof(struct command_options, threads), NULL },
 	{ 0, "force", NULL, "do not check", NULL, OPT_FLAG,
 	  offsetof(struct command_options, is_forced), NULL },
 	{ 0 },
@@ -184,6 +191,100 @@ static void the_last_of_two_values_counts(void **state)
 	release_line(&l);
 }
 
+static void a_value_in_brackets_may_be_left_out(void **state)
+{
+	static const struct {
+		const char *line;
+		struct opt_u64 pages, threads;
+		int words;
+	} rows[] = {
+		{ "one", { false, 0 }, { false, 0 }, 1 },
+		{ "--pages", { true, 0 }, { false, 0 }, 0 },
+		{ "--pages=2M|--threads=0x4", { true, 2 << 20 }, { true, 4 }, 0 },
+		{ "--threads|--pages=2M", { true, 2 << 20 }, { true, 0 }, 0 },
+		/* what follows is a word, not a value */
+		{ "--pages|2M|--threads|4", { true, 0 }, { true, 0 }, 2 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct line l;
+
+		read_line(&l, rows[i].line, false);
+		check(!l.status, "%s: %s", rows[i].line, l.err.message);
+		check(l.command.pages.is_set == rows[i].pages.is_set &&
+			      l.command.pages.value == rows[i].pages.value,
+		      "%s", rows[i].line);
+		check(l.command.threads.is_set == rows[i].threads.is_set &&
+			      l.command.threads.value == rows[i].threads.value,
+		      "%s", rows[i].line);
+		check(l.argc - l.first == rows[i].words, "%s", rows[i].line);
+		release_line(&l);
+	}
+}
+
+static void an_empty_choice_stands_for_none_given(void **state)
+{
+	struct line l;
+
+	(void)state;
+	read_line(&l, "one", false);
+	assert_int_equal(l.command.kind, 0);
+	release_line(&l);
+	read_line(&l, "--kind|small", false);
+	assert_int_equal(l.status, 0);
+	assert_int_equal(l.command.kind, 2);
+	release_line(&l);
+	read_line(&l, "--kind=", false);
+	assert_int_equal(l.status, -1);
+	assert_non_null(strstr(l.err.message, "want large or small"));
+	release_line(&l);
+}
+
+/* Words separated by '|', as opt_shield() leaves them. */
+static char *shield(const char *text)
+{
+	char *argv[WORDS_MAX];
+	_cleanup_free_ char *copy = xstrdup(text);
+	_cleanup_free_ char **words = NULL;
+	struct buf joined = { 0 };
+	char *rest = copy, *word;
+	int i, argc = 0;
+
+	while ((word = strsep(&rest, "|")))
+		argv[argc++] = word;
+	words = opt_shield(&argc, argv);
+	for (i = 0; i < argc; i++)
+		buf_addf(&joined, "%s%s", i ? "|" : "", words[i]);
+	return joined.data;
+}
+
+static void a_word_may_begin_with_a_minus_and_a_digit(void **state)
+{
+	static const struct {
+		const char *line, *shielded;
+	} rows[] = {
+		{ "resize", "resize" },
+		{ "resize|8G", "resize|8G" },
+		{ "resize|+1G|--force", "resize|+1G|--force" },
+		{ "resize|-512M", "resize|--|-512M" },
+		{ "resize|-512M|--force", "resize|--force|--|-512M" },
+		{ "resize|--zone|movable|-1G|-v", "resize|--zone|movable|-v|--|-1G" },
+		{ "resize|-1G|-2G", "resize|--|-1G|-2G" },
+		{ "resize|-v|--|-1G", "resize|-v|--|-1G" },
+		{ "resize|-G|-|--force", "resize|-G|-|--force" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *shielded = shield(rows[i].line);
+
+		check(!strcmp(shielded, rows[i].shielded), "%s: %s", rows[i].line, shielded);
+	}
+}
+
 static void bad_options_are_named(void **state)
 {
 	static const struct {
@@ -208,6 +309,10 @@ static void bad_options_are_named(void **state)
 		{ "--node|1.5", "--node", "'1.5'" },
 		{ "--node|18446744073709551616", "--node", "'18446744073709551616'" },
 		{ "--node=", "--node", "''" },
+		{ "--pages=2", "'2'", "unit" },
+		{ "--pages=", "''", "size" },
+		{ "--threads=two", "--threads", "'two'" },
+		{ "one|-512M", "-5", "no sign" },
 		{ "--zone|Movable", "--zone", "auto, movable or kernel" },
 		{ "--zone|mov", "--zone", "'mov'" },
 		{ "--zone=", "--zone", "''" },
@@ -294,6 +399,10 @@ static void mistakes_in_a_table_are_found(void **state)
 		{ { 'x', "extra", NULL, "help", NULL, OPT_FLAG, 0, NULL }, NULL },
 		{ { 'x', "extra", "N", "help", NULL, OPT_NUMBER, 0, NULL }, NULL },
 		{ { 0, "extra", "WORD", "help", NULL, OPT_CHOICE, 0, zones }, NULL },
+		{ { 0, "extra", "[=N]", "help", NULL, OPT_NUMBER, 0, NULL }, NULL },
+		{ { 0, "extra", "[=SIZE]", "help", NULL, OPT_SIZE, 0, NULL }, NULL },
+		{ { 0, "extra", "[=WORD]", "help", NULL, OPT_STRING, 0, NULL }, "may lack" },
+		{ { 0, "extra", "[=WORD]", "help", NULL, OPT_CHOICE, 0, zones }, "may lack" },
 		{ { 't', "extra", NULL, "help", NULL, OPT_FLAG, 0, NULL }, "name" },
 		{ { 0, "timeout", "N", "help", NULL, OPT_NUMBER, 0, NULL }, "name" },
 		{ { 0, "extra", "N", "help", NULL, OPT_FLAG, 0, NULL }, "argument" },
@@ -329,11 +438,14 @@ static void help_has_every_option_and_fits_80_columns(void **state)
 		  "OPT_TEST_X", OPT_STRING, 0, NULL },
 		{ 0, "an-option-with-a-long-name", "ARGUMENT", "help", NULL, OPT_STRING, 0, NULL },
 		{ 'f', "flag", NULL, "help", NULL, OPT_FLAG, 0, NULL },
+		{ 0, "lax", "[=N]", "help", NULL, OPT_NUMBER, 0, NULL },
 		{ 0 },
 	};
-	static const char *const parts[] = { "  -x, --extra VALUE ",
-					     "      --an-option-with-a-long-name ARGUMENT\n",
-					     "  -f, --flag ", "[OPT_TEST_X]", "does not end soon" };
+	static const char *const parts[] = {
+		"  -x, --extra VALUE ", "      --an-option-with-a-long-name ARGUMENT\n",
+		"  -f, --flag ",	"      --lax[=N] ",
+		"[OPT_TEST_X]",		"does not end soon"
+	};
 	_cleanup_buf_ struct buf text = { 0 };
 	const char *line;
 	size_t i;
@@ -358,6 +470,9 @@ int main(void)
 		cmocka_unit_test(two_dashes_end_the_options),
 		cmocka_unit_test(a_dash_alone_is_a_word),
 		cmocka_unit_test(the_last_of_two_values_counts),
+		cmocka_unit_test(a_value_in_brackets_may_be_left_out),
+		cmocka_unit_test(an_empty_choice_stands_for_none_given),
+		cmocka_unit_test(a_word_may_begin_with_a_minus_and_a_digit),
 		cmocka_unit_test(bad_options_are_named),
 		cmocka_unit_test(seconds_may_have_fractions),
 		cmocka_unit_test(the_environment_stands_in_for_options),

@@ -176,6 +176,13 @@ static const char *const malformed[] = {
 	"memory 1.5 2 3",
 	"memory 18014398509481984 2 3", /* 2^64 bytes */
 	"memory 99999999999999999999 2 3",
+	"free ",
+	"free 1",
+	"free -1 2",
+	"free 1 2kB",
+	"free 1 -",
+	"free 4503599627370497 1", /* 2^64 bytes */
+	"free 1 4503599627370497",
 	"size ",
 	"size 0",
 	"size 3",
@@ -231,6 +238,39 @@ static void a_malformed_line_is_refused_and_quoted(void **state)
 		check(!strncmp(err.message + 30, malformed[i],
 			       20 < strlen(malformed[i]) ? 20 : strlen(malformed[i])),
 		      "'%s'", malformed[i]);
+		guest_memory_release(&g);
+	}
+}
+
+/* MemFree is 1000 pages of 4 KiB, of which the buddy lists know those below. */
+static void what_is_free_in_movable_is_a_part_of_what_is_free(void **state)
+{
+	static const struct {
+		const char *memory, *line;
+		uint64_t bytes;
+		bool is_known;
+	} rows[] = {
+		{ "memory 9999 4000 4000", "free 250 750", 750 * 4096, true },
+		{ "memory 9999 4000 4000", "free 1000 0", 0, true },
+		{ "memory 9999 4000 4000", "free 0 1000", 1000 * 4096, true },
+		/* pages of 64 KiB */
+		{ "memory 999999 64000 64000", "free 500 500", 500 * 65536, true },
+		{ "memory 9999 4000 4000", "free 0 0", 0, false },
+		{ "memory 9999 - 4000", "free 250 750", 0, false },
+		{ "memory 9999 4000 4000", "other 1 2", 0, false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *const lines[] = { rows[i].memory, rows[i].line };
+		struct guest_memory g = { 0 };
+		struct err err = { 0 };
+
+		check(!parse(&g, lines, 2, &err), "row %zu: %s", i, err.message);
+		check(!!(g.has & GUEST_HAS_MOVABLE_FREE) == rows[i].is_known, "row %zu", i);
+		check(g.movable_free_bytes == rows[i].bytes, "row %zu: %llu", i,
+		      (unsigned long long)g.movable_free_bytes);
 		guest_memory_release(&g);
 	}
 }
@@ -487,6 +527,7 @@ int main(void)
 		cmocka_unit_test(the_memory_map_policy_is_read),
 		cmocka_unit_test(lines_of_other_commands_are_left_alone),
 		cmocka_unit_test(a_malformed_line_is_refused_and_quoted),
+		cmocka_unit_test(what_is_free_in_movable_is_a_part_of_what_is_free),
 		cmocka_unit_test(blocks_that_overlap_or_go_backwards_are_refused),
 		cmocka_unit_test(a_second_scan_replaces_the_first),
 		cmocka_unit_test(runs_are_merged_where_all_facts_are_equal),
