@@ -47,7 +47,7 @@ static void remember(struct unplug *unplug, const struct hotplug *h, const struc
 
 	json_object_array_add(job->unplugged, cmd_json_device(h, &h->before, d));
 	buf_addf(&job->changes, "%s: unplugged %s\n", memdev_name(d),
-		 size_format(size, d->size_bytes));
+		 size_exact(size, d->size_bytes));
 }
 
 static void add_plugged(struct resize_job *job, const struct hotplug *h)
@@ -61,7 +61,7 @@ static void add_plugged(struct resize_job *job, const struct hotplug *h)
 
 		json_object_array_add(job->plugged, cmd_json_device(h, &h->after, d));
 		buf_addf(&job->changes, "%s: plugged %s in zone %s\n", memdev_name(d),
-			 size_format(size, d->size_bytes), sysfs_zone_word(plug->units[i].zone));
+			 size_exact(size, d->size_bytes), sysfs_zone_word(plug->units[i].zone));
 	}
 	if (plug->zone_reason[0])
 		buf_addf(&job->changes, "  %s\n", plug->zone_reason);
@@ -80,8 +80,8 @@ static void add_resized(struct resize_job *job, const struct hotplug *h)
 		if (d)
 			json_object_array_add(job->resized, cmd_json_device(h, hotplug_now(h), d));
 		buf_addf(&job->changes, "%s: %s, was %s\n", unit->handle,
-			 size_format(after, unit->size_bytes),
-			 size_format(before, unit->before_bytes));
+			 size_exact(after, unit->size_bytes),
+			 size_exact(before, unit->before_bytes));
 	}
 	if (vmem->zone_reason[0])
 		buf_addf(&job->changes, "  %s\n", vmem->zone_reason);
@@ -101,11 +101,11 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
 	if (!cmd_is_text(ctx))
 		return;
-	out_styled(OUT_BOLD, size_format(after, r->after_bytes));
+	out_styled(OUT_BOLD, size_exact(after, r->after_bytes));
 	if (r->before_bytes == r->after_bytes)
 		out_printf(": nothing to do\n");
 	else
-		out_printf(", was %s\n%s", size_format(before, r->before_bytes),
+		out_printf(", was %s\n%s", size_exact(before, r->before_bytes),
 			   buf_text(&job->changes));
 	if (h->has_guest)
 		cmd_print_memory(h);

@@ -81,8 +81,8 @@ static int check_limit(const struct machine *m, const struct plug_request *r, st
 	    (used <= m->max_memory_bytes && r->size_bytes <= m->max_memory_bytes - used))
 		return 0;
 	err_set(err, ERR_FAILED, "only %s left below maxmem (%s)",
-		size_format(left, used < m->max_memory_bytes ? m->max_memory_bytes - used : 0),
-		size_format(max, m->max_memory_bytes));
+		size_exact(left, used < m->max_memory_bytes ? m->max_memory_bytes - used : 0),
+		size_exact(max, m->max_memory_bytes));
 	return err_hint(err, "start QEMU with a larger -m ...,maxmem=SIZE");
 }
 
@@ -98,8 +98,8 @@ static int check_size(uint64_t size_bytes, uint64_t block_bytes, struct err *err
 		size_format(block, block_bytes));
 	if (!down_bytes)
 		return err_hint(err, "the smallest size is %s", block);
-	return err_hint(err, "take %s or %s", size_format(below, down_bytes),
-			size_format(above, down_bytes + block_bytes));
+	return err_hint(err, "take %s or %s", size_exact(below, down_bytes),
+			size_exact(above, down_bytes + block_bytes));
 }
 
 /* ... or an address inside one. */
@@ -237,7 +237,7 @@ static int no_headroom(const struct hotplug *h, const uint64_t *sizes, unsigned 
 	err_set(err, ERR_GUEST_REFUSED,
 		"the guest needs %s for its memory map and its kernel has %s available",
 		size_format(need, map_bytes(sizes, count)), size_format(have, have_bytes));
-	size_format(fit, fit_bytes);
+	size_exact(fit, fit_bytes);
 	if (count > 1)
 		return err_hint(err,
 				"at most %s fits in zone movable; --zone auto gives the kernel "

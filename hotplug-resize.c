@@ -32,8 +32,7 @@ static int find_target(struct resize *r, struct err *err)
 	    (r->sign == '+' && r->target_bytes < r->before_bytes)) {
 		char before[SIZE_TEXT_MAX];
 
-		return err_set(err, ERR_FAILED, "there is %s",
-			       size_format(before, r->before_bytes));
+		return err_set(err, ERR_FAILED, "there is %s", size_exact(before, r->before_bytes));
 	}
 	return 0;
 }
@@ -46,11 +45,11 @@ static int reachable(const struct resize *r, uint64_t below_bytes, uint64_t abov
 
 	if (below_bytes == r->before_bytes || !below_bytes || below_bytes == above_bytes)
 		return err_hint(err, "%s can be reached",
-				size_format(above, above_bytes ? above_bytes : below_bytes));
+				size_exact(above, above_bytes ? above_bytes : below_bytes));
 	if (!above_bytes || above_bytes == r->before_bytes)
-		return err_hint(err, "%s can be reached", size_format(below, below_bytes));
-	return err_hint(err, "%s and %s can be reached", size_format(below, below_bytes),
-			size_format(above, above_bytes));
+		return err_hint(err, "%s can be reached", size_exact(below, below_bytes));
+	return err_hint(err, "%s and %s can be reached", size_exact(below, below_bytes),
+			size_exact(above, above_bytes));
 }
 
 static bool is_ours(const struct resize *r, const struct memdev *d)
@@ -151,7 +150,7 @@ static int grow_dimms(struct hotplug *h, struct resize *r, uint64_t bytes, struc
 		uint64_t below_bytes = r->target_bytes - bytes % unit_bytes;
 
 		err_set(err, ERR_FAILED, "memory can be added in pieces of %s",
-			size_format(unit, unit_bytes));
+			size_exact(unit, unit_bytes));
 		return reachable(r, below_bytes, below_bytes + unit_bytes, err);
 	}
 	r->plug.request = (struct plug_request){ .size_text = r->text,
@@ -219,7 +218,7 @@ static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
 	uint64_t most_bytes = choice->below + elastic_bytes;
 
 	err_set(err, ERR_FAILED, "what was plugged does not add up to %s",
-		size_format(bytes, r->before_bytes - r->target_bytes));
+		size_exact(bytes, r->before_bytes - r->target_bytes));
 	if (!most_bytes && !choice->above)
 		return err_hint(err, "%s",
 				r->node < 0 ? "what the VM booted with stays"
@@ -259,7 +258,7 @@ static int verify(struct hotplug *h, void *job, struct err *err)
 		return -1;
 	if (r->after_bytes != r->target_bytes)
 		return err_set(err, ERR_FAILED, "QEMU has %s afterwards",
-			       size_format(after, r->after_bytes));
+			       size_exact(after, r->after_bytes));
 	return 0;
 }
 

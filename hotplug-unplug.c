@@ -189,11 +189,11 @@ static int add_size(const struct hotplug *h, struct unplug *unplug, const char *
 		return 0;
 	err_set(err, ERR_FAILED, "no hotplugged DIMMs add up to %s", word);
 	if (choice.below && choice.above)
-		return err_hint(err, "%s and %s can be reached", size_format(below, choice.below),
-				size_format(above, choice.above));
+		return err_hint(err, "%s and %s can be reached", size_exact(below, choice.below),
+				size_exact(above, choice.above));
 	if (choice.below || choice.above)
 		return err_hint(err, "%s can be reached",
-				size_format(below, choice.below + choice.above));
+				size_exact(below, choice.below + choice.above));
 	return err_hint(err, "see memhp list");
 }
 

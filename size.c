@@ -95,24 +95,44 @@ bool size_looks_like(const char *text)
 	return len && isalpha((unsigned char)text[len]) && unit_power(text + len) >= 0;
 }
 
-const char *size_format(char out[static SIZE_TEXT_MAX], uint64_t size_bytes)
+/* In units of 1024^power: "512", "1.5", "1.25". */
+static const char *format(char out[static SIZE_TEXT_MAX], uint64_t size_bytes, int power)
+{
+	double value = (double)size_bytes / (double)(UINT64_C(1) << (10 * power));
+	int len;
+
+	if (!(size_bytes & ((UINT64_C(1) << (10 * power)) - 1))) {
+		len = snprintf(out, SIZE_TEXT_MAX, "%llu",
+			       (unsigned long long)(size_bytes >> (10 * power)));
+	} else {
+		len = snprintf(out, SIZE_TEXT_MAX, "%.2f", value);
+		/* "1.50" reads worse than "1.5" */
+		if (len > 0 && out[len - 1] == '0')
+			len--;
+	}
+	snprintf(out + len, SIZE_TEXT_MAX - (size_t)len, power ? " %ciB" : " %c", units[power]);
+	return out;
+}
+
+static int largest_power(uint64_t size_bytes)
 {
 	int power = 0;
 
 	while (power < 6 && size_bytes >> (10 * (power + 1)))
 		power++;
-	if (power == 0)
-		snprintf(out, SIZE_TEXT_MAX, "%u B", (unsigned)size_bytes);
-	else if (size_bytes & ((UINT64_C(1) << (10 * power)) - 1)) {
-		double value = (double)size_bytes / (double)(UINT64_C(1) << (10 * power));
-		int len = snprintf(out, SIZE_TEXT_MAX, "%.2f", value);
+	return power;
+}
 
-		/* "1.50" reads worse than "1.5" */
-		if (len > 0 && out[len - 1] == '0')
-			len--;
-		snprintf(out + len, SIZE_TEXT_MAX - (size_t)len, " %ciB", units[power]);
-	} else
-		snprintf(out, SIZE_TEXT_MAX, "%llu %ciB",
-			 (unsigned long long)(size_bytes >> (10 * power)), units[power]);
-	return out;
+const char *size_format(char out[static SIZE_TEXT_MAX], uint64_t size_bytes)
+{
+	return format(out, size_bytes, largest_power(size_bytes));
+}
+
+const char *size_exact(char out[static SIZE_TEXT_MAX], uint64_t size_bytes)
+{
+	int power = largest_power(size_bytes);
+
+	while ((unsigned __int128)size_bytes * 100 % (UINT64_C(1) << (10 * power)))
+		power--;
+	return format(out, size_bytes, power);
 }

@@ -11,7 +11,7 @@
 
 #include "err.h"
 
-#define SIZE_TEXT_MAX 32 /* bytes that any text of size_format() fits in */
+#define SIZE_TEXT_MAX 32 /* bytes that any text of size_format() and size_exact() fits in */
 
 /*
  * size_parse() - read "512M", "1.5G", "512MiB", "536870912B"
@@ -34,5 +34,8 @@ bool size_looks_like(const char *text);
  * Return: @out
  */
 const char *size_format(char out[static SIZE_TEXT_MAX], uint64_t size_bytes);
+
+/* size_exact() - the same, never rounded: "1152 MiB", not "1.12 GiB"; for sizes to be typed in */
+const char *size_exact(char out[static SIZE_TEXT_MAX], uint64_t size_bytes);
 
 #endif

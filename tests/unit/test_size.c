@@ -166,6 +166,29 @@ static void a_size_is_written_with_its_largest_unit(void **state)
 		      (unsigned long long)rows[i].size_bytes, text);
 }
 
+static void a_size_to_be_typed_in_is_not_rounded(void **state)
+{
+	static const struct {
+		uint64_t size_bytes;
+		const char *text;
+	} rows[] = {
+		{ 0, "0 B" },
+		{ 512 * M, "512 MiB" },
+		{ 1280 * M, "1.25 GiB" },
+		{ 1152 * M, "1152 MiB" },
+		{ 64 * G + 128 * M, "65664 MiB" },
+		{ 130 * M + 1, "136314881 B" },
+		{ UINT64_MAX, "18446744073709551615 B" },
+	};
+	char text[SIZE_TEXT_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		check(!strcmp(size_exact(text, rows[i].size_bytes), rows[i].text), "%llu: '%s'",
+		      (unsigned long long)rows[i].size_bytes, text);
+}
+
 static void any_size_fits_its_text(void **state)
 {
 	char text[SIZE_TEXT_MAX];
@@ -175,6 +198,7 @@ static void any_size_fits_its_text(void **state)
 	for (bit = 0; bit < 64; bit++) {
 		assert_true(strlen(size_format(text, UINT64_C(1) << bit)) < SIZE_TEXT_MAX);
 		assert_true(strlen(size_format(text, UINT64_MAX >> bit)) < SIZE_TEXT_MAX);
+		assert_true(strlen(size_exact(text, UINT64_MAX >> bit)) < SIZE_TEXT_MAX);
 	}
 }
 
@@ -208,6 +232,7 @@ int main(void)
 		cmocka_unit_test(a_bare_number_gets_a_hint_with_both_readings),
 		cmocka_unit_test(a_size_is_told_from_a_block_and_a_name),
 		cmocka_unit_test(a_size_is_written_with_its_largest_unit),
+		cmocka_unit_test(a_size_to_be_typed_in_is_not_rounded),
 		cmocka_unit_test(any_size_fits_its_text),
 		cmocka_unit_test(a_written_size_that_is_exact_reads_back),
 	};
