@@ -2,6 +2,7 @@
 /* The memory of this machine. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "host.h"
 #include "util.h"
@@ -31,23 +32,40 @@ bool host_available_bytes(uint64_t *bytes)
 	return meminfo_bytes("MemAvailable", bytes);
 }
 
-bool host_huge_free_bytes(uint64_t *page_bytes, uint64_t *bytes)
+static bool read_count(uint64_t page_bytes, const char *name, uint64_t *count)
 {
-	_cleanup_free_ char *path = NULL;
-	unsigned long long pages;
-	FILE *file;
-	bool found;
+	_cleanup_free_ char *path = xasprintf("/sys/kernel/mm/hugepages/hugepages-%llukB/%s",
+					      (unsigned long long)(page_bytes / 1024), name);
+	FILE *file = fopen(path, "re");
+	unsigned long long value;
+	bool found = file && fscanf(file, "%llu", &value) == 1;
 
-	if (!*page_bytes && !meminfo_bytes("Hugepagesize", page_bytes))
-		return false;
-	path = xasprintf("/sys/kernel/mm/hugepages/hugepages-%llukB/free_hugepages",
-			 (unsigned long long)(*page_bytes / 1024));
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	found = fscanf(file, "%llu", &pages) == 1;
-	fclose(file);
+	if (file)
+		fclose(file);
 	if (found)
-		*bytes = pages * *page_bytes;
+		*count = value;
 	return found;
+}
+
+bool host_huge_pages(struct huge_pages *pages, uint64_t page_bytes)
+{
+	uint64_t reserved;
+
+	*pages = (struct huge_pages){ .page_bytes = page_bytes };
+	if ((!page_bytes && !meminfo_bytes("Hugepagesize", &pages->page_bytes)) ||
+	    !read_count(pages->page_bytes, "nr_hugepages", &pages->total) ||
+	    !read_count(pages->page_bytes, "free_hugepages", &pages->free) ||
+	    !read_count(pages->page_bytes, "resv_hugepages", &reserved))
+		return false;
+	pages->free -= reserved < pages->free ? reserved : pages->free;
+	return true;
+}
+
+bool host_is_directory(pid_t pid, const char *path)
+{
+	_cleanup_free_ char *seen =
+		xasprintf("/proc/%d/%s/%s", (int)pid, path[0] == '/' ? "root" : "cwd", path);
+	struct stat status;
+
+	return !stat(seen, &status) && S_ISDIR(status.st_mode);
 }

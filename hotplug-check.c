@@ -126,23 +126,39 @@ static int check_blocks(const struct hotplug *h, const struct plug_request *r,
 
 static int check_huge_pages(const struct plug_request *r, struct err *err)
 {
-	uint64_t page_bytes = r->backend.hugetlb.value, free_bytes;
 	char page[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
+	struct huge_pages pages;
+	uint64_t need;
 
-	if (!host_huge_free_bytes(&page_bytes, &free_bytes)) {
+	if (!host_huge_pages(&pages, r->backend.hugetlb.value)) {
 		err_set(err, ERR_FAILED, "the host has no huge pages of %s",
-			page_bytes ? size_format(page, page_bytes) : "any size");
+			pages.page_bytes ? size_format(page, pages.page_bytes) : "any size");
 		return err_hint(err, "see /sys/kernel/mm/hugepages on the host");
 	}
-	if (free_bytes >= r->size_bytes)
+	need = r->size_bytes / pages.page_bytes + !!(r->size_bytes % pages.page_bytes);
+	if (pages.free >= need)
 		return 0;
 	err_set(err, ERR_FAILED, "the host has %s free in huge pages of %s",
-		size_format(have, free_bytes), size_format(page, page_bytes));
+		size_format(have, pages.free * pages.page_bytes),
+		size_format(page, pages.page_bytes));
 	return err_hint(err,
 			"have more: echo %llu >/sys/kernel/mm/hugepages/hugepages-%llukB/"
-			"nr_hugepages",
-			(unsigned long long)(r->size_bytes / page_bytes),
-			(unsigned long long)(page_bytes / 1024));
+			"nr_hugepages; --force tries anyway",
+			(unsigned long long)(pages.total + need - pages.free),
+			(unsigned long long)(pages.page_bytes / 1024));
+}
+
+/* One file would be the memory of all DIMMs at once. */
+static int check_file(const struct hotplug *h, const struct plug_request *r, unsigned count,
+		      struct err *err)
+{
+	pid_t pid = qmp_peer_pid(h->vm->qmp);
+
+	if (count < 2 || !r->backend.mem_path || !pid ||
+	    host_is_directory(pid, r->backend.mem_path))
+		return 0;
+	err_set(err, ERR_FAILED, "several DIMMs cannot share the file '%s'", r->backend.mem_path);
+	return err_hint(err, "name a directory with --mem-path: each DIMM has its own file there");
 }
 
 /* Memory that is taken at once must be there; other memory may be overcommitted. */
@@ -170,7 +186,8 @@ int plug_check(const struct hotplug *h, const struct plug_request *r, const uint
 	       unsigned count, struct err *err)
 {
 	return check_slots(&h->machine, r, count, err) || check_limit(&h->machine, r, err) ||
-			       check_blocks(h, r, sizes, count, err) || check_host(h, r, err)
+			       check_blocks(h, r, sizes, count, err) ||
+			       check_file(h, r, count, err) || check_host(h, r, err)
 		       ? -1
 		       : 0;
 }
