@@ -93,8 +93,8 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 	const struct resize *r = &job->resize;
 	char before[SIZE_TEXT_MAX], after[SIZE_TEXT_MAX];
 
-	add_plugged(job, h);
 	add_resized(job, h);
+	add_plugged(job, h);
 	json_object_object_add(ctx->result, "plugged", json_object_get(job->plugged));
 	json_object_object_add(ctx->result, "unplugged", json_object_get(job->unplugged));
 	json_object_object_add(ctx->result, "resized", json_object_get(job->resized));
@@ -142,7 +142,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	status = hotplug_resize(&h, &job.resize, err);
 	json_add_u64(ctx->result, "total_before", job.resize.before_bytes, job.resize.before_bytes);
 	json_add_u64(ctx->result, "target", job.resize.target_bytes, job.resize.target_bytes);
-	json_add_u64(ctx->result, "total_after", !status, job.resize.after_bytes);
+	json_add_u64(ctx->result, "total_after", job.resize.after_bytes, job.resize.after_bytes);
 	status = cmd_finish(ctx, &h, status, report, &job, err);
 	json_object_put(job.plugged);
 	json_object_put(job.unplugged);

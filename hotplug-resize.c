@@ -279,11 +279,22 @@ static int prepare(struct hotplug *h, struct resize *r, struct err *err)
 	return 0;
 }
 
+/* After a failure: what the VM has now is what counts, wherever the work ended. */
+static void ask_what_is_left(struct hotplug *h, struct resize *r)
+{
+	struct err ignored;
+
+	if (h->outcome != OUTCOME_UNCHANGED &&
+	    machine_query_total(h->vm->qmp, r->node, &r->after_bytes, &ignored))
+		r->after_bytes = 0;
+}
+
 int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)
 {
 	h->ahead = r->sign == '-' ? "change" : "swift";
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, r, err) &&
 	    !hotplug_execute(h, err))
 		return 0;
+	ask_what_is_left(h, r);
 	return err_wrap(err, "cannot resize to '%s'", r->text);
 }

@@ -19,7 +19,7 @@ struct resize {
 	enum zone zone;	     /* of what is added */
 	uint64_t dimm_bytes; /* of each DIMM that is added; 0: chosen here */
 	/* found out */
-	uint64_t before_bytes, target_bytes, after_bytes; /* QEMU's base plus plugged */
+	uint64_t before_bytes, target_bytes, after_bytes; /* QEMU's base plus plugged; 0: unknown */
 	struct vmem vmem;
 	struct plug plug;
 	struct unplug unplug; /* its leaves() is the caller's */
