@@ -13,8 +13,7 @@ struct plug_options {
 	struct backend_options backend;
 };
 
-#define NAMES_MAX	8    /* more DIMMs than these are only counted */
-#define UNITS_MAX	1024 /* more slots than any machine has */
+#define NAMES_MAX	8 /* more DIMMs than these are only counted */
 #define BACKEND(member) offsetof(struct plug_options, backend.member)
 
 static const struct opt opts[] = {

@@ -63,7 +63,31 @@ static bool is_elastic(const struct resize *r, const struct memdev *d)
 	return memdev_is_virtio_mem(d) && d->handle && is_ours(r, d);
 }
 
-/* Let virtio-mem devices take as much of @bytes as they can; returns what is left. */
+static bool can_grow(const struct resize *r, const struct memdev *d)
+{
+	return is_elastic(r, d) && d->size_bytes < d->span_bytes;
+}
+
+/* How much more virtio-mem devices can take, and in the smallest steps of what size. */
+static uint64_t elastic_room(const struct hotplug *h, const struct resize *r, uint64_t *step_bytes)
+{
+	uint64_t bytes = 0;
+	unsigned i;
+
+	*step_bytes = UINT64_MAX;
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+
+		if (!can_grow(r, d))
+			continue;
+		bytes += d->span_bytes - d->size_bytes;
+		if (d->step_bytes < *step_bytes)
+			*step_bytes = d->step_bytes;
+	}
+	return bytes;
+}
+
+/* Let virtio-mem devices take @bytes; returns what is too little for them. */
 static uint64_t grow_elastic(const struct hotplug *h, struct resize *r, uint64_t bytes)
 {
 	unsigned i;
@@ -72,7 +96,7 @@ static uint64_t grow_elastic(const struct hotplug *h, struct resize *r, uint64_t
 		const struct memdev *d = &h->machine.devices[i];
 		uint64_t take;
 
-		if (!is_elastic(r, d) || d->size_bytes >= d->span_bytes)
+		if (!can_grow(r, d))
 			continue;
 		take = d->span_bytes - d->size_bytes < bytes ? d->span_bytes - d->size_bytes
 							     : bytes;
@@ -140,19 +164,26 @@ static uint64_t block_bytes_of(const struct hotplug *h)
 	return h->has_guest ? h->before.block_size_bytes : UINT64_C(128) << 20;
 }
 
+/* What every DIMM that is added is a multiple of. */
+static uint64_t dimm_unit(const struct hotplug *h, const struct resize *r)
+{
+	return r->dimm_bytes ? r->dimm_bytes : block_bytes_of(h);
+}
+
+static int refuse_size(const struct resize *r, uint64_t bytes, uint64_t unit_bytes, struct err *err)
+{
+	uint64_t below_bytes = r->target_bytes - bytes % unit_bytes;
+	char unit[SIZE_TEXT_MAX];
+
+	err_set(err, ERR_FAILED, "memory can be added in pieces of %s",
+		size_exact(unit, unit_bytes));
+	return reachable(r, below_bytes, below_bytes + unit_bytes, err);
+}
+
 static int grow_dimms(struct hotplug *h, struct resize *r, uint64_t bytes, struct err *err)
 {
 	uint64_t block_bytes = block_bytes_of(h);
-	uint64_t unit_bytes = r->dimm_bytes ? r->dimm_bytes : block_bytes;
-	char unit[SIZE_TEXT_MAX];
 
-	if (bytes % unit_bytes) {
-		uint64_t below_bytes = r->target_bytes - bytes % unit_bytes;
-
-		err_set(err, ERR_FAILED, "memory can be added in pieces of %s",
-			size_exact(unit, unit_bytes));
-		return reachable(r, below_bytes, below_bytes + unit_bytes, err);
-	}
 	r->plug.request = (struct plug_request){ .size_text = r->text,
 						 .size_bytes = bytes,
 						 .zone = r->zone,
@@ -161,23 +192,36 @@ static int grow_dimms(struct hotplug *h, struct resize *r, uint64_t bytes, struc
 						 .node = (uint64_t)r->node };
 	if (plug_check_request(&r->plug.request, err))
 		return -1;
+	if (r->dimm_bytes && bytes / r->dimm_bytes > UNITS_MAX)
+		return err_set(err, ERR_FAILED, "that is more than %d DIMMs", UNITS_MAX);
 	if (r->dimm_bytes)
-		plug_add_units(&r->plug, unit_bytes, (unsigned)(bytes / unit_bytes));
+		plug_add_units(&r->plug, r->dimm_bytes, (unsigned)(bytes / r->dimm_bytes));
 	else
 		add_dimms(r, bytes, choose_dimm(h, bytes, block_bytes), block_bytes);
 	return plug_prepare(h, &r->plug, err);
 }
 
+/* DIMMs take what virtio-mem has no room for, rounded up to whole ones; virtio-mem takes the rest.
+ */
 static int grow(struct hotplug *h, struct resize *r, struct err *err)
 {
-	uint64_t left_bytes = grow_elastic(h, r, r->target_bytes - r->before_bytes);
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit_bytes = dimm_unit(h, r);
+	uint64_t step_bytes, room_bytes = elastic_room(h, r, &step_bytes);
+	uint64_t dimms_bytes = 0, left_bytes;
 
+	if (bytes > room_bytes)
+		dimms_bytes = (bytes - room_bytes + unit_bytes - 1) / unit_bytes * unit_bytes;
+	if (dimms_bytes > bytes)
+		return refuse_size(r, bytes - room_bytes, unit_bytes, err);
+	left_bytes = grow_elastic(h, r, bytes - dimms_bytes);
+	if (left_bytes)
+		return refuse_size(r, left_bytes, step_bytes, err);
 	if (!h->is_dry_run && hotplug_hold(h, err))
 		return -1;
 	r->vmem.zone = r->zone;
 	if (r->vmem.units_count)
 		vmem_prepare(h, &r->vmem);
-	return left_bytes ? grow_dimms(h, r, left_bytes, err) : 0;
+	return dimms_bytes ? grow_dimms(h, r, dimms_bytes, err) : 0;
 }
 
 static uint64_t elastic_bytes(const struct hotplug *h, const struct resize *r)

@@ -9,6 +9,8 @@
 #include "hotplug-check.h"
 #include "hotplug-zone.h"
 
+#define UNITS_MAX 1024 /* more slots than any machine has */
+
 /* One DIMM of a plug. */
 struct plug_unit {
 	struct dimm_request dimm;
