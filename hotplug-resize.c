@@ -144,6 +144,8 @@ static uint64_t choose_dimm(struct hotplug *h, uint64_t bytes, uint64_t block_by
 
 	while (dimm_bytes < bytes && count_dimms(bytes, dimm_bytes, block_bytes) > most)
 		dimm_bytes *= 2;
+	if (dimm_bytes > bytes && fits(h, bytes))
+		return bytes; /* halves would take more slots than there are to spare */
 	while (dimm_bytes > block_bytes && !fits(h, dimm_bytes) &&
 	       count_dimms(bytes, dimm_bytes / 2, block_bytes) <= slots)
 		dimm_bytes /= 2;
