@@ -158,10 +158,9 @@ const struct cmd cmd_resize = {
 	.args = "TOTAL",
 	.summary = "plug, unplug or resize devices until the VM has TOTAL memory",
 	.details =
-		"TOTAL counts what QEMU was started with plus what is plugged; +SIZE and -SIZE "
-		"are\n"
-		"relative to that. virtio-mem devices change first, DIMMs make up the rest. When\n"
-		"the VM has that much already, nothing is done.\n\n"
+		"TOTAL counts what QEMU was started with plus what is plugged; +SIZE and -SIZE\n"
+		"are relative to that. virtio-mem devices change first, DIMMs make up the rest.\n"
+		"When the VM has that much already, nothing is done.\n\n"
 		"  memhp resize 8G\n"
 		"  memhp resize +1G --dimm 256M\n"
 		"  memhp resize -512M\n",

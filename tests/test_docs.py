@@ -48,7 +48,9 @@ def table(command=None):
 
 # -- help ---------------------------------------------------------------------------------------------------
 
-OPTION = re.compile(r"^  (-\w)?,? +(--[\w-]+)(?: ([A-Z]+))?(?:  |$)", re.M)
+# A value that may be left out is shown as "--name[=VALUE]".
+ARGUMENT = r"(?: ?((?<= )[A-Z]+|\[=[A-Z]+\]))?"
+OPTION = re.compile(rf"^  (-\w)?,? +(--[\w-]+){ARGUMENT}(?:  |$)", re.M)
 
 
 def help_text(command=None):
@@ -75,7 +77,7 @@ def test_help_lists_the_options(command):
     rows, options = table(command), help_options(command)
     assert names(options) == set(rows)
     for _, name, argument in options:
-        assert bool(argument) == rows[name][0], name
+        assert (argument.isalpha() if argument else False) == rows[name][0], name
     for _, choices in rows.values():
         for choice in choices:
             assert re.search(rf"\b{choice}\b", help_text(command))
@@ -124,7 +126,7 @@ MAN, LABMAN, CONFMAN = (plain(read(f"man/{page}")) for page in ("memhp.1", "memh
 
 def man_options(title):
     text = section(MAN, title, "SS")
-    found = re.findall(r"^\.TP.*\n(?:(-\w), )?(--[\w-]+)(?: ([A-Z]+))?$", text, re.M)
+    found = re.findall(rf"^\.TP.*\n(?:(-\w), )?(--[\w-]+){ARGUMENT}$", text, re.M)
     assert len(found) == len(tags(text)), title
     return set(found)
 
