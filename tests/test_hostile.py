@@ -199,11 +199,12 @@ def test_json_is_utf8_whatever_the_users_words_are(tmp_path):
     assert argument.succeeded()["plan"][0]["qmp"]["arguments"] == {"y": "\ufffd31m\ufffd"}
 
 
-def on_a_terminal(*words):
-    """All that memhp writes to a terminal, stdout and stderr."""
+def on_a_terminal(*words, typed=b"", term="xterm"):
+    """All that memhp writes to a terminal, stdout and stderr; what is typed waits there from the start."""
     master, slave = pty.openpty()
-    with subprocess.Popen([BINARY, *map(str, words)], env=peer.clean_environment({"TERM": "xterm"}),
-                          stdin=subprocess.DEVNULL, stdout=slave, stderr=slave) as process:
+    os.write(master, typed)
+    with subprocess.Popen([BINARY, *map(str, words)], env=peer.clean_environment({"TERM": term}),
+                          stdin=slave if typed else subprocess.DEVNULL, stdout=slave, stderr=slave) as process:
         os.close(slave)
         output = b""
         while select.select([master], [], [], peer.HANG)[0]:
@@ -234,6 +235,19 @@ def test_a_terminal_gets_no_escapes_but_memhps_own(path, tree, words):
         output = on_a_terminal("--qmp", path, "--guest", tree.local_channel(), *words)
     left = OWN_ESCAPES.sub("", output)
     assert output and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", left), output
+
+
+def test_the_prompt_of_the_shell_gets_no_escapes(path, tmp_path, monkeypatch):
+    """It has the name that QEMU gives, and completion offers QEMU's ids."""
+    vm = Vm()
+    vm.plug("x", 128)
+    vm.devices[0]["id"] = f"x-dimm{ESCAPES}"
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with Monitor(path, vm, on={"query-name": [reply({"name": f"lab{ESCAPES}"})]}):
+        output = on_a_terminal("--qmp", path, "--guest", "none", "shell", typed=b"list\nunplug x\t\t\nexit\n", term="dumb")
+    assert "> list" in output and "lab" in output
+    # the tabs are those that were typed, the bells say that there is nothing to offer
+    assert not re.search("[\x00-\x06\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", output), output
 
 
 # What belongs to others
