@@ -112,7 +112,7 @@ static void run_line(struct shell *s, const char *line)
 static char *prompt_text(struct shell *s)
 {
 	_cleanup_json_ struct json_object *reply = NULL;
-	char size[SIZE_TEXT_MAX];
+	char size[SIZE_TEXT_MAX], *text;
 	const char *name = "memhp";
 	struct err ignored;
 	uint64_t bytes;
@@ -121,7 +121,9 @@ static char *prompt_text(struct shell *s)
 		return xstrdup("memhp> ");
 	if (!qmp_execute(s->ctx->vm.qmp, "query-name", NULL, &reply, &ignored))
 		json_get_string(reply, "name", &name);
-	return xasprintf("%s %s> ", name, size_format(size, bytes));
+	text = xasprintf("%s %s> ", name, size_format(size, bytes));
+	printable(text); /* readline prints it as it is */
+	return text;
 }
 
 /* Ask the VM once between two commands what completion may want. */

@@ -24,8 +24,15 @@ static struct {
 	unsigned offers_count, next_offer;
 } now;
 
+/* A word that could drive the terminal is offered to nobody. */
 void prompt_offer(const char *word)
 {
+	const char *at = word;
+
+	while (printable_len(at))
+		at += printable_len(at);
+	if (*at)
+		return;
 	now.offers = xgrow(now.offers, now.offers_count, sizeof(*now.offers));
 	now.offers[now.offers_count++] = xstrdup(word);
 }

@@ -36,7 +36,8 @@ void prompt_finish(const char *history_path);
 int prompt_line(const char *text, const struct prompt_user *user, struct deadline *d, char **line,
 		struct err *err) __attribute__((warn_unused_result));
 
-/* prompt_offer() - during complete(): @word, which is copied, can stand there */
+/* prompt_offer() - during complete(): @word, which is copied, can stand there, if it is printable
+ */
 void prompt_offer(const char *word);
 
 #endif

@@ -97,7 +97,8 @@ def test_arguments_for_another_qemu_are_whole_words(path, path_there):
         assert memhp(*more).stdout.split()[::2] == ["-object", "-device"]
 
 
-@pytest.mark.parametrize("release", [word for word in EVIL if "\n" not in word] + ["\x9b31m", "@00000000.1 1 3 end 1 3 00000000@"], ids=repr)
+@pytest.mark.parametrize("release", [word for word in EVIL if "\n" not in word] +
+                         ["\x9b31m", "@00000000.1 1 3 end 1 3 00000000@"], ids=repr)
 def test_nothing_that_the_guest_says_is_run_or_drives_the_terminal(tmp_path, release):
     """In its kernel's release, the names of zones and states, the reasons it gives. Class Result looks at the
     output, where --verbose repeats all that was said."""
@@ -158,7 +159,8 @@ def ssh(tmp_path, monkeypatch, tree):
 
 @pytest.mark.parametrize("address, target", [
     ("host", ["host"]), ("root@host", ["root@host"]), ("host:2222", ["-p", "2222", "host"]),
-    ("u@h@host:22", ["-p", "22", "u@h@host"]), ("[::1]", ["::1"]), ("root@[fe80::1%eth0]:22", ["-p", "22", "root@fe80::1%eth0"]),
+    ("u@h@host:22", ["-p", "22", "u@h@host"]), ("[::1]", ["::1"]),
+    ("root@[fe80::1%eth0]:22", ["-p", "22", "root@fe80::1%eth0"]),
 ])
 def test_ssh_gets_its_target_behind_a_double_dash(ssh, address, target):
     memhp("--guest", f"ssh:{address}", "--json", "blocks").succeeded()
@@ -169,8 +171,8 @@ def test_ssh_gets_its_target_behind_a_double_dash(ssh, address, target):
 
 
 @pytest.mark.parametrize("address", [
-    "-oProxyCommand=touch x", "-oProxyCommand=touch x@host", "root@-oProxyCommand=touch x", "-F/tmp/config", "host -oX",
-    "host;touch x", "$(touch x)", "`touch x`", "a@b$(touch x)", "user'x@host", "host\n-oX", "host|x", "host>x", "(host)",
+    "-oProxyCommand=touch x", "-oProxyCommand=touch x@host", "root@-oProxyCommand=touch x", "-F/tmp/config",
+    "host -oX", "host;touch x", "$(touch x)", "`touch x`", "a@b$(touch x)", "user'x@host", "host\n-oX", "host|x", "host>x", "(host)",
     "host:22;touch x", "host:-22", "{a,b}", "\"host\"", "host&", "@", "@host:", "[::1", "[::1]x", "[]:22", ":22"])
 def test_ssh_is_not_started_for_what_could_be_an_option_or_a_command(ssh, tmp_path, address):
     memhp("--guest", f"ssh:{address}", "--json", "blocks", cwd=tmp_path).failed(2, "bad guest channel", code="usage")
@@ -199,11 +201,12 @@ def test_json_is_utf8_whatever_the_users_words_are(tmp_path):
     assert argument.succeeded()["plan"][0]["qmp"]["arguments"] == {"y": "\ufffd31m\ufffd"}
 
 
-def on_a_terminal(*words):
-    """All that memhp writes to a terminal, stdout and stderr."""
+def on_a_terminal(*words, typed=b"", term="xterm"):
+    """All that memhp writes to a terminal, stdout and stderr; what is typed waits there from the start."""
     master, slave = pty.openpty()
-    with subprocess.Popen([BINARY, *map(str, words)], env=peer.clean_environment({"TERM": "xterm"}),
-                          stdin=subprocess.DEVNULL, stdout=slave, stderr=slave) as process:
+    os.write(master, typed)
+    with subprocess.Popen([BINARY, *map(str, words)], env=peer.clean_environment({"TERM": term}),
+                          stdin=slave if typed else subprocess.DEVNULL, stdout=slave, stderr=slave) as process:
         os.close(slave)
         output = b""
         while select.select([master], [], [], peer.HANG)[0]:
@@ -234,6 +237,20 @@ def test_a_terminal_gets_no_escapes_but_memhps_own(path, tree, words):
         output = on_a_terminal("--qmp", path, "--guest", tree.local_channel(), *words)
     left = OWN_ESCAPES.sub("", output)
     assert output and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", left), output
+
+
+def test_the_prompt_of_the_shell_gets_no_escapes(path, tmp_path, monkeypatch):
+    """It has the name that QEMU gives, and completion offers QEMU's ids."""
+    vm = Vm()
+    vm.plug("x", 128)
+    vm.devices[0]["id"] = f"x-dimm{ESCAPES}"
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with Monitor(path, vm, on={"query-name": [reply({"name": f"lab{ESCAPES}"})]}):
+        output = on_a_terminal("--qmp", path, "--guest", "none", "shell", typed=b"list\nunplug x\t\t\nexit\n",
+                               term="dumb")
+    assert "> list" in output and "lab" in output
+    # the tabs are those that were typed, the bells say that there is nothing to offer
+    assert not re.search("[\x00-\x06\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", output), output
 
 
 # What belongs to others

@@ -244,6 +244,8 @@ COMMANDS = {
     "plug": ("plug", "512M"), "unplug": ("unplug",), "resize": ("resize", "+256M"),
     "online": ("online", "34"), "offline": ("offline", "33"),
     "list": ("list",), "blocks": ("blocks",), "status": ("status",), "qmp": ("qmp", "query-status"),
+    "events": ("events", "--count", "1"), "repair": ("repair",), "vms": ("vms",),
+    "shell": ("shell",),
 }
 
 
@@ -259,14 +261,17 @@ def test_a_full_disk_is_told_and_what_was_done_is_undone_or_named(path, tree, wo
     vm.plug("d0", 512)
     tree.add(32, 33, "online", "Movable")
     before = (dict(vm.objects), [dict(d) for d in vm.devices])
-    with Monitor(path, vm), open("/dev/full", "wb") as full:
+    scripts = {"qmp_capabilities": [Default, deleted("other")],  # for events
+               "human-monitor-command": [reply("  0-1 (prio 0, ram): d0-mem @0\r\n")]}  # info mtree, for repair
+    with Monitor(path, vm, on=scripts), open("/dev/full", "wb") as full:
         done = subprocess.run([BINARY, "--qmp", path, "--guest", tree.kernel_channel(), *more, *words],
-                              env=peer.clean_environment(), stdin=subprocess.DEVNULL, stdout=full,
-                              stderr=subprocess.PIPE, timeout=peer.HANG, check=False)
+                              env=peer.clean_environment(), input=b"list\n", stdout=full, stderr=subprocess.PIPE,
+                              timeout=peer.HANG, check=False)
     result = Result(done.returncode, b"", done.stderr)
     assert "cannot write to stdout: No space left on device" in result.stderr, result
-    if words[0] == "unplug" and "--dry-run" not in more:
-        assert result.code == 7 and not vm.devices, result
+    if words[0] in ("unplug", "repair") and "--dry-run" not in more:  # which are not undone
+        assert result.code == 7 and "is done" in result.stderr, result
+        assert (vm.devices == []) is (words[0] == "unplug")
     else:
         assert result.code == 1, result
         assert (vm.objects, vm.devices) == before

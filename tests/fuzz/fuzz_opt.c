@@ -14,7 +14,7 @@ int memhp_main(int argc, char **argv);
 static void parse(int argc, char **argv)
 {
 	struct globals globals = { 0 };
-	struct opt_target targets[] = { { global_opts, &globals }, { NULL, NULL } };
+	struct opt_target targets[] = { { .table = global_opts, .options = &globals }, { 0 } };
 	_cleanup_free_ void *options = NULL;
 	const struct cmd *cmd;
 	struct err err = { 0 };
@@ -31,7 +31,7 @@ static void parse(int argc, char **argv)
 	argc -= first;
 	argv += first;
 	options = xcalloc(1, cmd->options_size + 1);
-	targets[1] = (struct opt_target){ cmd->opts, options };
+	targets[1] = (struct opt_target){ .table = cmd->opts, .options = options };
 	if (!opt_parse(targets, 2, argc, argv, false, &first, &err))
 		(void)!check_words(cmd, argc - first, argv + first, &err);
 	wants_json(argc, argv);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The words of online and offline (blocks, ranges, sizes, devices), one a line, for a guest whose
- * scan never changes; and each of them read as a size, and as a list of NUMA nodes. */
+ * scan never changes; and each of them read as a size, as a list of NUMA nodes, and as a line of
+ * the shell. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "fuzz.h"
 #include "hotplug-change.h"
 #include "size.h"
+#include "words.h"
 
 #define WORDS_MAX 16
 
@@ -61,6 +63,17 @@ static void read_nodes(const char *word)
 		json_object_put(backend_request(&options, "m-mem", UINT64_C(1) << 30));
 }
 
+static void read_line(const char *line)
+{
+	struct words words = { 0 };
+	struct err err = { 0 };
+
+	if (!words_split(line, &words, &err)) {
+		seam_check(!words.list || !words.list[words.count]);
+		words_release(&words);
+	}
+}
+
 static void change(char **words, unsigned count, bool is_online)
 {
 	struct deadline d = seam_deadline();
@@ -92,7 +105,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	while (count < WORDS_MAX && (words[count] = strsep(&rest, "\n"))) {
 		read_size(words[count]);
-		read_nodes(words[count++]);
+		read_nodes(words[count]);
+		read_line(words[count++]);
 	}
 	change(words, count, true);
 	change(words, count, false);
