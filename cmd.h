@@ -39,10 +39,9 @@ struct ctx {
 	/* for the shell: run a command line of its own, list what completion can offer */
 	int (*execute)(struct ctx *ctx, int argc, char **argv);
 	void (*offer)(const char *command, void (*add)(const char *word));
-	bool is_nested; /* a command of the shell runs: the connection stays */
-	int exit_code;	/* of a command that has printed its failures itself */
-	struct json_object
-		*result; /* what --json prints; "command" and "ok" are in it from the start */
+	bool is_nested;		    /* a command of the shell runs: the connection stays */
+	int exit_code;		    /* of a command that has printed its failures itself */
+	struct json_object *result; /* what --json prints; begins with "command" and "ok" */
 };
 
 struct cmd {

@@ -9,10 +9,10 @@
 #include "util.h"
 #include "verdict.h"
 
-#define OST_MS 1000 /* a guest that boots sends no OST: then look at its blocks instead */
-#define APPEAR_MS                                                                                  \
-	2000 /* with less than this left, a look at the guest does not wait for blocks             \
-	      */
+/* A guest that boots sends no OST: then look at its blocks instead. */
+#define OST_MS 1000
+/* With less than this left, a look at the guest does not wait for blocks. */
+#define APPEAR_MS 2000
 
 /* What qmp_wait_event() looks for: the guest's answer to any DIMM of the round. */
 struct answers {

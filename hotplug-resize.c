@@ -9,9 +9,8 @@
 #include "size.h"
 #include "util.h"
 
-#define DIMMS_MAX                                                                                  \
-	8 /* in so many pieces memory is added, so that it can be taken back in pieces             \
-	   */
+/* In so many pieces memory is added, so that it can be taken back in pieces. */
+#define DIMMS_MAX 8
 
 void resize_release(struct resize *r)
 {

@@ -71,9 +71,9 @@ struct hotplug {
 	int64_t phase_start_ms;
 	/* what the jobs that were prepared will add */
 	uint64_t movable_added_bytes, kernel_added_bytes;
-	const char
-		*also; /* commands of guest.sh that go with the first look; NULL: none; borrowed */
-	const char *ahead; /* commands of guest.sh that will be needed; NULL: none; borrowed */
+	/* commands of guest.sh, borrowed; NULL: none */
+	const char *also;  /* that go with the first look */
+	const char *ahead; /* that will be needed later */
 };
 
 /* What a command needs to know before it decides. */

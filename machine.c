@@ -7,8 +7,8 @@
 #include "machine.h"
 #include "util.h"
 
-#define DIMM_ALIGN_BYTES                                                                           \
-	(UINT64_C(2) << 20) /* QEMU aligns to the backend's page size: 2 MiB pages at most here */
+/* QEMU aligns to the backend's page size: 2 MiB pages at most here. */
+#define DIMM_ALIGN_BYTES (UINT64_C(2) << 20)
 
 #define ADDRESS_MAX (UINT64_C(1) << 61) /* sums of these fit 64 bits */
 

@@ -30,14 +30,13 @@ struct opt_u64 {
 struct opt {
 	char letter;	  /* '\0': only the long form */
 	const char *name; /* without the dashes; NULL ends a table */
-	const char *
-		arg; /* "SIZE", shown in help; "[=SIZE]" when it may be left out; NULL for a flag */
+	const char *arg;  /* "SIZE"; "[=SIZE]" when it may be left out; NULL for a flag */
 	const char *help;
 	const char *env; /* environment variable that stands in for it, or NULL */
 	enum opt_type type;
 	size_t offset; /* of the value in the options struct */
-	const char *const
-		*choices; /* OPT_CHOICE: NULL-terminated; a first "" stands for none given */
+	/* OPT_CHOICE: NULL-terminated; a first "" stands for none given */
+	const char *const *choices;
 };
 
 /* opt_may_lack_value() - may the option be given without its argument? */

@@ -56,8 +56,8 @@ void out_table_finish(struct out_table *t, bool is_wanted);
 struct out_progress {
 	bool is_enabled;
 	bool is_shown;
-	const char *const
-		*what; /* points to what is going on: "online"; NULL: nothing to show; borrowed */
+	/* points to what is going on: "online"; NULL: nothing to show; borrowed */
+	const char *const *what;
 	int64_t start_ms; /* CLOCK_MONOTONIC */
 };
 

@@ -7,9 +7,10 @@
 #include "sysfs.h"
 #include "util.h"
 
-#define BLOCK_MAX UINT64_C(9999999) /* as many digits as guest.sh looks for */
-#define BLOCK_SIZE_MAX                                                                             \
-	(UINT64_C(1) << 40) /* Linux has 2 GiB at most; times BLOCK_MAX it fits 64 bits */
+/* As many digits as guest.sh looks for. */
+#define BLOCK_MAX UINT64_C(9999999)
+/* Linux has 2 GiB at most; times BLOCK_MAX it fits 64 bits. */
+#define BLOCK_SIZE_MAX (UINT64_C(1) << 40)
 
 #define PAGES_MAX (UINT64_C(1) << 52) /* of 4 KiB they fill 64 bits */
 
