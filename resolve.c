@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ static int start(const char *host, const char *port, pid_t *child, struct err *e
 	if (!*child) {
 		struct report report = { 0 };
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* when memhp is killed, nobody waits for this */
 		look_up(host, port, 0, &report);
 		_exit(write(fds[1], &report, sizeof(report)) != (ssize_t)sizeof(report));
 	}
