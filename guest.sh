@@ -16,9 +16,10 @@
 id=$MEMHP
 LC_ALL=C
 export LC_ALL
-sys=${MEMHP_SYSROOT:-}/sys/devices/system/memory
-params=${MEMHP_SYSROOT:-}/sys/module/memory_hotplug/parameters
-proc=${MEMHP_SYSROOT:-}/proc
+# The first argument is the directory that a recorded /sys lies below; no environment can set it.
+sys=${1-}/sys/devices/system/memory
+params=${1-}/sys/module/memory_hotplug/parameters
+proc=${1-}/proc
 newline='
 '
 held=''

@@ -40,9 +40,9 @@ class Guest:
     """A shell that runs guest.sh."""
 
     def __init__(self, root, shell, program, **env):
-        environment = dict({"PATH": os.environ["PATH"], "MEMHP_SYSROOT": str(root)}, **env)
+        environment = dict({"PATH": os.environ["PATH"]}, **env)
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+            [*shell, "-s", str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
             start_new_session=True)
         self.exchange = 0
         self.buffer = b""
@@ -570,9 +570,9 @@ def channels(root):
     """Every way to run a shell on that tree."""
     yield f"local:{root}"
     for name in ("dash", "bash", "busybox ash", "bash --posix", "busybox sh"):
-        yield f"exec:MEMHP_SYSROOT='{root}' exec {name}"
-    yield f"exec:env MEMHP_SYSROOT='{root}' sh | cat"
-    yield f"exec:echo 'motd: welcome @ host'; MEMHP_SYSROOT='{root}' sh"
+        yield f"exec:exec {name} -s '{root}'"
+    yield f"exec:sh -s '{root}' | cat"
+    yield f"exec:echo 'motd: welcome @ host'; sh -s '{root}'"
 
 
 @pytest.mark.parametrize("place", ["plain", "with blank", "with $(touch x) ; & * ? \\"])
