@@ -121,12 +121,13 @@ static void trace_answer(const struct guest *g, const struct answer *answer)
 
 /*
  * Send a word to the shell on a console. Should that have died, another shell is there now, which
- * does not know the word and says "lost", in a frame of its own.
+ * does not know the word and says "lost", in a frame of its own, for which it lacks MEMHP. The
+ * listener of guest.sh may be killed while it reads: what is left of either line does nothing.
  */
 static int send_word(struct guest *g, const char *word, struct err *err)
 {
-	_cleanup_free_ char *line =
-		xasprintf("%s||echo @''%s.%u 1 4 lost 1 4 %s@\n", word, g->id, g->exchange, g->id);
+	_cleanup_free_ char *line = xasprintf("%s\necho @%s.%u 1 4 lost 1 4 %s${MEMHP-}@\n", word,
+					      g->id, g->exchange, g->id);
 
 	return wire_write(&g->wire, line, strlen(line), g->deadline, err);
 }
@@ -311,7 +312,7 @@ static int start_program(struct guest *g, struct err *err)
 {
 	char line[64];
 
-	snprintf(line, sizeof(line), "MEMHP=%s;exec 3>&1 >/dev/null 2>&1\n", g->id);
+	snprintf(line, sizeof(line), "MEMHP=%s MEMHP_TTY=;exec 3>&1 >/dev/null 2>&1\n", g->id);
 	if (!g->is_console && wire_write(&g->wire, line, strlen(line), g->deadline, err))
 		return process_explain(&g->process, &g->wire, err);
 	return guest_load(g, "", err);
