@@ -63,13 +63,14 @@ static int open_path(struct serial *serial, const char *path, int *fd, struct er
 
 /*
  * For the console's own shell, and short: its line editor takes a long time for each byte. In a
- * subshell that puts the terminal's modes back however its child ends, a child that is not
- * interactive, because stdout and stderr are no terminals: no prompt, no line editing.
+ * subshell, which puts the terminal's modes back however its child ends, and says so in a frame, a
+ * child that is not interactive, because stdout and stderr are no terminals: no prompt, no line
+ * editing.
  */
 static char *begin_line(const char *id)
 {
-	return xasprintf(" (trap : 2;t=$(\\stty -g);MEMHP_TTY=$t MEMHP=%s sh 3>&1 >/dev/null "
-			 "2>&1;\\stty \"$t\")\n",
+	return xasprintf(" (trap : 2;i=%s;t=$(\\stty -g);MEMHP=$i sh 3>&1 >/dev/null 2>&1||:;"
+			 "\\stty \"$t\";echo \"@$i.0 1 4 lost 1 4 $i@\")\n",
 			 id);
 }
 
@@ -79,7 +80,7 @@ static char *begin_line(const char *id)
  */
 static char *ask_line(const char *id, unsigned attempt)
 {
-	return xasprintf("\025 [ \"${MEMHP-}\" = %s ]&&{ stty -echo;"
+	return xasprintf(" [ \"${MEMHP-}\" = %s ]&&{ stty -echo;"
 			 "echo \"@$MEMHP.0 %u 2 go %u 2 $MEMHP@\">&3;}\n",
 			 id, attempt, attempt);
 }
@@ -102,8 +103,7 @@ static void take_back(struct wire *w, const char *id)
 				   .signal_fd = -1 };
 	struct err ignored;
 
-	(void)!send_line(w, xasprintf("\025 [ \"${MEMHP-}\" = %s ]&&exit\n", id), &moment,
-			 &ignored);
+	(void)!send_line(w, xasprintf(" [ \"${MEMHP-}\" = %s ]&&exit\n", id), &moment, &ignored);
 }
 
 /*
@@ -116,7 +116,8 @@ static bool child_answered(struct wire *w, const char *id, unsigned attempt)
 
 	while ((line = wire_line(w))) {
 		struct frame frame;
-		bool is_answer = frame_parse(line, id, &frame) && frame.sequence == attempt;
+		bool is_answer = frame_parse(line, id, &frame) && frame.sequence == attempt &&
+				 !strcmp(frame.payload, "go");
 
 		free(line);
 		if (is_answer)

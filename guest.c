@@ -12,8 +12,9 @@
 
 #define LINES_MAX    65536     /* frames in one answer */
 #define NOISE_MAX    (1 << 18) /* bytes without a line end that are kept */
-#define AGAIN_MS     250       /* quiet time after noise before the answer is asked for again ... */
-#define HEARTBEAT_MS 2000 /* ... doubled each time, up to this, which is also for quiet times */
+#define AGAIN_MS     250       /* with noise the answer is asked for again in such intervals ... */
+#define AGAIN_MAX    8	  /* ... so often: it may take long, and what is not read fills the queue */
+#define HEARTBEAT_MS 2000 /* later, and without noise */
 #define ANSWER_MAX_MS                                                                              \
 	20000 /* the first answer takes no longer: it is no shell, or cannot be reached */
 #define LEAVE_MS     3000 /* a goodbye takes no longer ... */
@@ -97,7 +98,7 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 		struct frame frame;
 		bool ours = frame_parse(line, g->id, &frame);
 
-		if (ours && frame.exchange == g->exchange && !strcmp(frame.payload, "lost"))
+		if (ours && !frame.exchange && !strcmp(frame.payload, "lost"))
 			g->is_lost = true;
 		else if (ours && frame.exchange == g->exchange && frame.sequence &&
 			 frame.sequence <= LINES_MAX)
@@ -126,8 +127,8 @@ static void trace_answer(const struct guest *g, const struct answer *answer)
  */
 static int send_word(struct guest *g, const char *word, struct err *err)
 {
-	_cleanup_free_ char *line = xasprintf("%s\necho @%s.%u 1 4 lost 1 4 %s${MEMHP-}@\n", word,
-					      g->id, g->exchange, g->id);
+	_cleanup_free_ char *line =
+		xasprintf("%s\necho @%s.0 1 4 lost 1 4 %s${MEMHP-}@\n", word, g->id, g->id);
 
 	return wire_write(&g->wire, line, strlen(line), g->deadline, err);
 }
@@ -136,14 +137,15 @@ static int send_word(struct guest *g, const char *word, struct err *err)
  * anyway: the shell may have died without a word. When it is urgent, ask often. */
 static int collect(struct guest *g, struct answer *answer, bool is_urgent, struct err *err)
 {
-	int64_t again_ms = AGAIN_MS, patience_ms = monotonic_ms() + ANSWER_MAX_MS;
+	int64_t asked_ms = monotonic_ms(), patience_ms = asked_ms + ANSWER_MAX_MS;
 	bool is_noisy = is_urgent;
+	unsigned agains = 0;
 
 	while (!take_lines(g, answer, &is_noisy)) {
-		int64_t until_ms = deadline_within(g->deadline, is_noisy ? again_ms : HEARTBEAT_MS);
-		int ready = wire_fill(&g->wire, until_ms, g->deadline, err);
+		bool is_soon = is_noisy && agains < AGAIN_MAX;
+		int64_t until_ms = asked_ms + (is_soon ? AGAIN_MS : HEARTBEAT_MS);
 
-		if (ready < 0) {
+		if (wire_fill(&g->wire, until_ms, g->deadline, err) < 0) {
 			g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
 			g->is_pending = g->is_pending && !g->is_lost;
 			return process_explain(&g->process, &g->wire, err);
@@ -151,11 +153,13 @@ static int collect(struct guest *g, struct answer *answer, bool is_urgent, struc
 		if (!g->is_known && monotonic_ms() >= patience_ms)
 			return err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the %s",
 				       g->wire.peer);
-		if (ready || !g->is_console)
+		/* by the clock: in a flood of messages there is no quiet time */
+		if (monotonic_ms() < until_ms)
 			continue;
-		if (send_word(g, "again", err))
+		if (g->is_console && send_word(g, "again", err))
 			return -1;
-		again_ms = again_ms < HEARTBEAT_MS ? again_ms * 2 : again_ms;
+		agains++;
+		asked_ms = monotonic_ms();
 		is_noisy = is_urgent;
 	}
 	return 0;
@@ -312,7 +316,7 @@ static int start_program(struct guest *g, struct err *err)
 {
 	char line[64];
 
-	snprintf(line, sizeof(line), "MEMHP=%s MEMHP_TTY=;exec 3>&1 >/dev/null 2>&1\n", g->id);
+	snprintf(line, sizeof(line), "MEMHP=%s;exec 3>&1 >/dev/null 2>&1\n", g->id);
 	if (!g->is_console && wire_write(&g->wire, line, strlen(line), g->deadline, err))
 		return process_explain(&g->process, &g->wire, err);
 	return guest_load(g, "", err);
@@ -337,13 +341,12 @@ int guest_open(struct guest **out, const char *address, const struct trace *trac
 
 void guest_leave(struct guest *g)
 {
+	static const char line[] = "exit\n";
 	struct err ignored;
-	char line[96];
 
 	if (!g->is_console || g->is_pending || g->is_leaving || g->wire.out_fd < 0)
 		return;
-	snprintf(line, sizeof(line), "begin %u;%s\n", ++g->exchange, SERIAL_LEAVE);
-	g->is_leaving = !wire_write(&g->wire, line, strlen(line), g->deadline, &ignored);
+	g->is_leaving = !wire_write(&g->wire, line, sizeof(line) - 1, g->deadline, &ignored);
 }
 
 /* Wait until the guest says that it has put the console's modes back, so that none of it is lost.
@@ -382,7 +385,8 @@ static int reopen(struct guest *g, struct err *err)
 	close_transport(g);
 	g->is_lost = false;
 	memset(g->is_loaded, 0, sizeof(g->is_loaded));
-	return open_transport(g, err) || start_program(g, err) ? -1 : 0;
+	/* a new id: late frames of the old session are none of this one */
+	return make_id(g, err) || open_transport(g, err) || start_program(g, err) ? -1 : 0;
 }
 
 void guest_close(struct guest *g)

@@ -639,10 +639,12 @@ class Liar(Server):
                 match = re.match(rb"begin (\d+);(.*)", line)
                 if match and session and not self.answer(connection, session, *match.groups()):
                     return
+                if line == b"exit" and session:
+                    connection.sendall(frame(session, 0, 1, "lost"))
 
     def open(self, connection, session, line):
         """Start a session when the line asks for one; returns its id."""
-        match = re.search(rb"MEMHP=([0-9a-f]{8})", line)
+        match = re.search(rb";i=([0-9a-f]{8});", line)
         if not match or session:
             return session
         session = match.group(1).decode()
@@ -653,7 +655,7 @@ class Liar(Server):
         """Answer one line of commands; False when the connection has to end."""
         exchange, commands = int(exchange), commands.decode()
         self.heard.append(commands)
-        said = [] if commands.endswith("exit") else self.say(session, exchange, commands.removesuffix(";answer"))
+        said = self.say(session, exchange, commands.removesuffix(";answer"))
         if isinstance(said, list):
             said = b"".join(frame(session, exchange, n, payload)
                             for n, payload in enumerate([*said, "end"], start=1))
