@@ -266,12 +266,29 @@ lift() {
 	lies "$1" any || raise "$1" "$2"
 }
 
-#= appear
+#= appear mark
+
+marked=
 
 # seconds: the guest's uptime
 seconds() {
 	read -r now _ <"$proc/uptime"
 	now=${now%.*}
+}
+
+# mark: note how many devices have come and gone in the guest, before a DIMM does
+mark() {
+	get marked "$sys/../../../kernel/uevent_seqnum"
+}
+
+# absent BLOCK: say so; or that the kernel has given it up: devices have come or gone since the mark, but none
+# since the last look, a second ago
+absent() {
+	get events "$sys/../../../kernel/uevent_seqnum"
+	word=absent
+	[ -z "$marked" ] || [ "$events" = "$marked" ] || [ "$events" != "$noted" ] || word=gone
+	noted=$events
+	say "$word $1"
 }
 
 # appear SECONDS FIRST-LAST...: wait until the blocks are there
@@ -285,7 +302,7 @@ appear() {
 			until [ -e "$sys/memory$n/valid_zones" ]; do
 				seconds
 				if [ "$now" -ge "$end" ]; then
-					say "absent $n"
+					absent "$n"
 					return 1
 				fi
 				sleep 0.01 || sleep 1

@@ -9,8 +9,13 @@
 #include "util.h"
 #include "verdict.h"
 
-#define OST_MS	       1000 /* a guest that boots sends no OST: then look at its blocks instead */
-#define APPEAR_MS      2000 /* with less than this left, a look at the guest does not wait for blocks */
+#define OST_MS 1000 /* a guest that boots sends no OST: then look at its blocks instead */
+#define TAKE_BACK_MS                                                                               \
+	5000 /* a guest that has given the DIMM up on its own gets so long to let go               \
+	      */
+#define APPEAR_MS                                                                                  \
+	2000 /* with less than this left, a look at the guest does not wait for blocks             \
+	      */
 
 void plug_release(struct plug *plug)
 {
@@ -103,6 +108,30 @@ static void attach_show(struct hotplug *h)
 	hotplug_plan_request(h, machine_request_device_add(&plug->dimm));
 }
 
+/* What the guest shows of the DIMM's blocks; the caller releases it. */
+static struct block_list found_blocks(const struct hotplug *h, const struct plug *plug)
+{
+	struct block_list wanted = list_of(&plug->blocks), found = { 0 };
+
+	block_list_intersect(&found, &h->after.blocks, &wanted);
+	block_list_release(&wanted);
+	return found;
+}
+
+static uint64_t blocks_wanted(const struct plug *plug)
+{
+	return plug->blocks.last - plug->blocks.first + 1;
+}
+
+static bool is_complete(const struct hotplug *h, const struct plug *plug)
+{
+	struct block_list found = found_blocks(h, plug);
+	uint64_t blocks = block_list_blocks(&found);
+
+	block_list_release(&found);
+	return blocks == blocks_wanted(plug);
+}
+
 /* Replies that were not waited for tell what is there to be undone. */
 static void collect_replies(struct hotplug *h, struct plug *plug)
 {
@@ -112,6 +141,24 @@ static void collect_replies(struct hotplug *h, struct plug *plug)
 	for (i = 0; i < 2; i++)
 		if (plug->ids[i])
 			(void)!read_reply(h, plug, i, &ignored);
+}
+
+/* Have the DIMM released. A kernel that gave it up by itself may have no more to say about it. */
+static int take_back(struct hotplug *h, const struct plug *plug, struct leaving *leaving,
+		     struct err *err)
+{
+	int64_t final_ms = h->deadline->final_ms;
+	int status;
+
+	if (h->machine.has_acpi_ost || !h->has_guest || is_complete(h, plug))
+		return hotplug_release_devices(h, leaving, 1, err);
+	h->deadline->final_ms = deadline_within(h->deadline, TAKE_BACK_MS);
+	status = hotplug_release_devices(h, leaving, 1, err);
+	h->deadline->final_ms = final_ms;
+	if (status && err->code == ERR_TIMEOUT)
+		return err_set(err, ERR_PARTIAL,
+			       "the guest, which has not added it, does not let go of it");
+	return status;
 }
 
 static int detach(struct hotplug *h, struct err *err)
@@ -129,7 +176,7 @@ static int detach(struct hotplug *h, struct err *err)
 		if (machine_query_devices(&h->machine, h->vm->qmp, err))
 			return err_wrap(err, "'%s' may still be plugged", plug->dimm.device_id);
 		leaving.device = machine_device(&h->machine, plug->dimm.device_id);
-		if (leaving.device && hotplug_release_devices(h, &leaving, 1, err))
+		if (leaving.device && take_back(h, plug, &leaving, err))
 			return err_wrap(err, "'%s' is still plugged", plug->dimm.device_id);
 		plug->is_device_there = false;
 		plug->device = NULL;
@@ -199,30 +246,6 @@ static char *online_words(const struct hotplug *h, const struct plug *plug, bool
 			 (unsigned long long)plug->blocks.last);
 	buf_addf(&words, "%s;scan", plug->is_online_wanted && online ? online : ":");
 	return xstrdup(words.data);
-}
-
-/* What the guest shows of the DIMM's blocks; the caller releases it. */
-static struct block_list found_blocks(const struct hotplug *h, const struct plug *plug)
-{
-	struct block_list wanted = list_of(&plug->blocks), found = { 0 };
-
-	block_list_intersect(&found, &h->after.blocks, &wanted);
-	block_list_release(&wanted);
-	return found;
-}
-
-static uint64_t blocks_wanted(const struct plug *plug)
-{
-	return plug->blocks.last - plug->blocks.first + 1;
-}
-
-static bool is_complete(const struct hotplug *h, const struct plug *plug)
-{
-	struct block_list found = found_blocks(h, plug);
-	uint64_t blocks = block_list_blocks(&found);
-
-	block_list_release(&found);
-	return blocks == blocks_wanted(plug);
 }
 
 /* Read back: every block of the DIMM is there, and online in the zone that was asked for. */

@@ -81,6 +81,9 @@ static int check_machine(const struct hotplug *h, struct err *err)
 static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 {
 	struct answer answer = { 0 };
+	const char *words = !h->is_holding	      ? "scan"
+			    : h->machine.has_acpi_ost ? "scan;hold"
+						      : "mark;scan;hold";
 	int status;
 
 	if (vm_open_guest(h->vm, err))
@@ -88,7 +91,7 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 	if (!h->vm->guest)
 		return 0;
 	/* what the job will need goes over while the guest is busy with the scan */
-	status = guest_send(h->vm->guest, h->is_holding ? "scan;hold" : "scan", err);
+	status = guest_send(h->vm->guest, words, err);
 	if (!status && h->ahead)
 		status = guest_load(h->vm->guest, h->ahead, err);
 	if (!status)

@@ -353,6 +353,23 @@ def test_a_block_that_does_not_come_is_named_and_ends_the_line(guest, tree):
     assert guest.run("appear 0 40-43 60-61&&say done;say after") == ["absent 42", "after"]
 
 
+def test_a_block_that_the_kernel_has_given_up_is_told(guest, tree):
+    """Devices have come or gone, and then none for a whole look."""
+    events = "sys/kernel/uevent_seqnum"
+    tree.write(events, "7")
+    guest.run("mark")
+    assert guest.run("appear 0 40-41;appear 0 40-41") == ["absent 40", "absent 40"]
+    tree.write(events, "8")
+    assert guest.run("appear 0 40-41") == ["absent 40"]
+    tree.write(events, "9")
+    assert guest.run("appear 0 40-41;appear 0 40-41") == ["absent 40", "gone 40"]
+
+
+def test_without_a_mark_a_block_is_only_absent(guest, tree):
+    tree.write("sys/kernel/uevent_seqnum", "7")
+    assert guest.run("appear 0 40-41;appear 0 40-41") == ["absent 40", "absent 40"]
+
+
 def test_a_block_is_there_only_with_all_of_its_files(guest, tree):
     tree.add(40, 40)
     (tree.block(40) / "valid_zones").unlink()
