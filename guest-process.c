@@ -137,8 +137,7 @@ int process_open_command(struct wire *w, struct process *p, const char *target, 
 
 int process_open_local(struct wire *w, struct process *p, const char *target, struct err *err)
 {
-	_cleanup_free_ char *root = xasprintf("MEMHP_SYSROOT=%s", target);
-	char *argv[] = { (char *)"env", root, (char *)"sh", NULL };
+	char *argv[] = { (char *)"sh", (char *)"-s", (char *)"--", (char *)target, NULL };
 
 	return spawn(w, p, argv, xstrdup("local shell"), err);
 }

@@ -10,9 +10,10 @@
 #include "frame.h"
 #include "guest-serial.h"
 
-#define ANSWER_MAX_MS 20000	/* a guest that is busy booting may take this long to answer */
-#define ATTEMPT_MS    1000	/* then the first line may have gone to somebody else */
-#define TAKE_BACK_MS  200	/* for a last line to a console that does not answer */
+#define ANSWER_MAX_MS 20000 /* a guest that is busy booting may take this long to answer */
+#define ATTEMPT_MS    1000  /* then the lines may have gone to somebody else; doubled each time */
+#define ASK_MS	      250   /* then an answer may have been damaged; doubled each time */
+#define TAKE_BACK_MS  200   /* for a last line to a console that does not answer */
 #define NOISE_MAX     (1 << 16) /* bytes without a line end that are kept */
 
 /* A tty of this machine (a pty of QEMU, a null-modem line) must not echo or translate what comes
@@ -52,26 +53,43 @@ static int open_path(struct serial *serial, const char *path, int *fd, struct er
 }
 
 /*
- * Two lines. The first is all that the console's own shell should see, and short: its line editor
- * takes a long time for each byte. Ctrl-U, since somebody may have left half a line; a session that
- * an earlier memhp left behind ends, and the next attempt meets the shell under it; then, in a
- * subshell that puts the terminal's modes back however its child ends, a child that is not
- * interactive, because stdout and stderr are no terminals: no prompt, no line editing. The second
- * line is for that child, and nothing to any other shell. Copies of both, sent because the first
- * were slow to be answered, do nothing but answer again. An echo of them is no answer: it has the
- * variable's name, not the id.
+ * Ends whatever the shell has been given so far: its line editor's question where the cursor is
+ * (busybox waits 20 ms for the answer to it), half a line, and then, with a syntax error outside
+ * of quotes and inside of each kind, a command of several lines that waits for its end. It must
+ * not be executed, and what follows must not become a part of it. A session that an earlier memhp
+ * has left behind, or an earlier attempt of this one, ends of that error.
  */
-static char *opening_lines(const char *id, bool is_first)
-{
-	_cleanup_free_ char *leave =
-		is_first ? xstrdup("[ ${MEMHP-} ]&&exit;")
-			 : xasprintf("[ ${MEMHP-} ]&&[ $MEMHP != %s ]&&exit;[ ${MEMHP-} ]||", id);
+#define RESET "\033[1;1R\025 ;;;;';;;;\";;;;`;;;;\n"
 
-	return xasprintf(
-		"\025 %s(t=$(stty -g);MEMHP_TTY=$t MEMHP=%s sh 3>&1 >/dev/null 2>&1;stty $t)\n"
-		"[ \"${MEMHP-}\" = %s ]&&{ echo \"@$MEMHP.0 1 2 go 1 2 $MEMHP@\">&3;"
-		"stty -echo;}\n",
-		leave, id, id);
+/*
+ * For the console's own shell, and short: its line editor takes a long time for each byte. In a
+ * subshell, which puts the terminal's modes back however its child ends, and says so in a frame, a
+ * child that is not interactive, because stdout and stderr are no terminals: no prompt, no line
+ * editing.
+ */
+static char *begin_line(const char *id)
+{
+	return xasprintf(" (trap : 2;i=%s;t=$(\\stty -g);MEMHP=$i sh 3>&1 >/dev/null 2>&1||:;"
+			 "\\stty \"$t\";echo \"@$i.0 1 4 lost 1 4 $i@\")\n",
+			 id);
+}
+
+/*
+ * For that child, and nothing to any other shell; sent again, it is answered again. An echo of it
+ * is no answer: it has the variable's name, not the id.
+ */
+static char *ask_line(const char *id, unsigned attempt)
+{
+	return xasprintf(" [ \"${MEMHP-}\" = %s ]&&{ stty -echo;"
+			 "echo \"@$MEMHP.0 %u 2 go %u 2 $MEMHP@\">&3;}\n",
+			 id, attempt, attempt);
+}
+
+static int send_line(struct wire *w, char *line, struct deadline *d, struct err *err)
+{
+	_cleanup_free_ char *text = line;
+
+	return wire_write(w, text, strlen(text), d, err);
 }
 
 /*
@@ -80,26 +98,29 @@ static char *opening_lines(const char *id, bool is_first)
  */
 static void take_back(struct wire *w, const char *id)
 {
-	_cleanup_free_ char *line = xasprintf("\025 [ \"${MEMHP-}\" = %s ]&&exit\n", id);
 	struct deadline moment = { .final_ms = monotonic_ms() + TAKE_BACK_MS,
 				   .undoing = true,
 				   .signal_fd = -1 };
 	struct err ignored;
 
-	(void)!wire_write(w, line, strlen(line), &moment, &ignored);
+	(void)!send_line(w, xasprintf(" [ \"${MEMHP-}\" = %s ]&&exit\n", id), &moment, &ignored);
 }
 
-/* Look through the lines that have come; true when the child has answered. */
-static bool child_answered(struct wire *w, const char *id)
+/*
+ * Look through the lines that have come; true when the child of this attempt has answered. That of
+ * an earlier one will have ended.
+ */
+static bool child_answered(struct wire *w, const char *id, unsigned attempt)
 {
 	char *line;
 
 	while ((line = wire_line(w))) {
 		struct frame frame;
-		bool whole = frame_parse(line, id, &frame);
+		bool is_answer = frame_parse(line, id, &frame) && frame.sequence == attempt &&
+				 !strcmp(frame.payload, "go");
 
 		free(line);
-		if (whole)
+		if (is_answer)
 			return true;
 	}
 	if (w->in.len > NOISE_MAX)
@@ -128,25 +149,50 @@ static int no_answer(const char *path, const struct wire *w, struct err *err)
 			path);
 }
 
+/*
+ * Ask until the child answers: a kernel message may damage an answer. Less and less often, since
+ * nobody may be there to read. Return: 1, 0 at @until_ms, -1
+ */
+static int ask(struct wire *w, const char *id, unsigned attempt, int64_t until_ms,
+	       struct deadline *d, struct err *err)
+{
+	int64_t ask_ms = monotonic_ms(), wait_ms = ASK_MS;
+
+	while (ask_ms < until_ms && !at_login(w)) {
+		int ready;
+
+		if (send_line(w, ask_line(id, attempt), d, err))
+			return -1;
+		ask_ms = ask_ms + wait_ms < until_ms ? ask_ms + wait_ms : until_ms;
+		wait_ms *= 2;
+		do {
+			ready = wire_fill(w, ask_ms, d, err);
+			if (ready > 0 && child_answered(w, id, attempt))
+				return 1;
+		} while (ready > 0);
+		if (ready < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int converse(struct wire *w, const char *path, const char *id, struct deadline *d,
 		    struct err *err)
 {
-	int64_t limit_ms = deadline_within(d, ANSWER_MAX_MS);
-	int64_t wait_ms;
+	int64_t limit_ms = deadline_within(d, ANSWER_MAX_MS), wait_ms = ATTEMPT_MS;
+	unsigned attempt;
 
-	for (wait_ms = ATTEMPT_MS; monotonic_ms() < limit_ms && !at_login(w); wait_ms *= 2) {
-		_cleanup_free_ char *lines = opening_lines(id, wait_ms == ATTEMPT_MS);
-		int64_t until_ms = deadline_within(d, wait_ms);
-		int ready;
+	for (attempt = 1; monotonic_ms() < limit_ms && !at_login(w); attempt++, wait_ms *= 2) {
+		int64_t until_ms = monotonic_ms() + wait_ms;
+		int status = wire_write(w, RESET, strlen(RESET), d, err) ||
+					     send_line(w, begin_line(id), d, err)
+				     ? -1
+				     : ask(w, id, attempt,
+					   until_ms < limit_ms ? until_ms : limit_ms, d, err);
 
-		if (wire_write(w, lines, strlen(lines), d, err))
-			return -1;
-		do {
-			ready = wire_fill(w, until_ms, d, err);
-			if (ready > 0 && child_answered(w, id))
-				return 0;
-		} while (ready > 0);
-		if (ready < 0 && err->code != ERR_TIMEOUT)
+		if (status > 0)
+			return 0;
+		if (status < 0 && err->code != ERR_TIMEOUT)
 			return -1;
 	}
 	return no_answer(path, w, err);

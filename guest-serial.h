@@ -21,7 +21,8 @@ struct serial {
 };
 
 /*
- * serial_open() - start a quiet child shell on the console
+ * serial_open() - start a quiet child shell on the console. When that has ended, and the
+ * terminal's modes are back, a frame of exchange 0 says "lost".
  * @w:		receives the open wire; serial_close() releases it
  * @path:	a UNIX socket or a tty
  * @id:		the session's id; the child has it in $MEMHP
@@ -33,8 +34,5 @@ int serial_open(struct serial *serial, struct wire *w, const char *path, const c
 /* serial_close() - put a terminal's modes back, and release the wire; harmless when nothing is open
  */
 void serial_close(struct serial *serial, struct wire *w);
-
-/* SERIAL_LEAVE - the commands of guest.sh that put the terminal's modes back and say goodbye */
-#define SERIAL_LEAVE "leave;answer;exit"
 
 #endif

@@ -10,11 +10,14 @@
 #include "guest-serial.h"
 #include "guest.h"
 
-#define LINES_MAX    65536	/* frames in one answer */
-#define BYTES_MAX    (16 << 20) /* of their payloads: what is kept for a guest is bounded */
-#define NOISE_MAX    (1 << 18)	/* bytes without a line end that are kept */
-#define AGAIN_MS     250  /* quiet time after noise before the answer is asked for again ... */
-#define HEARTBEAT_MS 2000 /* ... doubled each time, up to this, which is also for quiet times */
+#define LINES_MAX 65536	     /* frames in one answer */
+#define BYTES_MAX (16 << 20) /* of their payloads: what is kept for a guest is bounded */
+#define NOISE_MAX (1 << 18)  /* bytes without a line end that are kept */
+/* With noise the answer is asked for again in such intervals, and so often: it may take long, and
+ * what is not read fills the queue; later, and without noise, in longer ones. */
+#define AGAIN_MS     250
+#define AGAIN_MAX    8
+#define HEARTBEAT_MS 2000
 #define ANSWER_MAX_MS                                                                              \
 	20000 /* the first answer takes no longer: it is no shell, or cannot be reached */
 #define LEAVE_MS     3000 /* a goodbye takes no longer ... */
@@ -100,7 +103,7 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 		struct frame frame;
 		bool ours = frame_parse(line, g->id, &frame);
 
-		if (ours && frame.exchange == g->exchange && !strcmp(frame.payload, "lost"))
+		if (ours && !frame.exchange && !strcmp(frame.payload, "lost"))
 			g->is_lost = true;
 		else if (ours && frame.exchange == g->exchange && frame.sequence &&
 			 frame.sequence <= LINES_MAX)
@@ -124,12 +127,13 @@ static void trace_answer(const struct guest *g, const struct answer *answer)
 
 /*
  * Send a word to the shell on a console. Should that have died, another shell is there now, which
- * does not know the word and says "lost", in a frame of its own.
+ * does not know the word and says "lost", in a frame of its own, for which it lacks MEMHP. The
+ * listener of guest.sh may be killed while it reads: what is left of either line does nothing.
  */
 static int send_word(struct guest *g, const char *word, struct err *err)
 {
 	_cleanup_free_ char *line =
-		xasprintf("%s||echo @''%s.%u 1 4 lost 1 4 %s@\n", word, g->id, g->exchange, g->id);
+		xasprintf("%s\necho @%s.0 1 4 lost 1 4 %s${MEMHP-}@\n", word, g->id, g->id);
 
 	return wire_write(&g->wire, line, strlen(line), g->deadline, err);
 }
@@ -138,17 +142,18 @@ static int send_word(struct guest *g, const char *word, struct err *err)
  * anyway: the shell may have died without a word. When it is urgent, ask often. */
 static int collect(struct guest *g, struct answer *answer, bool is_urgent, struct err *err)
 {
-	int64_t again_ms = AGAIN_MS, patience_ms = monotonic_ms() + ANSWER_MAX_MS;
+	int64_t asked_ms = monotonic_ms(), patience_ms = asked_ms + ANSWER_MAX_MS;
 	bool is_noisy = is_urgent;
+	unsigned agains = 0;
 
 	while (!take_lines(g, answer, &is_noisy)) {
-		int64_t until_ms = deadline_within(g->deadline, is_noisy ? again_ms : HEARTBEAT_MS);
-		int ready = wire_fill(&g->wire, until_ms, g->deadline, err);
+		bool is_soon = is_noisy && agains < AGAIN_MAX;
+		int64_t until_ms = asked_ms + (is_soon ? AGAIN_MS : HEARTBEAT_MS);
 
 		if (answer->bytes > BYTES_MAX)
 			return err_set(err, ERR_GUEST_UNREACHABLE,
 				       "an answer on the %s is too long", g->wire.peer);
-		if (ready < 0) {
+		if (wire_fill(&g->wire, until_ms, g->deadline, err) < 0) {
 			g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
 			g->is_pending = g->is_pending && !g->is_lost;
 			return process_explain(&g->process, &g->wire, err);
@@ -156,11 +161,13 @@ static int collect(struct guest *g, struct answer *answer, bool is_urgent, struc
 		if (!g->is_known && monotonic_ms() >= patience_ms)
 			return err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the %s",
 				       g->wire.peer);
-		if (ready || !g->is_console)
+		/* by the clock: in a flood of messages there is no quiet time */
+		if (monotonic_ms() < until_ms)
 			continue;
-		if (send_word(g, "again", err))
+		if (g->is_console && send_word(g, "again", err))
 			return -1;
-		again_ms = again_ms < HEARTBEAT_MS ? again_ms * 2 : again_ms;
+		agains++;
+		asked_ms = monotonic_ms();
 		is_noisy = is_urgent;
 	}
 	return 0;
@@ -342,13 +349,12 @@ int guest_open(struct guest **out, const char *address, const struct trace *trac
 
 void guest_leave(struct guest *g)
 {
+	static const char line[] = "exit\n";
 	struct err ignored;
-	char line[96];
 
 	if (!g->is_console || g->is_pending || g->is_leaving || g->wire.out_fd < 0)
 		return;
-	snprintf(line, sizeof(line), "begin %u;%s\n", ++g->exchange, SERIAL_LEAVE);
-	g->is_leaving = !wire_write(&g->wire, line, strlen(line), g->deadline, &ignored);
+	g->is_leaving = !wire_write(&g->wire, line, sizeof(line) - 1, g->deadline, &ignored);
 }
 
 /* Wait until the guest says that it has put the console's modes back, so that none of it is lost.
@@ -387,7 +393,8 @@ static int reopen(struct guest *g, struct err *err)
 	close_transport(g);
 	g->is_lost = false;
 	memset(g->is_loaded, 0, sizeof(g->is_loaded));
-	return open_transport(g, err) || start_program(g, err) ? -1 : 0;
+	/* a new id: late frames of the old session are none of this one */
+	return make_id(g, err) || open_transport(g, err) || start_program(g, err) ? -1 : 0;
 }
 
 void guest_close(struct guest *g)

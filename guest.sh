@@ -16,18 +16,12 @@
 id=$MEMHP
 LC_ALL=C
 export LC_ALL
-sys=${MEMHP_SYSROOT:-}/sys/devices/system/memory
-params=${MEMHP_SYSROOT:-}/sys/module/memory_hotplug/parameters
-proc=${MEMHP_SYSROOT:-}/proc
+# The first argument is the directory that a recorded /sys lies below; no environment can set it.
+sys=${1-}/sys/devices/system/memory
+params=${1-}/sys/module/memory_hotplug/parameters
+proc=${1-}/proc
 newline='
 '
-held=''
-# However the session ends, the guest is left as it was found. After a hangup it ends with the input: a signal
-# would end it without that.
-trap leave EXIT
-trap '' HUP
-# A background job of a shell without job control has /dev/null as fd 0: keep the real one.
-exec 8<&0
 
 # begin EXCHANGE: start an answer
 begin() {
@@ -54,13 +48,6 @@ again() {
 # q: what memhp sends to cancel; it comes here when there is nothing left to cancel
 q() {
 	:
-}
-
-# leave: put back what this session has changed in the guest, the console's modes last
-leave() {
-	trap - EXIT
-	[ -z "$held" ] || echo "$held" >"$sys/auto_online_blocks"
-	[ -z "$MEMHP_TTY" ] || stty "$MEMHP_TTY"
 }
 
 # get VARIABLE FILE: the first line of a file, or "-"
@@ -137,6 +124,9 @@ scan() {
 
 #= change
 
+# A background job of a shell without job control has /dev/null as fd 0: keep the real one.
+exec 8<&0
+
 # put BLOCK WORD: one write to a block's state; the kernel's reason goes to stdout
 put() {
 	echo "$2" 2>&1 >"$sys/memory$1/state" && return
@@ -145,7 +135,7 @@ put() {
 	*' space '*) return 1 ;;
 	esac
 	env echo "$2" 2>&1 >"$sys/memory$1/state" &
-	trap 'kill -9 "$!"; wait "$!"; exit 1' TERM
+	trap 'kill -9 "$!"; wait "$!"; exit 1' INT TERM
 	wait "$!"
 }
 
@@ -178,28 +168,54 @@ each() {
 	done
 }
 
-# guard SECONDS COMMAND...: run it; kill it when time is up, and when memhp cancels or goes away. A limit of
+# listen OPTION: kill the process that has begun this one when memhp cancels or goes away, or says nothing for as
+# long as the option of read has it; when somebody else is at the console, end the session too
+listen() {
+	read -r _ _ _ job _ </proc/self/stat
+	# shellcheck disable=SC2229 # an option
+	while read -r "$1" line; do
+		case $line in
+		q) break ;;
+		again | 'echo @'* | '') ;;
+		*)
+			kill "$job" "$$"
+			return
+			;;
+		esac
+	done
+	kill "$job"
+}
+
+# alarm SECONDS: kill the process that has begun this one when time is up
+alarm() {
+	read -r _ _ _ job _ </proc/self/stat
+	trap 'kill -9 "$!"; wait "$!"; exit' TERM
+	sleep "$1" &
+	wait "$!" && kill "$job"
+}
+
+# guard SECONDS COMMAND...: run it, and those that kill it, whose numbers are the first line of output. A limit of
 # CPU time would not do: it takes effect on the return to user space, where the hanging write never gets.
 guard() {
-	limit=$1
+	# shellcheck disable=SC3045 # dash alone knows no limit
+	read -r -t 0 _ </dev/null
+	if [ "$?" -ne 2 ]; then
+		limit=-t$1
+		guards=
+	else
+		limit=-r
+		{ alarm "$1"; } >/dev/null &
+		guards=$!
+	fi
+	# in braces: dash would keep the output open for a function, and the end of this one would not show
+	{ listen "$limit"; } <&8 >/dev/null &
+	guards="$! $guards"
+	echo "$guards"
 	shift
-	"$@" &
-	job=$!
-	{
-		while read -r line && [ "${line%%|*}" = again ]; do :; done
-		kill "$job"
-	} <&8 >/dev/null &
-	listener=$!
-	{
-		trap 'kill -9 "$!"; wait "$!"; exit' TERM
-		sleep "$limit" &
-		wait "$!" && kill "$job"
-	} >/dev/null &
-	clock=$!
-	wait "$job"
+	"$@"
 	status=$?
-	kill "$listener" "$clock"
-	wait "$listener" "$clock"
+	# shellcheck disable=SC2086 # one or two
+	kill $guards && wait $guards
 	return "$status"
 }
 
@@ -208,9 +224,13 @@ change() {
 	limit=$1
 	shift
 	output=$(guard "$limit" each "$@") && return
+	guards=${output%%"$newline"*}
+	output=${output#"$guards"}
 	failed=${output##*"$newline"}
 	case $failed in
 	'' | *[!0-9]*)
+		# shellcheck disable=SC2086 # the one that is left, else the console's next line is for it
+		kill $guards
 		say stopped
 		return
 		;;
@@ -246,12 +266,29 @@ lift() {
 	lies "$1" any || raise "$1" "$2"
 }
 
-#= appear
+#= appear mark
+
+marked=
 
 # seconds: the guest's uptime
 seconds() {
 	read -r now _ <"$proc/uptime"
 	now=${now%.*}
+}
+
+# mark: note how many devices have come and gone in the guest, before a DIMM does
+mark() {
+	get marked "$sys/../../../kernel/uevent_seqnum"
+}
+
+# absent BLOCK: say so; or that the kernel has given it up: devices have come or gone since the mark, but none
+# since the last look, a second ago
+absent() {
+	get events "$sys/../../../kernel/uevent_seqnum"
+	word=absent
+	[ -z "$marked" ] || [ "$events" = "$marked" ] || [ "$events" != "$noted" ] || word=gone
+	noted=$events
+	say "$word $1"
 }
 
 # appear SECONDS FIRST-LAST...: wait until the blocks are there
@@ -265,7 +302,7 @@ appear() {
 			until [ -e "$sys/memory$n/valid_zones" ]; do
 				seconds
 				if [ "$now" -ge "$end" ]; then
-					say "absent $n"
+					absent "$n"
 					return 1
 				fi
 				sleep 0.01 || sleep 1
@@ -293,11 +330,21 @@ swift() {
 #= hold
 
 # hold: keep the kernel from bringing new memory online by itself, in a zone of its choice, where it would be
-# in use at once; until this session ends. It comes after a scan, which says what the policy was.
+# in use at once; until this session ends, however it does: a signal would end it without that, and after a
+# hangup it ends with the input. It comes after a scan, which says what the policy was.
 hold() {
 	case $auto in offline | -) return ;; esac
 	held=$auto
+	trap leave EXIT
+	trap exit INT TERM
+	trap '' HUP
 	echo offline >"$sys/auto_online_blocks"
+}
+
+# leave: give the kernel its policy back
+leave() {
+	trap - EXIT
+	echo "$held" >"$sys/auto_online_blocks"
 }
 
 #= buddy

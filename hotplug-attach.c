@@ -7,6 +7,9 @@
 #include "hotplug-release.h"
 #include "util.h"
 
+/* A guest that has given a DIMM up on its own gets so long to let go of it. */
+#define TAKE_BACK_MS 5000
+
 static int send_unit(struct hotplug *h, const struct plug *plug, struct plug_unit *unit,
 		     struct err *err)
 {
@@ -173,6 +176,40 @@ static int collect_replies(struct hotplug *h, struct plug *plug, struct err *err
 	return 0;
 }
 
+/* Has a kernel that does not answer to DIMMs given one up by itself? */
+static bool is_given_up(const struct hotplug *h, const struct leaving *leaving, unsigned count)
+{
+	unsigned i;
+
+	for (i = 0; h->has_guest && !h->machine.has_acpi_ost && i < count; i++) {
+		const struct memdev *d = leaving[i].device;
+		struct block_list shown = hotplug_found_blocks(h, hotplug_now(h), d);
+		uint64_t bytes = block_list_blocks(&shown) * h->before.block_size_bytes;
+
+		block_list_release(&shown);
+		if (bytes < d->size_bytes)
+			return true;
+	}
+	return false;
+}
+
+/* Have the DIMMs released. A kernel that gave one up may have no more to say about it. */
+static int take_back(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
+{
+	int64_t final_ms = h->deadline->final_ms;
+	int status;
+
+	if (!is_given_up(h, leaving, count))
+		return hotplug_release_devices(h, leaving, count, err);
+	h->deadline->final_ms = deadline_within(h->deadline, TAKE_BACK_MS);
+	status = hotplug_release_devices(h, leaving, count, err);
+	h->deadline->final_ms = final_ms;
+	if (status && err->code == ERR_TIMEOUT)
+		return err_set(err, ERR_PARTIAL,
+			       "the guest, which has not added it, does not let go of it");
+	return status;
+}
+
 static int detach_devices(struct hotplug *h, struct plug *plug, struct err *err)
 {
 	struct leaving *leaving = NULL;
@@ -189,7 +226,7 @@ static int detach_devices(struct hotplug *h, struct plug *plug, struct err *err)
 		if (d)
 			leaving_add(&leaving, &count, d);
 	}
-	if (count && hotplug_release_devices(h, leaving, count, err))
+	if (count && take_back(h, leaving, count, err))
 		status = err_wrap(err, "'%s'%s may still be plugged",
 				  memdev_name(leaving[0].device), count > 1 ? " and others" : "");
 	leaving_release(&leaving, &count);

@@ -88,6 +88,20 @@ static bool is_kernels(const struct hotplug *h, uint64_t block)
 	return false;
 }
 
+/* "gone BLOCK" as an error in words. */
+static int vanished(const char *line, struct err *err)
+{
+	unsigned long long block;
+
+	if (sscanf(line, "gone %llu", &block) != 1)
+		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot understand the guest: '%.80s'",
+			       line);
+	return err_set(err, ERR_GUEST_REFUSED,
+		       "the guest has not added the memory: its kernel has dealt with the DIMM and "
+		       "shows no 'memory%llu'",
+		       block);
+}
+
 /* "failed BLOCK WHY" as an error in words. */
 static int refused(const struct hotplug *h, const char *line, const char *verb, const char *to,
 		   struct err *err)
@@ -122,6 +136,8 @@ static int read_answer(struct hotplug *h, const struct answer *answer, const cha
 
 		if (!strncmp(line, "failed ", 7))
 			return refused(h, line, verb, to, err);
+		if (!strncmp(line, "gone ", 5))
+			return vanished(line, err);
 		is_absent |= !strncmp(line, "absent ", 7);
 		is_stopped |= !strcmp(line, "stopped");
 	}

@@ -87,7 +87,10 @@ static int check_machine(const struct hotplug *h, struct err *err)
 
 static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 {
-	_cleanup_free_ char *words = xasprintf("scan;%s", h->also ? h->also : ":");
+	/* where the guest does not answer to a DIMM, its device events tell */
+	const char *mark = h->also && h->has_machine && !h->machine.has_acpi_ost ? "mark;" : "";
+	_cleanup_free_ char *words =
+		h->also ? xasprintf("%sscan;%s", mark, h->also) : xstrdup("scan");
 	struct answer answer = { 0 };
 	int status;
 
@@ -96,7 +99,7 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 	if (!h->vm->guest)
 		return 0;
 	/* what the job will need goes over while the guest is busy with the scan */
-	status = guest_send(h->vm->guest, h->also ? words : "scan", err);
+	status = guest_send(h->vm->guest, words, err);
 	if (!status && h->ahead)
 		status = guest_load(h->vm->guest, h->ahead, err);
 	if (!status)

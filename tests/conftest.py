@@ -25,26 +25,6 @@ def machines():
     signal.signal(signal.SIGTERM, before)
 
 
-# Tests that do not give the same result each time: open questions, kept here in the open until they are answered.
-UNSETTLED = {
-    "test_a_refused_plug_leaves_nothing[ppc64el]": "the plug takes until the deadline",
-    "test_half_a_command_of_two_lines_is_answered_or_refused_but_not_executed": "a shell at its second prompt",
-    "test_kernel_messages_in_the_middle_of_everything_do_not_matter": "a flood damages the one answer of the opening",
-    "test_kernel_messages_do_not_matter_under_other_shells": "a flood damages the one answer of the opening",
-    "test_the_prompt_does_not_matter": "bash is sometimes left at its second prompt",
-    "test_the_session_of_a_killed_memhp_does_not_hinder_the_next": "sometimes the next one gets no answer",
-    "test_the_settings_of_the_shell_do_not_matter": "MEMHP_SYSROOT of the guest's own shell is obeyed",
-    "test_a_program_that_reads_the_console_late_finds_it_usable": "what was typed for it may begin a session",
-}
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        reason = UNSETTLED.get(item.name) or UNSETTLED.get(item.name.split("[")[0])
-        if reason:
-            item.add_marker(pytest.mark.skip(reason=f"unsettled: {reason}"))
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()

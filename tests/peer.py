@@ -197,6 +197,17 @@ class Tree:
         """Let a write of that word hang (kernel_channel only)."""
         os.mkfifo(self.block(number) / f".hang-{word}")
 
+    def shell(self):
+        """What an interactive shell reads to have a sh that takes this tree for its machine.
+
+        The same sh is in the directory of that file, for a shell that does not read it.
+        """
+        shell = self.root / "bin/sh"
+        self.write("bin/sh", f"#!/bin/sh\nexec /bin/sh -s {shlex.quote(str(self.root))}")
+        shell.chmod(0o755)
+        self.write("bin/rc", f"alias sh={shlex.quote(str(shell))}")  # before busybox's own sh
+        return shell.with_name("rc")
+
     def local_channel(self):
         """The address of a channel to this tree, whose files keep whatever is written to them."""
         return f"local:{self.root}"
@@ -204,7 +215,7 @@ class Tree:
     def kernel_channel(self):
         """The address of a channel to this tree with the kernel of data/kernel.sh."""
         kernel = shlex.quote(str(DATA / "kernel.sh"))
-        return f"exec:{{ cat {kernel}; cat; }} | MEMHP_SYSROOT={shlex.quote(str(self.root))} bash"
+        return f"exec:{{ cat {kernel}; cat; }} | bash -s {shlex.quote(str(self.root))}"
 
 
 # A virtual machine as its monitor shows it
@@ -543,7 +554,7 @@ class Monitor(Server):
         """Answer one request; False when the connection has to end."""
         scripts = self.on.get(request["execute"])
         script = [Default] if not scripts else scripts[0] if len(scripts) == 1 else scripts.popleft()
-        self.requests.append(request)
+        self.requests.append(request)  # before the reply: memhp may end right behind it
         goes_on = self.play(connection, script, request)
         with self.arrived:
             self.answered[request["execute"]] += 1
@@ -628,10 +639,12 @@ class Liar(Server):
                 match = re.match(rb"begin (\d+);(.*)", line)
                 if match and session and not self.answer(connection, session, *match.groups()):
                     return
+                if line == b"exit" and session:
+                    connection.sendall(frame(session, 0, 1, "lost"))
 
     def open(self, connection, session, line):
         """Start a session when the line asks for one; returns its id."""
-        match = re.search(rb"MEMHP=([0-9a-f]{8})", line)
+        match = re.search(rb";i=([0-9a-f]{8});", line)
         if not match or session:
             return session
         session = match.group(1).decode()
@@ -642,7 +655,7 @@ class Liar(Server):
         """Answer one line of commands; False when the connection has to end."""
         exchange, commands = int(exchange), commands.decode()
         self.heard.append(commands)
-        said = [] if commands.endswith("exit") else self.say(session, exchange, commands.removesuffix(";answer"))
+        said = self.say(session, exchange, commands.removesuffix(";answer"))
         if isinstance(said, list):
             said = b"".join(frame(session, exchange, n, payload)
                             for n, payload in enumerate([*said, "end"], start=1))
@@ -726,7 +739,9 @@ class Console(Server):
         self.output = b""  # all of it, undamaged
         self.last_words = None  # the connection ends once, right behind these in the output
         environment = {"PATH": os.environ["PATH"], "TERM": "vt100", "PS1": "# ", "LC_ALL": "C.UTF-8",
-                       "MEMHP_SYSROOT": str(tree.root) if tree else "", "HISTFILE": "", **(env or {})}
+                       "HISTFILE": "", **(env or {})}
+        if tree:
+            environment.update(ENV=tree.shell(), PATH=f"{tree.shell().parent}:{environment['PATH']}")
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             ["setsid", "-c", *shell], stdin=self.slave, stdout=self.slave, stderr=self.slave, env=environment)
 

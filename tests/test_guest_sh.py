@@ -40,9 +40,9 @@ class Guest:
     """A shell that runs guest.sh."""
 
     def __init__(self, root, shell, program, **env):
-        environment = dict({"PATH": os.environ["PATH"], "MEMHP_SYSROOT": str(root)}, **env)
+        environment = dict({"PATH": os.environ["PATH"]}, **env)
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+            [*shell, "-s", str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
             start_new_session=True)
         self.exchange = 0
         self.buffer = b""
@@ -353,6 +353,23 @@ def test_a_block_that_does_not_come_is_named_and_ends_the_line(guest, tree):
     assert guest.run("appear 0 40-43 60-61&&say done;say after") == ["absent 42", "after"]
 
 
+def test_a_block_that_the_kernel_has_given_up_is_told(guest, tree):
+    """Devices have come or gone, and then none for a whole look."""
+    events = "sys/kernel/uevent_seqnum"
+    tree.write(events, "7")
+    guest.run("mark")
+    assert guest.run("appear 0 40-41;appear 0 40-41") == ["absent 40", "absent 40"]
+    tree.write(events, "8")
+    assert guest.run("appear 0 40-41") == ["absent 40"]
+    tree.write(events, "9")
+    assert guest.run("appear 0 40-41;appear 0 40-41") == ["absent 40", "gone 40"]
+
+
+def test_without_a_mark_a_block_is_only_absent(guest, tree):
+    tree.write("sys/kernel/uevent_seqnum", "7")
+    assert guest.run("appear 0 40-41;appear 0 40-41") == ["absent 40", "absent 40"]
+
+
 def test_a_block_is_there_only_with_all_of_its_files(guest, tree):
     tree.add(40, 40)
     (tree.block(40) / "valid_zones").unlink()
@@ -570,9 +587,9 @@ def channels(root):
     """Every way to run a shell on that tree."""
     yield f"local:{root}"
     for name in ("dash", "bash", "busybox ash", "bash --posix", "busybox sh"):
-        yield f"exec:MEMHP_SYSROOT='{root}' exec {name}"
-    yield f"exec:env MEMHP_SYSROOT='{root}' sh | cat"
-    yield f"exec:echo 'motd: welcome @ host'; MEMHP_SYSROOT='{root}' sh"
+        yield f"exec:exec {name} -s '{root}'"
+    yield f"exec:sh -s '{root}' | cat"
+    yield f"exec:echo 'motd: welcome @ host'; sh -s '{root}'"
 
 
 @pytest.mark.parametrize("place", ["plain", "with blank", "with $(touch x) ; & * ? \\"])

@@ -146,7 +146,7 @@ def ssh(tmp_path, monkeypatch, tree):
     program = tmp_path / "bin" / "ssh"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\nprintf '%s\\0' \"$@\" >'{tmp_path}/argv'\n"
-                       f"MEMHP_SYSROOT='{tree.root}' exec sh\n")
+                       f"exec sh -s '{tree.root}'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
 
@@ -182,7 +182,7 @@ def test_ssh_is_not_started_for_what_could_be_an_option_or_a_command(ssh, tmp_pa
 def test_what_runs_the_shell_inherits_nothing_but_its_three_streams(path, tmp_path, tree):
     """Least of all the monitor's socket, which would be a second way to change the machine."""
     with Monitor(path, Vm(tree)):
-        command = f"exec:ls -l /proc/$$/fd | cat >{tmp_path}/fds; MEMHP_SYSROOT={tree.root} exec dash"
+        command = f"exec:ls -l /proc/$$/fd | cat >{tmp_path}/fds; exec dash -s {tree.root}"
         memhp("--qmp", path, "--guest", command, "--json", "list").succeeded()
     links = dict(re.findall(r" (\d+) -> (.*)", (tmp_path / "fds").read_text()))
     assert {"0", "1", "2"} <= set(links) and all(link.startswith("pipe:") for link in links.values()), links

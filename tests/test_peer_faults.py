@@ -334,7 +334,7 @@ def test_an_ssh_that_fails_is_told_in_its_words(ssh, script, code, words):
 def test_an_ssh_that_is_dropped_in_the_middle_of_a_change_is_named_as_partial(ssh, tree):
     """The connection goes when the change goes over it."""
     tree.add(32, 35, "online", "Movable")
-    relay = f"""sed -u '/change [0-9]/q' | MEMHP_SYSROOT={tree.root} sh &
+    relay = f"""sed -u '/change [0-9]/q' | sh -s {tree.root} &
 exec <&-; wait; echo 'Connection to host closed by remote host.' >&2; exit 255"""
     ssh(relay.replace("sed -u", "exec 5<&0; sed -u", 1).replace("/q' |", "/{s/.*//;q}' <&5 |"))
     result = memhp("--guest", "ssh:host", "--json", "--timeout", "5", "offline", "33")

@@ -100,11 +100,20 @@ def test_a_refused_unplug_leaves_all_as_it_was(other):
     done(vm.memhp("unplug"))
 
 
-def test_a_refused_plug_leaves_nothing(other):
+def test_a_refused_plug_leaves_nothing_or_says_what(other):
     vm = other
-    before = vm.state()
+    before, size = vm.state(), 2 * block_size(vm)
     vm.inject("MEM_GOING_ONLINE", -12)
-    result = vm.json("plug", f"{2 * block_size(vm) // MIB}M", code=5)
+    # the kernel of a pseries brings memory online by itself, and forgets the DIMM when that fails: it never lets go
+    forgets = vm.guest("uname -m").strip() == "ppc64le"
+    result = vm.json("plug", f"{size // MIB}M", code=7 if forgets else 5)
+    if forgets:
+        assert "shows no 'memory" in result["error"]["message"]
+        assert "'memhp0-dimm' is still plugged" in result["error"]["message"]
+        assert result["state"] == "partial" and [d["id"] for d in vm.devices()] == ["memhp0-dimm"]
+        assert vm.memory() == before["memory"]
+        vm.discard()
+        return
     assert result["state"] == "rolled-back", result
     vm.inject("MEM_GOING_ONLINE", 0)
     wait_until(lambda: vm.state() == before)

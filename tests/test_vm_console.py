@@ -351,12 +351,8 @@ def test_a_program_that_reads_the_console_late_finds_it_usable(vm):
     assert result.returncode in (4, 6), result
     vm.guest(": >/tmp/go")
     with vm.terminal() as terminal:
-        terminal.type("\n")
-        terminal.wait_for(r"[#$] ")
-        terminal.type("echo \"<$((6 * 7))>\"\n")
-        terminal.wait_for("echo")  # the echo is on
-        terminal.wait_for("<42>", 10)
         terminal.settle()
+        ask(terminal, 'echo "<$((6 * 7))>"', "<42>")
     done(vm.memhp("list"))
 
 
