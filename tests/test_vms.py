@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 
 import peer
 import pytest
@@ -30,6 +31,7 @@ def devices(here, *words, **options):
 def test_without_any_vm_qemu_cannot_be_reached(here):
     value = here.memhp("--json", "list").failed(3, "QMP socket", code="qemu-unreachable", state="unchanged")
     assert "-qmp unix:" in value["error"]["hint"]
+    assert "--all" in value["error"]["hint"]  # memhp is root in this world
     assert here.vms() == {} and here.memhp("vms").stdout == "no VMs\n"
 
 
@@ -211,14 +213,12 @@ def test_a_socket_of_another_user_is_refused(here, tmp_path):
 
 
 @pytest.fixture
-def open_directory(tmp_path):
-    """A world whose directory all users may enter."""
-    with world(tmp_path) as made:
-        for path in (tmp_path, *tmp_path.parents):
-            if path.owner() == "root" and path != path.parent and path.name != "tmp":
-                path.chmod(0o755)
-        (tmp_path / "theirs").mkdir()
-        os.chown(tmp_path / "theirs", NOBODY, NOBODY)
+def open_directory():
+    """A world whose directory all users may enter, with one in it that another user owns."""
+    with tempfile.TemporaryDirectory(prefix="mw", dir="/tmp") as directory, world(directory) as made:
+        made.directory.chmod(0o755)
+        (made.directory / "theirs").mkdir()
+        os.chown(made.directory / "theirs", NOBODY, NOBODY)
         yield made
 
 
@@ -304,7 +304,7 @@ def test_the_json_has_it_in_full(here, tmp_path):
     config = here.configure("[vm far]\nqmp = /nowhere/far.qmp\nguest = exec:sh\n")
     found = here.vms()
     assert found["web"] == {
-        "name": "web", "pid": vm.pid, "uid": os.geteuid() if IS_ROOT else 0, "monitor": str(path),
+        "name": "web", "pid": vm.pid, "uid": 0, "monitor": str(path),
         "guest": f"serial:{tmp_path}/console", "plugged_memory": 256 * peer.MIB, "memory": "1G,slots=4,maxmem=4G",
         "ssh": "ssh:root@localhost:2222", "from": "process", "problem": None}
     problem = found["far"].pop("problem")
@@ -401,6 +401,22 @@ def test_the_zone_comes_from_the_profile_for_plug_alone(here, tmp_path):
     assert zones(here, tree, "--no-online") != kernel
     # blocks that are online stay where they are
     assert here.json("--vm", "web", "--guest", tree.local_channel(), "online", "32")["changed"] == 0
+
+
+def test_the_zone_comes_from_the_profile_for_what_resize_adds(here, tmp_path):
+    tree = peer.Tree(tmp_path / "guest")
+    here.vm("other")
+
+    def asked(*words):
+        lines = here.json("--vm", "web", "--guest", tree.local_channel(), "--dry-run", "resize", "+128M", *words)["plan"]
+        return " ".join(line["guest"] for line in lines if "guest" in line)
+
+    text = f"[vm web]\nqmp = {tmp_path}/other.qmp\ndimm = 96M\n"  # the size is no multiple of: it does not count
+    here.configure(text)
+    movable, kernel = asked("--zone", "movable"), asked("--zone", "kernel")
+    assert movable == asked() != kernel
+    here.configure(text + "zone = kernel\n")
+    assert asked() == kernel and asked("--zone", "movable") == movable
 
 
 def test_the_deadline_comes_from_the_profile(here, tmp_path):
