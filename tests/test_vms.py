@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which VM: those that run, those of profiles, the only one, and whom memhp does not trust."""
+import json
 import os
 import re
 import shutil
@@ -516,3 +517,24 @@ def test_a_mistyped_word_is_recognised(here, words, hint):
     here.vm("web", plugged=256)
     result = here.memhp("--json", *words)
     assert result.code in (1, 2) and result.json["error"]["hint"] == hint, result
+
+
+# The shell
+
+def test_the_shell_stays_with_the_vm_and_its_profile(here, tmp_path):
+    """The profile is read once; what the shell's own options settled stays settled."""
+    size = 128 * peer.MIB
+    vm = here.vm("other")
+    here.vm("decoy")
+    here.configure(f"[vm web]\nqmp = {tmp_path}/other.qmp\nguest = exec:touch {tmp_path}/oops\ndimm = 128M\n")
+    lines = ["list", "plug 256M", "plug 128M --dimm 128M", "lsit", "vms", "list", "--vm decoy list", "status"]
+    result = here.memhp("--vm", "web", "--guest", "none", "--json", "shell", input="\n".join(lines) + "\n")
+    assert result.code == 2, result
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(a["command"], a["ok"]) for a in answers if a["command"] != "shell"] == [
+        ("list", True), ("plug", True), ("plug", True), (None, False), ("vms", True), ("list", True),
+        (None, False), ("status", True)], result
+    assert [d["size"] for d in answers[5]["devices"]] == [size] * 3
+    assert answers[7]["qemu"]["plugged_memory"] == 3 * size
+    assert not (tmp_path / "oops").exists()
+    assert vm.commands().count("device_add") == 3
