@@ -202,8 +202,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	(void)argc, (void)argv;
 	if (o->is_all && geteuid())
 		return err_set(err, ERR_USAGE, "only root sees the VMs of other users");
-	/* --vm has read it already */
-	status = ctx->config.files_count ? 0 : config_load(&ctx->config, err);
+	status = config_load(&ctx->config, err);
 	if (!status)
 		status = discover(&found, o->is_all, err);
 	if (!status) {

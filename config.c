@@ -298,7 +298,12 @@ int config_load(struct config *config, struct err *err)
 {
 	_cleanup_free_ char *path = user_path();
 
-	if (path && load_file(config, path, err))
+	if (config->is_loaded)
+		return 0;
+	if ((path && load_file(config, path, err)) || load_file(config, SYSTEM_PATH, err)) {
+		config_release(config);
 		return -1;
-	return load_file(config, SYSTEM_PATH, err);
+	}
+	config->is_loaded = true;
+	return 0;
 }

@@ -8,6 +8,7 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "err.h"
@@ -33,10 +34,12 @@ struct config {
 	char *texts[2]; /* what all the pointers point into */
 	char *paths[2];
 	unsigned files_count;
+	bool is_loaded;
 };
 
 /*
- * config_load() - read $XDG_CONFIG_HOME/memhp/config and /etc/memhp/config, as far as they exist
+ * config_load() - read $XDG_CONFIG_HOME/memhp/config and /etc/memhp/config, as far as they exist,
+ * unless that has been done
  * @err:	ERR_USAGE with the file and the line
  */
 int config_load(struct config *config, struct err *err) __attribute__((warn_unused_result));

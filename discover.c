@@ -181,7 +181,8 @@ static void no_monitor(const struct qemu_list *found, struct err *err)
 		err_hint(err, "the one with pid %d has none: start it with %s",
 			 (int)found->list[0].pid, how);
 	else
-		err_hint(err, "start QEMU with %s, or name a monitor with --qmp", how);
+		err_hint(err, "start QEMU with %s, or name a monitor with --qmp%s", how,
+			 geteuid() ? "" : "; memhp vms --all shows those of other users");
 }
 
 static const struct qemu *choose_only(const struct qemu_list *found, struct err *err)

@@ -250,8 +250,8 @@ static bool takes_setting(const struct cmd *cmd, const char *key)
 	return false;
 }
 
-/* The settings of a profile, where nothing was given. */
-static int apply_profile(struct opt_target *targets, const struct cmd *cmd,
+/* The settings of a profile, where nothing was given. In the shell, the global ones are settled. */
+static int apply_profile(const struct ctx *ctx, struct opt_target *targets, const struct cmd *cmd,
 			 const struct profile *profile, struct err *err)
 {
 	unsigned i;
@@ -259,7 +259,7 @@ static int apply_profile(struct opt_target *targets, const struct cmd *cmd,
 	for (i = 0; i < profile->settings_count; i++) {
 		const struct setting *s = &profile->settings[i];
 
-		if (opt_default(&targets[0], s->key, s->text, err) ||
+		if ((!ctx->is_nested && opt_default(&targets[0], s->key, s->text, err)) ||
 		    (takes_setting(cmd, s->key) && opt_default(&targets[1], s->key, s->text, err)))
 			return err_wrap(err, "profile '%s'", profile->name);
 	}
@@ -296,7 +296,7 @@ static int settle_vm(struct ctx *ctx, struct opt_target *targets, const struct c
 		return -1;
 	profile = config_profile(&ctx->config, g->vm);
 	if (profile)
-		return apply_profile(targets, cmd, profile, err);
+		return apply_profile(ctx, targets, cmd, profile, err);
 	if (g->qmp)
 		return err_set(err, ERR_USAGE,
 			       "both a monitor and a running VM are named: '%s' and '%s'", g->qmp,

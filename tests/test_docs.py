@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import world
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMHP = os.path.abspath(os.environ.get("MEMHP_BIN", ROOT / "memhp"))
@@ -236,14 +237,17 @@ def test_conf_man_has_the_keys():
     assert [key for key, _ in keys if f"--{key}" not in options] == []
 
 
+@pytest.mark.skipif(not world.is_possible(), reason="no namespaces for this user")
 def test_conf_man_example(tmp_path):
     """It is read, and makes of one line what the page says."""
     text, usage = re.search(r"^\.nf\n(.*?)^\.fi\n(.*)", section(CONFMAN, "EXAMPLES"), re.M | re.S).groups()
     config = tmp_path / "memhp/config"
     config.parent.mkdir()
     config.write_text(text)
-    answer = run("env", f"XDG_CONFIG_HOME={tmp_path}", MEMHP, "--json", "vms")
-    names = [vm["name"] for vm in json.loads(answer)["vms"] if vm["from"] == str(config)]
+    with world.world(tmp_path) as here:  # the VMs of others are left alone
+        found = here.vms(env={"XDG_CONFIG_HOME": tmp_path})
+    names = list(found)
+    assert {vm["from"] for vm in found.values()} == {str(config)}
     assert names == re.findall(r"^\[vm (\w+)\]", text, re.M)
     for argv in memhp_calls(line.strip() for line in usage.splitlines()):
         assert check_call(argv) == "plug" and argv[1] in names

@@ -45,6 +45,8 @@ def start(here, *words, listens=True):
         return pidfile.exists() and pidfile.read_text().endswith("\n") and pidfile.read_text()
 
     pid = int(virtual.wait_until(written, what="the pid file"))
+    if "-daemonize" in words:
+        process.wait()  # until the daemon is ready there are two of them
     if listens:
         virtual.wait_until(lambda: not any(vm["problem"] for vm in here.vms().values()), what="a monitor")
     return pid
@@ -97,11 +99,12 @@ def test_a_monitor_that_qemu_opens_to_somebody_else_is_none_of_ours(here):
 def test_a_qemu_that_has_left_its_directory_is_not_mistaken(here):
     """With -daemonize a relative path cannot be found again: it must not lead to another socket."""
     decoy = pathlib.Path(f"/{here.directory.name}.sock")
-    with peer.Monitor(decoy) as listening:
+    with contextlib.ExitStack() as stack:
+        stack.callback(decoy.unlink, missing_ok=True)
+        listening = stack.enter_context(peer.Monitor(decoy))
         start(here, "-daemonize", "-qmp", f"unix:{decoy.name},server=on,wait=off", listens=False)
         here.memhp("--json", "qmp", "query-name").failed(3, str(decoy), "is not that of VM")
         assert listening.commands == []
-    decoy.unlink()
 
 
 @contextlib.contextmanager

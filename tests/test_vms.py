@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which VM: those that run, those of profiles, the only one, and whom memhp does not trust."""
+import json
 import os
 import re
 import shutil
 import socket
+import tempfile
 
 import peer
 import pytest
@@ -30,6 +32,7 @@ def devices(here, *words, **options):
 def test_without_any_vm_qemu_cannot_be_reached(here):
     value = here.memhp("--json", "list").failed(3, "QMP socket", code="qemu-unreachable", state="unchanged")
     assert "-qmp unix:" in value["error"]["hint"]
+    assert "--all" in value["error"]["hint"]  # memhp is root in this world
     assert here.vms() == {} and here.memhp("vms").stdout == "no VMs\n"
 
 
@@ -211,14 +214,12 @@ def test_a_socket_of_another_user_is_refused(here, tmp_path):
 
 
 @pytest.fixture
-def open_directory(tmp_path):
-    """A world whose directory all users may enter."""
-    with world(tmp_path) as made:
-        for path in (tmp_path, *tmp_path.parents):
-            if path.owner() == "root" and path != path.parent and path.name != "tmp":
-                path.chmod(0o755)
-        (tmp_path / "theirs").mkdir()
-        os.chown(tmp_path / "theirs", NOBODY, NOBODY)
+def open_directory():
+    """A world whose directory all users may enter, with one in it that another user owns."""
+    with tempfile.TemporaryDirectory(prefix="mw", dir="/tmp") as directory, world(directory) as made:
+        made.directory.chmod(0o755)
+        (made.directory / "theirs").mkdir()
+        os.chown(made.directory / "theirs", NOBODY, NOBODY)
         yield made
 
 
@@ -304,7 +305,7 @@ def test_the_json_has_it_in_full(here, tmp_path):
     config = here.configure("[vm far]\nqmp = /nowhere/far.qmp\nguest = exec:sh\n")
     found = here.vms()
     assert found["web"] == {
-        "name": "web", "pid": vm.pid, "uid": os.geteuid() if IS_ROOT else 0, "monitor": str(path),
+        "name": "web", "pid": vm.pid, "uid": 0, "monitor": str(path),
         "guest": f"serial:{tmp_path}/console", "plugged_memory": 256 * peer.MIB, "memory": "1G,slots=4,maxmem=4G",
         "ssh": "ssh:root@localhost:2222", "from": "process", "problem": None}
     problem = found["far"].pop("problem")
@@ -401,6 +402,22 @@ def test_the_zone_comes_from_the_profile_for_plug_alone(here, tmp_path):
     assert zones(here, tree, "--no-online") != kernel
     # blocks that are online stay where they are
     assert here.json("--vm", "web", "--guest", tree.local_channel(), "online", "32")["changed"] == 0
+
+
+def test_the_zone_comes_from_the_profile_for_what_resize_adds(here, tmp_path):
+    tree = peer.Tree(tmp_path / "guest")
+    here.vm("other")
+
+    def asked(*words):
+        lines = here.json("--vm", "web", "--guest", tree.local_channel(), "--dry-run", "resize", "+128M", *words)["plan"]
+        return " ".join(line["guest"] for line in lines if "guest" in line)
+
+    text = f"[vm web]\nqmp = {tmp_path}/other.qmp\ndimm = 96M\n"  # the size is no multiple of: it does not count
+    here.configure(text)
+    movable, kernel = asked("--zone", "movable"), asked("--zone", "kernel")
+    assert movable == asked() != kernel
+    here.configure(text + "zone = kernel\n")
+    assert asked() == kernel and asked("--zone", "movable") == movable
 
 
 def test_the_deadline_comes_from_the_profile(here, tmp_path):
@@ -500,3 +517,24 @@ def test_a_mistyped_word_is_recognised(here, words, hint):
     here.vm("web", plugged=256)
     result = here.memhp("--json", *words)
     assert result.code in (1, 2) and result.json["error"]["hint"] == hint, result
+
+
+# The shell
+
+def test_the_shell_stays_with_the_vm_and_its_profile(here, tmp_path):
+    """The profile is read once; what the shell's own options settled stays settled."""
+    size = 128 * peer.MIB
+    vm = here.vm("other")
+    here.vm("decoy")
+    here.configure(f"[vm web]\nqmp = {tmp_path}/other.qmp\nguest = exec:touch {tmp_path}/oops\ndimm = 128M\n")
+    lines = ["list", "plug 256M", "plug 128M --dimm 128M", "lsit", "vms", "list", "--vm decoy list", "status"]
+    result = here.memhp("--vm", "web", "--guest", "none", "--json", "shell", input="\n".join(lines) + "\n")
+    assert result.code == 2, result
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(a["command"], a["ok"]) for a in answers if a["command"] != "shell"] == [
+        ("list", True), ("plug", True), ("plug", True), (None, False), ("vms", True), ("list", True),
+        (None, False), ("status", True)], result
+    assert [d["size"] for d in answers[5]["devices"]] == [size] * 3
+    assert answers[7]["qemu"]["plugged_memory"] == 3 * size
+    assert not (tmp_path / "oops").exists()
+    assert vm.commands().count("device_add") == 3

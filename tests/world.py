@@ -86,14 +86,14 @@ class World:
         return self.qemu("-name", name, "-m", "512M,slots=32,maxmem=8G", "-qmp", f"unix:{path},server=on,wait=off",
                          listen=listen, **options)
 
-    def memhp(self, *words, env=None, uid=None, cwd="/"):
+    def memhp(self, *words, env=None, uid=None, cwd="/", input=""):  # pylint: disable=redefined-builtin
         """Run memhp to its end."""
         user = [] if uid is None else ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
         clean = {k: v for k, v in peer.clean_environment().items() if k != "XDG_CONFIG_HOME"}
         done = subprocess.run(
             [*self.prefix, "env", f"--chdir={cwd}", *user, peer.BINARY, *(w if isinstance(w, bytes) else str(w) for w in words)],
             env={**clean, "HOME": str(self.home), **{k: str(v) for k, v in (env or {}).items()}},
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=peer.HANG, check=False)
+            input=input.encode(), capture_output=True, timeout=peer.HANG, check=False)
         return peer.Result(done.returncode, done.stdout, done.stderr)
 
     def json(self, *words, **options):
