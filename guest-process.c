@@ -96,14 +96,14 @@ static int split_target(const char *target, char **host, char **port, struct err
 	return 0;
 }
 
-int process_open_ssh(struct wire *w, struct process *p, const char *target, struct deadline *d,
-		     struct err *err)
+int process_open_ssh(struct wire *w, struct process *p, const char *target, char *const options[],
+		     const char *command, struct deadline *d, struct err *err)
 {
 	_cleanup_free_ char *host = NULL;
 	_cleanup_free_ char *port = NULL;
 	_cleanup_free_ char *timeout = NULL;
 	int64_t left_ms = deadline_left_ms(d);
-	char *argv[12];
+	char *argv[24];
 	int argc = 0;
 
 	if (split_target(target, &host, &port, err))
@@ -114,13 +114,16 @@ int process_open_ssh(struct wire *w, struct process *p, const char *target, stru
 	argv[argc++] = (char *)"-T";
 	argv[argc++] = (char *)"-oBatchMode=yes";
 	argv[argc++] = timeout;
+	for (; options && *options && argc < 16; options++)
+		argv[argc++] = *options;
 	if (port) {
 		argv[argc++] = (char *)"-p";
 		argv[argc++] = port;
 	}
 	argv[argc++] = (char *)"--";
 	argv[argc++] = host;
-	argv[argc++] = (char *)"sh";
+	if (command)
+		argv[argc++] = (char *)command;
 	argv[argc] = NULL;
 	if (spawn(w, p, argv, xasprintf("ssh connection to '%s'", host), err))
 		return -1;

@@ -308,7 +308,7 @@ static int open_transport(struct guest *g, struct err *err)
 		return serial_open(&g->serial, &g->wire, rest, g->id, g->deadline, err);
 	}
 	if (scheme_is(address, "ssh", &rest) && *rest)
-		return process_open_ssh(&g->wire, &g->process, rest, g->deadline, err);
+		return process_open_ssh(&g->wire, &g->process, rest, NULL, "sh", g->deadline, err);
 	if (scheme_is(address, "exec", &rest) && *rest)
 		return process_open_command(&g->wire, &g->process, rest, err);
 	if (scheme_is(address, "local", &rest))

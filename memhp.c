@@ -24,8 +24,9 @@ static const struct cmd *const cmds[] = {
 
 static const struct opt global_opts[] = {
 	{ 'Q', "qmp", "ADDR",
-	  "QMP monitor: a path, unix:PATH or tcp:HOST:PORT; that of the VM that runs", "MEMHP_QMP",
-	  OPT_STRING, offsetof(struct globals, qmp), NULL },
+	  "QMP monitor: a path, unix:PATH, tcp:HOST:PORT or ssh://[USER@]HOST[:PORT]/PATH; that of "
+	  "the VM that runs",
+	  "MEMHP_QMP", OPT_STRING, offsetof(struct globals, qmp), NULL },
 	{ 'G', "guest", "ADDR",
 	  "guest channel: serial:PATH, ssh:[USER@]HOST[:PORT], exec:COMMAND, "
 	  "local[:SYSROOT] or none; found by asking QEMU",

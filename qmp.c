@@ -348,6 +348,11 @@ uid_t qmp_peer_uid(const struct qmp *q)
 	return q->peer.uid;
 }
 
+void qmp_forget_peer(struct qmp *q)
+{
+	q->peer = (struct ucred){ 0 };
+}
+
 int qmp_fd(const struct qmp *q)
 {
 	return q->wire.in_fd;

@@ -52,6 +52,9 @@ const char *qmp_version(const struct qmp *q);
 pid_t qmp_peer_pid(const struct qmp *q);
 uid_t qmp_peer_uid(const struct qmp *q);
 
+/* qmp_forget_peer() - the process that listens only passes on what another one says */
+void qmp_forget_peer(struct qmp *q);
+
 /* qmp_fd() - what to poll(2) for news; owned by the session */
 int qmp_fd(const struct qmp *q);
 

@@ -62,10 +62,31 @@ static int open_found(struct vm *vm, struct err *err)
 	return qemu ? status : -1;
 }
 
+/* The monitor of another machine: what listens here is ssh, and paths that QEMU tells are there. */
+static int open_remote(struct vm *vm, struct err *err)
+{
+	const char *local;
+
+	remote_close(vm->remote);
+	vm->remote = NULL;
+	if (remote_open(&vm->remote, vm->qmp_address, &local, vm->deadline, err))
+		return err->code == ERR_USAGE || err->code == ERR_INTERRUPTED
+			       ? -1
+			       : err_wrap(err, "cannot reach '%s'", vm->qmp_address);
+	if (qmp_open(&vm->qmp, local, &vm->trace, vm->deadline, err)) {
+		remote_explain(vm->remote, err);
+		return err_wrap(err, "cannot reach '%s'", vm->qmp_address);
+	}
+	qmp_forget_peer(vm->qmp);
+	return 0;
+}
+
 int vm_open_qmp(struct vm *vm, struct err *err)
 {
 	if (vm->qmp)
 		return 0;
+	if (vm->qmp_address && !strncmp(vm->qmp_address, "ssh://", 6))
+		return open_remote(vm, err);
 	if (!vm->qmp_address)
 		return open_found(vm, err);
 	if (qmp_open(&vm->qmp, vm->qmp_address, &vm->trace, vm->deadline, err))
@@ -167,6 +188,19 @@ int vm_find_console(struct qmp *qmp, char **address, bool *in_use, struct err *e
 	return 0;
 }
 
+/* The console is a socket of the other machine too. */
+static int forward_console(struct vm *vm, struct err *err)
+{
+	_cleanup_free_ char *there = vm->guest_found;
+	const char *local;
+
+	vm->guest_found = NULL;
+	if (remote_forward(vm->remote, there + strlen("serial:"), &local, vm->deadline, err))
+		return -1;
+	vm->guest_found = xasprintf("serial:%s", local);
+	return 0;
+}
+
 /* Ask QEMU which of its character devices is the guest's console. */
 static int find_guest(struct vm *vm, struct err *err)
 {
@@ -176,6 +210,8 @@ static int find_guest(struct vm *vm, struct err *err)
 		return 0;
 	if (vm_find_console(vm->qmp, &vm->guest_found, &in_use, err))
 		return -1;
+	if (vm->guest_found && !in_use && vm->remote)
+		return forward_console(vm, err);
 	if (!vm->guest_found || !in_use)
 		return 0;
 	err_set(err, ERR_GUEST_UNREACHABLE, "the guest's console '%s' is in use by another program",
@@ -214,4 +250,6 @@ void vm_close(struct vm *vm)
 	vm_close_guest(vm);
 	qmp_close(vm->qmp);
 	vm->qmp = NULL;
+	remote_close(vm->remote);
+	vm->remote = NULL;
 }

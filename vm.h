@@ -2,7 +2,7 @@
 /*
  * vm: the virtual machine of a command: its monitor and its guest channel, opened when first
  * needed. Without --qmp the monitor is that of a running QEMU, without --guest the channel is found
- * by asking QEMU. May call: discover, qmp, guest, json, err, util.
+ * by asking QEMU. May call: discover, remote, qmp, guest, json, err, util.
  */
 #ifndef VM_H
 #define VM_H
@@ -12,6 +12,7 @@
 #include "deadline.h"
 #include "guest.h"
 #include "qmp.h"
+#include "remote.h"
 
 struct vm {
 	const char *qmp_address;   /* borrowed; NULL: to be found */
@@ -22,6 +23,7 @@ struct vm {
 	char *guest_found;	   /* the address that asking QEMU gave; owned */
 	struct trace trace;
 	struct deadline *deadline; /* borrowed */
+	struct remote *remote;	   /* the ssh connection that "ssh://" means; NULL for none */
 	pid_t pid;		   /* of QEMU; 0 until the monitor is open, or unknown */
 	struct qmp *qmp;	   /* NULL until opened */
 	struct guest *guest;	   /* NULL until opened */

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* UNIX sockets of another machine. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guest-process.h"
+#include "remote.h"
+#include "util.h"
+
+#define SCHEME	     "ssh://"
+#define SOCKETS_MAX  4
+#define NAME_MAX_LEN 80 /* a socket's path has 107 bytes, and ssh needs some for itself */
+
+struct remote {
+	struct wire wire; /* to a command there that ends with it */
+	struct process process;
+	char *target; /* "[USER@]HOST[:PORT]" */
+	char *directory;
+	char *control; /* ssh's own socket */
+	char *sockets[SOCKETS_MAX];
+	unsigned count;
+};
+
+/* What would mean something to ssh's -L: its separator, its escapes, its variables. */
+static bool is_plain(const char *path)
+{
+	return path[0] == '/' && !path[strcspn(path, ":\\%${}\"' \t\r\n")];
+}
+
+static int split(struct remote *r, const char *address, const char **path, struct err *err)
+{
+	const char *rest = address + strlen(SCHEME), *slash = strchr(rest, '/');
+
+	if (!slash || slash == rest || !slash[1] || !is_plain(slash)) {
+		err_set(err, ERR_USAGE, "bad address '%s'", address);
+		return err_hint(err,
+				"write ssh://[USER@]HOST[:PORT]/PATH, the path without blanks, "
+				"quotes and any of : %% $ \\");
+	}
+	r->target = xstrndup(rest, (size_t)(slash - rest));
+	*path = slash;
+	return 0;
+}
+
+static int make_directory(struct remote *r, struct err *err)
+{
+	const char *base = getenv("XDG_RUNTIME_DIR");
+
+	if (!base || !is_plain(base) || strlen(base) > NAME_MAX_LEN / 2 || access(base, W_OK))
+		base = "/tmp";
+	r->directory = xasprintf("%s/memhp-XXXXXX", base);
+	if (mkdtemp(r->directory)) {
+		r->control = xasprintf("%s/control", r->directory);
+		return 0;
+	}
+	err_set(err, ERR_FAILED, "cannot make '%s': %s", r->directory, strerror(errno));
+	free(r->directory);
+	r->directory = NULL;
+	return -1;
+}
+
+/* "LOCAL:REMOTE" for -L, and the local socket's path in @local; the caller frees the text. */
+static char *next_forward(struct remote *r, const char *path, const char **local)
+{
+	r->sockets[r->count] = xasprintf("%s/%u", r->directory, r->count);
+	*local = r->sockets[r->count++];
+	return xasprintf("%s:%s", *local, path);
+}
+
+/* Wait for the command there: then the socket is forwarded. */
+static int wait_ready(struct remote *r, struct deadline *d, struct err *err)
+{
+	for (;;) {
+		_cleanup_free_ char *line = wire_line(&r->wire);
+
+		if (line && !strcmp(line, "ready"))
+			return 0;
+		if (!line && wire_fill(&r->wire, DEADLINE_NEVER, d, err) < 0) {
+			if (err->code == ERR_TIMEOUT)
+				err_set(err, ERR_QEMU_UNREACHABLE, "no answer from ssh to '%s'",
+					r->target);
+			return process_explain(&r->process, &r->wire, err);
+		}
+	}
+}
+
+static int connect_master(struct remote *r, const char *path, const char **local,
+			  struct deadline *d, struct err *err)
+{
+	_cleanup_free_ char *forward = next_forward(r, path, local);
+	_cleanup_free_ char *control = xasprintf("-oControlPath=%s", r->control);
+	char *options[] = { (char *)"-oControlMaster=yes",
+			    (char *)"-oControlPersist=no",
+			    (char *)"-oExitOnForwardFailure=yes",
+			    control,
+			    (char *)"-L",
+			    forward,
+			    NULL };
+
+	if (process_open_ssh(&r->wire, &r->process, r->target, options,
+			     "echo ready; exec cat >/dev/null", d, err)) {
+		if (err->code == ERR_USAGE)
+			err_set(err, ERR_USAGE, "bad address '" SCHEME "%s%s'", r->target, path);
+		return -1;
+	}
+	r->wire.lost_code = ERR_QEMU_UNREACHABLE;
+	return wait_ready(r, d, err);
+}
+
+int remote_open(struct remote **out, const char *address, const char **local, struct deadline *d,
+		struct err *err)
+{
+	struct remote *r = xcalloc(1, sizeof(*r));
+	const char *path = "";
+
+	r->wire.in_fd = r->wire.out_fd = -1;
+	if (split(r, address, &path, err) || make_directory(r, err) ||
+	    connect_master(r, path, local, d, err)) {
+		remote_close(r);
+		return -1;
+	}
+	*out = r;
+	return 0;
+}
+
+/* Wait for the end of the ssh that asks the master; what it says is of interest only on failure. */
+static int wait_end(struct wire *w, struct deadline *d)
+{
+	struct err end = { 0 };
+
+	while (wire_fill(w, DEADLINE_NEVER, d, &end) > 0)
+		buf_drop(&w->in, w->in.len);
+	return end.code == ERR_TIMEOUT || end.code == ERR_INTERRUPTED ? -1 : 0;
+}
+
+int remote_forward(struct remote *r, const char *path, const char **local, struct deadline *d,
+		   struct err *err)
+{
+	_cleanup_free_ char *control = xasprintf("-oControlPath=%s", r->control);
+	_cleanup_free_ char *forward = NULL;
+	struct wire wire = { .in_fd = -1, .out_fd = -1 };
+	struct process process = { 0 };
+	int status;
+
+	if (!is_plain(path) || r->count == SOCKETS_MAX)
+		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot forward '%s' of '%s'", path,
+			       r->target);
+	forward = next_forward(r, path, local);
+	status = process_open_ssh(
+		&wire, &process, r->target,
+		(char *[]){ control, (char *)"-O", (char *)"forward", (char *)"-L", forward, NULL },
+		NULL, d, err);
+	if (!status && (wait_end(&wire, d) || access(*local, F_OK))) {
+		err_set(err, ERR_GUEST_UNREACHABLE, "cannot forward '%s' of '%s'", path, r->target);
+		status = process_explain(&process, &wire, err);
+	}
+	process_close(&process, &wire);
+	wire_release(&wire);
+	return status;
+}
+
+int remote_explain(const struct remote *r, struct err *err)
+{
+	return process_explain(&r->process, &r->wire, err);
+}
+
+void remote_close(struct remote *r)
+{
+	if (!r)
+		return;
+	process_close(&r->process, &r->wire);
+	wire_release(&r->wire);
+	while (r->count) {
+		unlink(r->sockets[--r->count]);
+		free(r->sockets[r->count]);
+	}
+	if (r->directory) {
+		unlink(r->control);
+		rmdir(r->directory);
+	}
+	free(r->directory);
+	free(r->control);
+	free(r->target);
+	free(r);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * remote: UNIX sockets of another machine. One ssh connection forwards them to sockets in a
+ * directory of this machine that only the user can enter (ssh(1), -L and -O forward).
+ * May call: guest-process, wire, deadline, err, util.
+ */
+#ifndef REMOTE_H
+#define REMOTE_H
+
+#include "deadline.h"
+#include "err.h"
+
+struct remote;
+
+/*
+ * remote_open() - connect, and forward the socket that the address names
+ * @address:	"ssh://[USER@]HOST[:PORT]/PATH"
+ * @local:	receives the local socket's path; owned by the connection
+ * Return: 0; -1 with ERR_QEMU_UNREACHABLE or ERR_USAGE
+ */
+int remote_open(struct remote **out, const char *address, const char **local, struct deadline *d,
+		struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * remote_forward() - forward one more socket
+ * @path:	there, absolute
+ * @local:	as above; the one before stays
+ */
+int remote_forward(struct remote *r, const char *path, const char **local, struct deadline *d,
+		   struct err *err) __attribute__((warn_unused_result));
+
+/* remote_explain() - let ssh's first complaint be the message, if there is one; returns -1 */
+int remote_explain(const struct remote *r, struct err *err);
+
+/* remote_close() - end the connection and remove the sockets; NULL is fine */
+void remote_close(struct remote *r);
+
+#endif
