@@ -414,7 +414,7 @@ def test_json_of_status_has_the_documented_fields(vm):
     assert "q35" in qemu["machine"]
     guest = status["guest"]
     assert set(guest) == {"channel", "kernel", "block_size", "mem_total", "mem_available",
-                          "blocks_online", "blocks_offline", "auto_online"}
+                          "blocks_online", "blocks_offline", "auto_online", "udev_rule"}
     assert guest["channel"] == f"serial:{vm.path('serial.sock')}"
     assert guest["kernel"] == vm.guest("uname -r").strip()
     assert guest["block_size"] == BLOCK
