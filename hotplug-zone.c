@@ -14,8 +14,8 @@ static void explain(char *reason, unsigned first, unsigned count, uint64_t movab
 	int used = 0;
 
 	if (count > 1)
-		used = snprintf(reason, ZONE_REASON_MAX,
-				"auto: %u of %u to the kernel's zones: ", first, count);
+		used = snprintf(reason, ZONE_REASON_MAX, "auto: %u of %u to kernel: ", first,
+				count);
 	else
 		used = snprintf(reason, ZONE_REASON_MAX, "auto: ");
 	snprintf(reason + used, ZONE_REASON_MAX - (size_t)used,

@@ -115,6 +115,7 @@ static int device_args(const struct memdev *d, struct qmp *q, char **device, str
 {
 	_cleanup_free_ char *path = d->handle ? machine_device_path(d->handle) : xstrdup("");
 	_cleanup_json_ struct json_object *type = property(q, path, "type");
+	bool is_virtio = !(d->has & MEMDEV_HAS_SLOT);
 	struct buf out = { 0 };
 
 	if (!json_object_is_type(type, json_type_string))
@@ -129,10 +130,10 @@ static int device_args(const struct memdev *d, struct qmp *q, char **device, str
 	if (d->has & MEMDEV_HAS_NODE)
 		add_number(&out, "node", d->node);
 	if (d->has & MEMDEV_HAS_ADDRESS)
-		add_number(&out, memdev_is_dimm(d) ? "addr" : "memaddr", d->address);
+		add_number(&out, is_virtio ? "memaddr" : "addr", d->address);
 	if (memdev_is_virtio_mem(d))
 		add_number(&out, "requested-size", d->requested_bytes);
-	if (!memdev_is_dimm(d))
+	if (is_virtio)
 		add_bus(&out, q, path);
 	*device = out.data;
 	return 0;

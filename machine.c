@@ -475,7 +475,7 @@ bool machine_predict_addresses(const struct machine *m, const uint64_t *sizes, u
 
 bool memdev_is_dimm(const struct memdev *d)
 {
-	return !strcmp(d->type, "dimm") || !strcmp(d->type, "nvdimm");
+	return !strcmp(d->type, "dimm");
 }
 
 bool memdev_is_virtio_mem(const struct memdev *d)

@@ -158,7 +158,8 @@ int machine_find_port(const struct machine *m, struct qmp *q, char **bus, struct
 bool machine_predict_addresses(const struct machine *m, const uint64_t *sizes, unsigned count,
 			       uint64_t *addresses);
 
-/* memdev_is_dimm(), memdev_is_virtio_mem() - the types that memhp changes */
+/* memdev_is_dimm(), memdev_is_virtio_mem() - the types that memhp changes; QEMU lets go of no
+ * nvdimm */
 bool memdev_is_dimm(const struct memdev *d);
 bool memdev_is_virtio_mem(const struct memdev *d);
 

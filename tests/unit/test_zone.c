@@ -114,9 +114,8 @@ static void pieces_of_different_sizes_are_counted_as_they_are(void **state)
 	(void)state;
 	have(&h, 512 * M, 0);
 	assert_int_equal(zone_split(&h, ZONE_AUTO, sizes, 3, reason), 1);
-	assert_string_equal(
-		reason, "auto: 1 of 3 to the kernel's zones: Movable 1.5 GiB <= 3 x kernel zones' "
-			"2.5 GiB");
+	assert_string_equal(reason, "auto: 1 of 3 to kernel: Movable 1.5 GiB <= 3 x kernel zones' "
+				    "2.5 GiB");
 	guest_memory_release(&h.before);
 }
 
