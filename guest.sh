@@ -211,6 +211,8 @@ guard() {
 	{ listen "$limit"; } <&8 >/dev/null &
 	guards="$! $guards"
 	echo "$guards"
+	# where the guest runs out of memory over it, this is to end and nobody else's program
+	echo 1000 >/proc/self/oom_score_adj
 	shift
 	"$@"
 	status=$?

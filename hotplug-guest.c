@@ -123,6 +123,16 @@ static int refused(const struct hotplug *h, const char *line, const char *verb, 
 	return -1;
 }
 
+/* The kernel has ended the writer before the deadline did. */
+static int ended(const char *verb, const char *to, struct err *err)
+{
+	err_set(err, ERR_GUEST_REFUSED,
+		"the guest ended the shell that was to %s its memory %s "
+		"(has it run out of memory?)",
+		verb, to);
+	return err_hint(err, "free memory in the guest first");
+}
+
 static int read_answer(struct hotplug *h, const struct answer *answer, const char *verb,
 		       const char *to, struct err *err)
 {
@@ -142,7 +152,9 @@ static int read_answer(struct hotplug *h, const struct answer *answer, const cha
 		is_stopped |= !strcmp(line, "stopped");
 	}
 	if (is_stopped)
-		return err_set(err, ERR_TIMEOUT, "the deadline passed");
+		return deadline_left_ms(h->deadline)
+			       ? ended(verb, to, err)
+			       : err_set(err, ERR_TIMEOUT, "the deadline passed");
 	return is_absent ? 1 : 0;
 }
 
