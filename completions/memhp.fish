@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Completion for memhp(1), which knows itself what can stand at a place: see "memhp __complete" in memhp.c.
+function __memhp_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l lines ($words[1] __complete $words[2..-1] $current 2>/dev/null)
+    if test "$lines[-1]" = :files
+        set -l fixed (string match -r -- '^-[^=]*=' $current)
+        printf '%s\n' $fixed(string replace -- "$fixed" '' $current)* # TODO
+        return
+    end
+    string replace ' ' \t -- $lines
+end
+complete -c memhp -f -a '(__memhp_complete)'
