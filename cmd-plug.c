@@ -282,6 +282,7 @@ const struct cmd cmd_plug = {
 		"  memhp plug 4G --dimm 512M\n",
 	.args_min = 1,
 	.args_max = 1,
+	.takes = TAKES_SIZES,
 	.opts = opts,
 	.options_size = sizeof(struct plug_options),
 	.settings = settings,

@@ -166,6 +166,7 @@ const struct cmd cmd_resize = {
 		"  memhp resize -512M\n",
 	.args_min = 1,
 	.args_max = 1,
+	.takes = TAKES_TOTALS,
 	.is_signed = true,
 	.opts = opts,
 	.options_size = sizeof(struct resize_options),

@@ -10,11 +10,14 @@
 
 #include "cmd.h"
 #include "event.h"
+#include "offer.h"
 #include "prompt.h"
 #include "size.h"
 #include "words.h"
 
-#define LOOK_MS 3000 /* so long may completion take to ask the VM */
+#define ASK_MS	       1000  /* so long may QEMU take to say what the prompt shows */
+#define EVENTS_MAX     4096  /* taken at once */
+#define LINE_MAX_BYTES 65536 /* of a script */
 
 struct shell_options {
 	bool is_stopping;
@@ -30,24 +33,25 @@ struct shell {
 	struct ctx *ctx;
 	bool is_typed; /* by a person at a terminal */
 	bool is_stopping, is_over;
-	int status; /* exit code of the first command that failed */
+	int exit_code;
 	unsigned line;
 	struct prompt_user user;
-	struct hotplug known; /* the VM, as completion has seen it since the last command */
-	bool is_known;
+	struct offer offer;
 };
-
-static void forget(struct shell *s)
-{
-	if (s->is_known)
-		hotplug_release(&s->known);
-	s->is_known = false;
-}
 
 static bool is_any(const char *name, struct json_object *data, void *context)
 {
 	(void)name, (void)data, (void)context;
 	return true;
+}
+
+/* Watch the monitor, which may be another than before, or gone. */
+static void watch(struct shell *s)
+{
+	const struct qmp *qmp = s->ctx->vm.qmp;
+
+	s->user.fd = qmp ? qmp_fd(qmp) : -1;
+	s->user.has_news = qmp && qmp_has_events(qmp);
 }
 
 /* QEMU has ended, or somebody started another: the next command connects anew. */
@@ -56,7 +60,6 @@ static void lose_monitor(struct shell *s, const struct err *err)
 	out_note("%s", err->message);
 	qmp_close(s->ctx->vm.qmp);
 	s->ctx->vm.qmp = NULL;
-	s->user.fd = -1;
 }
 
 /* Take the events that have come: a person sees them, and the next command must not. */
@@ -64,9 +67,10 @@ static void take_events(void *context)
 {
 	struct shell *s = context;
 	struct err err = { 0 };
+	unsigned i;
 	int ready = s->ctx->vm.qmp ? 1 : 0;
 
-	while (ready > 0) {
+	for (i = 0; i < EVENTS_MAX && ready > 0; i++) {
 		_cleanup_json_ struct json_object *event = NULL;
 		_cleanup_buf_ struct buf words = { 0 };
 
@@ -74,42 +78,55 @@ static void take_events(void *context)
 		if (ready > 0 && s->is_typed && event_describe(event, &words))
 			out_printf("%s\n", buf_text(&words));
 	}
-	if (ready < 0)
+	if (ready < 0 && err.code == ERR_QEMU_UNREACHABLE)
 		lose_monitor(s, &err);
 	(void)!out_flush(&err);
+	offer_forget(&s->offer);
+	watch(s);
 }
 
-static void run_line(struct shell *s, const char *line)
+/* Run the words of one line; returns the exit code. */
+static int run_words(struct shell *s, const char *line)
 {
 	struct words words;
 	struct err err = { 0 };
 	int status = 0;
 
-	s->line++;
-	forget(s);
-	take_events(s);
 	if (words_split(line, &words, &err)) {
 		out_error(&err);
-		status = err_exit_code(err.code);
-	} else if (words.count &&
-		   (!strcmp(words.list[0], "exit") || !strcmp(words.list[0], "quit"))) {
-		s->is_over = true;
-	} else if (words.count) {
-		status = s->ctx->execute(s->ctx, words.count, words.list);
+		return err_exit_code(err.code);
 	}
+	if (words.count && (!strcmp(words.list[0], "exit") || !strcmp(words.list[0], "quit")))
+		s->is_over = true;
+	else if (words.count)
+		status = s->ctx->execute(s->ctx, words.count, words.list);
 	words_release(&words);
-	s->is_over |= s->ctx->deadline.last_signal && s->ctx->deadline.last_signal != SIGINT;
-	deadline_init(&s->ctx->deadline, 0, s->ctx->deadline.signal_fd);
+	return status;
+}
+
+static void run_line(struct shell *s, const char *line)
+{
+	struct deadline *d = &s->ctx->deadline;
+	int status;
+
+	s->line++;
+	take_events(s);
+	status = d->interrupts ? err_exit_code(ERR_INTERRUPTED) : run_words(s, line);
+	/* Ctrl-C ends the command, and a script with it, but not what a person types */
+	s->is_over |= d->last_signal && (d->last_signal != SIGINT || !s->is_typed);
+	deadline_init(d, 0, d->signal_fd);
+	watch(s);
 	if (!status)
 		return;
 	if (!s->is_typed)
 		out_note("line %u has failed", s->line);
-	s->status = s->status ? s->status : status;
 	s->is_over |= s->is_stopping;
+	if (!s->exit_code && (s->is_over || !s->is_typed))
+		s->exit_code = status;
 }
 
 /* "lab 1.5 GiB> ": what QEMU calls the VM, and its base plus plugged memory */
-static char *prompt_text(struct shell *s)
+static char *ask_text(struct qmp *qmp)
 {
 	_cleanup_json_ struct json_object *reply = NULL;
 	char size[SIZE_TEXT_MAX], *text;
@@ -117,92 +134,55 @@ static char *prompt_text(struct shell *s)
 	struct err ignored;
 	uint64_t bytes;
 
-	if (!s->ctx->vm.qmp || machine_query_total(s->ctx->vm.qmp, -1, &bytes, &ignored))
+	if (machine_query_total(qmp, -1, &bytes, &ignored))
 		return xstrdup("memhp> ");
-	if (!qmp_execute(s->ctx->vm.qmp, "query-name", NULL, &reply, &ignored))
+	if (!qmp_execute(qmp, "query-name", NULL, &reply, &ignored))
 		json_get_string(reply, "name", &name);
 	text = xasprintf("%s %s> ", name, size_format(size, bytes));
 	printable(text); /* readline prints it as it is */
 	return text;
 }
 
-/* Ask the VM once between two commands what completion may want. */
-static const struct hotplug *look(struct shell *s)
+static char *prompt_text(void *context)
 {
-	struct err ignored;
+	struct shell *s = context;
+	struct deadline outer;
+	char *text;
 
-	if (s->is_known)
-		return &s->known;
-	deadline_init(&s->ctx->deadline, LOOK_MS, s->ctx->deadline.signal_fd);
-	hotplug_init(&s->known, &s->ctx->vm);
-	(void)!hotplug_look(&s->known, LOOK_QMP, &ignored);
-	vm_close_guest(&s->ctx->vm);
-	deadline_init(&s->ctx->deadline, 0, s->ctx->deadline.signal_fd);
-	s->is_known = true;
-	return &s->known;
+	if (!s->ctx->vm.qmp)
+		return xstrdup("memhp> ");
+	outer = deadline_push(&s->ctx->deadline, ASK_MS);
+	text = ask_text(s->ctx->vm.qmp);
+	deadline_pop(&s->ctx->deadline, outer);
+	watch(s);
+	return text;
 }
 
-static void offer_devices(const struct hotplug *h)
+static void offer_word(const char *word, const char *meaning)
 {
-	unsigned i;
-
-	for (i = 0; i < h->machine.devices_count; i++)
-		if (h->machine.devices[i].id)
-			prompt_offer(h->machine.devices[i].id);
+	(void)meaning;
+	prompt_offer(word);
 }
 
-static void offer_blocks(const struct hotplug *h)
-{
-	char text[BLOCKS_TEXT_MAX];
-	uint64_t block;
-	unsigned i;
-
-	for (i = 0; i < h->before.blocks.count; i++)
-		for (block = h->before.blocks.runs[i].first; block <= h->before.blocks.runs[i].last;
-		     block++)
-			prompt_offer(blocks_format(text, block, block));
-	prompt_offer("all");
-}
-
-/* Powers of two, from one memory block to what is left below maxmem. */
-static void offer_sizes(const struct hotplug *h)
-{
-	const struct machine *m = &h->machine;
-	uint64_t used = m->base_memory_bytes + machine_span_bytes(m), bytes;
-
-	for (bytes = h->before.block_size_bytes;
-	     bytes && m->has_limits && used + bytes <= m->max_memory_bytes; bytes *= 2) {
-		_cleanup_free_ char *text =
-			bytes >> 30 ? xasprintf("%lluG", (unsigned long long)bytes >> 30)
-				    : xasprintf("%lluM", (unsigned long long)bytes >> 20);
-
-		prompt_offer(text);
-	}
-}
-
-/* What can stand behind @before: a command, its options, or what its words mean. */
-static void complete(void *context, const char *before)
+/* What memhp takes, and what only the shell does. */
+static bool complete(void *context, const char *before, const char *word)
 {
 	struct shell *s = context;
 	struct words words;
 	struct err ignored;
-	const char *name;
+	bool is_help, has_files;
 
 	if (words_split(before, &words, &ignored))
-		return;
-	name = words.count ? words.list[0] : NULL;
-	s->ctx->offer(name, prompt_offer);
-	if (!name)
+		return false;
+	is_help = words.count == 1 && !strcmp(words.list[0], "help");
+	has_files = offer_words(&s->offer, is_help ? 0 : words.count, words.list, word);
+	if (!words.count) {
 		prompt_offer("exit");
-	else if (!strcmp(name, "plug") || !strcmp(name, "resize"))
-		offer_sizes(look(s));
-	else if (!strcmp(name, "unplug"))
-		offer_devices(look(s));
-	else if (!strcmp(name, "online") || !strcmp(name, "offline")) {
-		offer_devices(look(s));
-		offer_blocks(look(s));
+		prompt_offer("help");
 	}
 	words_release(&words);
+	watch(s);
+	return has_files;
 }
 
 /* ~/.local/state/memhp/history, with its directories; NULL without a home. */
@@ -235,11 +215,9 @@ static int run_typed(struct shell *s, struct err *err)
 
 	prompt_start("memhp", history);
 	while (!s->is_over && !status) {
-		_cleanup_free_ char *text = prompt_text(s);
 		_cleanup_free_ char *line = NULL;
 
-		s->user.fd = s->ctx->vm.qmp ? qmp_fd(s->ctx->vm.qmp) : -1;
-		status = prompt_line(text, &s->user, &s->ctx->deadline, &line, err);
+		status = prompt_line(&s->user, &s->ctx->deadline, &line, err);
 		if (!status && !line) {
 			out_printf("\n");
 			break;
@@ -251,35 +229,91 @@ static int run_typed(struct shell *s, struct err *err)
 	return status;
 }
 
-static void run_script(struct shell *s)
+/* Wait for more of the script; what QEMU says meanwhile is taken. 0 at the end, 1, or -1. */
+static int read_more(struct shell *s, struct buf *in, struct err *err)
 {
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
+	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+				{ .fd = s->user.fd, .events = POLLIN } };
+	char chunk[4096];
+	ssize_t n;
 
-	while (!s->is_over && getline(&line, &size, stdin) >= 0)
+	if (deadline_poll(&s->ctx->deadline, fds, 2, DEADLINE_NEVER, err) < 0)
+		return -1;
+	if (fds[1].revents)
+		take_events(s);
+	if (!fds[0].revents)
+		return 1;
+	n = read(STDIN_FILENO, chunk, sizeof(chunk));
+	if (n < 0)
+		return err_set(err, ERR_FAILED, "cannot read the script: %s", strerror(errno));
+	buf_add(in, chunk, (size_t)n);
+	return n > 0;
+}
+
+/* Take the next line; NULL in *line at the end of the script. The caller frees it. */
+static int read_line(struct shell *s, struct buf *in, char **line, struct err *err)
+{
+	const char *end = NULL;
+	size_t len;
+	int more = 1;
+
+	while (more > 0 && !(end = in->len ? memchr(in->data, '\n', in->len) : NULL) &&
+	       in->len <= LINE_MAX_BYTES)
+		more = read_more(s, in, err);
+	if (more < 0)
+		return -1;
+	len = end ? (size_t)(end - in->data) : in->len;
+	if (len > LINE_MAX_BYTES)
+		return err_set(err, ERR_USAGE, "line %u has more than %d bytes", s->line + 1,
+			       LINE_MAX_BYTES);
+	if (len && memchr(in->data, '\0', len))
+		return err_set(err, ERR_USAGE, "line %u is not text", s->line + 1);
+	if (!end && !len)
+		return 0;
+	*line = xstrndup(in->data, len);
+	buf_drop(in, end ? len + 1 : len);
+	return 0;
+}
+
+static int run_script(struct shell *s, struct err *err)
+{
+	_cleanup_buf_ struct buf in = { 0 };
+	int status = 0;
+
+	while (!s->is_over && !status) {
+		_cleanup_free_ char *line = NULL;
+
+		status = read_line(s, &in, &line, err);
+		if (!line)
+			break;
 		run_line(s, line);
+	}
+	return status;
 }
 
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	const struct shell_options *o = options;
-	struct shell s = { .ctx = ctx,
-			   .is_typed = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
-			   .is_stopping = o->is_stopping };
-	int status = 0;
+	struct shell s = {
+		.ctx = ctx,
+		.is_typed = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
+		.is_stopping = o->is_stopping,
+		.offer = { .ctx = ctx, .vm = &ctx->vm, .config = &ctx->config, .add = offer_word },
+	};
+	int status;
 
 	(void)argc, (void)argv;
 	if (vm_open_qmp(&ctx->vm, err))
 		return -1;
+	/* --timeout is for each command, not for the person */
+	deadline_init(&ctx->deadline, 0, ctx->deadline.signal_fd);
 	s.user = (struct prompt_user){
-		.fd = -1, .ready = take_events, .complete = complete, .context = &s
+		.ready = take_events, .text = prompt_text, .complete = complete, .context = &s
 	};
-	if (s.is_typed)
-		status = run_typed(&s, err);
-	else
-		run_script(&s);
-	forget(&s);
-	ctx->exit_code = s.status;
+	watch(&s);
+	status = s.is_typed ? run_typed(&s, err) : run_script(&s, err);
+	offer_forget(&s.offer);
+	ctx->exit_code = s.exit_code;
 	return status;
 }
 

@@ -126,6 +126,7 @@ const struct cmd cmd_unplug = {
 		"  memhp unplug 1G\n",
 	.args_min = 0,
 	.args_max = -1,
+	.takes = TAKES_DEVICES,
 	.opts = opts,
 	.options_size = sizeof(struct unplug_options),
 	.run = run,

@@ -12,6 +12,14 @@ static const char *const outcome_names[] = {
 	[OUTCOME_PARTIAL] = "partial",
 };
 
+const struct cmd *cmd_find(const struct cmd *const *cmds, const char *name)
+{
+	for (; *cmds; cmds++)
+		if (!strcmp((*cmds)->name, name))
+			return *cmds;
+	return NULL;
+}
+
 void cmd_hotplug_init(struct ctx *ctx, struct hotplug *h, bool is_forced)
 {
 	hotplug_init(h, &ctx->vm);

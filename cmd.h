@@ -36,12 +36,22 @@ struct ctx {
 	struct vm vm;
 	struct deadline deadline;
 	struct out_progress progress;
-	/* for the shell: run a command line of its own, list what completion can offer */
+	const struct cmd *const *cmds; /* all of them, NULL at the end */
+	const struct opt *global_opts;
+	/* for the shell: run a command line of its own */
 	int (*execute)(struct ctx *ctx, int argc, char **argv);
-	void (*offer)(const char *command, void (*add)(const char *word));
 	bool is_nested;		    /* a command of the shell runs: the connection stays */
 	int exit_code;		    /* of a command that has printed its failures itself */
 	struct json_object *result; /* what --json prints; begins with "command" and "ok" */
+};
+
+/* What the words of a command can be, for completion. */
+enum {
+	TAKES_DEVICES = 1, /* what QEMU has */
+	TAKES_ONLINE = 2,  /* blocks that are online */
+	TAKES_OFFLINE = 4, /* blocks that are not */
+	TAKES_SIZES = 8,   /* what can be added */
+	TAKES_TOTALS = 16, /* what the guest can have in all */
 };
 
 struct cmd {
@@ -50,6 +60,7 @@ struct cmd {
 	const char *summary; /* one line of --help */
 	const char *details; /* the rest of the command's own --help: a paragraph and an example */
 	int args_min, args_max;	     /* words that are no options; args_max -1: any number */
+	unsigned takes;		     /* TAKES_...: what the words can be */
 	bool is_signed;		     /* a word may begin with a minus and a digit */
 	bool is_endless;	     /* has no deadline unless one is given */
 	const struct opt *opts;	     /* NULL for none */
@@ -64,6 +75,9 @@ struct cmd {
 
 extern const struct cmd cmd_plug, cmd_unplug, cmd_resize, cmd_repair, cmd_online, cmd_offline,
 	cmd_list, cmd_blocks, cmd_status, cmd_events, cmd_vms, cmd_qmp, cmd_shell;
+
+/* cmd_find() - the command of that name; NULL for none */
+const struct cmd *cmd_find(const struct cmd *const *cmds, const char *name);
 
 /* cmd_hotplug_init() - a transaction with the global options applied */
 void cmd_hotplug_init(struct ctx *ctx, struct hotplug *h, bool is_forced);

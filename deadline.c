@@ -29,6 +29,22 @@ void deadline_init(struct deadline *d, int64_t timeout_ms, int signal_fd)
 	d->work_ms = timeout_ms ? d->final_ms - reserve_ms : DEADLINE_NEVER;
 }
 
+struct deadline deadline_push(struct deadline *d, int64_t timeout_ms)
+{
+	struct deadline outer = *d;
+
+	deadline_init(d, timeout_ms, outer.signal_fd);
+	return outer;
+}
+
+void deadline_pop(struct deadline *d, struct deadline outer)
+{
+	outer.interrupts += d->interrupts;
+	if (d->last_signal)
+		outer.last_signal = d->last_signal;
+	*d = outer;
+}
+
 static int64_t limit_ms(const struct deadline *d)
 {
 	return d->undoing ? d->final_ms : d->work_ms;

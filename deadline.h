@@ -38,6 +38,13 @@ int64_t monotonic_ms(void);
  */
 void deadline_init(struct deadline *d, int64_t timeout_ms, int signal_fd);
 
+/*
+ * deadline_push() - for a while the clock is that of a job of its own
+ * Return: what deadline_pop() takes back; a signal that comes meanwhile stays to be seen
+ */
+struct deadline deadline_push(struct deadline *d, int64_t timeout_ms);
+void deadline_pop(struct deadline *d, struct deadline outer);
+
 /* deadline_left_ms() - what remains for the present kind of work; DEADLINE_NEVER without a limit */
 int64_t deadline_left_ms(const struct deadline *d);
 

@@ -14,12 +14,13 @@
 
 #include "cmd.h"
 #include "nearest.h"
+#include "offer.h"
 
 #define DEFAULT_TIMEOUT_MS 60000
 
 static const struct cmd *const cmds[] = {
 	&cmd_plug,   &cmd_unplug, &cmd_resize, &cmd_online, &cmd_offline, &cmd_list,  &cmd_blocks,
-	&cmd_status, &cmd_repair, &cmd_events, &cmd_vms,    &cmd_qmp,	  &cmd_shell,
+	&cmd_status, &cmd_repair, &cmd_events, &cmd_vms,    &cmd_qmp,	  &cmd_shell, NULL,
 };
 
 static const struct opt global_opts[] = {
@@ -51,22 +52,12 @@ static const struct opt global_opts[] = {
 	{ 0 },
 };
 
-static const struct cmd *find_cmd(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(cmds); i++)
-		if (!strcmp(cmds[i]->name, name))
-			return cmds[i];
-	return NULL;
-}
-
 static int no_command(const char *name, struct err *err)
 {
 	struct nearest nearest = { .word = name };
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(cmds); i++)
+	for (i = 0; cmds[i]; i++)
 		nearest_offer(&nearest, cmds[i]->name);
 	err_set(err, ERR_USAGE, "no command '%s'", name);
 	return nearest_hint(&nearest, NULL, err);
@@ -87,7 +78,7 @@ static void print_help(const struct cmd *cmd)
 		buf_addf(&text,
 			 "Usage: memhp [OPTIONS] COMMAND [OPTIONS] [ARGS]\n"
 			 "Plug and unplug the memory of a running QEMU guest.\n\nCommands:\n");
-		for (i = 0; i < ARRAY_SIZE(cmds); i++)
+		for (i = 0; cmds[i]; i++)
 			buf_addf(&text, "  %-8s  %s\n", cmds[i]->name, cmds[i]->summary);
 	}
 	buf_addf(&text, "\nGlobal options:\n");
@@ -105,37 +96,10 @@ static int print_version(struct err *err)
 	return out_flush(err);
 }
 
-/* For completion: the commands, or the options of one. */
-static void list_words(const struct cmd *cmd, bool with_commands, void (*add)(const char *word))
+/* For completion: a word, and behind a blank what it means. */
+static void print_offer(const char *word, const char *meaning)
 {
-	const struct opt *tables[] = { cmd ? cmd->opts : NULL, global_opts };
-	size_t i;
-
-	for (i = 0; with_commands && i < ARRAY_SIZE(cmds); i++)
-		add(cmds[i]->name);
-	for (i = 0; i < ARRAY_SIZE(tables); i++) {
-		const struct opt *opt;
-
-		for (opt = tables[i]; opt && opt->name; opt++) {
-			bool needs_value = opt->arg && !opt_may_lack_value(opt);
-			_cleanup_free_ char *word =
-				xasprintf("--%s%s", opt->name, needs_value ? "=" : "");
-			const char *const *choice;
-
-			add(word);
-			for (choice = opt->choices; choice && *choice; choice++) {
-				_cleanup_free_ char *whole = xasprintf("%s%s", word, *choice);
-
-				if (**choice)
-					add(whole);
-			}
-		}
-	}
-}
-
-static void print_word(const char *word)
-{
-	out_printf("%s\n", word);
+	out_printf("%s%s%s\n", word, meaning ? " " : "", meaning ? meaning : "");
 }
 
 static int check_words(const struct cmd *cmd, int argc, char **argv, struct err *err)
@@ -206,9 +170,14 @@ static void print_failure(struct ctx *ctx, struct err *err)
 
 static int execute(struct ctx *ctx, int argc, char **argv);
 
-static void offer(const char *name, void (*add)(const char *word))
+/* Point the VM of a command to what the global options say. */
+static void bind_vm(struct ctx *ctx)
 {
-	list_words(name ? find_cmd(name) : NULL, !name, add);
+	ctx->vm.qmp_address = ctx->globals->qmp;
+	ctx->vm.guest_address = ctx->globals->guest;
+	ctx->vm.name = ctx->globals->vm;
+	ctx->vm.deadline = &ctx->deadline;
+	start_progress(ctx);
 }
 
 /* Run one command on the words after its name. */
@@ -223,13 +192,8 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 	if (timeout_ms < 0)
 		timeout_ms = cmd->is_endless ? 0 : DEFAULT_TIMEOUT_MS;
 	deadline_init(&ctx->deadline, timeout_ms, signal_fd);
-	ctx->vm.qmp_address = ctx->globals->qmp;
-	ctx->vm.guest_address = ctx->globals->guest;
-	ctx->vm.name = ctx->globals->vm;
-	ctx->vm.deadline = &ctx->deadline;
 	ctx->execute = execute;
-	ctx->offer = offer;
-	start_progress(ctx);
+	bind_vm(ctx);
 	status = cmd->run(ctx, options, argc, argv, err);
 	vm_close_guest(&ctx->vm);
 	if (ctx->is_nested && err->code != ERR_QEMU_UNREACHABLE)
@@ -327,7 +291,7 @@ static int read_options(struct ctx *ctx, struct opt_target *targets, const struc
 static int run_words(struct ctx *ctx, struct opt_target *targets, int argc, char **argv,
 		     struct err *err)
 {
-	const struct cmd *cmd = find_cmd(argv[0]);
+	const struct cmd *cmd = cmd_find(cmds, argv[0]);
 	_cleanup_free_ void *options = NULL;
 	_cleanup_free_ char **words = NULL;
 	int first;
@@ -355,6 +319,50 @@ static int run_words(struct ctx *ctx, struct opt_target *targets, int argc, char
 	return run_cmd(ctx, cmd, options, argc - first, argv + first, err);
 }
 
+/* Which VM a line means that is still being typed, as far as its options are right. */
+static int settle_line(struct ctx *ctx, struct opt_target *targets, int argc, char **argv,
+		       struct err *err)
+{
+	_cleanup_free_ char **words = opt_shield(&argc, argv);
+	_cleanup_free_ void *options = NULL;
+	const struct cmd *cmd = NULL;
+	int first = argc;
+
+	(void)!opt_parse(targets, 1, argc, words, true, &first, err);
+	if (first < argc)
+		cmd = cmd_find(cmds, words[first]);
+	if (!cmd)
+		return -1;
+	options = xcalloc(1, cmd->options_size ? cmd->options_size : 1);
+	targets[1] = (struct opt_target){ .table = cmd->opts, .options = options };
+	(void)!opt_parse(targets, 2, argc - first, words + first, false, &first, err);
+	return settle_vm(ctx, targets, cmd, err);
+}
+
+/* memhp __complete [WORD]...: print what can stand in the place of the last word, and ":files"
+ * where the name of a file can. */
+static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char **argv,
+		    struct err *err)
+{
+	struct offer offer = { .ctx = ctx, .config = &ctx->config, .add = print_offer };
+	const char *word = argc > 1 ? argv[argc - 1] : "";
+	int before = argc > 1 ? argc - 2 : 0, signal_fd = catch_signals(err);
+
+	if (signal_fd < 0)
+		return -1;
+	deadline_init(&ctx->deadline, 0, signal_fd);
+	/* the command itself is skipped, as main() skips the name of the program */
+	if (!settle_line(ctx, targets, before + 1, argv, err))
+		offer.vm = &ctx->vm;
+	bind_vm(ctx);
+	if (offer_words(&offer, before, argv + 1, word))
+		out_printf(":files\n");
+	offer_forget(&offer);
+	vm_close(&ctx->vm);
+	close(signal_fd);
+	return out_flush(err);
+}
+
 /* Options before the command, then the command. */
 static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **argv,
 		    struct err *err)
@@ -375,10 +383,8 @@ static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **a
 	}
 	if (!argc)
 		return err_set(err, ERR_USAGE, "no command given");
-	if (!strcmp(argv[0], "__complete")) {
-		list_words(argc > 1 ? find_cmd(argv[1]) : NULL, argc == 1, print_word);
-		return out_flush(err);
-	}
+	if (!strcmp(argv[0], "__complete"))
+		return complete(ctx, targets, argc, argv, err);
 	return run_words(ctx, targets, argc, argv, err);
 }
 
@@ -416,7 +422,7 @@ static int execute(struct ctx *ctx, int argc, char **argv)
 	ctx->result = new_result();
 	ctx->is_nested = true;
 	if (!strcmp(argv[0], "help"))
-		print_help(argc > 1 ? find_cmd(argv[1]) : NULL);
+		print_help(argc > 1 ? cmd_find(cmds, argv[1]) : NULL);
 	else if (run_words(ctx, targets, argc, argv, &err))
 		status = fail(ctx, &err);
 	(void)!out_flush(&err);
@@ -424,6 +430,7 @@ static int execute(struct ctx *ctx, int argc, char **argv)
 	ctx->result = outer_result;
 	ctx->globals = outer;
 	ctx->is_nested = false;
+	bind_vm(ctx); /* the words of this line are not to be used any more */
 	return status;
 }
 
@@ -467,7 +474,10 @@ static int refuse_borrowed_rights(struct err *err)
 int main(int argc, char **argv)
 {
 	struct globals globals = { .timeout_ms = -1 };
-	struct ctx ctx = { .globals = &globals, .result = new_result() };
+	struct ctx ctx = { .globals = &globals,
+			   .cmds = cmds,
+			   .global_opts = global_opts,
+			   .result = new_result() };
 	struct err err = { 0 };
 	int status = 0;
 

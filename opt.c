@@ -110,6 +110,42 @@ static const struct opt *row_named(const struct opt *table, const char *name)
 	return NULL;
 }
 
+static const struct opt *row_lettered(const struct opt *table, char letter)
+{
+	const struct opt *opt;
+
+	for (opt = table; opt && opt->name; opt++)
+		if (opt->letter == letter)
+			return opt;
+	return NULL;
+}
+
+const struct opt *opt_of_word(const struct opt *table, const char *word)
+{
+	_cleanup_free_ char *name = NULL;
+
+	if (strncmp(word, "--", 2) != 0)
+		return NULL;
+	name = xstrndup(word + 2, strcspn(word + 2, "="));
+	return row_named(table, name);
+}
+
+const struct opt *opt_awaiting(const struct opt *table, const char *word)
+{
+	const struct opt *opt = NULL;
+
+	if (!strncmp(word, "--", 2)) {
+		opt = strchr(word, '=') ? NULL : opt_of_word(table, word);
+	} else if (word[0] == '-') {
+		/* the first letter that takes a value takes the rest of the word, if there is any
+		 */
+		while (*++word && !(opt && opt->arg))
+			opt = row_lettered(table, *word);
+		opt = *word ? NULL : opt;
+	}
+	return opt && opt->arg && !opt_may_lack_value(opt) ? opt : NULL;
+}
+
 /* The bit of a row in the masks of its target. */
 static uint64_t bit_of(const struct opt_target *target, const struct opt *opt)
 {

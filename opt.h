@@ -50,6 +50,13 @@ struct opt_target {
 	uint64_t typed;		 /* those that have it from the command line */
 };
 
+/* opt_of_word() - the row that "--name" or "--name=VALUE" gives in full; NULL for none */
+const struct opt *opt_of_word(const struct opt *table, const char *word);
+
+/* opt_awaiting() - the row whose value is the word after @word: "--zone", "-Q", "-jQ"; NULL for
+ * none */
+const struct opt *opt_awaiting(const struct opt *table, const char *word);
+
 /*
  * opt_set() - set the value of one row
  * @text:	borrowed by OPT_STRING

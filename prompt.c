@@ -46,7 +46,7 @@ static void drop_offers(void)
 	now.next_offer = 0;
 }
 
-/* The next offer that begins with @text, options only once a dash is typed; readline frees it. */
+/* The next offer that begins with @text; readline frees it. */
 static char *next_match(const char *text, int state)
 {
 	if (!state)
@@ -54,7 +54,7 @@ static char *next_match(const char *text, int state)
 	while (now.next_offer < now.offers_count) {
 		const char *offer = now.offers[now.next_offer++];
 
-		if ((*offer != '-' || *text == '-') && !strncmp(offer, text, strlen(text)))
+		if (!strncmp(offer, text, strlen(text)))
 			return xstrdup(offer);
 	}
 	return NULL;
@@ -66,8 +66,7 @@ static char **complete(const char *text, int start, int end)
 	char **matches;
 
 	(void)end;
-	rl_attempted_completion_over = 1; /* no file names */
-	now.user->complete(now.user->context, before);
+	rl_attempted_completion_over = !now.user->complete(now.user->context, before, text);
 	matches = rl_completion_matches(text, next_match);
 	if (matches && !matches[1] && matches[0][strlen(matches[0]) - 1] == '=')
 		rl_completion_append_character = '\0';
@@ -107,19 +106,14 @@ void prompt_finish(const char *history_path)
 /* Put the line away while something is printed above it. */
 static void report_ready(void)
 {
-	char *saved = rl_copy_text(0, rl_end);
-	int point = rl_point;
+	_cleanup_free_ char *text = NULL;
 
-	rl_save_prompt();
-	rl_replace_line("", 0);
-	rl_redisplay();
+	rl_clear_visible_line();
 	now.user->ready(now.user->context);
-	rl_restore_prompt();
-	rl_replace_line(saved, 0);
-	rl_point = point;
+	text = now.user->text(now.user->context);
+	rl_set_prompt(text);
 	rl_on_new_line();
 	rl_redisplay();
-	free(saved);
 }
 
 /* A line that is given up; the next begins below it. */
@@ -133,26 +127,26 @@ static void clear_line(struct deadline *d)
 	rl_redisplay();
 }
 
-int prompt_line(const char *text, const struct prompt_user *user, struct deadline *d, char **line,
-		struct err *err)
+int prompt_line(const struct prompt_user *user, struct deadline *d, char **line, struct err *err)
 {
-	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
-				{ .fd = user->fd, .events = POLLIN } };
+	_cleanup_free_ char *text = user->text(user->context);
 
 	now.user = user;
 	now.is_done = false;
 	rl_callback_handler_install(text, take_line);
 	while (!now.is_done) {
-		int ready = deadline_poll(d, fds, 2, DEADLINE_NEVER, err);
+		struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+					{ .fd = user->fd, .events = POLLIN } };
+		int64_t until_ms = user->has_news ? 0 : DEADLINE_NEVER;
+		int ready = deadline_poll(d, fds, 2, until_ms, err);
 
 		if (ready < 0 && err->code == ERR_INTERRUPTED && d->last_signal == SIGINT) {
 			clear_line(d);
 		} else if (ready < 0) {
 			rl_callback_handler_remove();
 			return -1;
-		} else if (fds[1].revents) {
+		} else if (!ready || fds[1].revents) {
 			report_ready();
-			fds[1].fd = user->fd;
 		} else if (fds[0].revents) {
 			rl_callback_read_char();
 		}

@@ -6,19 +6,25 @@
 #ifndef PROMPT_H
 #define PROMPT_H
 
+#include <stdbool.h>
+
 #include "deadline.h"
 #include "err.h"
 
 /* What a prompt needs from its user; all borrowed. */
 struct prompt_user {
-	int fd; /* watched beside the keyboard; -1: nothing */
-	/* @fd has input; what is printed stands above the prompt */
+	int fd;	       /* watched beside the keyboard; -1: nothing */
+	bool has_news; /* ready() is wanted although nothing comes from @fd */
+	/* what is printed stands above the prompt, whose text may be another then */
 	void (*ready)(void *context);
+	/* the prompt's text, printable; prompt_line() frees it */
+	char *(*text)(void *context);
 	/*
 	 * offer, with prompt_offer(), what can stand where the cursor is
-	 * @before:	the line up to the word under the cursor
+	 * @before:	the line up to @word, the word under the cursor
+	 * Return: true when the name of a file can stand there as well
 	 */
-	void (*complete)(void *context, const char *before);
+	bool (*complete)(void *context, const char *before, const char *word);
 	void *context;
 };
 
@@ -33,8 +39,8 @@ void prompt_finish(const char *history_path);
  * @line:	receives it, which the caller frees; NULL at the end of the input
  * Return: 0; -1 with ERR_INTERRUPTED when the process is told to end (Ctrl-C only clears the line)
  */
-int prompt_line(const char *text, const struct prompt_user *user, struct deadline *d, char **line,
-		struct err *err) __attribute__((warn_unused_result));
+int prompt_line(const struct prompt_user *user, struct deadline *d, char **line, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* prompt_offer() - during complete(): @word, which is copied, can stand there, if it is printable
  */

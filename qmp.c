@@ -450,3 +450,8 @@ int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t un
 			return ready;
 	}
 }
+
+bool qmp_has_events(const struct qmp *q)
+{
+	return q->events;
+}

@@ -93,4 +93,7 @@ typedef bool qmp_match_fn(const char *name, struct json_object *data, void *cont
 int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t until_ms,
 		   struct json_object **event, struct err *err) __attribute__((warn_unused_result));
 
+/* qmp_has_events() - are events kept that nobody has asked for? */
+bool qmp_has_events(const struct qmp *q);
+
 #endif

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What can stand at a place of a command line. */
+#include <string.h>
+
+#include "fleet.h"
+#include "offer.h"
+#include "size.h"
+
+#define LOOK_MS 2000 /* so long may somebody who has pressed Tab be kept waiting */
+
+/* A place in a command line. */
+struct place {
+	struct offer *offer;
+	const char *word; /* what has been typed of the word */
+	size_t fixed;	  /* bytes of it that stand before a value: "--zone=" */
+	int argc;	  /* the words before it */
+	char **argv;
+	const struct cmd *cmd;	    /* NULL: its name is to come */
+	const struct opt *awaiting; /* whose value is to come; NULL for none */
+	bool is_ended;		    /* by "--": no options any more */
+	bool is_lost;		    /* behind a command that there is not */
+	int words_count;	    /* of the command, before this one */
+};
+
+/* Ids and names come from QEMU and other users: what a shell would take apart is offered to none.
+ */
+static bool is_harmless(const char *word)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=-";
+
+	return *word && strspn(word, plain) == strlen(word);
+}
+
+static bool is_typed_already(const struct place *p, const char *word)
+{
+	int i;
+
+	for (i = 0; p->cmd && i < p->argc; i++)
+		if (!strcmp(p->argv[i], word))
+			return true;
+	return false;
+}
+
+/* Offer @text as the word, or as the value at its end. */
+static void add(const struct place *p, const char *text, const char *meaning)
+{
+	_cleanup_free_ char *whole = xasprintf("%.*s%s", (int)p->fixed, p->word, text);
+
+	if (is_harmless(text) && !strncmp(whole, p->word, strlen(p->word)) &&
+	    !is_typed_already(p, whole))
+		p->offer->add(whole, meaning);
+}
+
+void offer_forget(struct offer *o)
+{
+	if (o->is_known)
+		hotplug_release(&o->known);
+	o->is_known = o->knows_guest = false;
+}
+
+/* Ask QEMU, and the guest where it is needed; what cannot be asked stays unknown. */
+static const struct hotplug *look(struct offer *o, bool with_guest)
+{
+	struct vm *vm = o->vm;
+	struct deadline outer;
+	const char *channel = vm->guest_address;
+	unsigned what = vm_has_monitor(vm) ? LOOK_QMP : 0;
+	struct err ignored;
+
+	if (o->is_known && o->knows_guest >= with_guest)
+		return &o->known;
+	offer_forget(o);
+	outer = deadline_push(vm->deadline, LOOK_MS);
+	if (!with_guest)
+		vm->guest_address = "none";
+	hotplug_init(&o->known, vm);
+	(void)!hotplug_look(&o->known, what, &ignored);
+	vm_close_guest(vm);
+	vm->guest_address = channel;
+	deadline_pop(vm->deadline, outer);
+	o->is_known = true;
+	o->knows_guest = with_guest;
+	return &o->known;
+}
+
+static void offer_devices(const struct place *p, const struct hotplug *h)
+{
+	unsigned i;
+
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+		char size[SIZE_TEXT_MAX];
+
+		if (d->id)
+			add(p, d->id, size_format(size, d->size_bytes));
+	}
+}
+
+/* The blocks that are not yet as the command would have them, by name or by number. */
+static void offer_blocks(const struct place *p, const struct hotplug *h)
+{
+	bool is_number = p->word[0] >= '0' && p->word[0] <= '9';
+	char text[BLOCKS_TEXT_MAX];
+	uint64_t block;
+	unsigned i;
+
+	for (i = 0; i < h->before.blocks.count; i++) {
+		const struct blocks *run = &h->before.blocks.runs[i];
+
+		if (p->cmd->takes & TAKES_ONLINE ? !blocks_are_online(run)
+						 : !blocks_are_offline(run))
+			continue;
+		for (block = run->first; block <= run->last; block++) {
+			blocks_format(text, block, block);
+			add(p, is_number ? text + strlen("memory") : text,
+			    blocks_are_online(run) ? run->zones : NULL);
+		}
+	}
+	add(p, "all", NULL);
+}
+
+/* "512M", "4G" */
+static void offer_size(const struct place *p, uint64_t bytes)
+{
+	_cleanup_free_ char *text = bytes % (1 << 30)
+					    ? xasprintf("%lluM", (unsigned long long)bytes >> 20)
+					    : xasprintf("%lluG", (unsigned long long)bytes >> 30);
+
+	add(p, text, NULL);
+}
+
+/* From @first on, doubling, up to @max. */
+static void offer_sizes(const struct place *p, uint64_t first, uint64_t max)
+{
+	uint64_t bytes;
+
+	for (bytes = first; bytes && bytes <= max; bytes *= 2)
+		offer_size(p, bytes);
+}
+
+/* What can be added: whole blocks, as far as maxmem goes. */
+static void offer_additions(const struct place *p, const struct hotplug *h)
+{
+	const struct machine *m = &h->machine;
+	uint64_t used = m->base_memory_bytes + machine_span_bytes(m);
+
+	if (h->has_guest && m->has_limits && used < m->max_memory_bytes)
+		offer_sizes(p, h->before.block_size_bytes, m->max_memory_bytes - used);
+}
+
+static void offer_totals(const struct place *p, const struct hotplug *h)
+{
+	if (h->machine.has_limits)
+		offer_sizes(p, h->machine.base_memory_bytes, h->machine.max_memory_bytes);
+}
+
+static void offer_vms(const struct place *p)
+{
+	struct qemu_list found = { 0 };
+	struct fleet fleet = { 0 };
+	struct err ignored;
+	unsigned i;
+
+	if (config_load(p->offer->config, &ignored) || discover(&found, false, &ignored))
+		return;
+	fleet_gather(&fleet, &found, p->offer->config);
+	for (i = 0; i < fleet.count; i++)
+		if (fleet_vm_name(&fleet.vms[i]))
+			add(p, fleet_vm_name(&fleet.vms[i]),
+			    fleet.vms[i].profile ? "profile" : NULL);
+	fleet_release(&fleet);
+	qemu_list_release(&found);
+}
+
+/* The value of an option; true when it names a file. */
+static bool offer_value(const struct place *p, const struct opt *opt)
+{
+	const char *const *choice;
+
+	for (choice = opt->choices; choice && *choice; choice++)
+		add(p, *choice, NULL);
+	if (!strcmp(opt->name, "vm"))
+		offer_vms(p);
+	else if (!strcmp(opt->arg, "SIZE") && p->offer->vm)
+		offer_additions(p, look(p->offer, true));
+	return !strcmp(opt->arg, "ADDR") || !strcmp(opt->arg, "PATH");
+}
+
+static void offer_options(const struct place *p, const struct opt *table)
+{
+	const struct opt *opt;
+
+	for (opt = table; opt && opt->name; opt++) {
+		_cleanup_free_ char *word = xasprintf(
+			"--%s%s", opt->name, opt->arg && !opt_may_lack_value(opt) ? "=" : "");
+
+		add(p, word, opt->help);
+	}
+}
+
+/* A word that begins with a dash: an option, or "--option=value". */
+static bool offer_option(struct place *p)
+{
+	const struct opt *own = p->cmd ? p->cmd->opts : NULL, *opt;
+	const char *equals = strchr(p->word, '=');
+
+	if (!equals) {
+		offer_options(p, own);
+		offer_options(p, p->offer->ctx->global_opts);
+		return false;
+	}
+	opt = opt_of_word(own, p->word);
+	if (!opt)
+		opt = opt_of_word(p->offer->ctx->global_opts, p->word);
+	p->fixed = (size_t)(equals + 1 - p->word);
+	return opt && opt->arg ? offer_value(p, opt) : false;
+}
+
+static void offer_commands(const struct place *p)
+{
+	const struct cmd *const *cmd;
+
+	for (cmd = p->offer->ctx->cmds; *cmd; cmd++)
+		add(p, (*cmd)->name, (*cmd)->summary);
+}
+
+/* What the command takes besides options. */
+static void offer_arguments(const struct place *p)
+{
+	const struct cmd *cmd = p->cmd;
+	const struct hotplug *h;
+
+	if (!cmd->takes || !p->offer->vm || (cmd->args_max >= 0 && p->words_count >= cmd->args_max))
+		return;
+	h = look(p->offer, cmd->takes & ~(TAKES_DEVICES | TAKES_TOTALS));
+	if (cmd->takes & TAKES_DEVICES)
+		offer_devices(p, h);
+	if (cmd->takes & (TAKES_ONLINE | TAKES_OFFLINE))
+		offer_blocks(p, h);
+	if (cmd->takes & TAKES_SIZES)
+		offer_additions(p, h);
+	if (cmd->takes & TAKES_TOTALS)
+		offer_totals(p, h);
+}
+
+/* Which option the word before leaves without its value. */
+static const struct opt *awaiting_after(const struct place *p, const char *word)
+{
+	const struct opt *opt = p->cmd ? opt_awaiting(p->cmd->opts, word) : NULL;
+
+	return opt ? opt : opt_awaiting(p->offer->ctx->global_opts, word);
+}
+
+/* Step over one word of the line. */
+static void pass(struct place *p, const char *word)
+{
+	if (p->awaiting) {
+		p->awaiting = NULL;
+	} else if (!p->is_ended && word[0] == '-' && word[1]) {
+		p->is_ended = !strcmp(word, "--");
+		p->awaiting = awaiting_after(p, word);
+	} else if (!p->cmd) {
+		p->cmd = cmd_find(p->offer->ctx->cmds, word);
+		p->is_lost |= !p->cmd;
+	} else {
+		p->words_count++;
+	}
+}
+
+bool offer_words(struct offer *o, int argc, char **argv, const char *word)
+{
+	struct place p = { .offer = o, .word = word, .argc = argc, .argv = argv };
+	int i;
+
+	for (i = 0; i < argc; i++)
+		pass(&p, argv[i]);
+	if (p.is_lost)
+		return false;
+	if (p.awaiting)
+		return offer_value(&p, p.awaiting);
+	if (word[0] == '-' && !p.is_ended)
+		return offer_option(&p);
+	if (p.cmd)
+		offer_arguments(&p);
+	else
+		offer_commands(&p);
+	return false;
+}

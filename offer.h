@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * offer: what can stand at a place of a command line, for the prompt of "memhp shell" and for the
+ * completions of bash, zsh and fish. Where QEMU or the guest cannot be asked within a moment, less
+ * is offered.
+ * May call: cmd, fleet, hotplug and below. Must never: print, fail.
+ */
+#ifndef OFFER_H
+#define OFFER_H
+
+#include <stdbool.h>
+
+#include "cmd.h"
+
+/* Where the line is typed; zero-initialise the rest. */
+struct offer {
+	const struct ctx *ctx; /* with the commands and the global options; borrowed */
+	struct vm *vm;	       /* to ask; NULL: nobody; borrowed */
+	struct config *config; /* with the profiles, read when they are needed; borrowed */
+	/* receives each word, and what it means or NULL; both are to be copied */
+	void (*add)(const char *word, const char *meaning);
+	struct hotplug known; /* the VM, as it was when it was asked */
+	bool is_known, knows_guest;
+};
+
+/*
+ * offer_words() - offer what can stand in the place of @word, and begins like it
+ * @argc, @argv: the words before it, without "memhp" itself
+ * Return: true when the name of a file can stand there as well
+ */
+bool offer_words(struct offer *o, int argc, char **argv, const char *word);
+
+/* offer_forget() - the VM may have changed: ask it again */
+void offer_forget(struct offer *o);
+
+#endif
