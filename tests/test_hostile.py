@@ -172,8 +172,9 @@ def test_ssh_gets_its_target_behind_a_double_dash(ssh, address, target):
 
 @pytest.mark.parametrize("address", [
     "-oProxyCommand=touch x", "-oProxyCommand=touch x@host", "root@-oProxyCommand=touch x", "-F/tmp/config",
-    "host -oX", "host;touch x", "$(touch x)", "`touch x`", "a@b$(touch x)", "user'x@host", "host\n-oX", "host|x", "host>x", "(host)",
-    "host:22;touch x", "host:-22", "{a,b}", "\"host\"", "host&", "@", "@host:", "[::1", "[::1]x", "[]:22", ":22"])
+    "host -oX", "host;touch x", "$(touch x)", "`touch x`", "a@b$(touch x)", "user'x@host", "host\n-oX", "host|x",
+    "host>x", "(host)", "host:22;touch x", "host:-22", "{a,b}", "\"host\"", "host&", "@", "@host:", "[::1", "[::1]x",
+    "[]:22", ":22"])
 def test_ssh_is_not_started_for_what_could_be_an_option_or_a_command(ssh, tmp_path, address):
     memhp("--guest", f"ssh:{address}", "--json", "blocks", cwd=tmp_path).failed(2, "bad guest channel", code="usage")
     assert ssh() is None and not (tmp_path / "x").exists()
