@@ -10,6 +10,7 @@ from vm import BLOCK, FIRST, GIB, MIB, end_process
 
 ENOMEM = -12
 BIG_VM = {"slots": "256", "maxmem": "80G"}
+PATIENT = 300  # seconds for what takes ten where nothing else is going on
 
 
 def ids(vm):
@@ -18,6 +19,11 @@ def ids(vm):
 
 def slots(vm):
     return {d["id"]: d["slot"] for d in vm.devices()}
+
+
+def patient(vm, *command):
+    """Run a command that has a lot to do, on a host that may be busy."""
+    return vm.memhp("--timeout", PATIENT, *command, timeout=PATIENT)
 
 
 def refused(vm, code, *command, state="unchanged"):
@@ -217,7 +223,7 @@ def test_a_small_guest_grows_to_64_gib_that_one_dimm_would_kill_it_with(boot):
     largest = int(re.search(r"at most (\d+) GiB", hint)[1])
     assert 4 < largest < 32
     assert vm.state() == before
-    result = vm.memhp("--verbose", "plug", "64G", "--dimm", "1G")
+    result = patient(vm, "--verbose", "plug", "64G", "--dimm", "1G")
     done(result)
     assert len(trace(result.stderr, "guest", ">")) <= 3
     assert [d["size"] for d in vm.devices()] == [GIB] * 64
@@ -230,7 +236,7 @@ def test_a_small_guest_grows_to_64_gib_that_one_dimm_would_kill_it_with(boot):
 def test_256_dimms_are_plugged_listed_and_unplugged_in_one_command_each(boot):
     vm = boot(memory="2G", **BIG_VM)
     before = vm.mem_total()
-    result = vm.memhp("--verbose", "plug", "32G", "--dimm", "128M", "--zone", "movable")
+    result = patient(vm, "--verbose", "plug", "32G", "--dimm", "128M", "--zone", "movable")
     assert "256 DIMMs of 128 MiB: memhp0-dimm to memhp255-dimm" in done(result)
     assert len(trace(result.stderr, "guest", ">")) <= 3
     assert len(vm.devices()) == len(vm.backends()) == 256
@@ -241,5 +247,5 @@ def test_256_dimms_are_plugged_listed_and_unplugged_in_one_command_each(boot):
     assert "no free slot (256 of 256 used)" in message
     done(vm.memhp("unplug", "1G"))
     assert len(vm.devices()) == 248 and vm.mem_total() == before + 31 * GIB
-    assert "248 DIMMs: unplugged 31 GiB" in done(vm.memhp("unplug", "--all"))
+    assert "248 DIMMs: unplugged 31 GiB" in done(patient(vm, "unplug", "--all"))
     assert vm.devices() == [] and vm.backends() == []

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from test_vm_many import ids, refused
+from test_vm_many import ids, patient, refused
 from test_vm_plug import CHANGES, done, trace, without_ids
 from vm import BLOCK, FIRST, GIB, MIB
 
@@ -200,7 +200,7 @@ def test_without_a_guest_the_hosts_half_is_resized(vm):
 def test_a_small_guest_grows_to_64_gib(boot):
     vm = boot(slots="256", maxmem="80G")
     before = vm.mem_total()
-    done(vm.memhp("resize", "64G"))
+    done(patient(vm, "resize", "64G"))
     assert total(vm) == 64 * GIB
     memory = vm.memory()
     assert memory.total == before + 64 * GIB - 512 * MIB

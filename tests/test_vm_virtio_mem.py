@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """virtio-mem devices: grown and shrunk by memhp resize, added by memhp plug --virtio-mem."""
 import json
-import re
 import signal
 
 import pytest
 from test_vm_many import refused
-from test_vm_plug import done, rows, trace, without_ids
+from test_vm_plug import done, rows
 from test_vm_resize import changes, total
-from vm import GIB, MIB, end_process, wait_until
+from vm import GIB, MIB, end_process
 
 DEVICE = ["-object", "memory-backend-ram,id=vmem0,size=2G",
           "-device", "virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=0"]
@@ -156,14 +155,14 @@ def test_a_shrink_that_stops_short_keeps_what_was_reached(boot):
     vm = boot(DEVICE)
     done(vm.memhp("resize", "1G", "--zone", "kernel"))
     pin(vm)
-    result = vm.json("--timeout", "6", "resize", "512M", code=7)
+    result = vm.json("--timeout", "8", "resize", "512M", code=7)
     size, requested = sizes(vm)
     assert 0 < size < 512 * MIB and requested == size
     assert result["state"] == "partial" and result["error"]["code"] == "partial"
     assert (result["target"], result["total_after"]) == (512 * MIB, 512 * MIB + size)
     assert f"'vm0' has reached {size // MIB} MiB, not 0 B" in result["error"]["message"]
     # what is left cannot go at all: that is said, and nothing is different
-    result = vm.json("--timeout", "3", "resize", "512M", code=5)
+    result = vm.json("--timeout", "4", "resize", "512M", code=5)
     assert result["state"] == "rolled-back" and "memory is in use" in result["error"]["hint"]
     assert sizes(vm) == (size, size) and result["total_after"] == 512 * MIB + size
     vm.discard()
@@ -172,7 +171,7 @@ def test_a_shrink_that_stops_short_keeps_what_was_reached(boot):
 def test_a_guest_without_the_driver_is_told_by_the_deadline_and_nothing_is_left(elastic):
     vm, before = elastic, elastic.state()
     vm.guest(f"cd {DRIVER} && for d in virtio[0-9]*; do echo $d >unbind; done")
-    result = vm.json("--timeout", "2", "resize", "1G", code=6)
+    result = vm.json("--timeout", "4", "resize", "1G", code=6)
     assert result["state"] == "rolled-back" and "virtio_mem driver" in result["error"]["hint"]
     assert "'vm0' has reached 0 B, not 512 MiB" in result["error"]["message"]
     assert sizes(vm) == (0, 0) and vm.state() == before
