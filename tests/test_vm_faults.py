@@ -14,7 +14,8 @@ BIG = "4G"  # 32 blocks take long enough to be caught in the middle
 AT_WORK = r"guest > .*\b(32-63|63-32)\b"
 # ... or QEMU is asked to let go of it.
 RELEASE = r'qmp > .*"device_del"'
-SHORT = ("--timeout", "3")  # for what memhp has to wait for in vain
+SHORT = ("--timeout", "3")  # for what memhp has to wait for in vain ...
+LONG = ("--timeout", "20")  # ... and for what may come, but need not
 
 
 def kill(vm):
@@ -115,7 +116,7 @@ def test_a_qemu_that_ends_is_said_to_have_ended(boot, fate, moment):
 def test_a_guest_that_restarts_is_told_and_the_machine_is_as_memhp_says(boot, fate, moment):
     vm = boot()
     vm.discard()
-    code, found, said = strike(vm, fate, moment)
+    code, found, said = strike(vm, fate, moment, LONG)
     with contextlib.suppress(OSError):
         vm.console.close()
     ids = [d["id"] for d in vm.devices()]
