@@ -19,11 +19,11 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
-static const char *const kinds[] = { [FINDING_BACKEND] = "unused-backend",
-				     [FINDING_ABSENT] = "absent",
-				     [FINDING_PARTLY] = "partly-offline",
-				     [FINDING_OFFLINE] = "offline",
-				     [FINDING_SIZE] = "unfinished-resize" };
+static const char *const kinds[] = {
+	[FINDING_BACKEND] = "unused-backend", [FINDING_ABSENT] = "absent",
+	[FINDING_PARTLY] = "partly-offline",  [FINDING_OFFLINE] = "offline",
+	[FINDING_PENDING] = "unplug-pending", [FINDING_SIZE] = "unfinished-resize"
+};
 
 static const char *const actions[] = {
 	[ACTION_NONE] = "none",	    [ACTION_REMOVE] = "remove", [ACTION_ONLINE] = "online",
@@ -35,6 +35,7 @@ static const char *const kind_words[] = { [FINDING_BACKEND] = "a backend without
 						  "the guest does not show all of its blocks",
 					  [FINDING_PARTLY] = "some of its blocks are offline",
 					  [FINDING_OFFLINE] = "all of its blocks are offline",
+					  [FINDING_PENDING] = "the guest is about to let go of it",
 					  [FINDING_SIZE] = "not as large as it was asked to be" };
 
 static const char *const action_words[] = {
@@ -49,8 +50,8 @@ static void add_findings(struct ctx *ctx, const struct repair *r)
 	struct json_object *array = json_object_new_array();
 	unsigned i;
 
-	for (i = 0; i < r->findings_count; i++) {
-		const struct finding *f = &r->findings[i];
+	for (i = 0; i < r->all.count; i++) {
+		const struct finding *f = &r->all.list[i];
 		struct json_object *object = json_object_new_object();
 
 		json_add_string(object, "id", f->id);
@@ -68,12 +69,12 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 
 	if (!cmd_is_text(ctx))
 		return;
-	for (i = 0; i < r->findings_count; i++) {
-		out_styled(OUT_BOLD, r->findings[i].id);
-		out_printf(": %s: %s\n", kind_words[r->findings[i].kind],
-			   action_words[r->findings[i].action]);
+	for (i = 0; i < r->all.count; i++) {
+		out_styled(OUT_BOLD, r->all.list[i].id);
+		out_printf(": %s: %s\n", kind_words[r->all.list[i].kind],
+			   action_words[r->all.list[i].action]);
 	}
-	if (!repair_due(r))
+	if (!findings_due(&r->all))
 		out_printf("nothing to repair\n");
 	cmd_print_times(h);
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "hotplug-repair.h"
+#include "hotplug-finding.h"
 #include "size.h"
 
 #define NODES_MAX 4096
@@ -164,21 +164,21 @@ static void print_guest(const struct ctx *ctx, const struct guest_memory *g)
 /* Is anything half done? */
 static void report_repair(struct ctx *ctx, const struct hotplug *h)
 {
-	struct repair repair = { 0 };
+	struct findings found = { 0 };
 	struct err ignored;
-	bool is_known = !repair_find(h, &repair, &ignored);
+	bool is_known = !findings_look(&found, h, REPAIR_AUTO, false, &ignored);
 	unsigned i;
 
-	json_add_u64(ctx->result, "repair_due", is_known, repair_due(&repair));
-	if (!ctx->globals->is_json && repair_due(&repair)) {
+	json_add_u64(ctx->result, "repair_due", is_known, findings_due(&found));
+	if (!ctx->globals->is_json && findings_due(&found)) {
 		out_styled(OUT_BAD, "Repair");
 		out_printf("  due for");
-		for (i = 0; i < repair.findings_count; i++)
-			if (repair.findings[i].action != ACTION_NONE)
-				out_printf(" %s", repair.findings[i].id);
+		for (i = 0; i < found.count; i++)
+			if (found.list[i].action != ACTION_NONE)
+				out_printf(" %s", found.list[i].id);
 		out_printf(": see memhp repair --dry-run\n");
 	}
-	repair_release(&repair);
+	findings_release(&found);
 }
 
 static void report(struct ctx *ctx, const struct hotplug *h, void *job)

@@ -66,6 +66,11 @@ int64_t deadline_within(const struct deadline *d, int64_t delay_ms)
 	return monotonic_ms() + (left < delay_ms ? left : delay_ms);
 }
 
+void deadline_work(struct deadline *d)
+{
+	d->undoing = false;
+}
+
 void deadline_undo(struct deadline *d)
 {
 	d->undoing = true;

@@ -51,6 +51,9 @@ int64_t deadline_left_ms(const struct deadline *d);
 /* deadline_within() - the time @delay_ms from now, or the present limit when that comes first */
 int64_t deadline_within(const struct deadline *d, int64_t delay_ms);
 
+/* deadline_work() - what was to be undone is: work goes on, without the share kept back */
+void deadline_work(struct deadline *d);
+
 /* deadline_undo() - from now on waits are for undoing: the share kept back may be used */
 void deadline_undo(struct deadline *d);
 

@@ -1,129 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What was left half done, found and finished or undone. */
+/* What was left half done, finished or undone. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hotplug-repair.h"
 #include "util.h"
+#include "verdict.h"
 
-static void findings_release(struct repair *r)
+#define ROUNDS_MAX 8	/* far more than what one round can uncover */
+#define MOVING_MS  1000 /* what the guest is at shows within this, or not at all */
+
+/* What was prepared; what was found stays. */
+static void jobs_release(struct repair *r)
 {
-	unsigned i;
-
-	for (i = 0; i < r->findings_count; i++)
-		free(r->findings[i].id);
-	free(r->findings);
-	r->findings = NULL;
-	r->findings_count = 0;
+	change_release(&r->change);
+	unplug_release(&r->unplug);
+	vmem_release(&r->vmem);
+	r->change = (struct change){ .is_online = true };
+	r->unplug = (struct unplug){ 0 };
+	r->vmem = (struct vmem){ 0 };
 }
 
 void repair_release(struct repair *r)
 {
-	findings_release(r);
-	change_release(&r->change);
-	unplug_release(&r->unplug);
-	vmem_release(&r->vmem);
-}
-
-static void add_finding(struct repair *r, enum finding_kind kind, enum finding_action action,
-			const char *id)
-{
-	r->findings = xgrow(r->findings, r->findings_count, sizeof(*r->findings));
-	r->findings[r->findings_count++] =
-		(struct finding){ .kind = kind, .action = action, .id = xstrdup(id) };
-}
-
-unsigned repair_due(const struct repair *r)
-{
-	unsigned i, due = 0;
-
-	for (i = 0; i < r->findings_count; i++)
-		due += r->findings[i].action != ACTION_NONE;
-	return due;
-}
-
-static bool has_device(const struct machine *m, const char *backend)
-{
-	unsigned i;
-
-	for (i = 0; i < m->devices_count; i++)
-		if (m->devices[i].backend && !strcmp(m->devices[i].backend, backend))
-			return true;
-	return false;
-}
-
-/* The VM's own memory has no device either: it is mapped all the same. */
-static int find_backends(const struct hotplug *h, struct repair *r, struct err *err)
-{
-	_cleanup_free_ char *map = NULL;
-	unsigned i;
-
-	for (i = 0; i < h->machine.backends_count; i++) {
-		const char *id = h->machine.backends[i];
-		const char *suffix = strrchr(id, '-');
-		bool is_ours = suffix && !strcmp(suffix, "-mem");
-
-		if (has_device(&h->machine, id))
-			continue;
-		if (!map && machine_query_map(h->vm->qmp, &map, err))
-			return -1;
-		if (!machine_map_has(map, id))
-			add_finding(r, FINDING_BACKEND,
-				    is_ours || r->is_all ? ACTION_REMOVE : ACTION_NONE, id);
-	}
-	return 0;
-}
-
-static uint64_t count_online(const struct block_list *list)
-{
-	uint64_t blocks = 0;
-	unsigned i;
-
-	for (i = 0; i < list->count; i++)
-		if (blocks_are_online(&list->runs[i]))
-			blocks += list->runs[i].last - list->runs[i].first + 1;
-	return blocks;
-}
-
-/* A DIMM whose blocks are not all there, or not all online. */
-static void find_blocks(const struct hotplug *h, struct repair *r, const struct memdev *d)
-{
-	struct block_list found = hotplug_found_blocks(h, &h->before, d);
-	uint64_t shown = block_list_blocks(&found), online = count_online(&found);
-	struct blocks whole;
-	bool is_dimm = memdev_is_dimm(d);
-
-	if (!hotplug_device_blocks(h, d, &whole))
-		whole = (struct blocks){ .first = 1 }; /* none */
-	if (is_dimm && shown < whole.last - whole.first + 1)
-		add_finding(r, FINDING_ABSENT, ACTION_UNPLUG, memdev_name(d));
-	else if (online < shown)
-		add_finding(r, online ? FINDING_PARTLY : FINDING_OFFLINE,
-			    r->direction == REPAIR_BACK && is_dimm ? ACTION_UNPLUG : ACTION_ONLINE,
-			    memdev_name(d));
-	block_list_release(&found);
-}
-
-int repair_find(const struct hotplug *h, struct repair *r, struct err *err)
-{
-	unsigned i;
-
-	findings_release(r);
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
-
-		if (!d->handle)
-			continue;
-		if (memdev_is_virtio_mem(d) && d->requested_bytes != d->size_bytes)
-			add_finding(r, FINDING_SIZE,
-				    r->direction == REPAIR_FORWARD ? ACTION_RESIZE : ACTION_SETTLE,
-				    memdev_name(d));
-		if (h->has_guest &&
-		    (memdev_is_virtio_mem(d) || (memdev_is_dimm(d) && d->is_hotplugged)))
-			find_blocks(h, r, d);
-	}
-	return find_backends(h, r, err);
+	findings_release(&r->due);
+	findings_release(&r->tried);
+	findings_release(&r->all);
+	jobs_release(r);
 }
 
 static void add_online(const struct hotplug *h, struct repair *r, const struct memdev *d)
@@ -168,10 +72,10 @@ static int remove_backends(struct hotplug *h, void *job, struct err *err)
 	const struct repair *r = job;
 	unsigned i;
 
-	for (i = 0; i < r->findings_count; i++)
-		if (r->findings[i].action == ACTION_REMOVE &&
-		    hotplug_request(h, machine_request_object_del(r->findings[i].id), err))
-			return err_wrap(err, "the backend '%s' is left", r->findings[i].id);
+	for (i = 0; i < r->due.count; i++)
+		if (r->due.list[i].action == ACTION_REMOVE &&
+		    hotplug_request(h, machine_request_object_del(r->due.list[i].id), err))
+			return err_wrap(err, "the backend '%s' is left", r->due.list[i].id);
 	return 0;
 }
 
@@ -180,9 +84,9 @@ static void remove_show(struct hotplug *h, void *job)
 	const struct repair *r = job;
 	unsigned i;
 
-	for (i = 0; i < r->findings_count; i++)
-		if (r->findings[i].action == ACTION_REMOVE)
-			hotplug_plan_request(h, machine_request_object_del(r->findings[i].id));
+	for (i = 0; i < r->due.count; i++)
+		if (r->due.list[i].action == ACTION_REMOVE)
+			hotplug_plan_request(h, machine_request_object_del(r->due.list[i].id));
 }
 
 /* What is repaired stays, also when something else cannot be. */
@@ -200,8 +104,8 @@ static bool has_removals(const struct repair *r)
 {
 	unsigned i;
 
-	for (i = 0; i < r->findings_count; i++)
-		if (r->findings[i].action == ACTION_REMOVE)
+	for (i = 0; i < r->due.count; i++)
+		if (r->due.list[i].action == ACTION_REMOVE)
 			return true;
 	return false;
 }
@@ -210,9 +114,9 @@ static int prepare(struct hotplug *h, struct repair *r, struct err *err)
 {
 	unsigned i;
 
-	for (i = 0; i < r->findings_count; i++)
-		if (r->findings[i].kind != FINDING_BACKEND &&
-		    prepare_device(h, r, &r->findings[i], err))
+	for (i = 0; i < r->due.count; i++)
+		if (r->due.list[i].kind != FINDING_BACKEND &&
+		    prepare_device(h, r, &r->due.list[i], err))
 			return -1;
 	if (has_removals(r)) {
 		hotplug_add_steps(h, remove_steps, ARRAY_SIZE(remove_steps), r);
@@ -229,12 +133,127 @@ static int prepare(struct hotplug *h, struct repair *r, struct err *err)
 	return r->unplug.leaving_count ? unplug_prepare(h, &r->unplug, err) : 0;
 }
 
+/* What the wait for a DIMM that comes or goes has to know. */
+struct moving {
+	const struct hotplug *h;
+	const struct repair *r;
+};
+
+static bool has_arrived(const char *name, struct json_object *data, void *context)
+{
+	const struct moving *moving = context;
+	unsigned i;
+
+	for (i = 0; i < moving->r->due.count; i++) {
+		const struct finding *f = &moving->r->due.list[i];
+		const struct memdev *d = machine_device(&moving->h->machine, f->id);
+		char why[128];
+
+		if (d && f->kind == FINDING_ABSENT &&
+		    (verdict_read(name, data, d, false, why, sizeof(why)) == VERDICT_INSERTED ||
+		     verdict_read(name, data, d, true, why, sizeof(why)) == VERDICT_DELETED))
+			return true;
+	}
+	return false;
+}
+
+static bool has_absent(const struct repair *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->due.count; i++)
+		if (r->due.list[i].kind == FINDING_ABSENT)
+			return true;
+	return false;
+}
+
+static int look_once(struct hotplug *h, struct repair *r, struct err *err)
+{
+	if (hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err))
+		return -1;
+	return findings_look(&r->due, h, r->direction, r->is_all, err);
+}
+
+/* A DIMM without blocks may have been plugged, or released, a moment ago. */
+static int look(struct hotplug *h, struct repair *r, struct err *err)
+{
+	struct moving moving = { h, r };
+	_cleanup_json_ struct json_object *event = NULL;
+	unsigned i;
+
+	if (look_once(h, r, err))
+		return -1;
+	if (!r->has_waited && has_absent(r)) {
+		r->has_waited = true;
+		if (qmp_wait_event(h->vm->qmp, has_arrived, &moving,
+				   deadline_within(h->deadline, MOVING_MS), &event, err) < 0 ||
+		    look_once(h, r, err))
+			return -1;
+	}
+	for (i = 0; i < r->due.count; i++)
+		findings_add(&r->all, &r->due.list[i]);
+	return 0;
+}
+
+static int act(struct hotplug *h, struct repair *r, struct err *err)
+{
+	int status;
+
+	jobs_release(r);
+	hotplug_restart(h);
+	status = prepare(h, r, err) || hotplug_execute(h, err) ? -1 : 0;
+	r->is_changed |= h->outcome != OUTCOME_UNCHANGED && h->outcome != OUTCOME_ROLLED_BACK;
+	return status;
+}
+
+/* May it be another story after another look? */
+static bool can_go_on(const struct err *err)
+{
+	return err->code == ERR_FAILED || err->code == ERR_QEMU_REFUSED ||
+	       err->code == ERR_GUEST_REFUSED || err->code == ERR_PARTIAL;
+}
+
+/* 0: what was due was tried; 1: nothing is due any more; -1: no more can be done */
+static int repair_round(struct hotplug *h, struct repair *r, struct err *err)
+{
+	int status;
+
+	if (look(h, r, err))
+		return -1;
+	if (!findings_due(&r->due)) {
+		h->outcome = OUTCOME_DONE;
+		return 1;
+	}
+	if (findings_equal(&r->due, &r->tried) || r->rounds++ == ROUNDS_MAX) {
+		*err = r->failure;
+		return -1;
+	}
+	err_set(&r->failure, ERR_FAILED, "'%s' is as it was before", r->due.list[0].id);
+	status = act(h, r, err);
+	if (status && !can_go_on(err))
+		return -1;
+	if (status)
+		r->failure = *err;
+	findings_release(&r->tried);
+	r->tried = r->due;
+	r->due = (struct findings){ 0 };
+	return h->is_dry_run ? (status ? -1 : 1) : 0;
+}
+
 int hotplug_repair(struct hotplug *h, struct repair *r, struct err *err)
 {
+	int status;
+
 	h->ahead = "change";
-	r->change.is_online = true;
-	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !repair_find(h, r, err) &&
-	    (!repair_due(r) || !prepare(h, r, err)) && !hotplug_execute(h, err))
+	do
+		status = repair_round(h, r, err);
+	while (!status);
+	if (status > 0)
 		return 0;
+	if (r->is_changed && h->outcome != OUTCOME_PENDING) {
+		h->outcome = OUTCOME_PARTIAL;
+		if (err->code != ERR_INTERRUPTED)
+			err->code = ERR_PARTIAL;
+	}
 	return err_wrap(err, "cannot repair");
 }

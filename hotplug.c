@@ -27,6 +27,14 @@ void hotplug_release(struct hotplug *h)
 	free(h->plan);
 }
 
+void hotplug_restart(struct hotplug *h)
+{
+	deadline_work(h->deadline);
+	h->steps_count = h->steps_begun = h->steps_settled = 0;
+	h->movable_added_bytes = h->kernel_added_bytes = 0;
+	h->outcome = OUTCOME_UNCHANGED;
+}
+
 void hotplug_phase(struct hotplug *h, const char *name)
 {
 	int64_t now = monotonic_ms();
@@ -132,6 +140,8 @@ static int no_channel(const struct hotplug *h, struct err *err)
 
 int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 {
+	guest_memory_release(&h->after);
+	h->has_machine = h->has_guest = false;
 	if ((what & LOOK_QMP) || vm_has_monitor(h->vm)) {
 		if (vm_open_qmp(h->vm, err) || machine_query(&h->machine, h->vm->qmp, err))
 			return -1;

@@ -93,6 +93,9 @@ void hotplug_release(struct hotplug *h);
 int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* hotplug_restart() - forget the steps and what became of them, to look and plan once more */
+void hotplug_restart(struct hotplug *h);
+
 /* hotplug_now() - the guest's memory as it was seen last */
 const struct guest_memory *hotplug_now(const struct hotplug *h);
 

@@ -34,20 +34,33 @@ enum {
 	OST_EJECTING = 0x84
 };
 
+/* Is it about the slot of the device? Then *source and *status are what the guest has said. */
+static bool read_ost(struct json_object *info, const struct memdev *d, uint64_t *source,
+		     uint64_t *status)
+{
+	const char *slot, *slot_type;
+	uint64_t number;
+
+	return json_get_string(info, "slot", &slot) &&
+	       json_get_string(info, "slot-type", &slot_type) && !strcmp(slot_type, "DIMM") &&
+	       json_get_u64(info, "source", source) && json_get_u64(info, "status", status) &&
+	       parse_u64(slot, 10, &number) && (d->has & MEMDEV_HAS_SLOT) && number == d->slot;
+}
+
+static bool is_ejection(uint64_t source)
+{
+	return source == OST_EJECT || source == OST_OSPM_EJECT;
+}
+
 static enum verdict read_ost_event(struct json_object *data, const struct memdev *d, bool is_eject,
 				   char *why, size_t why_size)
 {
 	struct json_object *info;
-	const char *slot, *slot_type;
-	uint64_t slot_number, source, status;
+	uint64_t source, status;
 
-	if (!json_get_object(data, "info", &info) || !json_get_string(info, "slot", &slot) ||
-	    !json_get_string(info, "slot-type", &slot_type) ||
-	    !json_get_u64(info, "source", &source) || !json_get_u64(info, "status", &status) ||
-	    !parse_u64(slot, 10, &slot_number) || strcmp(slot_type, "DIMM") != 0 ||
-	    !(d->has & MEMDEV_HAS_SLOT) || slot_number != d->slot)
+	if (!json_get_object(data, "info", &info) || !read_ost(info, d, &source, &status))
 		return VERDICT_NONE;
-	if (source == OST_EJECT || source == OST_OSPM_EJECT) {
+	if (is_ejection(source)) {
 		if (!is_eject || status == OST_SUCCESS || status == OST_EJECTING)
 			return VERDICT_PROGRESS;
 		snprintf(why, why_size, "%s (OST status %u)", ost_words(status), (unsigned)status);
@@ -94,6 +107,19 @@ enum verdict verdict_read(const char *event, struct json_object *data, const str
 	return VERDICT_REFUSED;
 }
 
+bool verdict_is_pending(struct json_object *slots, const struct memdev *d)
+{
+	size_t i, count = json_object_is_type(slots, json_type_array)
+				  ? json_object_array_length(slots)
+				  : 0;
+	uint64_t source, status;
+
+	for (i = 0; i < count; i++)
+		if (read_ost(json_object_array_get_idx(slots, i), d, &source, &status))
+			return is_ejection(source) && status == OST_EJECTING;
+	return false;
+}
+
 void verdict_describe_ost(struct json_object *info, struct buf *out)
 {
 	uint64_t source = UINT64_MAX, status = UINT64_MAX;
@@ -101,7 +127,7 @@ void verdict_describe_ost(struct json_object *info, struct buf *out)
 
 	json_get_u64(info, "source", &source);
 	json_get_u64(info, "status", &status);
-	is_eject = source == OST_EJECT || source == OST_OSPM_EJECT;
+	is_eject = is_ejection(source);
 	if (!is_eject && source != OST_BUS_CHECK && source != OST_DEVICE_CHECK)
 		buf_addf(out, "the guest answers %llu to request %llu", (unsigned long long)status,
 			 (unsigned long long)source);

@@ -33,6 +33,10 @@ enum verdict {
 enum verdict verdict_read(const char *event, struct json_object *data, const struct memdev *d,
 			  bool is_eject, char *why, size_t why_size);
 
+/* verdict_is_pending() - does the answer to query-acpi-ospm-status say that the guest is about to
+ * let go of the device, as it was asked to? */
+bool verdict_is_pending(struct json_object *slots, const struct memdev *d);
+
 /* verdict_describe_ost() - append what the "info" of an ACPI_DEVICE_OST says, in words */
 void verdict_describe_ost(struct json_object *info, struct buf *out);
 

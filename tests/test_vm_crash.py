@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""memhp, or the shell that works for it in the guest, dies at every moment there is: memhp repair puts it right.
+
+The moments are found by counting messages. Those of every kind are tried here; MEMHP_CRASH=1 (make crash) tries
+all, one by one, until memhp comes to its end.
+"""
+import os
+
+import pytest
+from relay import AFTER, BEFORE, Relay, at, nth
+from vm import BLOCK, MIB
+
+IS_WHOLE = bool(os.environ.get("MEMHP_CRASH"))
+
+# Every process in the guest that has memhp's session in its environment, and whose parent has not, is the shell
+# that reads guest.sh.
+KILL_SHELL = """
+for p in /proc/[0-9]*; do
+grep -qs '^MEMHP=' $p/environ || tr '\\0' '\\n' <$p/environ | grep -qs '^MEMHP=' || continue
+read -r _ _ _ parent _ <$p/stat
+tr '\\0' '\\n' </proc/$parent/environ | grep -qs '^MEMHP=' || kill -9 ${p##*/}
+done 2>/dev/null; :"""
+
+
+def done(result):
+    assert result.returncode == 0, result
+    return result.stdout
+
+
+def kill_memhp(relay):
+    """memhp is killed."""
+    relay.kill()
+
+
+def kill_shell(relay):
+    """The shell in the guest is killed."""
+    relay.vm.guest(KILL_SHELL)
+
+
+# What each command is run on, and that command.
+SCENES = {
+    "plug": ((), ("plug", "256M")),
+    "unplug": (("plug", "256M"), ("unplug",)),
+    "grow": (("plug", "128M"), ("resize", "1G")),
+    "shrink": (("plug", "384M", "--dimm", "128M"), ("resize", "640M")),
+}
+
+# One message of every kind; what is true after one is true before the next.
+MOMENTS = {
+    "plug": ["qmp > object-add", "qmp > device_add", "qmp < object-add", "qmp < query-memory-devices",
+             "qmp < ACPI_DEVICE_OST", "guest > swift", "guest < blocks"],
+    "unplug": ["guest > change", "guest < blocks", "qmp > device_del", "qmp < device_del",
+               "qmp < DEVICE_DELETED", "qmp > object-del", "qmp < object-del"],
+    "grow": ["qmp > device_add", "guest > swift"],
+    "shrink": ["guest > change", "qmp > device_del", "qmp > object-del"],
+}
+
+
+def check_whole(vm):
+    """No orphan, no half DIMM: seen through the second monitor and the second console."""
+    devices, memory = vm.devices(), vm.memory()
+    assert vm.backends() == sorted(d["memdev"].removeprefix("/objects/") for d in devices)
+    assert {n for n, b in memory.blocks.items() if b.state != "online"} == set()
+    for device in devices:
+        first = device["addr"] // BLOCK
+        assert {first, first + device["size"] // BLOCK - 1} <= set(memory.blocks)
+    assert memory.total == vm.at_boot["memory"].total + sum(d["size"] for d in devices)
+
+
+def check_next(vm):
+    """The next plug and the next unplug work, and all can be as at boot."""
+    total = vm.mem_total()
+    done(vm.memhp("plug", "128M", "--name", "next"))
+    assert vm.mem_total() == total + 128 * MIB
+    done(vm.memhp("unplug", "next"))
+    if vm.devices():
+        done(vm.memhp("unplug", "--all"))
+    assert vm.difference() is None
+
+
+def strike(vm, scene, moment, fate, how=()):
+    """Let fate strike at that moment, then repair; False when the command came to its end before."""
+    before, command = SCENES[scene]
+    if before:
+        done(vm.memhp(*before))
+    relay = Relay(vm, moment, fate)
+    code, out, err = relay.run(*command)
+    if not relay.has_struck:
+        assert code == 0, err
+    elif fate is kill_shell:
+        assert code in (0, 4, 5, 7), (code, out, err)
+    done(vm.memhp("repair", *how))
+    check_whole(vm)
+    assert vm.json("repair")["findings"] == []
+    check_next(vm)
+    return relay.has_struck
+
+
+def each(kinds, *whens):
+    """All moments of these kinds, with their scenes."""
+    return [pytest.param(scene, name, when, id=f"{scene}: {when} {name}")
+            for scene, names in kinds.items() for name in names for when in whens]
+
+
+@pytest.mark.parametrize("scene, name, when", each(MOMENTS, BEFORE) + each({
+    "plug": ["guest > swift"], "unplug": ["guest > change", "qmp > device_del"]}, AFTER))
+def test_what_a_killed_memhp_leaves_is_repaired(vm, scene, name, when):
+    assert strike(vm, scene, at(name, when), kill_memhp)
+
+
+@pytest.mark.parametrize("scene, name, when", each({
+    "plug": ["guest > swift"], "unplug": ["guest > change", "guest < blocks"]}, BEFORE, AFTER))
+def test_what_a_killed_shell_in_the_guest_leaves_is_repaired(vm, scene, name, when):
+    assert strike(vm, scene, at(name, when), kill_shell)
+
+
+@pytest.mark.skipif(not IS_WHOLE, reason="make crash")
+@pytest.mark.parametrize("fate", [kill_memhp, kill_shell])
+@pytest.mark.parametrize("scene", SCENES)
+def test_every_moment(vm, scene, fate):
+    number = 1
+    while strike(vm, scene, nth(number), fate, [(), ("--forward",), ("--back",)][number // 2 % 3]):
+        number += 1
+        if os.environ.get("MEMHP_CRASH_LOG"): print(scene, number, flush=True)
+    print(f"{scene}: {fate.__name__} at {number - 1} moments")
