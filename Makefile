@@ -17,6 +17,8 @@ BINDIR      ?= $(PREFIX)/bin
 DATADIR     ?= $(PREFIX)/share
 MANDIR      ?= $(DATADIR)/man
 BASHCOMPDIR ?= $(DATADIR)/bash-completion/completions
+ZSHCOMPDIR  ?= $(DATADIR)/zsh/site-functions
+FISHCOMPDIR ?= $(DATADIR)/fish/vendor_completions.d
 PKG_CONFIG  ?= pkg-config
 JSON_C_LIBS ?= $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null || echo -ljson-c)
 READLINE_LIBS ?= $(shell $(PKG_CONFIG) --libs readline 2>/dev/null || echo -lreadline)
@@ -50,7 +52,7 @@ comma := ,
 # Debian and Ubuntu packages that each target installs when they are missing.
 BUILD_DEPS := gcc make libc6-dev libjson-c-dev libreadline-dev
 LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
-TEST_DEPS  := libcmocka-dev python3-pytest dash bash socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
+TEST_DEPS  := libcmocka-dev python3-pytest dash bash zsh fish socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
 	qemu-efi-aarch64 $(if $(SAN),libasan8 libubsan1)
 FUZZ_DEPS  := clang
 LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git
@@ -136,9 +138,12 @@ install: $(BUILD)/memhp
 	install -m 644 man/memhp.1 man/memhp-lab.1 $(DESTDIR)$(MANDIR)/man1
 	install -D -m 644 man/memhp.conf.5 $(DESTDIR)$(MANDIR)/man5/memhp.conf.5
 	install -D -m 644 completions/memhp.bash $(DESTDIR)$(BASHCOMPDIR)/memhp
+	install -D -m 644 completions/_memhp $(DESTDIR)$(ZSHCOMPDIR)/_memhp
+	install -D -m 644 completions/memhp.fish $(DESTDIR)$(FISHCOMPDIR)/memhp.fish
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/memhp $(DESTDIR)$(BINDIR)/memhp-lab $(DESTDIR)$(BASHCOMPDIR)/memhp
+	rm -f $(DESTDIR)$(ZSHCOMPDIR)/_memhp $(DESTDIR)$(FISHCOMPDIR)/memhp.fish
 	rm -f $(DESTDIR)$(MANDIR)/man1/memhp.1 $(DESTDIR)$(MANDIR)/man1/memhp-lab.1
 	rm -f $(DESTDIR)$(MANDIR)/man5/memhp.conf.5
 	rm -rf $(DESTDIR)$(DATADIR)/memhp

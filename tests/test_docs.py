@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The option table, --help, man pages, completion, README and version say the same, in both directions."""
+import functools
 import json
 import os
 import re
@@ -29,21 +30,23 @@ def read(path):
 
 # -- what the binary says: the tables, through __complete ------------------------------------------------
 
-def words(*command):
-    return run(MEMHP, "__complete", *command).splitlines()
+def words(*line):
+    """What may stand in the place of the last word, without what it means; no VM is asked."""
+    return [w.split(" ")[0] for w in run(MEMHP, "--qmp", "/nonexistent", "__complete", *line).splitlines()]
 
 
-COMMANDS = [w for w in words() if not w.startswith("-")]
+COMMANDS = words("")
 
 
+@functools.cache
 def table(command=None):
     """{"--name": (takes a value, [choices])} of a command's own options; of the global ones without it."""
-    rows = {}
-    for word in words(*([command] if command else [])):
-        name, equals, choice = word.partition("=")
-        if name.startswith("--"):
-            takes, choices = rows.setdefault(name, (bool(equals), []))
-            choices += [choice] if choice else []
+    line, rows = ([command] if command else []), {}
+    for word in words(*line, "--"):
+        name, takes, _ = word.partition("=")
+        is_chosen = takes and name not in ("--vm", "--qmp", "--guest")
+        choices = [w.partition("=")[2] for w in words(*line, word) if w.startswith("--")] if is_chosen else []
+        rows[name] = bool(takes), choices
     return {k: v for k, v in rows.items() if not command or k not in table()}
 
 
@@ -276,81 +279,6 @@ def test_man_lint(page):
     assert done.stdout == ""
 
 
-# -- completion ---------------------------------------------------------------------------------------------
-
-DRIVER = """
-. "$1"; COMP_LINE=$2 COMP_POINT=${#2}; _memhp "$3"; printf '%s\\n' "${COMPREPLY[@]}"
-"""
-
-
-def complete(line):
-    return run("bash", "--norc", "-c", DRIVER, "bash", ROOT / "completions/memhp.bash", line, MEMHP).split()
-
-
-def test_completion_of_commands():
-    assert complete("memhp ") == COMMANDS
-    assert complete("memhp --timeout 5 unp") == ["unplug"]
-
-
-@pytest.mark.parametrize("command", [None, *COMMANDS])
-def test_completion_of_options(command):
-    rows = {**table(), **(table(command) if command else {})}
-    expected = {name + ("=" if takes else "") for name, (takes, _) in rows.items()}
-    assert set(complete(f"memhp {command} --" if command else "memhp --")) == expected
-
-
-def test_completion_of_choices():
-    for command in COMMANDS:
-        for name, (_, choices) in table(command).items():
-            assert complete(f"memhp {command} {name}=") == choices
-            assert not choices or complete(f"memhp {command} {name} {choices[0]}") == choices[:1]
-
-
-def test_completion_runs_nothing_from_the_line(tmp_path):
-    complete(f"memhp plug --zone=$(touch {tmp_path}/x) `touch {tmp_path}/x` p")
-    assert not list(tmp_path.iterdir())
-
-
-def fake_memhp(directory):
-    """A memhp that answers list, vms and blocks as if there were VMs."""
-    fake = directory / "memhp"
-    fake.write_text(f"""#!/bin/sh
-case " $* " in
-*' list '*) echo '{{"devices":[{{"id":"memhp0-dimm","blocks":null}},{{"id":"$(echo oops)","blocks":null}}]}}' ;;
-*' vms '*) echo '{{"vms":[{{"name":"web","pid":7}},{{"name":null}},{{"name":"$(oops)"}},{{"name":"db-1"}}]}}' ;;
-*' blocks '*) echo '{{"blocks":[{{"first":0,"last":1}},{{"first":32,"last":33,"state":"online"}}]}}' ;;
-*) exec {MEMHP} "$@" ;;
-esac
-""")
-    fake.chmod(0o755)
-    return fake
-
-
-@pytest.mark.parametrize("line", ["memhp --vm=", "memhp --vm ", "memhp -M ", "memhp plug --vm "])
-def test_completion_of_vms(tmp_path, line):
-    driver = DRIVER, "bash", ROOT / "completions/memhp.bash"
-    assert run("bash", "--norc", "-c", *driver, line, fake_memhp(tmp_path)).split() == ["web", "db-1"]
-    assert run("bash", "--norc", "-c", *driver, line + "w", fake_memhp(tmp_path)).split() == ["web"]
-
-
-@pytest.mark.parametrize("line, expected", [
-    ("memhp unplug ", {"memhp0-dimm"}),
-    ("memhp online ", {"memhp0-dimm", "all"}),
-    ("memhp -Q /x offline mem", {"memhp0-dimm", "memory0", "memory1", "memory32", "memory33"}),
-    ("memhp online 3", {"32", "33"}),
-    ("memhp plug ", set()),
-])
-def test_completion_of_devices_and_blocks(tmp_path, line, expected):
-    words_ = run("bash", "--norc", "-c", DRIVER, "bash", ROOT / "completions/memhp.bash", line, fake_memhp(tmp_path))
-    assert set(words_.split()) == expected
-
-
-def test_completion_is_short_and_asks_the_binary():
-    text = read("completions/memhp.bash")
-    assert len(text.splitlines()) <= 40
-    assert set(re.findall(r"--[a-z]+", text)) - {"--norc"} <= {"--json", "--timeout", "--guest", "--vm", "--zone"}
-
-
 # -- README, demo, changelog --------------------------------------------------------------------------------
 
 def code(markdown):
@@ -464,7 +392,7 @@ def test_versions_agree():
 # -- every file ---------------------------------------------------------------------------------------------
 
 def sources():
-    kinds = {".c", ".h", ".sh", ".py", ".awk", ".bash", ".md", ".1", ".5"}
+    kinds = {".c", ".h", ".sh", ".py", ".awk", ".bash", ".fish", ".md", ".1", ".5"}
     for path in sorted(ROOT.rglob("*")):
         inside = path.relative_to(ROOT).parts
         if inside[0] in ("build", "__pycache__") or any(p.startswith(".") for p in inside) or not path.is_file():

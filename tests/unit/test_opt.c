@@ -461,6 +461,55 @@ static void help_has_every_option_and_fits_80_columns(void **state)
 	opt_help(&text, NULL);
 }
 
+static void the_option_that_a_word_leaves_without_its_value_is_known(void **state)
+{
+	static const struct {
+		const char *word, *name;
+	} rows[] = {
+		{ "--monitor", "monitor" },
+		{ "-Q", "monitor" },
+		{ "-qQ", "monitor" },
+		{ "-t", "timeout" },
+		{ "-vqt", "timeout" },
+		{ "--monitor=x", NULL },
+		{ "-Qx", NULL },
+		{ "-Qt", NULL },
+		{ "-q", NULL },
+		{ "--quiet", NULL },
+		{ "--mon", NULL },
+		{ "--", NULL },
+		{ "-", NULL },
+		{ "", NULL },
+		{ "Q", NULL },
+		{ "-Z", NULL },
+		{ "--zone", NULL },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct opt *opt = opt_awaiting(global_table, rows[i].word);
+
+		check(opt ? rows[i].name && !strcmp(opt->name, rows[i].name) : !rows[i].name, "%s",
+		      rows[i].word);
+	}
+	assert_string_equal(opt_awaiting(command_table, "--zone")->name, "zone");
+	assert_null(opt_awaiting(command_table, "--pages")); /* may be left out */
+	assert_null(opt_awaiting(NULL, "--zone"));
+}
+
+static void a_word_names_its_option(void **state)
+{
+	(void)state;
+	assert_string_equal(opt_of_word(command_table, "--zone")->name, "zone");
+	assert_string_equal(opt_of_word(command_table, "--zone=")->name, "zone");
+	assert_string_equal(opt_of_word(command_table, "--zone=x=y")->name, "zone");
+	assert_null(opt_of_word(command_table, "--zon"));
+	assert_null(opt_of_word(command_table, "zone"));
+	assert_null(opt_of_word(command_table, "--"));
+	assert_null(opt_of_word(NULL, "--zone"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +522,8 @@ int main(void)
 		cmocka_unit_test(a_value_in_brackets_may_be_left_out),
 		cmocka_unit_test(an_empty_choice_stands_for_none_given),
 		cmocka_unit_test(a_word_may_begin_with_a_minus_and_a_digit),
+		cmocka_unit_test(the_option_that_a_word_leaves_without_its_value_is_known),
+		cmocka_unit_test(a_word_names_its_option),
 		cmocka_unit_test(bad_options_are_named),
 		cmocka_unit_test(seconds_may_have_fractions),
 		cmocka_unit_test(the_environment_stands_in_for_options),
