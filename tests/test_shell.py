@@ -171,15 +171,9 @@ def test_a_signal_ends_the_script_with_its_command(lab):
 def test_events_of_before_are_not_taken_for_a_commands_own(lab):
     """Such as the release of a DIMM that had the same name."""
     answer(lab, "device_del", [never])
-    with subprocess.Popen([BINARY, "--timeout", "1", "--guest", "none", "shell"], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          env=peer.clean_environment(environment(lab))) as shell:
-        shell.stdin.write(b"qmp query-status\n")
-        shell.stdin.flush()
-        assert shell.stdout.readline()
-        lab.say(deleted("d0-dimm"))
-        out, err = shell.communicate(b"unplug d0\n", timeout=HANG)
-    assert shell.returncode == 6, (out, err)
+    answer(lab, "query-status", [Default, deleted("d0-dimm")], [Default])
+    code, out, err = script(lab, "qmp query-status\nunplug d0 --timeout 1 --guest none\n")
+    assert code == 6, (out, err)
     assert lab.vm.find("d0-dimm")
 
 
@@ -339,6 +333,15 @@ def test_what_is_known_is_asked_again_after_a_command(lab, person):
     person.sees("lab 896 MiB>")
     person.type("unplug e\t")
     person.sees("lab 896 MiB> unplug e-dimm")
+
+
+def test_the_guest_is_asked_when_it_is_needed(person):
+    person.type("unplug \t")
+    person.sees("lab 768 MiB> unplug d0-dimm")
+    person.type("\x15online memory3\t")
+    person.sees("lab 768 MiB> online memory3")
+    person.type("\t\t")
+    person.wait_for("memory32 +memory33")
 
 
 def test_a_channel_of_one_line_is_not_used_for_completion(person):
