@@ -52,7 +52,7 @@ comma := ,
 # Debian and Ubuntu packages that each target installs when they are missing.
 BUILD_DEPS := gcc make libc6-dev libjson-c-dev libreadline-dev
 LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
-TEST_DEPS  := libcmocka-dev python3-pytest dash bash zsh fish socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
+TEST_DEPS  := libcmocka-dev python3-pytest python3-pyte dash bash zsh fish socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
 	qemu-efi-aarch64 $(if $(SAN),libasan8 libubsan1)
 FUZZ_DEPS  := clang
 LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <readline/history.h>
@@ -95,11 +94,8 @@ void prompt_start(const char *name, const char *history_path)
 
 void prompt_finish(const char *history_path)
 {
-	mode_t mask = umask(077);
-
 	if (history_path)
 		write_history(history_path);
-	umask(mask);
 	clear_history();
 }
 

@@ -31,7 +31,7 @@ struct prompt_user {
 /* prompt_start() - read the history; @name is what ~/.inputrc calls the program */
 void prompt_start(const char *name, const char *history_path);
 
-/* prompt_finish() - write the history, readable by its owner only */
+/* prompt_finish() - write the history, which readline makes readable by its owner only */
 void prompt_finish(const char *history_path);
 
 /*

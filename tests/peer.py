@@ -6,6 +6,7 @@ sockets, and nothing in them waits for a time to pass: what comes first is decid
 """
 import collections
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -15,9 +16,11 @@ import select
 import shlex
 import signal
 import socket
+import struct
 import subprocess
 import termios
 import threading
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
@@ -117,6 +120,64 @@ class Run:
             stdout, stderr = self.process.communicate()
             raise AssertionError(f"memhp hangs: {stdout!r} {stderr!r}") from None
         return Result(self.process.returncode, stdout, stderr)
+
+
+class Typist:
+    """A person at a program on a terminal of 80 x 24."""
+
+    def __init__(self, argv, env, cwd=None):
+        self.output = ""  # all of it
+        self.text = ""  # what nobody has waited for yet
+        self.pid, self.fd = pty.fork()
+        if not self.pid:
+            if cwd:
+                os.chdir(cwd)
+            os.execvpe(argv[0], argv, env)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def read(self, left):
+        """Read what there is; False when nothing comes, or the program has ended."""
+        if left <= 0 or not select.select([self.fd], [], [], left)[0]:
+            return False
+        try:
+            data = os.read(self.fd, 65536).decode(errors="replace")
+        except OSError:
+            return False
+        self.output += data
+        self.text += data.replace("\r", "")
+        return True
+
+    def wait_for(self, pattern):
+        """Read until the pattern matches; return the match and drop what was read."""
+        end = time.monotonic() + HANG
+        while not (match := re.search(pattern, self.text)):
+            assert self.read(end - time.monotonic()), f"no {pattern!r} in {self.text!r}"
+        self.text = self.text[match.end():]
+        return match
+
+    def type(self, text):
+        """Press keys."""
+        os.write(self.fd, text.encode())
+
+    def finish(self):
+        """The exit code, once the program has ended."""
+        end = time.monotonic() + HANG
+        while self.read(end - time.monotonic()):
+            pass
+        assert time.monotonic() < end, f"the program goes on: {self.text!r}"
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def close(self):
+        """Hang up."""
+        os.close(self.fd)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
 
 
 def memhp(*words, env=None, cwd=None):
@@ -512,6 +573,7 @@ class Monitor(Server):
         self.arrived = threading.Condition()
         self.held = []
         self.is_closed = False
+        self.connection = None
 
     def sent(self, command):
         """The arguments of all requests of that name."""
@@ -533,7 +595,12 @@ class Monitor(Server):
         with self.arrived:
             assert self.arrived.wait_for(lambda: self.answered[command] >= count, HANG), self.commands
 
+    def say(self, message):
+        """Send a message unasked."""
+        self.connection.sendall(encode(message))
+
     def serve(self, connection):
+        self.connection = connection
         if self.is_closed or self.greeting is None:
             self.readable(connection)
             return

@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What can stand at a place of a command line: as memhp tells it, and as bash, zsh and fish show it."""
 import os
-import pty
 import re
-import select
 import shutil
 import subprocess
-import time
 
 import peer
 import pytest
-from peer import BINARY, ROOT, Monitor, Tree, Vm, memhp
+from peer import BINARY, ROOT, Monitor, Tree, Typist, Vm, memhp
 
 COMPLETIONS = ROOT / "completions"
 
@@ -163,39 +160,6 @@ def path_(lab, tmp_path):
     (tmp_path / "vm.sock").touch()
     return {**peer.clean_environment(lab.env), "PATH": f"{program.parent}:{os.environ['PATH']}",
             "HOME": str(tmp_path / "home"), "TERM": "dumb", "PS1": "ready> ", "XDG_CONFIG_HOME": str(tmp_path)}
-
-
-class Typist:
-    """A person at a shell on a terminal."""
-
-    def __init__(self, argv, env, cwd):
-        self.text = ""
-        pid, self.fd = pty.fork()
-        if not pid:
-            os.chdir(cwd)
-            os.execvpe(argv[0], argv, env)
-        self.pid = pid
-
-    def wait_for(self, pattern):
-        """Read until the pattern matches; return the match and drop what was read."""
-        end = time.monotonic() + peer.HANG
-        while not (match := re.search(pattern, self.text)):
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
-                raise AssertionError(f"no {pattern!r} in {self.text!r}")
-            try:
-                self.text += os.read(self.fd, 65536).decode(errors="replace").replace("\r", "")
-            except OSError:
-                raise AssertionError(f"the shell has ended: {self.text!r}") from None
-        self.text = self.text[match.end():]
-        return match
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def close(self):
-        os.close(self.fd)
-        os.waitpid(self.pid, 0)
 
 
 STARTS = {
