@@ -118,6 +118,16 @@ def test_nothing_that_the_guest_says_is_run_or_drives_the_terminal(tmp_path, rel
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize("words", [("--guest", "exec:touch x; exec sh"), ("--guest=exec:touch x; exec sh",),
+                                   ("-Gexec:touch x; exec sh",)], ids=str)
+def test_completion_runs_no_command_that_is_being_typed(path, tmp_path, words):
+    with Monitor(path):
+        for command in ("online", "offline", "unplug"):
+            memhp("__complete", "--qmp", path, *words, command, "", cwd=tmp_path)
+            memhp("__complete", "--qmp", path, command, *words, "", cwd=tmp_path)
+    assert not (tmp_path / "x").exists()
+
+
 PLACES = ["with blank", "it's", "\"quoted\"", "$(touch x)", "`touch x`", "a\nb", "-n", "*?[a]", "back\\slash", "%s",
           "semi;touch x", "\u00e9", "a=b", "~"]
 
@@ -177,6 +187,15 @@ def test_ssh_gets_its_target_behind_a_double_dash(ssh, address, target):
 def test_ssh_is_not_started_for_what_could_be_an_option_or_a_command(ssh, tmp_path, address):
     memhp("--guest", f"ssh:{address}", "--json", "blocks", cwd=tmp_path).failed(2, "bad guest channel", code="usage")
     assert ssh() is None and not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("address", [
+    "-oProxyCommand=touch x/q", "root@-oProxyCommand=touch x/q", "host;touch x/q", "$(touch x)/q", "h/$(touch x)",
+    "h/`touch x`", "h/a b", "h/%h", "h/q\nx", "h/a:b", "h", "h/", "/q", ""])
+def test_ssh_is_not_started_for_a_monitor_that_could_be_an_option_or_a_command(ssh, tmp_path, address):
+    result = memhp("--qmp", f"ssh://{address}", "--json", "--timeout", "1", "list", cwd=tmp_path)
+    assert result.code in (2, 3) and not (tmp_path / "x").exists(), result
+    assert ssh() is None
 
 
 def test_what_runs_the_shell_inherits_nothing_but_its_three_streams(path, tmp_path, tree):

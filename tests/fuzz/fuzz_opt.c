@@ -25,7 +25,7 @@ static void parse(int argc, char **argv)
 		return;
 	}
 	seam_check(first >= 1 && first <= argc);
-	cmd = first < argc ? find_cmd(argv[first]) : NULL;
+	cmd = first < argc ? cmd_find(cmds, argv[first]) : NULL;
 	if (!cmd)
 		return;
 	argc -= first;
