@@ -7,6 +7,8 @@
 #   make bench        what memhp costs over a bare client, in ratios
 #   make lint         static analysis, shell checks, include rows
 #   make install      PREFIX=/usr/local DESTDIR=
+#   make dist         memhp-VERSION.tar.gz of what is committed
+#   make package-check  as root: build the packages of that, install them in a fresh chroot
 #
 # SAN=1 builds with ASan and UBSan, WERROR=1 makes warnings errors, V=1 shows commands.
 
@@ -55,6 +57,7 @@ LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 TEST_DEPS  := libcmocka-dev python3-pytest python3-pyte dash bash zsh fish socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
 	qemu-efi-aarch64 $(if $(SAN),libasan8 libubsan1)
 FUZZ_DEPS  := clang
+PACKAGE_DEPS := libcmocka-dev debhelper dpkg-dev lintian debootstrap rpm git
 LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git
 
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -108,8 +111,11 @@ check:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory check-built
 
-check-built: $(BUILD)/memhp $(UNITS) $(FUZZERS)
+# What needs neither a VM nor anything else but the compiler and cmocka.
+units: $(UNITS)
 	@set -e; for unit in $(UNITS); do echo "  UNIT  $$unit"; $$unit; done
+
+check-built: $(BUILD)/memhp units $(FUZZERS)
 	@tools/fuzz.sh replay $(FUZZERS)
 	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests
 
@@ -148,10 +154,17 @@ uninstall:
 	rm -f $(DESTDIR)$(MANDIR)/man5/memhp.conf.5
 	rm -rf $(DESTDIR)$(DATADIR)/memhp
 
-clean:
-	rm -rf build memhp
+dist:
+	git archive --prefix=memhp-$(VERSION)/ -o memhp-$(VERSION).tar.gz HEAD
 
-.PHONY: all demo check check-built fuzz fuzz-built bench lint install uninstall clean
+package-check: dist
+	@tools/depend.sh $(BUILD_DEPS) $(PACKAGE_DEPS)
+	@tools/package.sh memhp-$(VERSION).tar.gz build/package
+
+clean:
+	rm -rf build memhp memhp-*.tar.gz
+
+.PHONY: all demo check units check-built fuzz fuzz-built bench lint install uninstall dist package-check clean
 .DELETE_ON_ERROR:
 
 -include $(OBJS:.o=.d) $(UNITS:=.d)
