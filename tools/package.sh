@@ -80,6 +80,7 @@ check_use() {
 }
 
 check_install() {
+	inside dpkg --purge memhp memhp-lab 2>/dev/null || : # of a run that has failed
 	run update inside apt-get -q update
 	rm -rf "$root/debs"
 	mkdir "$root/debs"
