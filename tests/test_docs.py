@@ -320,6 +320,7 @@ def test_man_examples():
 
 
 def test_help_examples():
+    """Each command shows how it is used."""
     for command in COMMANDS:
         calls = list(memhp_calls(line for line in help_text(command).splitlines() if line.startswith("  memhp")))
         assert calls and {check_call(argv) for argv in calls} == {command}
@@ -385,6 +386,8 @@ def test_versions_agree():
     version = re.search(r"^VERSION := (\S+)$", read("Makefile"), re.M)[1]
     assert run(MEMHP, "--version") == f"memhp {version}\n"
     assert re.findall(r"^## \[(.*?)\]", read("CHANGELOG.md"), re.M)[0] == version
+    assert re.match(r"memhp \((.*?)\)", read("debian/changelog"))[1] == version
+    assert re.search(r"^Version: +(\S+)$", read("memhp.spec"), re.M)[1] == version
     for page in (MAN, LABMAN, CONFMAN):
         assert f'"memhp {version}"' in page.splitlines()[1]
 

@@ -80,7 +80,7 @@ check_use() {
 }
 
 check_install() {
-	inside dpkg --purge memhp memhp-lab 2>/dev/null || : # of a run that has failed
+	inside dpkg --purge memhp memhp-lab >/dev/null 2>&1 || : # of a run that has failed
 	run update inside apt-get -q update
 	rm -rf "$root/debs"
 	mkdir "$root/debs"
