@@ -37,7 +37,7 @@ ROWS := err util nearest words cmdline size choose deadline resolve prompt json 
 	hotplug hotplug-zone hotplug-guest hotplug-release hotplug-check hotplug-unit hotplug-attach \
 	hotplug-online hotplug-plug hotplug-unplug \
 	hotplug-change hotplug-vmem hotplug-vmem-plug hotplug-resize hotplug-finding hotplug-repair \
-	cmd offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
+	cmd profile offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
 	memhp
 OBJS := $(ROWS:%=$(BUILD)/%.o)
 

@@ -15,6 +15,7 @@
 #include "cmd.h"
 #include "nearest.h"
 #include "offer.h"
+#include "profile.h"
 
 #define DEFAULT_TIMEOUT_MS 60000
 
@@ -204,73 +205,6 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 	return status;
 }
 
-/* Does a setting of a profile stand in for an option of this command? */
-static bool takes_setting(const struct cmd *cmd, const char *key)
-{
-	const char *const *taken;
-
-	for (taken = cmd->settings; taken && *taken; taken++)
-		if (!strcmp(*taken, key))
-			return true;
-	return false;
-}
-
-/* The settings of a profile, where nothing was given. In the shell, the global ones are settled. */
-static int apply_profile(const struct ctx *ctx, struct opt_target *targets, const struct cmd *cmd,
-			 const struct profile *profile, struct err *err)
-{
-	unsigned i;
-
-	for (i = 0; i < profile->settings_count; i++) {
-		const struct setting *s = &profile->settings[i];
-
-		if ((!ctx->is_nested && opt_default(&targets[0], s->key, s->text, err)) ||
-		    (takes_setting(cmd, s->key) && opt_default(&targets[1], s->key, s->text, err)))
-			return err_wrap(err, "profile '%s'", profile->name);
-	}
-	return 0;
-}
-
-/* The name of a profile that @name may be mistyped for. */
-static const char *like_profile(const struct config *config, const char *name)
-{
-	struct nearest nearest = { .word = name };
-	unsigned i;
-
-	for (i = 0; i < config->count; i++)
-		nearest_offer(&nearest, config->profiles[i].name);
-	return nearest.best;
-}
-
-/* Which VM: what the command line names is another than the environment means. */
-static int settle_vm(struct ctx *ctx, struct opt_target *targets, const struct cmd *cmd,
-		     struct err *err)
-{
-	const struct globals *g = ctx->globals;
-	const struct profile *profile;
-
-	if (opt_is_typed(&targets[0], "vm")) {
-		opt_forget(&targets[0], "qmp");
-		opt_forget(&targets[0], "guest");
-	} else if (opt_is_typed(&targets[0], "qmp")) {
-		opt_forget(&targets[0], "vm");
-	}
-	if (!g->vm)
-		return 0;
-	if (config_load(&ctx->config, err))
-		return -1;
-	profile = config_profile(&ctx->config, g->vm);
-	if (profile)
-		return apply_profile(ctx, targets, cmd, profile, err);
-	if (g->qmp)
-		return err_set(err, ERR_USAGE,
-			       "both a monitor and a running VM are named: '%s' and '%s'", g->qmp,
-			       g->vm);
-	ctx->vm.is_running_named = true;
-	ctx->vm.like = like_profile(&ctx->config, g->vm);
-	return 0;
-}
-
 /* Read the command's own options, and from everywhere those not on its command line. */
 static int read_options(struct ctx *ctx, struct opt_target *targets, const struct cmd *cmd,
 			int argc, char **argv, int *first, struct err *err)
@@ -281,7 +215,7 @@ static int read_options(struct ctx *ctx, struct opt_target *targets, const struc
 		return 0;
 	if (ctx->is_nested && (opt_is_typed(&targets[0], "qmp") || opt_is_typed(&targets[0], "vm")))
 		return err_set(err, ERR_USAGE, "the shell stays with its VM");
-	if (settle_vm(ctx, targets, cmd, err))
+	if (profile_settle(ctx, targets, cmd, err))
 		return -1;
 	ctx->options = targets[1];
 	return check_words(cmd, argc - *first, argv + *first, err);
@@ -336,7 +270,7 @@ static int settle_line(struct ctx *ctx, struct opt_target *targets, int argc, ch
 	options = xcalloc(1, cmd->options_size ? cmd->options_size : 1);
 	targets[1] = (struct opt_target){ .table = cmd->opts, .options = options };
 	(void)!opt_parse(targets, 2, argc - first, words + first, false, &first, err);
-	return settle_vm(ctx, targets, cmd, err);
+	return profile_settle(ctx, targets, cmd, err);
 }
 
 /* memhp __complete [WORD]...: print what can stand in the place of the last word, and ":files"

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * profile: which VM --vm means, and the settings of its profile in the place of options.
+ * May call: cmd, config, opt, nearest, err. Must never: connect.
+ */
+#ifndef PROFILE_H
+#define PROFILE_H
+
+#include "cmd.h"
+
+/*
+ * profile_settle() - settle which VM a command line means: what is typed is another than what the
+ * environment means, and a profile stands in for what was not given
+ * @targets:	the global options, and those of @cmd
+ * Return: 0 with the options and ctx->vm filled in; -1 with ERR_USAGE
+ */
+int profile_settle(struct ctx *ctx, struct opt_target targets[static 2], const struct cmd *cmd,
+		   struct err *err) __attribute__((warn_unused_result));
+
+#endif
