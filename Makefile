@@ -4,6 +4,8 @@
 #   make demo         install what is missing, boot a lab VM, plug, use and unplug 512M
 #   make check        install what is missing, run all tests
 #   make fuzz         FUZZ_SECONDS=60: feed nonsense to every parser for that long in all
+#   make crash        memhp killed at every message it sends or gets, then repaired
+#   make soak         SOAK_ROUNDS=1000: plug and unplug on one VM, with interrupts, kills and refusals
 #   make bench        what memhp costs over a bare client, in ratios
 #   make lint         static analysis, shell checks, include rows
 #   make install      PREFIX=/usr/local DESTDIR=
@@ -34,7 +36,7 @@ ROWS := err util nearest words cmdline size choose deadline resolve prompt json 
 	qmp guest-serial guest-process guest remote \
 	machine machine-map machine-name machine-port machine-request machine-total backend machine-args host verdict event sysfs \
 	config discover vm fleet \
-	hotplug hotplug-zone hotplug-guest hotplug-release hotplug-check hotplug-unit hotplug-attach \
+	hotplug hotplug-zone hotplug-held hotplug-guest hotplug-release hotplug-check hotplug-unit hotplug-attach \
 	hotplug-online hotplug-plug hotplug-unplug \
 	hotplug-change hotplug-vmem hotplug-vmem-plug hotplug-resize hotplug-finding hotplug-repair \
 	cmd profile offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
@@ -131,6 +133,16 @@ bench:
 	@$(MAKE) --no-print-directory memhp
 	@/usr/bin/python3 tools/bench.py ./memhp lab/memhp-lab $(ROUNDS)
 
+crash:
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
+	@$(MAKE) --no-print-directory $(BUILD)/memhp
+	MEMHP_CRASH=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -s tests/test_vm_crash.py -k every
+
+soak:
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS)
+	@$(MAKE) --no-print-directory $(BUILD)/memhp
+	@MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 tools/soak.py $(SOAK_ROUNDS) $(SOAK_SEED)
+
 lint:
 	@tools/depend.sh $(BUILD_DEPS) $(LINT_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/guest-program.h
@@ -164,7 +176,7 @@ package-check: dist
 clean:
 	rm -rf build memhp memhp-*.tar.gz
 
-.PHONY: all demo check units check-built fuzz fuzz-built bench lint install uninstall dist package-check clean
+.PHONY: all demo check units check-built fuzz fuzz-built bench crash soak lint install uninstall dist package-check clean
 .DELETE_ON_ERROR:
 
 -include $(OBJS:.o=.d) $(UNITS:=.d)

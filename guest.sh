@@ -374,3 +374,30 @@ udev() {
 	rules=$(cd "$sys/../../../.." && grep -ls -e 'SUBSYSTEM=="memory".*online' -- */udev/rules.d/* usr/lib/udev/rules.d/*)
 	[ -z "$rules" ] || say "udev ${rules%%"$newline"*}"
 }
+
+#= held
+
+# dumped BLOCK PAGES: of the pages that the kernel has dumped, as it logs them: what the last one in that block is,
+# behind the error that moving it met; a block has so many pages
+dumped() {
+	why=0 dump='' last=''
+	while read -r line; do
+		line=${line#*] }
+		case $line in
+		'migrating pfn '*) why=${line##*:} ;;
+		page:*) pfn=${line##* pfn:} dump='' ;;
+		aops:* | *'flags: '*) dump="$dump $line" ;;
+		'page dumped because: '*) [ $((${pfn%%[!0-9a-fx]*} / $2)) -ne "$1" ] || last="$why$dump" ;;
+		esac
+	done
+	echo "$last"
+}
+
+# held BLOCK: what the kernel says about the last page of that block that it could not move
+held() {
+	while read -r name kib _ && [ "$name" != KernelPageSize: ]; do :; done <"$proc/self/smaps"
+	get size "$sys/block_size_bytes"
+	pages=$((0x$size / (kib * 1024)))
+	last=$(dmesg | grep -e 'migrating pfn' -e page: -e aops: -e 'flags: ' -e 'page dumped' | tail -n 99 | dumped "$1" "$pages")
+	[ -z "$last" ] || say "held $last"
+}

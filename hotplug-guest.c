@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hotplug-guest.h"
+#include "hotplug-held.h"
 #include "size.h"
 #include "util.h"
 
@@ -188,12 +189,29 @@ static int explain_loss(struct hotplug *h, const char *verb, const char *to, str
 	return err_hint(err, "the guest may have run out of memory: free some there first");
 }
 
+/* Name the block that the change was at when time was up, and what holds it where it was to go
+ * offline. */
+static void explain_block(struct hotplug *h, const char *commands, const char *verb, const char *to,
+			  struct err *err)
+{
+	bool is_ended = err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED;
+	uint64_t block;
+
+	if ((!is_ended && err->code != ERR_GUEST_REFUSED) || !h->after.blocks.count ||
+	    !find_hanging(h, commands, &block))
+		return;
+	if (is_ended)
+		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,
+			 (unsigned long long)block, to);
+	if (!strcmp(verb, "take") && err->code != ERR_INTERRUPTED && !guest_is_lost(h->vm->guest))
+		hotplug_explain_held(h, block, err);
+}
+
 int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, const char *to,
 		  struct err *err)
 {
 	struct answer answer = { 0 };
 	struct err ignored;
-	uint64_t block;
 	int status = guest_run(h->vm->guest, commands, &answer, err);
 
 	if (!status) {
@@ -209,10 +227,8 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 	answer_release(&answer);
 	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED)
 		explain_loss(h, verb, to, err);
-	if (status < 0 && (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED) &&
-	    h->after.blocks.count && find_hanging(h, commands, &block))
-		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,
-			 (unsigned long long)block, to);
+	if (status < 0)
+		explain_block(h, commands, verb, to, err);
 	return status;
 }
 

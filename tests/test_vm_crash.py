@@ -121,5 +121,4 @@ def test_every_moment(vm, scene, fate):
     number = 1
     while strike(vm, scene, nth(number), fate, [(), ("--forward",), ("--back",)][number // 2 % 3]):
         number += 1
-        if os.environ.get("MEMHP_CRASH_LOG"): print(scene, number, flush=True)
     print(f"{scene}: {fate.__name__} at {number - 1} moments")

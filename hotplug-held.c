@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What keeps a block from going offline: the kernel's dump of a page (mm/debug.c), in words. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hotplug-held.h"
+#include "util.h"
+
+#define ASK_MS	     500 /* with less left, nobody is asked */
+#define NAME_MAX_LEN 60
+
+static const char no_room[] = "-12 "; /* ENOMEM of migrate_pages(): the page has nowhere to go */
+
+/* The first sign that the dump has says what the page is. */
+static const struct {
+	const char *sign, *words;
+} kinds[] = {
+	{ "aops:shmem_aops", "a file in tmpfs or shared memory" },
+	{ "aops:", "a cached file" },
+	{ "anon flags:", "the memory of a program" },
+	{ "slab", "objects of the kernel" },
+	{ "reserved", "memory that the kernel has reserved" },
+};
+
+static const char *kind_of(const char *dump)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strstr(dump, kinds[i].sign))
+			return kinds[i].words;
+	return "memory of the kernel";
+}
+
+/* dentry name:"FILE", with "(?)" where the kernel was not sure; NULL without one; the caller frees
+ * it */
+static char *name_of(const char *dump)
+{
+	const char *at = strstr(dump, " dentry name");
+	const char *start = at ? strchr(at, '"') : NULL;
+	const char *end = start ? strchr(start + 1, '"') : NULL;
+
+	return end && end - start <= NAME_MAX_LEN + 1
+		       ? xstrndup(start + 1, (size_t)(end - start - 1))
+		       : NULL;
+}
+
+/* "held WHY DUMP" as a part of the sentence. */
+static void describe(const char *line, struct err *err)
+{
+	static const char word[] = "held ";
+	const char *dump = line + sizeof(word) - 1;
+	_cleanup_free_ char *name = NULL;
+
+	if (strncmp(line, word, sizeof(word) - 1) != 0)
+		return;
+	name = name_of(dump);
+	err_append(err, "it is held by %s%s%s%s%s", kind_of(dump), name ? ", '" : "",
+		   name ? name : "", name ? "'" : "",
+		   !strncmp(dump, no_room, sizeof(no_room) - 1)
+			   ? ", for which there is no room elsewhere"
+			   : "");
+}
+
+void hotplug_explain_held(struct hotplug *h, uint64_t block, struct err *err)
+{
+	_cleanup_free_ char *words = xasprintf("held %llu", (unsigned long long)block);
+	struct answer answer = { 0 };
+	struct err ignored;
+	unsigned i;
+
+	if (deadline_left_ms(h->deadline) < ASK_MS ||
+	    guest_run(h->vm->guest, words, &answer, &ignored))
+		return;
+	for (i = 0; i < answer.count; i++)
+		describe(answer.lines[i], err);
+	answer_release(&answer);
+}
