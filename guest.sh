@@ -395,7 +395,9 @@ dumped() {
 
 # held BLOCK: what the kernel says about the last page of that block that it could not move
 held() {
+	[ -r "$proc/self/smaps" ] || return
 	while read -r name kib _ && [ "$name" != KernelPageSize: ]; do :; done <"$proc/self/smaps"
+	[ -n "$kib" ] || return
 	get size "$sys/block_size_bytes"
 	pages=$((0x$size / (kib * 1024)))
 	last=$(dmesg | grep -e 'migrating pfn' -e page: -e aops: -e 'flags: ' -e 'page dumped' | tail -n 99 | dumped "$1" "$pages")

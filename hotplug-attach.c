@@ -10,17 +10,10 @@
 /* A guest that has given a DIMM up on its own gets so long to let go of it. */
 #define TAKE_BACK_MS 5000
 
-static int send_unit(struct hotplug *h, const struct plug *plug, struct plug_unit *unit,
-		     struct err *err)
+static struct json_object *object_add(const struct plug *plug, const struct plug_unit *unit)
 {
-	struct json_object *add = backend_request(&plug->request.backend, unit->dimm.backend_id,
-						  unit->dimm.size_bytes);
-
-	return qmp_send(h->vm->qmp, add, &unit->ids[0], err) ||
-			       qmp_send(h->vm->qmp, machine_request_device_add(&unit->dimm),
-					&unit->ids[1], err)
-		       ? -1
-		       : 0;
+	return backend_request(&plug->request.backend, unit->dimm.backend_id,
+			       unit->dimm.size_bytes);
 }
 
 /* Wait for the reply to object-add (0) or device_add (1), if it is under way. */
@@ -39,12 +32,54 @@ static int take_reply(struct hotplug *h, struct plug_unit *unit, unsigned i, str
 	return 0;
 }
 
-static int take_replies(struct hotplug *h, struct plug_unit *unit, struct err *err)
+/* The replies to all object-add (0) or device_add (1) of this round. */
+static int take_replies(struct hotplug *h, struct plug *plug, unsigned which, struct err *err)
 {
-	if (take_reply(h, unit, 0, err))
-		return err_wrap(err, "QEMU makes no backend '%s'", unit->dimm.backend_id);
-	if (take_reply(h, unit, 1, err))
-		return err_wrap(err, "QEMU takes no DIMM '%s'", unit->dimm.device_id);
+	unsigned i;
+
+	for (i = plug->from; i < plug->to; i++) {
+		struct plug_unit *unit = &plug->units[i];
+
+		if (unit->is_failed || !take_reply(h, unit, which, err))
+			continue;
+		unit->is_failed = true;
+		if (which)
+			err_wrap(err, "QEMU takes no DIMM '%s'", unit->dimm.device_id);
+		else
+			err_wrap(err, "QEMU makes no backend '%s'", unit->dimm.backend_id);
+		if (plug_fail(plug, err))
+			return -1;
+	}
+	return 0;
+}
+
+static int add_backends(struct hotplug *h, struct plug *plug, struct err *err)
+{
+	unsigned i;
+
+	for (i = plug->from; i < plug->to; i++) {
+		struct plug_unit *unit = &plug->units[i];
+
+		if (qmp_send(h->vm->qmp, object_add(plug, unit), &unit->ids[0], err))
+			return -1;
+	}
+	return take_replies(h, plug, 0, err);
+}
+
+/* Only for backends that are ours: one that somebody else has made under that name, a moment ago,
+ * is his. */
+static int send_devices(struct hotplug *h, struct plug *plug, struct err *err)
+{
+	unsigned i;
+
+	for (i = plug->from; i < plug->to; i++) {
+		struct plug_unit *unit = &plug->units[i];
+
+		if (!unit->is_failed &&
+		    qmp_send(h->vm->qmp, machine_request_device_add(&unit->dimm), &unit->ids[1],
+			     err))
+			return -1;
+	}
 	return 0;
 }
 
@@ -109,25 +144,14 @@ int plug_attach(struct hotplug *h, void *job, struct err *err)
 {
 	struct plug *plug = job;
 	uint64_t ids[2] = { 0 };
-	unsigned i;
 
-	if (choose_round(h, plug, err))
+	if (choose_round(h, plug, err) || add_backends(h, plug, err) || send_devices(h, plug, err))
 		return -1;
-	for (i = plug->from; i < plug->to; i++)
-		if (send_unit(h, plug, &plug->units[i], err))
-			return -1;
 	if (qmp_send(h->vm->qmp, qmp_request("query-memory-devices", NULL), &ids[0], err) ||
 	    (!backend_is_plain(&plug->request.backend) &&
 	     qmp_send(h->vm->qmp, qmp_request("query-memdev", NULL), &ids[1], err)))
 		return -1;
-	for (i = plug->from; i < plug->to; i++) {
-		struct plug_unit *unit = &plug->units[i];
-
-		unit->is_failed = take_replies(h, unit, err);
-		if (unit->is_failed && plug_fail(plug, err))
-			return -1;
-	}
-	return read_back(h, plug, ids, err);
+	return take_replies(h, plug, 1, err) || read_back(h, plug, ids, err) ? -1 : 0;
 }
 
 /* Without a guest the rounds end here. */
@@ -148,13 +172,10 @@ void plug_attach_show(struct hotplug *h, void *job)
 	struct plug *plug = job;
 	unsigned i;
 
-	for (i = 0; i < plug->units_count; i++) {
-		const struct dimm_request *dimm = &plug->units[i].dimm;
-
-		hotplug_plan_request(h, backend_request(&plug->request.backend, dimm->backend_id,
-							dimm->size_bytes));
-		hotplug_plan_request(h, machine_request_device_add(dimm));
-	}
+	for (i = 0; i < plug->units_count; i++)
+		hotplug_plan_request(h, object_add(plug, &plug->units[i]));
+	for (i = 0; i < plug->units_count; i++)
+		hotplug_plan_request(h, machine_request_device_add(&plug->units[i].dimm));
 }
 
 /* Replies that were not waited for tell what is there to be undone. */

@@ -8,6 +8,8 @@
 #include "hotplug-plug.h"
 #include "util.h"
 
+#define TRIES_MAX 4 /* with names that others take meanwhile */
+
 static int name_unit(const struct machine *m, struct plug_unit *unit, const char *name,
 		     struct err *err)
 {
@@ -108,12 +110,48 @@ int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)
 	return 0;
 }
 
+static int plug_once(struct hotplug *h, struct plug *plug, struct err *err)
+{
+	return hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) || plug_prepare(h, plug, err) ||
+			       hotplug_execute(h, err)
+		       ? -1
+		       : 0;
+}
+
+/* Has somebody else taken the names that were free a moment ago? What was begun has been undone. */
+static bool is_overtaken(struct hotplug *h, const struct plug *plug, const struct err *err)
+{
+	struct err ignored;
+	unsigned i;
+
+	if (plug->request.name || err->code != ERR_QEMU_REFUSED ||
+	    (h->outcome != OUTCOME_ROLLED_BACK && h->outcome != OUTCOME_UNCHANGED) ||
+	    machine_query(&h->machine, h->vm->qmp, &ignored))
+		return false;
+	for (i = 0; i < plug->units_count; i++) {
+		const struct dimm_request *dimm = &plug->units[i].dimm;
+
+		if (dimm->backend_id && (machine_has_object(&h->machine, dimm->backend_id) ||
+					 machine_device(&h->machine, dimm->device_id)))
+			return true;
+	}
+	return false;
+}
+
 int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
 {
+	unsigned tries = 1;
+	int status;
+
 	h->ahead = plug->request.is_online_wanted ? "swift" : NULL;
 	h->also = plug->request.is_online_wanted && !h->is_dry_run ? "hold" : NULL;
-	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !plug_prepare(h, plug, err) &&
-	    !hotplug_execute(h, err))
+	status = plug_once(h, plug, err);
+	while (status && tries++ < TRIES_MAX && is_overtaken(h, plug, err)) {
+		plug_reset(plug);
+		hotplug_restart(h);
+		status = plug_once(h, plug, err);
+	}
+	if (!status)
 		return 0;
 	if (plug_count_kept(plug)) {
 		err_wrap(err, "%u of %u DIMMs are plugged", plug_count_kept(plug),

@@ -61,6 +61,27 @@ static bool concerns(const char *name, struct json_object *data, void *context)
 	return false;
 }
 
+int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
+{
+	struct watch watch = { leaving, count };
+	int ready;
+
+	do {
+		_cleanup_json_ struct json_object *event = NULL;
+
+		ready = qmp_wait_event(h->vm->qmp, concerns, &watch, 0, &event, err);
+	} while (ready > 0);
+	return ready;
+}
+
+/* Has somebody else unplugged it a moment ago? QEMU says so before it refuses. */
+static bool has_gone(struct hotplug *h, struct leaving *leaving, unsigned count, unsigned i)
+{
+	struct err ignored;
+
+	return !hotplug_notice_gone(h, leaving, count, &ignored) && leaving[i].is_gone;
+}
+
 /* Send device_del for all that are neither gone nor refused; all at once, then the replies. */
 static int ask_all(struct hotplug *h, struct leaving *leaving, unsigned count, bool is_again,
 		   struct err *err)
@@ -85,7 +106,7 @@ static int ask_all(struct hotplug *h, struct leaving *leaving, unsigned count, b
 		if (!ids[i] || !qmp_receive(h->vm->qmp, ids[i], NULL, &answer))
 			continue;
 		/* "already in the process of unplug", or gone already: the events will tell */
-		if (answer.code == ERR_QEMU_REFUSED && is_again)
+		if (answer.code == ERR_QEMU_REFUSED && (is_again || has_gone(h, leaving, count, i)))
 			continue;
 		leaving[i].is_asked = answer.code != ERR_QEMU_REFUSED;
 		*err = answer;
@@ -159,19 +180,6 @@ int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned
 				       : -1;
 	}
 	return report_refusal(leaving, count, err);
-}
-
-int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
-{
-	struct watch watch = { leaving, count };
-	int ready;
-
-	do {
-		_cleanup_json_ struct json_object *event = NULL;
-
-		ready = qmp_wait_event(h->vm->qmp, concerns, &watch, 0, &event, err);
-	} while (ready > 0);
-	return ready;
 }
 
 int hotplug_remove_backends(struct hotplug *h, struct leaving *leaving, unsigned count,

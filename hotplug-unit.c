@@ -14,6 +14,20 @@ void plug_add_units(struct plug *plug, uint64_t size_bytes, unsigned count)
 	}
 }
 
+void plug_reset(struct plug *plug)
+{
+	unsigned i;
+
+	for (i = 0; i < plug->units_count; i++) {
+		uint64_t size_bytes = plug->units[i].dimm.size_bytes;
+
+		dimm_request_release(&plug->units[i].dimm);
+		plug->units[i] = (struct plug_unit){ .dimm.size_bytes = size_bytes };
+	}
+	plug->from = plug->to = 0;
+	plug->failure = (struct err){ 0 };
+}
+
 void plug_release(struct plug *plug)
 {
 	unsigned i;

@@ -38,6 +38,9 @@ struct plug {
 /* plug_add_units() - @count DIMMs of @size_bytes each, behind those that were added before */
 void plug_add_units(struct plug *plug, uint64_t size_bytes, unsigned count);
 
+/* plug_reset() - all DIMMs are as they were added: nameless, and not begun */
+void plug_reset(struct plug *plug);
+
 void plug_release(struct plug *plug);
 
 /* plug_sizes() - each DIMM's size, as the checks take them; the caller frees the array */

@@ -83,11 +83,11 @@ def test_a_late_reply_still_tells_what_there_is_to_undo(path):
 
 def test_replies_to_changes_in_the_opposite_order(path):
     vm = Vm()
-    scripts = {"object-add": [Hold, Default], "device_add": [Hold, Quietly],
+    scripts = {"object-add": [[Hold, Default], [Default, Release]], "device_add": [Hold, Quietly],
                "query-memory-devices": [[Default], [Default, Release], [Default]]}
     with Monitor(path, vm, on=scripts):
-        host(path, "plug", "512M").succeeded()
-    assert [d["id"] for d in vm.devices] == ["memhp0-dimm"]
+        host(path, "plug", "512M", "--dimm", "256M").succeeded()
+    assert [d["id"] for d in vm.devices] == ["memhp0-dimm", "memhp1-dimm"]
 
 
 def test_doubled_and_foreign_replies_between_changes(path, plugged):

@@ -431,19 +431,24 @@ def test_a_backend_that_qemu_refuses_leaves_nothing_to_delete(path):
     assert not [c for c in monitor.changes if "del" in c], monitor.changes
 
 
-def test_a_backend_that_somebody_else_made_meanwhile_is_not_deleted(path):
+@pytest.mark.parametrize("words", [(), ("--name", "memhp0")])
+def test_a_backend_that_somebody_else_made_meanwhile_is_not_touched(path, words):
+    """The next free name is taken, unless it was asked for by name."""
     vm = Vm()
 
     def somebody_is_faster(request):
         vm.objects["memhp0-mem"] = 512 * peer.MIB
         return error("attempt to add duplicate property 'memhp0-mem'")(request)
 
-    with Monitor(path, vm, on={"object-add": [somebody_is_faster]}) as monitor:
-        result = host(path, "plug", "512M")
-    result.failed(1, "duplicate property", code="qemu-refused", state="rolled-back")
-    assert "device_del memhp0-dimm" in monitor.changes
-    assert "object-del memhp0-mem" not in monitor.changes
-    assert "memhp0-mem" in vm.objects and not vm.devices
+    with Monitor(path, vm, on={"object-add": [[somebody_is_faster], [Default]]}) as monitor:
+        result = host(path, "plug", "512M", *words)
+    if words:
+        result.failed(1, "duplicate property", code="qemu-refused", state="rolled-back")
+        assert monitor.changes == ["object-add memhp0-mem"] and not vm.devices
+    else:
+        assert ids(result) == ["memhp1-dimm"]
+        assert monitor.changes == ["object-add memhp0-mem", "object-add memhp1-mem", "device_add memhp1-dimm"]
+    assert "memhp0-mem" in vm.objects
 
 
 def test_a_backend_that_cannot_be_taken_back_is_told_as_partly_done(path):

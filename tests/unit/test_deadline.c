@@ -89,6 +89,8 @@ static void undoing_may_use_what_was_kept(void **state)
 	assert_in_range(deadline_left_ms(&d), 50001, 55000);
 	deadline_undo(&d);
 	assert_in_range(deadline_left_ms(&d), 55001, 60000);
+	deadline_work(&d);
+	assert_in_range(deadline_left_ms(&d), 50001, 55000);
 }
 
 static void no_timeout_never_ends(void **state)

@@ -72,7 +72,7 @@ static void the_acpi_answers_to_an_ejection_are_understood(void **state)
 		enum verdict verdict;
 		const char *why, *words;
 	} rows[] = {
-		{ 0, VERDICT_PROGRESS, NULL, NULL },    /* DEVICE_DELETED tells */
+		{ 0, VERDICT_PROGRESS, NULL, NULL },	/* DEVICE_DELETED tells */
 		{ 0x84, VERDICT_PROGRESS, NULL, NULL }, /* in progress */
 		{ 1, VERDICT_REFUSED, "OST status 1", NULL },
 		{ 0x80, VERDICT_REFUSED, "OST status 128", "not supported" },
@@ -287,6 +287,44 @@ static void a_long_reason_is_cut(void **state)
 	assert_string_equal(why, "xxxxxxxxxxxxxxx");
 }
 
+static void an_ejection_that_goes_on_is_seen_in_the_slots(void **state)
+{
+	static const struct {
+		const char *slots;
+		bool is_pending;
+	} rows[] = {
+		{ "[{\"slot\": \"5\", \"slot-type\": \"DIMM\", \"source\": 3, \"status\": 132}]",
+		  true },
+		{ "[{\"slot\": \"5\", \"slot-type\": \"DIMM\", \"source\": 259, \"status\": 132}]",
+		  true },
+		{ "[{\"slot\": \"5\", \"slot-type\": \"CPU\", \"source\": 3, \"status\": 132},"
+		  " {\"slot\": \"5\", \"slot-type\": \"DIMM\", \"source\": 3, \"status\": 132}]",
+		  true },
+		/* ended, refused, another slot, an insertion, nothing that makes sense */
+		{ "[{\"slot\": \"5\", \"slot-type\": \"DIMM\", \"source\": 3, \"status\": 0}]",
+		  false },
+		{ "[{\"slot\": \"5\", \"slot-type\": \"DIMM\", \"source\": 3, \"status\": 130}]",
+		  false },
+		{ "[{\"slot\": \"6\", \"slot-type\": \"DIMM\", \"source\": 3, \"status\": 132}]",
+		  false },
+		{ "[{\"slot\": \"5\", \"slot-type\": \"DIMM\", \"source\": 1, \"status\": 132}]",
+		  false },
+		{ "[{\"slot\": 5, \"slot-type\": \"DIMM\", \"source\": 3, \"status\": 132}]",
+		  false },
+		{ "[null, 1, [], {}]", false },
+		{ "{}", false },
+		{ "[]", false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_json_ struct json_object *slots = json_tokener_parse(rows[i].slots);
+
+		assert_int_equal(verdict_is_pending(slots, &d0), rows[i].is_pending);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +338,7 @@ int main(void)
 		cmocka_unit_test(a_device_that_comes_is_not_told_of_its_going),
 		cmocka_unit_test(a_device_that_cannot_be_named_gets_no_verdict),
 		cmocka_unit_test(a_long_reason_is_cut),
+		cmocka_unit_test(an_ejection_that_goes_on_is_seen_in_the_slots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
