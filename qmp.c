@@ -9,6 +9,8 @@
 #include "qmp.h"
 #include "util.h"
 
+/* How often to knock where others wait to be served. */
+#define QUEUE_MS	  20
 #define MESSAGE_MAX_BYTES (16 << 20)
 #define MESSAGE_MAX_DEPTH 64
 #define MESSAGE_MAX_PARTS (1 << 18) /* as json-c keeps it, "{}" takes 300 times its two bytes */
@@ -272,7 +274,7 @@ static int dial(struct qmp *q, struct err *err)
 		status = wire_connect_unix(strncmp(address, "unix:", 5) ? address : address + 5,
 					   &fd, ERR_QEMU_UNREACHABLE, err);
 	if (status)
-		return -1;
+		return status;
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len))
 		q->peer = credentials;
 	wire_init(&q->wire, fd, fd, xasprintf("monitor '%s'", address), ERR_QEMU_UNREACHABLE);
@@ -283,6 +285,7 @@ int qmp_connect(struct qmp **out, const char *address, const struct trace *trace
 		struct deadline *deadline, struct err *err)
 {
 	struct qmp *q = xcalloc(1, sizeof(*q));
+	int status;
 
 	q->wire.in_fd = q->wire.out_fd = -1;
 	q->deadline = deadline;
@@ -291,9 +294,10 @@ int qmp_connect(struct qmp **out, const char *address, const struct trace *trace
 	q->tokener = json_tokener_new_ex(MESSAGE_MAX_DEPTH);
 	json_tokener_set_flags(q->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS |
 						   JSON_TOKENER_VALIDATE_UTF8);
-	if (dial(q, err)) {
+	status = dial(q, err);
+	if (status) {
 		qmp_close(q);
-		return -1;
+		return status;
 	}
 	*out = q;
 	return 0;
@@ -307,10 +311,29 @@ int qmp_start(struct qmp *q, int64_t until_ms, struct err *err)
 	return 0;
 }
 
+/* As qmp_connect(), but where others wait, wait too: a full queue says nothing when it moves. */
+static int connect_in_turn(struct qmp **out, const char *address, const struct trace *trace,
+			   struct deadline *d, struct err *err)
+{
+	int64_t until_ms = deadline_within(d, QMP_GREETING_MS);
+	struct err end;
+	int status;
+
+	while ((status = qmp_connect(out, address, trace, d, err)) > 0 &&
+	       monotonic_ms() < until_ms) {
+		if (deadline_poll(d, NULL, 0, monotonic_ms() + QUEUE_MS, &end) >= 0)
+			continue;
+		if (end.code == ERR_INTERRUPTED)
+			*err = end;
+		return -1;
+	}
+	return status;
+}
+
 int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
 	     struct deadline *deadline, struct err *err)
 {
-	if (qmp_connect(out, address, trace, deadline, err))
+	if (connect_in_turn(out, address, trace, deadline, err))
 		return -1;
 	if (!qmp_start(*out, deadline_within(deadline, QMP_GREETING_MS), err))
 		return 0;

@@ -36,6 +36,7 @@ int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
  * qmp_connect(), qmp_start() - the halves of qmp_open(), for several monitors at once: all greet
  * while the first is waited for
  * @until_ms:	when to stop waiting for the greeting (CLOCK_MONOTONIC); what has come is still read
+ * Return: as qmp_open(); of qmp_connect() 1 when others wait to be served
  */
 int qmp_connect(struct qmp **out, const char *address, const struct trace *trace,
 		struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));

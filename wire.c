@@ -36,6 +36,7 @@ void wire_init(struct wire *w, int in_fd, int out_fd, char *peer, enum err_code 
 int wire_connect_unix(const char *path, int *fd, enum err_code code, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	bool is_full;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return err_set(err, ERR_USAGE,
@@ -48,14 +49,15 @@ int wire_connect_unix(const char *path, int *fd, enum err_code code, struct err 
 		return err_set(err, ERR_FAILED, "cannot make a socket: %s", strerror(errno));
 	if (!connect(*fd, (struct sockaddr *)&address, sizeof(address)))
 		return 0;
-	if (errno == EAGAIN)
+	is_full = errno == EAGAIN;
+	if (is_full)
 		err_set(err, code, "cannot connect to '%s': it is in use and others are waiting",
 			path);
 	else
 		err_set(err, code, "cannot connect to '%s': %s", path, strerror(errno));
 	close(*fd);
 	*fd = -1;
-	return -1;
+	return is_full ? 1 : -1;
 }
 
 /* Finish a non-blocking connect(2); returns 0, -1 with errno, or -2 with *err when it is time to

@@ -39,7 +39,7 @@ void wire_init(struct wire *w, int in_fd, int out_fd, char *peer, enum err_code 
  * wire_connect_unix() - connect to a UNIX stream socket
  * @path:	at most 107 bytes (unix(7))
  * @fd:		receives the descriptor; the caller closes it
- * Return: 0; -1 with @err of kind @code
+ * Return: 0; -1 with @err of kind @code; 1, with that too, when others wait to be served
  */
 int wire_connect_unix(const char *path, int *fd, enum err_code code, struct err *err);
 

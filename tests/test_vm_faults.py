@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import signal
 
@@ -52,8 +53,11 @@ def pause(vm):
 
 
 def freeze(vm):
-    """QEMU is stopped: its monitor does not answer either."""
+    """QEMU is stopped, all of its threads: its monitor does not answer either."""
     os.kill(vm.pid, signal.SIGSTOP)
+    tasks = pathlib.Path(f"/proc/{vm.pid}/task")
+    wait_until(lambda: all(t.read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T"
+                           for t in tasks.glob("*/stat")), what="the end of the last step of QEMU")
 
 
 def struck(vm, fate, moment, *command, **options):
