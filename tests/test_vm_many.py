@@ -76,14 +76,16 @@ def test_a_name_given_to_several_is_numbered(vm):
     done(vm.memhp("unplug", "--all"))
 
 
-def test_all_dimms_cost_one_batch_and_two_guest_round_trips(vm):
+def test_all_dimms_cost_two_batches_and_two_guest_round_trips(vm):
     result = vm.memhp("--verbose", "plug", "2G", "--dimm", "256M", "--zone", "movable")
     done(result)
     assert len(trace(result.stderr, "guest", ">")) == 2
     lines = [line for line in result.stderr.splitlines() if " qmp " in line]
     first = next(i for i, line in enumerate(lines) if '"object-add"' in line)
-    batch = without_ids(re.sub(r".*? qmp > ", "", line) for line in lines[first:first + 17])
-    assert [r["execute"] for r in batch] == ["object-add", "device_add"] * 8 + ["query-memory-devices"]
+    assert all('"object-add"' in line for line in lines[first:first + 8])
+    first = next(i for i, line in enumerate(lines) if '"device_add"' in line)
+    batch = without_ids(re.sub(r".*? qmp > ", "", line) for line in lines[first:first + 9])
+    assert [r["execute"] for r in batch] == ["device_add"] * 8 + ["query-memory-devices"]
     result = vm.memhp("--verbose", "unplug", "--all")
     done(result)
     assert len(trace(result.stderr, "guest", ">")) <= 2

@@ -303,7 +303,7 @@ class Vm:
             words = line.split()
             if words and words[0] == "MemTotal:":
                 total = int(words[1]) * 1024
-            elif words and words[0].isdigit():
+            elif len(words) > 1 and words[0].isdigit():  # one without a state goes at this moment
                 blocks[int(words[0])] = Block(words[1], tuple(words[2:]))
         return Memory(total, dict(sorted(blocks.items())))
 
