@@ -24,7 +24,7 @@ def test_an_offline_without_end_is_ended_undone_and_explained(boot, shell):
                      r"tmpfs or shared memory, 'hoard'$", message), message
     assert vm.state() == before
     # no writer stays, nor what was to kill it
-    assert vm.processes() == programs
+    wait_until(lambda: vm.processes() == programs, what="the end of all of memhp\'s processes")
     assert "offline" not in vm.guest("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; :")
     vm.guest("killall sleep; sleep 1; umount /tmp/full && rmdir /tmp/full")
     assert vm.memhp("unplug").returncode == 0
