@@ -5,6 +5,7 @@ import re
 import peer
 import pytest
 from peer import Liar, Monitor
+from vm import wait_until
 
 # cat hands the pages of the file themselves to the pipe (sendfile), and as long as nobody reads them they stay.
 HOLD = ("mkdir -p /tmp/full && mount -t tmpfs none /tmp/full && dd if=/dev/zero of=/tmp/full/hoard bs=1M count=8 "
