@@ -36,14 +36,11 @@ bool cmd_is_text(const struct ctx *ctx)
 static void add_times(struct ctx *ctx, const struct hotplug *h)
 {
 	struct json_object *phases = json_object_new_object();
-	int64_t elapsed_ms = 0;
 	unsigned i;
 
-	for (i = 0; i < h->phases_count; i++) {
+	for (i = 0; i < h->phases_count; i++)
 		json_add_u64(phases, h->phases[i].name, true, (uint64_t)h->phases[i].ms);
-		elapsed_ms += h->phases[i].ms;
-	}
-	json_add_u64(ctx->result, "elapsed_ms", true, (uint64_t)elapsed_ms);
+	json_add_u64(ctx->result, "elapsed_ms", true, (uint64_t)hotplug_elapsed_ms(h));
 	json_object_object_add(ctx->result, "phases_ms", phases);
 }
 
@@ -277,12 +274,9 @@ void cmd_print_virtio_mem(const struct machine *m, const char *indent)
 
 void cmd_print_times(const struct hotplug *h)
 {
-	int64_t elapsed_ms = 0;
 	unsigned i;
 
-	for (i = 0; i < h->phases_count; i++)
-		elapsed_ms += h->phases[i].ms;
-	out_printf("done in %lld ms:", (long long)elapsed_ms);
+	out_printf("done in %lld ms:", (long long)hotplug_elapsed_ms(h));
 	for (i = 0; i < h->phases_count; i++)
 		out_printf("%s %s %lld", i ? "," : "", h->phases[i].name,
 			   (long long)h->phases[i].ms);

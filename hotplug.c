@@ -54,6 +54,11 @@ void hotplug_phase(struct hotplug *h, const char *name)
 	h->phase_start_ms = now;
 }
 
+int64_t hotplug_elapsed_ms(const struct hotplug *h)
+{
+	return h->phase_start_ms - h->deadline->start_ms;
+}
+
 void hotplug_plan(struct hotplug *h, const char *where, char *text)
 {
 	h->plan = xgrow(h->plan, h->plan_count, sizeof(*h->plan));

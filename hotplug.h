@@ -117,6 +117,10 @@ bool hotplug_can_undo(const struct hotplug *h);
 /* hotplug_phase() - what follows is @name; NULL ends the last phase */
 void hotplug_phase(struct hotplug *h, const char *name);
 
+/* hotplug_elapsed_ms() - from the start of the command to that of the present phase, or the end of
+ * the last: what all phases together must account for */
+int64_t hotplug_elapsed_ms(const struct hotplug *h);
+
 /* hotplug_plan() - add a line to the plan; @text is taken over */
 void hotplug_plan(struct hotplug *h, const char *where, char *text);
 /* hotplug_plan_request() - add a QMP request, which is consumed */

@@ -359,6 +359,8 @@ def check_device(device, **expected):
 def check_times(result):
     assert is_whole(result["elapsed_ms"]) and result["elapsed_ms"] >= 0
     assert result["phases_ms"] and all(is_whole(v) for v in result["phases_ms"].values())
+    # the one is measured from start to end, the other phase by phase
+    assert abs(sum(result["phases_ms"].values()) - result["elapsed_ms"]) * 50 <= result["elapsed_ms"]
 
 
 BLOCKS_ONLINE = [{"first": 32, "last": 35, "state": "online", "zone": "Movable", "node": 0,
