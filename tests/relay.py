@@ -139,6 +139,7 @@ class Relay:
                 self.reach(name, BEFORE)
                 if self.is_cut:
                     return
+                self.pass_on(line, line.ends[end][0], message)
                 line.ends[end][1].sendall(message)
                 self.reach(name, AFTER)
                 if self.is_cut:
@@ -148,6 +149,9 @@ class Relay:
         if not data:
             self.lines.remove(line)
             line.close()
+
+    def pass_on(self, line, direction, message):
+        """A message, or a part of one, is about to be passed on: a place to count."""
 
     def reach(self, name, when):
         """A moment has come."""
