@@ -323,11 +323,14 @@ class Vm:
         return zones
 
     def processes(self):
-        """The guest's processes, without the kernel's threads: {pid: name}."""
+        """The guest's processes, without the kernel's threads: {pid: name}.
+
+        Those that have ended and are init's do not count: busybox init collects them once a second.
+        """
         found = {}
         for line in self.guest(LIST_PROCESSES).splitlines():
-            match = re.match(r"(\d+) \((.*)\) \S (\d+)", line)
-            if match and match[1] != "2" and match[3] != "2":
+            match = re.match(r"(\d+) \((.*)\) (\S) (\d+)", line)
+            if match and match[1] != "2" and match[4] != "2" and (match[3], match[4]) != ("Z", "1"):
                 found[int(match[1])] = match[2]
         return found
 
