@@ -57,7 +57,8 @@ get() {
 	eval "$1=\${$1:--}"
 }
 
-# info: kernel, whether blocks can be changed from here, policies, memory in KiB
+# info: kernel, whether blocks can be changed from here, policies, whether read knows a limit of time (that of dash
+# does not); memory in KiB
 info() {
 	get release "$proc/sys/kernel/osrelease"
 	get auto "$sys/auto_online_blocks"
@@ -65,6 +66,10 @@ info() {
 	get memmap "$params/memmap_on_memory"
 	root=0
 	[ ! -w "$sys/uevent" ] || root=1
+	timed=' timed'
+	# shellcheck disable=SC3045 # that is the question
+	read -r -t 0 _ </dev/null
+	[ "$?" -ne 2 ] || timed=
 	total=- free=- available=-
 	while read -r name value _; do
 		case $name in
@@ -76,7 +81,7 @@ info() {
 			;;
 		esac
 	done <"$proc/meminfo"
-	say "guest $release $root $auto $policy $memmap"
+	say "guest $release $root $auto $policy $memmap$timed"
 	say "memory $total $free $available"
 }
 
@@ -122,10 +127,12 @@ scan() {
 	flush
 }
 
-#= change
+#= change ease
 
 # A background job of a shell without job control has /dev/null as fd 0: keep the real one.
 exec 8<&0
+
+#= change
 
 # put BLOCK WORD: one write to a block's state; the kernel's reason goes to stdout
 put() {
@@ -197,9 +204,7 @@ alarm() {
 # guard SECONDS COMMAND...: run it, and those that kill it, whose numbers are the first line of output. A limit of
 # CPU time would not do: it takes effect on the return to user space, where the hanging write never gets.
 guard() {
-	# shellcheck disable=SC3045 # dash alone knows no limit
-	read -r -t 0 _ </dev/null
-	if [ "$?" -ne 2 ]; then
+	if [ "$timed" ]; then
 		limit=-t$1
 		guards=
 	else
@@ -327,6 +332,38 @@ swift() {
 			n=$((n + 1))
 		done
 	done
+}
+
+#= ease
+
+# ease SECONDS FROM-TO...: take blocks offline downwards, to the first that fails: the short way, in this shell itself,
+# with one guard beside it. When time is up, or a word comes, that ends the whole session, with the write that hangs;
+# where the guest runs out of memory over it, this shell is to end and nobody else's program. Not while it holds the
+# kernel's policy, which would not be put back.
+ease() {
+	[ -z "$held" ] || return
+	score=$proc/$$/oom_score_adj
+	get was "$score"
+	{
+		# shellcheck disable=SC3045 # only done where it is known
+		while read -r -t "$1" line; do
+			case $line in again | 'echo @'* | '') ;; *) break ;; esac
+		done
+		kill -9 "$$"
+	} <&8 3>&- &
+	echo 1000 >"$score"
+	shift
+	for range; do
+		n=${range%-*}
+		while echo offline >"$sys/memory$n/state"; do
+			[ "$n" -ne "${range#*-}" ] || continue 2
+			n=$((n - 1))
+		done
+		break
+	done
+	kill "$!"
+	wait "$!"
+	echo "$was" >"$score"
 }
 
 #= hold

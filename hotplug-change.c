@@ -154,23 +154,14 @@ static int resolve(const struct hotplug *h, struct change *change, struct err *e
 	return 0;
 }
 
-static char *words_of(const struct hotplug *h, const struct change *change, bool is_swift)
+static char *online_words(const struct hotplug *h, const struct change *change, bool is_swift)
 {
-	char *words;
+	_cleanup_free_ char *words =
+		is_swift ? hotplug_swift_words(&change->blocks, change->zone_taken)
+			 : hotplug_raise_words(h, &change->blocks, change->zone_taken,
+					       change->zone == ZONE_AUTO);
 
-	if (!change->is_online)
-		words = hotplug_lower_words(h, &change->blocks);
-	else if (is_swift)
-		words = hotplug_swift_words(&change->blocks, change->zone_taken);
-	else
-		words = hotplug_raise_words(h, &change->blocks, change->zone_taken,
-					    change->zone == ZONE_AUTO);
-	if (words) {
-		_cleanup_free_ char *old = words;
-
-		words = xasprintf("%s;scan", old);
-	}
-	return words;
+	return words ? xasprintf("%s;scan", words) : NULL;
 }
 
 /* Read back. */
@@ -201,24 +192,29 @@ static const char *step_name(const struct change *change)
 
 static int try(struct hotplug *h, const struct change *change, bool is_swift, struct err *err)
 {
-	_cleanup_free_ char *words = words_of(h, change, is_swift);
+	_cleanup_free_ char *words = online_words(h, change, is_swift);
 
-	if (!words)
-		return -1;
-	if (hotplug_guest(h, words, change->is_online ? "bring" : "take", step_name(change), err))
+	if (!words || hotplug_guest(h, words, "bring", "online", err))
 		return -1;
 	return check(h, change, err);
 }
 
-static int run(struct hotplug *h, void *job, struct err *err)
+static int bring_online(struct hotplug *h, void *job, struct err *err)
 {
 	struct change *change = job;
 
-	if (change->is_online && !try(h, change, true, err))
+	if (!try(h, change, true, err))
 		return 0;
-	if (change->is_online && (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED))
+	if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
 		return -1;
 	return try(h, change, false, err);
+}
+
+static int take_offline(struct hotplug *h, void *job, struct err *err)
+{
+	struct change *change = job;
+
+	return hotplug_take_offline(h, &change->blocks, err) || check(h, change, err) ? -1 : 0;
 }
 
 static int undo(struct hotplug *h, void *job, struct err *err)
@@ -228,16 +224,23 @@ static int undo(struct hotplug *h, void *job, struct err *err)
 	return hotplug_restore(h, &change->blocks, err);
 }
 
-static void show(struct hotplug *h, void *job)
+static void bring_online_show(struct hotplug *h, void *job)
 {
 	const struct change *change = job;
-	char *swift = words_of(h, change, true);
+	char *swift = online_words(h, change, true);
 
-	hotplug_plan(h, "guest", swift ? swift : words_of(h, change, false));
+	hotplug_plan(h, "guest", swift ? swift : online_words(h, change, false));
 }
 
-static const struct step online_steps[] = { { "online", run, undo, show } };
-static const struct step offline_steps[] = { { "offline", run, undo, show } };
+static void take_offline_show(struct hotplug *h, void *job)
+{
+	const struct change *change = job;
+
+	hotplug_take_offline_show(h, &change->blocks);
+}
+
+static const struct step online_steps[] = { { "online", bring_online, undo, bring_online_show } };
+static const struct step offline_steps[] = { { "offline", take_offline, undo, take_offline_show } };
 
 static uint64_t bytes_of(const struct hotplug *h, const struct change *change)
 {
@@ -263,7 +266,7 @@ int hotplug_change(struct hotplug *h, struct change *change, struct err *err)
 	_cleanup_buf_ struct buf subject = { 0 };
 	unsigned i;
 
-	h->ahead = change->is_online ? "swift" : "change";
+	h->ahead = change->is_online ? "swift" : "ease";
 	if (!hotplug_look(h, LOOK_GUEST | LOOK_CHANGE, err) && !resolve(h, change, err) &&
 	    !check_change(h, change, err)) {
 		change_prepare(h, change);

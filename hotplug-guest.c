@@ -13,7 +13,7 @@
 #define FOREVER_SECONDS 86400		     /* for guest.sh when there is no deadline */
 #define ROOM_BYTES	(UINT64_C(16) << 20) /* that a guest needs beside what it gives up */
 #define LAST_WORDS_MS	200 /* for what QEMU says when it ends, or the guest does */
-#define SWIFT_BLOCKS	64  /* so few go online in a moment: nothing that needs guarding */
+#define SWIFT_BLOCKS	64  /* so few go online or offline in a moment: the short way will do */
 
 /* The deadline as guest.sh takes it: whole seconds, rounded up. */
 static unsigned seconds_left(const struct hotplug *h)
@@ -37,22 +37,18 @@ static bool is_there(const struct hotplug *h, uint64_t block, bool is_online)
 	return false;
 }
 
-/* The first block of one change, "SECONDS FUNCTION ZONE FROM-TO...", that is not there yet. */
-static bool find_unfinished(const struct hotplug *h, const char *change, uint64_t *block)
+/* The first block of " FROM-TO..." that is not there yet. */
+static bool find_unfinished(const struct hotplug *h, const char *ranges, bool is_online,
+			    uint64_t *block)
 {
 	unsigned long long from, to;
-	unsigned seconds;
-	char verb[8], zone[8];
 	int used;
 
-	if (sscanf(change, "%u %7s %7s%n", &seconds, verb, zone, &used) != 3)
-		return false;
-	for (change += used; sscanf(change, " %llu-%llu%n", &from, &to, &used) == 2;
-	     change += used) {
+	for (; sscanf(ranges, " %llu-%llu%n", &from, &to, &used) == 2; ranges += used) {
 		int64_t by = from <= to ? 1 : -1;
 
 		for (*block = from;; *block += (uint64_t)by) {
-			if (!is_there(h, *block, strcmp(verb, "lower") != 0))
+			if (!is_there(h, *block, is_online))
 				return true;
 			if (*block == to)
 				break;
@@ -61,14 +57,38 @@ static bool find_unfinished(const struct hotplug *h, const char *change, uint64_
 	return false;
 }
 
+/* Is this the beginning of a command that changes blocks? Then *ranges follows. */
+static bool is_change(const char *command, bool *is_online, const char **ranges)
+{
+	unsigned seconds;
+	char verb[8], zone[8];
+	int used = 0;
+
+	if (sscanf(command, "change %u %7s %7s%n", &seconds, verb, zone, &used) == 3 && used)
+		*is_online = strcmp(verb, "lower") != 0;
+	else if (sscanf(command, "ease %u%n", &seconds, &used) == 1 && used)
+		*is_online = false;
+	else
+		return false;
+	*ranges = command + used;
+	return true;
+}
+
+static bool is_short_way(const char *commands)
+{
+	return !strncmp(commands, "ease ", 5);
+}
+
 /* The block that the changes were at when they were stopped: they go in order. */
 static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t *block)
 {
-	static const char word[] = "change ";
+	for (; commands; commands = strchr(commands, ';')) {
+		const char *ranges;
+		bool is_online;
 
-	while ((commands = strstr(commands, word))) {
-		commands += sizeof(word) - 1;
-		if (find_unfinished(h, commands, block))
+		commands += *commands == ';';
+		if (is_change(commands, &is_online, &ranges) &&
+		    find_unfinished(h, ranges, is_online, block))
 			return true;
 	}
 	return false;
@@ -207,23 +227,34 @@ static void explain_block(struct hotplug *h, const char *commands, const char *v
 		hotplug_explain_held(h, block, err);
 }
 
+/*
+ * Stop the write that hangs. Where it was shows in the rest of the answer; the short way has none,
+ * because what stops it ends the session: another one looks.
+ */
+static void stop(struct hotplug *h, const char *commands, struct answer *answer)
+{
+	struct err ignored;
+	int status;
+
+	deadline_undo(h->deadline);
+	guest_memory_release(&h->after);
+	status = guest_cancel(h->vm->guest, answer, &ignored);
+	if (status && guest_is_lost(h->vm->guest) && is_short_way(commands))
+		status = guest_run(h->vm->guest, "scan", answer, &ignored);
+	if (!status && sysfs_parse(&h->after, answer->lines, answer->count, &ignored))
+		guest_memory_release(&h->after);
+}
+
 int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, const char *to,
 		  struct err *err)
 {
 	struct answer answer = { 0 };
-	struct err ignored;
 	int status = guest_run(h->vm->guest, commands, &answer, err);
 
-	if (!status) {
+	if (!status)
 		status = read_answer(h, &answer, verb, to, err);
-	} else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED) {
-		/* stop the write that hangs; where it was shows in the rest of the answer */
-		deadline_undo(h->deadline);
-		guest_memory_release(&h->after);
-		if (!guest_cancel(h->vm->guest, &answer, &ignored) &&
-		    sysfs_parse(&h->after, answer.lines, answer.count, &ignored))
-			guest_memory_release(&h->after);
-	}
+	else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
+		stop(h, commands, &answer);
 	answer_release(&answer);
 	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED)
 		explain_loss(h, verb, to, err);
@@ -261,6 +292,60 @@ char *hotplug_lower_words(const struct hotplug *h, const struct block_list *list
 	buf_addf(&words, "change %u lower any", seconds_left(h));
 	hotplug_add_ranges(&words, list, true);
 	return words.data;
+}
+
+/* The short way, without reasons, for few blocks; NULL: go the long way at once. The caller frees
+ * it. */
+static char *ease_words(const struct hotplug *h, const struct block_list *list)
+{
+	struct buf words = { 0 };
+
+	if (!h->before.is_timed || block_list_blocks(list) > SWIFT_BLOCKS)
+		return NULL;
+	buf_addf(&words, "ease %u", seconds_left(h));
+	hotplug_add_ranges(&words, list, true);
+	return words.data;
+}
+
+/* Read back: is every block of @list offline? */
+static bool are_offline(const struct hotplug *h, const struct block_list *list)
+{
+	struct block_list found = { 0 };
+	bool is_so = true;
+	unsigned i;
+
+	block_list_intersect(&found, &h->after.blocks, list);
+	for (i = 0; i < found.count; i++)
+		is_so &= blocks_are_offline(&found.runs[i]);
+	block_list_release(&found);
+	return is_so;
+}
+
+int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struct err *err)
+{
+	_cleanup_free_ char *ease = ease_words(h, list);
+	_cleanup_free_ char *lower = NULL;
+	_cleanup_free_ char *words = NULL;
+
+	if (ease) {
+		words = xasprintf("%s;scan", ease);
+		if (hotplug_guest(h, words, "take", "offline", err))
+			return -1;
+		if (are_offline(h, list))
+			return 0;
+		free(words);
+	}
+	lower = hotplug_lower_words(h, list);
+	words = xasprintf("%s;scan", lower);
+	return hotplug_guest(h, words, "take", "offline", err);
+}
+
+void hotplug_take_offline_show(struct hotplug *h, const struct block_list *list)
+{
+	_cleanup_free_ char *ease = ease_words(h, list);
+	_cleanup_free_ char *lower = ease ? NULL : hotplug_lower_words(h, list);
+
+	hotplug_plan(h, "guest", xasprintf("%s;scan", ease ? ease : lower));
 }
 
 char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list, enum zone zone,

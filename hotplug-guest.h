@@ -40,6 +40,16 @@ char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list
  */
 char *hotplug_swift_words(const struct block_list *list, enum zone zone);
 
+/*
+ * hotplug_take_offline(), hotplug_take_offline_show() - take the blocks of @list offline, highest
+ * first, and scan; add that to the plan. Where the guest's shell allows it first the short way,
+ * which needs little of guest.sh and gives no reasons, then hotplug_lower_words().
+ * Return: 0 or -1 as hotplug_guest(); what came of it is in h->after
+ */
+int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struct err *err)
+	__attribute__((warn_unused_result));
+void hotplug_take_offline_show(struct hotplug *h, const struct block_list *list);
+
 /* hotplug_add_ranges() - append " FIRST-LAST" for each run, as guest.sh takes them */
 void hotplug_add_ranges(struct buf *words, const struct block_list *list, bool is_descending);
 

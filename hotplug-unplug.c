@@ -263,24 +263,13 @@ static int check_offline(const struct hotplug *h, const struct block_list *wante
 	return status;
 }
 
-static char *offline_words(const struct hotplug *h, const struct unplug *unplug)
-{
-	_cleanup_free_ char *lower = hotplug_lower_words(h, &unplug->blocks);
-
-	return xasprintf("%s;scan", lower);
-}
-
 static int offline(struct hotplug *h, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
-	_cleanup_free_ char *words = NULL;
 
 	if (!unplug->blocks.count)
 		return 0;
-	words = offline_words(h, unplug);
-	if (hotplug_guest(h, words, "take", "offline", err))
-		return -1;
-	if (check_offline(h, &unplug->blocks, err))
+	if (hotplug_take_offline(h, &unplug->blocks, err) || check_offline(h, &unplug->blocks, err))
 		return -1;
 	guest_leave(h->vm->guest);
 	return 0;
@@ -291,7 +280,7 @@ static void offline_show(struct hotplug *h, void *job)
 	struct unplug *unplug = job;
 
 	if (unplug->blocks.count)
-		hotplug_plan(h, "guest", offline_words(h, unplug));
+		hotplug_take_offline_show(h, &unplug->blocks);
 }
 
 /* Blocks of devices that are gone cannot come back; the others do. */

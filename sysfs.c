@@ -133,15 +133,16 @@ static bool copy_word(char *out, size_t size, const char *word, const char *more
 	return true;
 }
 
-/* "guest RELEASE ROOT AUTO POLICY MEMMAP" */
+/* "guest RELEASE ROOT AUTO POLICY MEMMAP", and " timed" where read knows a limit of time */
 static bool parse_guest(struct guest_memory *g, char *rest)
 {
 	char *save, *release = strtok_r(rest, " ", &save), *root = strtok_r(NULL, " ", &save);
 	char *auto_online = strtok_r(NULL, " ", &save), *policy = strtok_r(NULL, " ", &save);
-	char *memmap = strtok_r(NULL, " ", &save);
+	char *memmap = strtok_r(NULL, " ", &save), *timed = strtok_r(NULL, " ", &save);
 
-	if (!memmap)
+	if (!memmap || (timed && strcmp(timed, "timed") != 0))
 		return false;
+	g->is_timed = timed;
 	g->is_root = !strcmp(root, "1");
 	/* "Y", and since Linux 6.6 also "force" */
 	g->memmap_on_memory = !strcmp(memmap, "Y") || !strcmp(memmap, "force");

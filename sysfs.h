@@ -41,9 +41,10 @@ enum {
 struct guest_memory {
 	char kernel[80];
 	bool is_root;	      /* block states can be written */
+	bool is_timed;	      /* its shell can read with a limit of time */
 	char auto_online[24]; /* auto_online_blocks: "offline", "online", "online_movable", ...; ""
 				 unknown */
-	char online_policy[24];	   /* "contig-zones", "auto-movable"; "" unknown */
+	char online_policy[24]; /* "contig-zones", "auto-movable"; "" unknown */
 	char udev_rule[128]; /* a file of the guest that brings memory online; "" none; only "udev"
 				tells */
 	bool memmap_on_memory;	   /* the memory map of a DIMM lies in the DIMM itself */
@@ -99,8 +100,8 @@ const char *sysfs_zone_word(enum zone zone);
 /* A sum of blocks, by what they are. */
 struct block_sum {
 	uint64_t online_bytes, offline_bytes;
-	uint64_t movable_bytes; /* of those online; the others are the kernel's, also those in several
-				   zones, which are boot memory */
+	uint64_t movable_bytes; /* of those online; the others are the kernel's, also those in
+				   several zones, which are boot memory */
 };
 
 /* sysfs_sum() - the blocks of one NUMA node, or (-1) all */

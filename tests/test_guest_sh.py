@@ -46,6 +46,7 @@ class Guest:
             start_new_session=True)
         self.exchange = 0
         self.buffer = b""
+        self.is_timed = None
         self.send(f"MEMHP={SESSION}\nexec 3>&1 >/dev/null\n{program}\n")
 
     def __enter__(self):
@@ -99,7 +100,11 @@ class Guest:
             session, exchange, first, length, payload, second, again, last = match.groups()
             assert session == last == SESSION.encode() and int(exchange) == self.exchange, line
             assert int(first) == int(second) == n and int(length) == int(again) == len(payload), line
-            payloads.append(payload.decode())
+            text = payload.decode()
+            if text.startswith("guest "):  # the one fact of a scan that depends on the shell
+                self.is_timed = text.endswith(" timed")
+                text = text.removesuffix(" timed")
+            payloads.append(text)
         assert payloads[-1] == "end"
         return payloads[:-1]
 
@@ -560,6 +565,63 @@ def test_a_command_sent_ahead_is_not_lost_to_the_guard(guest, tree):
     guest.start("change 1000 lower any 35-34")
     assert guest.read() == []
     assert guest.run("say ahead") == ["ahead"]
+
+
+# ease
+
+def test_dash_alone_reads_without_a_limit_of_time(shell, tree):
+    with Guest(tree.root, shell, packed()) as guest:
+        guest.run("scan")
+        assert guest.is_timed == (shell != SHELLS["dash"])
+
+
+@pytest.fixture(params=[name for name in SHELLS if name != "dash"])
+def timed(request, tree):
+    """A shell that can go the short way."""
+    with Guest(tree.root, SHELLS[request.param], packed()) as guest:
+        yield guest
+
+
+def test_the_short_way_goes_down_and_leaves_nothing_behind(timed, tree):
+    for _ in range(3):
+        assert timed.run("ease 1000 35-33 7-6;say done") == ["done"]
+        assert timed.is_alone()
+    assert words(tree, 33, 35) == ["offline"] * 3 and words(tree, 5, 7) == ["online", "offline", "offline"]
+    assert words(tree, 32, 32) == ["online"]
+    assert timed.run("say ahead") == ["ahead"]
+
+
+def test_the_short_way_ends_at_the_first_block_that_fails(timed, tree):
+    unwritable(tree, 34)
+    assert timed.run("ease 1000 35-32 7-7;say done") == ["done"]
+    assert words(tree, 35, 35) == ["offline"] and words(tree, 32, 33) == ["online"] * 2 and words(tree, 7, 7) == ["online"]
+    assert timed.is_alone()
+
+
+@pytest.mark.parametrize("end", ["q\n", "echo somebody else\n", None], ids=["cancel", "somebody else", "limit"])
+@pytest.mark.usefixtures("hanging")
+def test_a_write_that_hangs_on_the_short_way_ends_the_session(timed, tree, end):
+    timed.start(f"ease {1000 if end else 1} 35-32")
+    assert wait_until(lambda: words(tree, 34, 34) == ["offline"])
+    if end:
+        timed.send("again\n" + end)
+    assert timed.process.wait(HANG) == -signal.SIGKILL
+    assert wait_until(lambda: not session_processes(timed.process.pid))
+
+
+def test_a_session_that_holds_a_policy_does_not_go_the_short_way(timed, tree):
+    tree.write("sys/devices/system/memory/auto_online_blocks", "online")
+    timed.run("scan;hold")
+    assert timed.run("ease 1000 35-32;say done") == ["done"]
+    assert words(tree, 32, 35) == ["online"] * 4
+
+
+@pytest.mark.usefixtures("hanging")
+def test_a_write_that_hangs_on_the_short_way_is_ended_with_the_channel(timed, tree):
+    timed.start("ease 1000 35-32")
+    assert wait_until(lambda: words(tree, 34, 34) == ["offline"])
+    timed.process.stdin.close()
+    assert wait_until(lambda: not session_processes(timed.process.pid))
 
 
 # the text itself
