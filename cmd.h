@@ -24,6 +24,8 @@ struct globals {
 	const char *qmp;
 	const char *guest;
 	const char *vm;
+	const char *login;
+	const char *password_file;
 	int64_t timeout_ms; /* 0: none; negative: not given */
 	bool is_json, is_dry_run, is_quiet, is_verbose, is_help, is_version;
 };

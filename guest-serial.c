@@ -81,7 +81,7 @@ static char *begin_line(const char *id)
 static char *ask_line(const char *id, unsigned attempt)
 {
 	return xasprintf(" [ \"${MEMHP-}\" = %s ]&&{ stty -echo;"
-			 "echo \"@$MEMHP.0 %u 2 go %u 2 $MEMHP@\">&3;}\n",
+			 "echo \"@$MEMHP.0 %u 2 ${" LOGIN_MARK "-go} %u 2 $MEMHP@\">&3;}\n",
 			 id, attempt, attempt);
 }
 
@@ -108,17 +108,19 @@ static void take_back(struct wire *w, const char *id)
 
 /*
  * Look through the lines that have come; true when the child of this attempt has answered. That of
- * an earlier one will have ended.
+ * an earlier one will have ended. *is_ours: it is the child of a shell that a memhp has logged in.
  */
-static bool child_answered(struct wire *w, const char *id, unsigned attempt)
+static bool child_answered(struct wire *w, const char *id, unsigned attempt, bool *is_ours)
 {
 	char *line;
 
 	while ((line = wire_line(w))) {
 		struct frame frame;
-		bool is_answer = frame_parse(line, id, &frame) && frame.sequence == attempt &&
-				 !strcmp(frame.payload, "go");
+		bool is_answer = frame_parse(line, id, &frame) && frame.sequence == attempt;
 
+		if (is_answer)
+			*is_ours = !strcmp(frame.payload, LOGIN_OURS);
+		is_answer = is_answer && (*is_ours || !strcmp(frame.payload, "go"));
 		free(line);
 		if (is_answer)
 			return true;
@@ -138,10 +140,8 @@ static bool at_login(const struct wire *w)
 
 static int no_answer(const char *path, const struct wire *w, struct err *err)
 {
-	if (at_login(w)) {
-		err_set(err, ERR_GUEST_UNREACHABLE, "the console '%s' wants a login", path);
-		return err_hint(err, "log in as root there first, or use --guest ssh:HOST");
-	}
+	if (at_login(w))
+		return login_wanted(path, err);
 	err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the console '%s'", path);
 	return err_hint(err,
 			"memhp needs a root shell at its prompt there; see with: "
@@ -153,7 +153,7 @@ static int no_answer(const char *path, const struct wire *w, struct err *err)
  * Ask until the child answers: a kernel message may damage an answer. Less and less often, since
  * nobody may be there to read. Return: 1, 0 at @until_ms, -1
  */
-static int ask(struct wire *w, const char *id, unsigned attempt, int64_t until_ms,
+static int ask(struct wire *w, const char *id, unsigned attempt, int64_t until_ms, bool *is_ours,
 	       struct deadline *d, struct err *err)
 {
 	int64_t ask_ms = monotonic_ms(), wait_ms = ASK_MS;
@@ -167,7 +167,7 @@ static int ask(struct wire *w, const char *id, unsigned attempt, int64_t until_m
 		wait_ms *= 2;
 		do {
 			ready = wire_fill(w, ask_ms, d, err);
-			if (ready > 0 && child_answered(w, id, attempt))
+			if (ready > 0 && child_answered(w, id, attempt, is_ours))
 				return 1;
 		} while (ready > 0);
 		if (ready < 0)
@@ -176,19 +176,20 @@ static int ask(struct wire *w, const char *id, unsigned attempt, int64_t until_m
 	return 0;
 }
 
-static int converse(struct wire *w, const char *path, const char *id, struct deadline *d,
-		    struct err *err)
+static int converse(struct wire *w, const char *path, const char *id, bool *is_ours,
+		    struct deadline *d, struct err *err)
 {
 	int64_t limit_ms = deadline_within(d, ANSWER_MAX_MS), wait_ms = ATTEMPT_MS;
 	unsigned attempt;
 
 	for (attempt = 1; monotonic_ms() < limit_ms && !at_login(w); attempt++, wait_ms *= 2) {
 		int64_t until_ms = monotonic_ms() + wait_ms;
-		int status = wire_write(w, RESET, strlen(RESET), d, err) ||
-					     send_line(w, begin_line(id), d, err)
-				     ? -1
-				     : ask(w, id, attempt,
-					   until_ms < limit_ms ? until_ms : limit_ms, d, err);
+		int status =
+			wire_write(w, RESET, strlen(RESET), d, err) ||
+					send_line(w, begin_line(id), d, err)
+				? -1
+				: ask(w, id, attempt, until_ms < limit_ms ? until_ms : limit_ms,
+				      is_ours, d, err);
 
 		if (status > 0)
 			return 0;
@@ -199,7 +200,7 @@ static int converse(struct wire *w, const char *path, const char *id, struct dea
 }
 
 int serial_open(struct serial *serial, struct wire *w, const char *path, const char *id,
-		struct deadline *d, struct err *err)
+		struct login *login, struct deadline *d, struct err *err)
 {
 	int fd = -1;
 
@@ -207,10 +208,15 @@ int serial_open(struct serial *serial, struct wire *w, const char *path, const c
 	if (open_path(serial, path, &fd, err))
 		return -1;
 	wire_init(w, fd, fd, xasprintf("console '%s'", path), ERR_GUEST_UNREACHABLE);
-	if (!converse(w, path, id, d, err))
+	if ((login->user || login->is_in) && login_enter(login, w, path, id, d, err)) {
+		serial_close(serial, w);
+		return -1;
+	}
+	if (!converse(w, path, id, &login->is_in, d, err))
 		return 0;
 	if (!at_login(w))
 		take_back(w, id);
+	login_leave(login, w, id, d);
 	serial_close(serial, w);
 	return -1;
 }

@@ -2,7 +2,7 @@
 /*
  * guest-serial: a root shell on a console (UNIX socket, pty, tty): gets past prompt, echo and line
  * editing to a quiet child shell that reads guest.sh, and leaves the console as it was.
- * May call: frame, wire, deadline, err, util.
+ * May call: guest-login, frame, wire, deadline, err, util.
  */
 #ifndef GUEST_SERIAL_H
 #define GUEST_SERIAL_H
@@ -12,6 +12,7 @@
 
 #include "deadline.h"
 #include "err.h"
+#include "guest-login.h"
 #include "wire.h"
 
 /* The near end of a console; zero-initialise it. */
@@ -26,10 +27,13 @@ struct serial {
  * @w:		receives the open wire; serial_close() releases it
  * @path:	a UNIX socket or a tty
  * @id:		the session's id; the child has it in $MEMHP
- * Return: 0; -1 with ERR_GUEST_UNREACHABLE: cannot open, no answer, a login prompt
+ * @login:	who may log in where the console asks for it; login_leave() is the caller's
+ * Return: 0; -1 with ERR_GUEST_UNREACHABLE: cannot open, no answer, a login prompt, or with the
+ * errors of login_enter()
  */
 int serial_open(struct serial *serial, struct wire *w, const char *path, const char *id,
-		struct deadline *d, struct err *err) __attribute__((warn_unused_result));
+		struct login *login, struct deadline *d, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* serial_close() - put a terminal's modes back, and release the wire; harmless when nothing is open
  */

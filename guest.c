@@ -38,6 +38,7 @@ struct guest {
 	struct wire wire;
 	struct process process;
 	struct serial serial;
+	struct login *login;
 	struct deadline *deadline;
 	const struct trace *trace;
 	bool is_console;
@@ -305,7 +306,7 @@ static int open_transport(struct guest *g, struct err *err)
 
 	if (scheme_is(address, "serial", &rest) && *rest) {
 		g->is_console = true;
-		return serial_open(&g->serial, &g->wire, rest, g->id, g->deadline, err);
+		return serial_open(&g->serial, &g->wire, rest, g->id, g->login, g->deadline, err);
 	}
 	if (scheme_is(address, "ssh", &rest) && *rest)
 		return process_open_ssh(&g->wire, &g->process, rest, NULL, "sh", g->deadline, err);
@@ -330,12 +331,13 @@ static int start_program(struct guest *g, struct err *err)
 	return guest_load(g, "", err);
 }
 
-int guest_open(struct guest **out, const char *address, const struct trace *trace,
-	       struct deadline *deadline, struct err *err)
+int guest_open(struct guest **out, const char *address, struct login *login,
+	       const struct trace *trace, struct deadline *deadline, struct err *err)
 {
 	struct guest *g = xcalloc(1, sizeof(*g));
 
 	g->wire.in_fd = g->wire.out_fd = -1;
+	g->login = login;
 	g->deadline = deadline;
 	g->trace = trace;
 	g->address = xstrdup(address);
@@ -380,17 +382,20 @@ static void part(struct guest *g)
 	g->deadline = whole;
 }
 
-static void close_transport(struct guest *g)
+static void close_transport(struct guest *g, bool is_for_good)
 {
-	if (g->is_console && g->wire.out_fd >= 0)
+	if (g->is_console && g->wire.out_fd >= 0) {
 		part(g);
+		if (is_for_good)
+			login_leave(g->login, &g->wire, g->id, g->deadline);
+	}
 	process_close(&g->process, &g->wire);
 	serial_close(&g->serial, &g->wire);
 }
 
 static int reopen(struct guest *g, struct err *err)
 {
-	close_transport(g);
+	close_transport(g, false);
 	g->is_lost = false;
 	memset(g->is_loaded, 0, sizeof(g->is_loaded));
 	/* a new id: late frames of the old session are none of this one */
@@ -401,7 +406,7 @@ void guest_close(struct guest *g)
 {
 	if (!g)
 		return;
-	close_transport(g);
+	close_transport(g, !g->login->is_kept);
 	free(g->address);
 	free(g);
 }

@@ -2,14 +2,15 @@
 /*
  * guest: one guest channel. Whatever the transport, it runs guest.sh and gives its answers: one or
  * more of its commands go over as one line, and what they say comes back as one answer. May call:
- * guest-serial, guest-process, frame, wire, deadline, err, util. Must never: know what a payload
- * means.
+ * guest-serial, guest-login, guest-process, frame, wire, deadline, err, util. Must never: know what
+ * a payload means.
  */
 #ifndef GUEST_H
 #define GUEST_H
 
 #include "deadline.h"
 #include "err.h"
+#include "guest-login.h"
 #include "wire.h"
 
 struct guest;
@@ -26,12 +27,14 @@ void answer_release(struct answer *a);
 /*
  * guest_open() - connect, and bring guest.sh into a shell
  * @address:	"serial:PATH", "ssh:[USER@]HOST[:PORT]", "exec:COMMAND", "local[:SYSROOT]"
+ * @login:	who may log in on a console that asks for it; borrowed
  * @trace:	hears commands and answers; borrowed; may be NULL
  * @deadline:	bounds every wait of the channel; borrowed
  * Return: 0 with a channel for guest_close(); -1 with ERR_GUEST_UNREACHABLE or ERR_USAGE
  */
-int guest_open(struct guest **out, const char *address, const struct trace *trace,
-	       struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
+int guest_open(struct guest **out, const char *address, struct login *login,
+	       const struct trace *trace, struct deadline *deadline, struct err *err)
+	__attribute__((warn_unused_result));
 
 /*
  * guest_load() - send ahead the parts of guest.sh that @commands will need, without waiting: the

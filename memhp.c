@@ -15,6 +15,7 @@
 #include "cmd.h"
 #include "nearest.h"
 #include "offer.h"
+#include "password.h"
 #include "profile.h"
 
 #define DEFAULT_TIMEOUT_MS 60000
@@ -36,6 +37,13 @@ static const struct opt global_opts[] = {
 	{ 'M', "vm", "NAME",
 	  "a profile of memhp.conf(5), or a running VM by its name or pid; the one that runs",
 	  "MEMHP_VM", OPT_STRING, offsetof(struct globals, vm), NULL },
+	{ 0, "login", "USER",
+	  "log in as USER on a console that asks for it, and out again; the password is asked for",
+	  "MEMHP_LOGIN", OPT_STRING, offsetof(struct globals, login), NULL },
+	{ 0, "password-file", "PATH",
+	  "the password of that user, in a file that nobody else can read; or in "
+	  "MEMHP_GUEST_PASSWORD",
+	  NULL, OPT_STRING, offsetof(struct globals, password_file), NULL },
 	{ 't', "timeout", "SEC", "deadline for the whole command; 60, 0 for none", "MEMHP_TIMEOUT",
 	  OPT_SECONDS, offsetof(struct globals, timeout_ms), NULL },
 	{ 'j', "json", NULL, "print one JSON object, on failure too", NULL, OPT_FLAG,
@@ -177,6 +185,8 @@ static void bind_vm(struct ctx *ctx)
 	ctx->vm.qmp_address = ctx->globals->qmp;
 	ctx->vm.guest_address = ctx->globals->guest;
 	ctx->vm.name = ctx->globals->vm;
+	ctx->vm.login.user = ctx->globals->login;
+	ctx->vm.login.password_file = ctx->globals->password_file;
 	ctx->vm.deadline = &ctx->deadline;
 	start_progress(ctx);
 }
@@ -358,6 +368,7 @@ static int execute(struct ctx *ctx, int argc, char **argv)
 	ctx->globals = &globals;
 	ctx->result = new_result();
 	ctx->is_nested = true;
+	ctx->vm.login.is_kept = true;
 	if (!strcmp(argv[0], "help"))
 		print_help(argc > 1 ? cmd_find(cmds, argv[1]) : NULL);
 	else if (run_words(ctx, targets, argc, argv, &err))
@@ -418,6 +429,7 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	int status = 0;
 
+	ctx.vm.login.password = password_take("MEMHP_GUEST_PASSWORD");
 	if (fill_standard_descriptors(&err) || refuse_borrowed_rights(&err)) {
 		out_error(&err);
 		json_object_put(ctx.result);
@@ -428,6 +440,7 @@ int main(int argc, char **argv)
 		status = fail(&ctx, &err);
 	}
 	status = status ? status : ctx.exit_code;
+	login_release(&ctx.vm.login);
 	json_object_put(ctx.result);
 	config_release(&ctx.config);
 	return status;

@@ -74,9 +74,11 @@ static const struct hotplug *look(struct offer *o, bool with_guest)
 	outer = deadline_push(vm->deadline, LOOK_MS);
 	if (!with_guest)
 		vm->guest_address = "none";
+	vm->login.is_barred = true; /* a password cannot be asked for here */
 	hotplug_init(&o->known, vm);
 	(void)!hotplug_look(&o->known, what, &ignored);
 	vm_close_guest(vm);
+	vm->login.is_barred = false;
 	vm->guest_address = channel;
 	deadline_pop(vm->deadline, outer);
 	o->is_known = true;

@@ -52,6 +52,7 @@ int profile_settle(struct ctx *ctx, struct opt_target targets[static 2], const s
 	if (opt_is_typed(&targets[0], "vm")) {
 		opt_forget(&targets[0], "qmp");
 		opt_forget(&targets[0], "guest");
+		opt_forget(&targets[0], "login");
 	} else if (opt_is_typed(&targets[0], "qmp")) {
 		opt_forget(&targets[0], "vm");
 	}

@@ -12,6 +12,9 @@
 /* For a monitor that is not the last one of its VM: whether it greets is known sooner than this. */
 #define NEXT_MONITOR_MS 300
 
+/* For a console that is to be logged out, and does not answer. */
+#define LOG_OUT_MS 8000
+
 /* Connect to all monitors, the only way to see which of them is free; returns how many took it. */
 static unsigned connect_all(struct vm *vm, const struct qemu *qemu, struct qmp **sessions,
 			    struct err *err)
@@ -234,7 +237,7 @@ int vm_open_guest(struct vm *vm, struct err *err)
 		return -1;
 	if (!vm_channel(vm))
 		return 0;
-	return guest_open(&vm->guest, vm_channel(vm), &vm->trace, vm->deadline, err);
+	return guest_open(&vm->guest, vm_channel(vm), &vm->login, &vm->trace, vm->deadline, err);
 }
 
 void vm_close_guest(struct vm *vm)
@@ -245,9 +248,26 @@ void vm_close_guest(struct vm *vm)
 	vm->guest_found = NULL;
 }
 
+/* What commands have left logged in for those that might have followed. */
+static void log_out(struct vm *vm)
+{
+	struct deadline outer = deadline_push(vm->deadline, LOG_OUT_MS);
+	struct err ignored;
+
+	vm->login.is_kept = false;
+	vm->login.is_barred = true; /* should somebody else have logged it out, it stays so */
+	deadline_undo(vm->deadline);
+	(void)!vm_open_guest(vm, &ignored);
+	vm_close_guest(vm);
+	vm->login.is_barred = false;
+	deadline_pop(vm->deadline, outer);
+}
+
 void vm_close(struct vm *vm)
 {
 	vm_close_guest(vm);
+	if (vm->login.is_in)
+		log_out(vm);
 	qmp_close(vm->qmp);
 	vm->qmp = NULL;
 	remote_close(vm->remote);

@@ -21,6 +21,7 @@ struct vm {
 	bool is_running_named;	   /* the user named a running VM: its monitor is wanted */
 	const char *guest_address; /* borrowed; NULL: to be found; "none": not wanted */
 	char *guest_found;	   /* the address that asking QEMU gave; owned */
+	struct login login;	   /* on a console; its owner releases it */
 	struct trace trace;
 	struct deadline *deadline; /* borrowed */
 	struct remote *remote;	   /* the ssh connection that "ssh://" means; NULL for none */
@@ -61,6 +62,7 @@ char *vm_ssh_address(const struct vm *vm);
 /* vm_close_guest() - leave the guest as it was found; the monitor stays open */
 void vm_close_guest(struct vm *vm);
 
+/* vm_close() - that too, and log out of a console on which a command has stayed logged in */
 void vm_close(struct vm *vm);
 
 #endif

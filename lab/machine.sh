@@ -110,7 +110,8 @@ launch() {
 	[ "$slots" = 0 ] || size=$size,slots=$slots,maxmem=$maxmem
 	sock=server=on,wait=off
 	params="console=$console quiet panic=-1 mitigations=off memhp_lab.name=$name"
-	params="$params memhp_lab.shell=$shell memhp_lab.console2=$console2${append:+ $append}"
+	params="$params memhp_lab.shell=$shell memhp_lab.console2=$console2"
+	params="$params${login:+ memhp_lab.login=1}${append:+ $append}"
 	# Without a PIT its kernel cannot always measure the emulated clock, and hangs.
 	case $machine,$try in microvm*,tcg) params="$params tsc_early_khz=2000000 lpj=4000000" ;; esac
 	# shellcheck disable=SC2086

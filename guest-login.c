@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Logging in on a console, and out again. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "console.h"
+#include "frame.h"
+#include "guest-login.h"
+#include "password.h"
+
+#define SIGHT_MAX_MS 10000 /* for a console to show what it is */
+#define PROBE_MS     500   /* then what was typed may have been lost; doubled each time */
+#define SETTLE_MS    50	   /* a prompt is one when nothing follows it for so long */
+#define PAUSE_MS     1000  /* text that is none of the known prompts is one after this */
+#define SILENCE_MS   6000  /* and nothing at all, long after a wrong password would be refused */
+#define SHELL_MS     5000  /* for a shell to obey; doubled each time */
+#define LEAVE_MS     5000  /* a goodbye takes no longer ... */
+#define LEAVE_MIN_MS 500   /* ... and gets this even when the deadline has passed */
+#define KEEP_BYTES   4096  /* of what the console shows */
+#define NAMES_MAX    3	   /* a getty that starts anew in between asks again */
+#define USER_MAX     64	   /* bytes */
+
+/*
+ * The line that resets a shell (guest-serial.c), but for a getty an empty one: that of agetty and
+ * of busybox knows two ways to erase a character, and no way to go back to the beginning of the
+ * line, which the line editors of shells do with ^A. To a shell without one all of this is text.
+ * The last DEL is what either getty sets as the terminal's erase character.
+ */
+#define ERASE_8 "\b\b\b\b\b\b\b\b"
+#define RESET	"\033[1;1R\025 ;;;;';;;;\";;;;`;;;;\001" ERASE_8 ERASE_8 ERASE_8 "\177\n"
+
+/* Answered by a shell; an echo has the variable's name in the place of the id. A getty takes it for
+ * an empty name, too. */
+#define PROBE	    " i=%s;echo @$i.0 1 4 here 1 4 $i@ #\001%s\177\n"
+#define PROBE_ERASE ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8
+
+/*
+ * For the shell of the user, whatever it is: sh and its relatives, csh and fish understand exec and
+ * '...'. The shell that follows is root's, and says that it is memhp's. busybox login and agetty
+ * leave it to the key that ended the name whether Enter ends a line.
+ */
+#define ENTER                                                                                      \
+	" exec sh -c 'stty icrnl onlcr;i=%s;if [ `id -u` = 0 ];then echo @$i.0 1 2 in 1 2 "        \
+	"$i@;" LOGIN_MARK "=" LOGIN_OURS " exec sh;fi;"                                            \
+	"sudo -n sh -c \"echo @$i.0 1 2 in 1 2 $i@;" LOGIN_MARK "=" LOGIN_OURS " exec sh\"||"      \
+	"echo @$i.0 1 4 sudo 1 4 $i@'\n"
+
+/* For that shell. */
+#define LEAVE " i=%s;echo @$i.0 1 3 out 1 3 $i@;exit\n"
+
+enum stage {
+	STAGE_OUT,   /* nobody's name has been typed */
+	STAGE_NAMED, /* a name */
+	STAGE_SENT,  /* and a password */
+	STAGE_IN,    /* a shell is there */
+	STAGE_AGAIN, /* the program that has refused asks for a name again */
+};
+
+enum heard {
+	HEARD_NOTHING,
+	HEARD_NAME = 1,
+	HEARD_PASSWORD = 2,
+	HEARD_CHANGE = 4,
+	HEARD_SHELL = 8, /* what looks like the prompt of one */
+	HEARD_WORD = 16, /* in dialogue.word */
+};
+
+struct dialogue {
+	struct login *login;
+	struct wire *w;
+	const char *path, *id;
+	struct deadline *d;
+	enum stage stage;
+	char word[8];	 /* the last that a shell has said in a frame */
+	int64_t last_ms; /* when something came last */
+};
+
+int login_wanted(const char *path, struct err *err)
+{
+	err_set(err, ERR_GUEST_UNREACHABLE, "the console '%s' wants a login", path);
+	return err_hint(err, "say who with --login USER, log in as root there first, or use "
+			     "--guest ssh:HOST");
+}
+
+void login_release(struct login *login)
+{
+	password_drop(login->password);
+	*login = (struct login){ 0 };
+}
+
+/* "cannot log in as 'root' on the console 'PATH': WHY" */
+static int refused(const struct dialogue *g, const char *why, struct err *err)
+{
+	return err_set(err, ERR_GUEST_UNREACHABLE, "cannot log in as '%s' on the console '%s': %s",
+		       g->login->user, g->path, why);
+}
+
+/* Forget what the console has shown: it may be an echo of the password. */
+static void forget(struct dialogue *g)
+{
+	if (g->w->in.len)
+		explicit_bzero(g->w->in.data, g->w->in.len);
+	buf_drop(&g->w->in, g->w->in.len);
+	g->last_ms = monotonic_ms();
+}
+
+/* Type a line, whose format has one place for @what at most; what was there before is forgotten. */
+static int type(struct dialogue *g, char *line, struct err *err)
+{
+	_cleanup_free_ char *text = line;
+
+	forget(g);
+	return wire_write(g->w, text, strlen(text), g->d, err);
+}
+
+/* Take the words that a shell has said out of the text, with all before them. */
+static bool take_word(struct dialogue *g)
+{
+	struct buf *in = &g->w->in;
+	bool is_found = false;
+	size_t at = 0;
+
+	while (at < in->len) {
+		char *end = memchr(in->data + at, '\n', in->len - at);
+		_cleanup_free_ char *line = NULL;
+		struct frame frame;
+
+		if (!end)
+			break;
+		line = xstrndup(in->data + at, (size_t)(end - in->data) - at);
+		line[strcspn(line, "\r")] = '\0';
+		at = (size_t)(end - in->data) + 1;
+		if (!frame_parse(line, g->id, &frame) || strlen(frame.payload) >= sizeof(g->word))
+			continue;
+		memcpy(g->word, frame.payload, strlen(frame.payload) + 1);
+		is_found = true;
+	}
+	if (is_found)
+		buf_drop(in, at);
+	return is_found;
+}
+
+/* What the console waits for, as far as it has been quiet for long enough to tell. */
+static unsigned judge(const struct dialogue *g, int64_t now_ms)
+{
+	int64_t quiet_ms = now_ms - g->last_ms;
+
+	if (quiet_ms < SETTLE_MS)
+		return HEARD_NOTHING;
+	switch (console_wait(buf_text(&g->w->in), g->w->in.len)) {
+	case CONSOLE_NAME:
+		return HEARD_NAME;
+	case CONSOLE_PASSWORD:
+		return HEARD_PASSWORD;
+	case CONSOLE_CHANGE:
+		return HEARD_CHANGE;
+	case CONSOLE_SHELL:
+		return HEARD_SHELL;
+	case CONSOLE_TEXT:
+		return quiet_ms >= PAUSE_MS ? HEARD_SHELL : HEARD_NOTHING;
+	case CONSOLE_NOTHING:
+		break;
+	}
+	return g->stage == STAGE_SENT && quiet_ms >= SILENCE_MS ? HEARD_SHELL : HEARD_NOTHING;
+}
+
+/* When to judge next, should nothing come. */
+static int64_t next_look(const struct dialogue *g, int64_t now_ms)
+{
+	static const int64_t looks_ms[] = { SETTLE_MS, PAUSE_MS, SILENCE_MS };
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(looks_ms); i++)
+		if (g->last_ms + looks_ms[i] > now_ms)
+			return g->last_ms + looks_ms[i];
+	return DEADLINE_NEVER;
+}
+
+/* Wait for one of what @wanted names; HEARD_NOTHING at @until_ms, -1 with @err. */
+static int hear(struct dialogue *g, unsigned wanted, int64_t until_ms, struct err *err)
+{
+	for (;;) {
+		int64_t now_ms = monotonic_ms(), look_ms = next_look(g, now_ms);
+		unsigned heard = take_word(g) ? HEARD_WORD : judge(g, now_ms);
+		int ready;
+
+		if (heard & wanted)
+			return (int)heard;
+		if (now_ms >= until_ms)
+			return HEARD_NOTHING;
+		if (g->w->in.len > KEEP_BYTES)
+			buf_drop(&g->w->in, g->w->in.len - KEEP_BYTES);
+		ready = wire_fill(g->w, look_ms < until_ms ? look_ms : until_ms, g->d, err);
+		if (ready < 0)
+			return -1;
+		if (ready)
+			g->last_ms = monotonic_ms();
+	}
+}
+
+/*
+ * See whether the console asks for a user: 1, or 0 when a shell answers or nobody does, or -1. A
+ * prompt for a password is none of ours: an empty one brings the name back.
+ */
+static int look(struct dialogue *g, struct err *err)
+{
+	int64_t limit_ms = deadline_within(g->d, SIGHT_MAX_MS), wait_ms = PROBE_MS;
+	char *line = xstrdup(RESET);
+
+	for (;; wait_ms *= 2) {
+		int64_t until_ms = monotonic_ms() + wait_ms;
+		int heard;
+
+		if (type(g, line, err))
+			return -1;
+		heard = hear(g, HEARD_NAME | HEARD_PASSWORD | HEARD_WORD | HEARD_SHELL,
+			     until_ms < limit_ms ? until_ms : limit_ms, err);
+		if (heard == HEARD_WORD && strcmp(g->word, "here") != 0)
+			heard = HEARD_NOTHING;
+		if (heard < 0 || heard == HEARD_NAME || heard == HEARD_WORD)
+			return heard == HEARD_NAME ? 1 : heard < 0 ? -1 : 0;
+		if (monotonic_ms() >= limit_ms)
+			return 0;
+		line = heard == HEARD_PASSWORD ? xstrdup("\n")
+					       : xasprintf(PROBE, g->id, PROBE_ERASE);
+	}
+}
+
+static int get_password(struct dialogue *g, char text[static PASSWORD_SIZE], struct err *err)
+{
+	const struct login *login = g->login;
+	_cleanup_free_ char *question = NULL;
+
+	if (login->password_file)
+		return password_read(text, login->password_file, err);
+	if (login->password) {
+		memcpy(text, login->password, strlen(login->password) + 1);
+		return 0;
+	}
+	question = xasprintf("Password of '%s' on the guest's console: ", login->user);
+	if (!password_ask(text, question, g->d, err))
+		return 0;
+	if (err->code == ERR_GUEST_UNREACHABLE) {
+		err_wrap(err, "cannot log in as '%s' on the console '%s'", login->user, g->path);
+		err_hint(err, "give it in a file with --password-file PATH, or in the environment "
+			      "as MEMHP_GUEST_PASSWORD");
+	}
+	return -1;
+}
+
+/* Send the password, unless the prompt for it went away while it was asked for. */
+static int send_password(struct dialogue *g, struct err *err)
+{
+	char text[PASSWORD_SIZE + 1];
+	int status = get_password(g, text, err);
+
+	if (!status && hear(g, HEARD_NAME, monotonic_ms() + SETTLE_MS, err) != HEARD_NOTHING)
+		status = refused(g, "the login timed out", err);
+	if (!status) {
+		forget(g);
+		g->stage = STAGE_SENT;
+		memcpy(text + strlen(text), "\n", 2);
+		status = wire_write(g->w, text, strlen(text), g->d, err);
+	}
+	explicit_bzero(text, sizeof(text));
+	return status;
+}
+
+/* From the prompt for a name to something that may be that of a shell. */
+static int answer(struct dialogue *g, struct err *err)
+{
+	unsigned names = 0;
+	int heard = HEARD_NAME;
+
+	for (;;) {
+		if (heard == HEARD_NAME && g->stage <= STAGE_NAMED && names++ < NAMES_MAX) {
+			g->stage = STAGE_NAMED;
+			if (type(g, xasprintf("%s\n", g->login->user), err))
+				return -1;
+		} else if (heard == HEARD_PASSWORD && g->stage == STAGE_NAMED) {
+			if (send_password(g, err))
+				return -1;
+		} else if (heard == HEARD_CHANGE) {
+			refused(g, "the guest wants a new password for that user", err);
+			return err_hint(err, "log in there and set one");
+		} else if (heard == HEARD_SHELL) {
+			g->stage = STAGE_IN;
+			return 0;
+		} else if (heard > 0) {
+			g->stage = heard == HEARD_PASSWORD ? STAGE_NAMED : STAGE_AGAIN;
+			refused(g, "the guest does not let that user in", err);
+			return err_hint(err, "is the password right, and may the user log in on a "
+					     "console? memhp has tried once");
+		}
+		heard = hear(g, HEARD_NAME | HEARD_PASSWORD | HEARD_CHANGE | HEARD_SHELL,
+			     DEADLINE_NEVER, err);
+		if (heard < 0)
+			return -1;
+	}
+}
+
+/* Have the user's shell become one of root's. */
+static int become_root(struct dialogue *g, struct err *err)
+{
+	int64_t limit_ms = deadline_within(g->d, 4 * SHELL_MS), wait_ms = SHELL_MS;
+	int heard = HEARD_NOTHING;
+
+	for (; !heard && monotonic_ms() < limit_ms; wait_ms *= 2) {
+		if (type(g, xasprintf(ENTER, g->id), err))
+			return -1;
+		heard = hear(g, HEARD_WORD | HEARD_NAME, deadline_within(g->d, wait_ms), err);
+	}
+	if (heard == HEARD_WORD && !strcmp(g->word, LOGIN_OURS)) {
+		g->login->is_in = true;
+		return 0;
+	}
+	if (heard == HEARD_NAME || heard == HEARD_WORD)
+		g->stage = STAGE_OUT;
+	if (heard < 0)
+		return -1;
+	if (heard == HEARD_WORD) {
+		refused(g, "that user is not root, and sudo -n does not make him root", err);
+		return err_hint(err,
+				"log in as root, or allow it in the guest's sudoers: %s "
+				"ALL=(root) NOPASSWD: /bin/sh",
+				g->login->user);
+	}
+	refused(g,
+		heard == HEARD_NAME ? "the shell of that user ended at once"
+				    : "the shell of that user does not start sh",
+		err);
+	return err_hint(err, "memhp needs a user whose shell can run: exec sh");
+}
+
+/* For a goodbye, even when the deadline has passed, and without end at Ctrl-C. */
+static struct deadline parting(const struct deadline *d)
+{
+	int64_t now_ms = monotonic_ms(), left_ms = d->final_ms - now_ms;
+
+	left_ms = left_ms > LEAVE_MS ? LEAVE_MS : left_ms < LEAVE_MIN_MS ? LEAVE_MIN_MS : left_ms;
+	return (struct deadline){ .final_ms = now_ms + left_ms, .undoing = true, .signal_fd = -1 };
+}
+
+/* Where a password has led that nobody waits for any more. */
+static enum stage await_outcome(struct dialogue *g)
+{
+	struct err ignored;
+
+	switch (hear(g, HEARD_NAME | HEARD_PASSWORD | HEARD_SHELL, DEADLINE_NEVER, &ignored)) {
+	case HEARD_NAME:
+		return STAGE_AGAIN;
+	case HEARD_PASSWORD:
+		return STAGE_NAMED;
+	default:
+		return STAGE_IN;
+	}
+}
+
+/*
+ * Take back what a failure has left: a shell, also one that is still to come, or a login program
+ * that asks for a name or a password. That one ends with its input, and a getty asks anew.
+ */
+static void take_back(const struct dialogue *failed)
+{
+	struct deadline end = parting(failed->d);
+	struct dialogue g = *failed;
+	struct err ignored;
+	int heard = HEARD_NAME;
+
+	g.d = &end;
+	if (g.stage == STAGE_SENT)
+		g.stage = await_outcome(&g);
+	if (g.stage == STAGE_NAMED && !type(&g, xstrdup("\025\004"), &ignored))
+		heard = hear(&g, HEARD_NAME, DEADLINE_NEVER, &ignored);
+	if (g.stage != STAGE_OUT && heard == HEARD_NAME &&
+	    !type(&g, xstrdup(g.stage == STAGE_IN ? "\025 exit\n" : "\025\004"), &ignored))
+		(void)!hear(&g, HEARD_NAME, DEADLINE_NEVER, &ignored);
+	forget(&g);
+}
+
+/* A name that a getty takes as it is. */
+static int check_user(const char *user, struct err *err)
+{
+	const char *at;
+
+	for (at = user; *at; at++)
+		if ((unsigned char)*at <= ' ' || *at == 0x7f)
+			break;
+	if (!*user || *at || *user == '-' || at - user > USER_MAX)
+		return err_set(err, ERR_USAGE, "bad user '%s' to log in as", user);
+	return 0;
+}
+
+/* Whatever is wrong with these is told before anything is typed. */
+static int check(const struct login *login, struct err *err)
+{
+	char text[PASSWORD_SIZE];
+	int status;
+
+	if (check_user(login->user, err))
+		return -1;
+	if (!login->password_file)
+		return login->password
+			       ? password_check(login->password, "MEMHP_GUEST_PASSWORD", err)
+			       : 0;
+	status = password_read(text, login->password_file, err);
+	explicit_bzero(text, sizeof(text));
+	return status;
+}
+
+int login_enter(struct login *login, struct wire *w, const char *path, const char *id,
+		struct deadline *d, struct err *err)
+{
+	struct dialogue g = { .login = login, .w = w, .path = path, .id = id, .d = d };
+	int found;
+
+	if (login->user && check(login, err))
+		return -1;
+	found = look(&g, err);
+	if (found < 0 && err->code == ERR_TIMEOUT)
+		return 0; /* there is no time left for the shell either, which is told then */
+	if (found > 0 && (!login->user || login->is_barred))
+		return login_wanted(path, err);
+	if (found > 0 && (answer(&g, err) || become_root(&g, err))) {
+		if (err->code == ERR_TIMEOUT)
+			err_wrap(err, "cannot log in as '%s' on the console '%s'", login->user,
+				 path);
+		take_back(&g);
+		return -1;
+	}
+	forget(&g);
+	return found < 0 ? -1 : 0;
+}
+
+void login_leave(struct login *login, struct wire *w, const char *id, const struct deadline *d)
+{
+	struct deadline end = parting(d);
+	struct dialogue g = { .login = login, .w = w, .id = id, .d = &end };
+	struct err ignored;
+	int heard;
+
+	if (!login->is_in)
+		return;
+	login->is_in = false;
+	if (type(&g, xasprintf(LEAVE, id), &ignored))
+		return;
+	do
+		heard = hear(&g, HEARD_WORD | HEARD_NAME, DEADLINE_NEVER, &ignored);
+	while (heard == HEARD_WORD && strcmp(g.word, "out") != 0);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A password on its way through memhp. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "password.h"
+#include "util.h"
+
+char *password_take(const char *variable)
+{
+	char *value = getenv(variable), *text;
+
+	if (!value || !*value)
+		return NULL;
+	text = xstrdup(value);
+	explicit_bzero(value, strlen(value));
+	unsetenv(variable);
+	return text;
+}
+
+void password_drop(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+int password_check(const char *text, const char *origin, struct err *err)
+{
+	const char *at;
+
+	if (!*text)
+		return err_set(err, ERR_USAGE, "no password in %s", origin);
+	if (strlen(text) >= PASSWORD_SIZE)
+		return err_set(err, ERR_USAGE, "the password in %s has more than %d bytes", origin,
+			       PASSWORD_SIZE - 1);
+	for (at = text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			return err_set(err, ERR_USAGE, "the password in %s has a control character",
+				       origin);
+	return 0;
+}
+
+static int check_file(int fd, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return err_set(err, ERR_USAGE, "cannot read '%s': %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_USAGE, "password file '%s' is no regular file", path);
+	if (st.st_uid != geteuid())
+		return err_set(err, ERR_USAGE,
+			       "password file '%s' belongs to another user (uid %u)", path,
+			       (unsigned)st.st_uid);
+	if (st.st_mode & (S_IRWXG | S_IRWXO)) {
+		err_set(err, ERR_USAGE, "others may use password file '%s' (mode %04o)", path,
+			(unsigned)st.st_mode & 07777);
+		return err_hint(err, "take that away: chmod 600 '%s'", path);
+	}
+	return 0;
+}
+
+/* The first line of what @fd gives; what follows it does not count. */
+static int read_line(int fd, char text[static PASSWORD_SIZE], const char *path, struct err *err)
+{
+	char bytes[PASSWORD_SIZE + 1];
+	_cleanup_free_ char *origin = xasprintf("'%s'", path);
+	ssize_t n = read(fd, bytes, sizeof(bytes) - 1);
+	int status;
+
+	if (n < 0)
+		return err_set(err, ERR_USAGE, "cannot read '%s': %s", path, strerror(errno));
+	bytes[n] = '\0';
+	bytes[strcspn(bytes, "\r\n")] = '\0';
+	status = password_check(bytes, origin, err);
+	if (!status)
+		memcpy(text, bytes, strlen(bytes) + 1);
+	explicit_bzero(bytes, sizeof(bytes));
+	return status;
+}
+
+int password_read(char text[static PASSWORD_SIZE], const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), status;
+
+	if (fd < 0)
+		return err_set(err, ERR_USAGE, "cannot read '%s': %s", path, strerror(errno));
+	status = check_file(fd, path, err) || read_line(fd, text, path, err) ? -1 : 0;
+	close(fd);
+	return status;
+}
+
+/* The terminal, where it is ours to ask on: a background job would be stopped; else -1. */
+static int open_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd >= 0 && tcgetpgrp(fd) == getpgrp())
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* A line from the terminal, whose echo is off. */
+static int read_answer(int fd, char text[static PASSWORD_SIZE], struct deadline *d, struct err *err)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	ssize_t n;
+
+	if (deadline_poll(d, &pollfd, 1, DEADLINE_NEVER, err) < 0)
+		return -1;
+	n = read(fd, text, PASSWORD_SIZE - 1);
+	if (n <= 0 || text[n - 1] != '\n' || n == 1)
+		return err_set(err, ERR_GUEST_UNREACHABLE, "no password was typed");
+	text[n - 1] = '\0';
+	return 0;
+}
+
+int password_ask(char text[static PASSWORD_SIZE], const char *question, struct deadline *d,
+		 struct err *err)
+{
+	void (*tick)(void *context) = d->tick;
+	struct termios before, quiet;
+	int fd = open_terminal(), status;
+
+	if (fd < 0 || tcgetattr(fd, &before)) {
+		if (fd >= 0)
+			close(fd);
+		return err_set(err, ERR_GUEST_UNREACHABLE,
+			       "no terminal to ask for the password on");
+	}
+	quiet = before;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	quiet.c_lflag |= ICANON | ECHONL;
+	d->tick = NULL; /* no progress line while somebody types */
+	tcsetattr(fd, TCSAFLUSH, &quiet);
+	status = write(fd, question, strlen(question)) < 0
+			 ? err_set(err, ERR_GUEST_UNREACHABLE, "cannot ask on the terminal: %s",
+				   strerror(errno))
+			 : read_answer(fd, text, d, err);
+	tcsetattr(fd, TCSAFLUSH, &before);
+	d->tick = tick;
+	close(fd);
+	return status;
+}
