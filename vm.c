@@ -148,9 +148,12 @@ static char *console_address(struct qmp *qmp, const char *filename, bool *in_use
 	return xasprintf("serial:%s", path);
 }
 
-/* What a serial port is called: serial0 by QEMU, ser... or console... by people. */
+/* What a serial port is called: serial0 by QEMU, charserial0 by libvirt, ser... or console... by
+ * people. */
 static bool label_is_serial(const char *label)
 {
+	if (!strncmp(label, "char", 4))
+		label += 4;
 	return !strncmp(label, "ser", 3) || !strncmp(label, "console", 7);
 }
 

@@ -241,9 +241,10 @@ LIST_PROCESSES = "for p in /proc/[0-9]*; do read -r l <$p/stat && echo \"$l\"; d
 
 
 class Vm:
-    """One running machine."""
+    """One running machine; the prefix runs the lab elsewhere, as in a world of its own."""
 
-    def __init__(self, lab_dir, name, options, arguments):
+    def __init__(self, lab_dir, name, options, arguments, prefix=()):
+        self._lab = [*prefix, LAB]
         self.name = name
         self.run_dir = pathlib.Path(lab_dir) / name
         self.is_discarded = False
@@ -252,7 +253,7 @@ class Vm:
             **{k: os.environ[k] for k in ("MEMHP_LAB_CACHE",) if k in os.environ})
         words = [f"--{k}={v}" for k, v in options.items()]
         started = subprocess.run(
-            [LAB, "start", "-q", *words, name, *(["--", *arguments] if arguments else [])],
+            [*self._lab, "start", "-q", *words, name, *(["--", *arguments] if arguments else [])],
             env=self._env, cwd=lab_dir, text=True, errors="replace", capture_output=True,
             stdin=subprocess.DEVNULL, check=False)
         if started.returncode:
@@ -400,7 +401,7 @@ class Vm:
         for name in ("monitor", "console"):
             with contextlib.suppress(AttributeError, OSError):
                 getattr(self, name).close()
-        subprocess.run([LAB, "stop", "-q", self.name], env=self._env, check=False,
+        subprocess.run([*self._lab, "stop", "-q", self.name], env=self._env, check=False,
                        stdin=subprocess.DEVNULL)
 
 
