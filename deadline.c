@@ -10,6 +10,7 @@
 
 #define POLL_MAX    8
 #define TICK_MS	    500
+#define WATCH_MS    500 /* how often to look whether the standstill is over */
 #define UNDO_MAX_MS 5000
 
 int64_t monotonic_ms(void)
@@ -89,6 +90,12 @@ static bool interrupted(struct deadline *d)
 	return d->interrupts > (d->undoing ? 1 : 0);
 }
 
+int deadline_passed(const struct deadline *d, struct err *err)
+{
+	return err_set(err, ERR_TIMEOUT, "the deadline passed%s%s", d->meanwhile ? " while " : "",
+		       d->meanwhile ? d->meanwhile : "");
+}
+
 /* Milliseconds to sleep in poll(2): up to the nearest of both limits and the next tick. */
 static int poll_ms(const struct deadline *d, int64_t until_ms)
 {
@@ -99,32 +106,49 @@ static int poll_ms(const struct deadline *d, int64_t until_ms)
 		return 0;
 	if (d->tick && nearest - now > TICK_MS)
 		return TICK_MS;
+	if (d->meanwhile && nearest - now > WATCH_MS)
+		return WATCH_MS;
 	return nearest - now > 60000 ? 60000 : (int)(nearest - now);
+}
+
+/* Is the watch's descriptor none of those that are waited for anyway? */
+static bool is_watched(const struct deadline *d, const struct pollfd *fds, unsigned count)
+{
+	unsigned i;
+
+	for (i = 0; d->watch && i < count; i++)
+		if (fds[i].fd == d->watch_fd)
+			return false;
+	return d->watch;
 }
 
 int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_t until_ms,
 		  struct err *err)
 {
-	struct pollfd all[POLL_MAX + 1];
+	struct pollfd all[POLL_MAX + 2];
+	bool is_watching = is_watched(d, fds, count);
 
 	if (count > POLL_MAX)
 		return err_set(err, ERR_FAILED, "cannot wait for %u descriptors at once", count);
 	memcpy(all, fds, count * sizeof(*fds));
 	all[count] = (struct pollfd){ .fd = d->signal_fd, .events = POLLIN };
+	all[count + 1] = (struct pollfd){ .fd = is_watching ? d->watch_fd : -1, .events = POLLIN };
 	for (;;) {
 		int64_t now = monotonic_ms();
 		int ready;
 
+		if (is_watching && d->watch(d->watch_context, err))
+			return -1;
 		if (interrupted(d))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
 		/* before looking at the descriptors: a peer that never falls silent does not
 		 * outlast it */
 		if (now >= limit_ms(d))
-			return err_set(err, ERR_TIMEOUT, "the deadline passed");
-		ready = poll(all, count + 1, poll_ms(d, until_ms));
+			return deadline_passed(d, err);
+		ready = poll(all, count + 2, poll_ms(d, until_ms));
 		if (ready < 0 && errno != EINTR)
 			return err_set(err, ERR_FAILED, "cannot wait: %s", strerror(errno));
-		if (ready > 0 && !all[count].revents) {
+		if (ready > 0 && !all[count].revents && !all[count + 1].revents) {
 			memcpy(fds, all, count * sizeof(*fds));
 			return 1;
 		}

@@ -25,6 +25,16 @@ struct deadline {
 	int last_signal;  /* the last of them; 0 for none */
 	void (*tick)(void *context); /* called about once a second while waiting; may be NULL */
 	void *tick_context;
+	/*
+	 * What may end any wait but one on its own descriptor: called before each, when watch_fd
+	 * is readable, and now and then while there is a "meanwhile"; -1 with @err ends it. NULL:
+	 * nothing.
+	 */
+	int (*watch)(void *context, struct err *err);
+	void *watch_context;
+	int watch_fd;
+	/* what keeps the work from going on, as "the VM was paused"; borrowed, NULL for nothing */
+	const char *meanwhile;
 };
 
 /* monotonic_ms() - CLOCK_MONOTONIC in milliseconds */
@@ -56,6 +66,9 @@ void deadline_work(struct deadline *d);
 
 /* deadline_undo() - from now on waits are for undoing: the share kept back may be used */
 void deadline_undo(struct deadline *d);
+
+/* deadline_passed() - set ERR_TIMEOUT, with what it was meanwhile; returns -1 */
+int deadline_passed(const struct deadline *d, struct err *err);
 
 /*
  * deadline_poll() - poll(2) that ends at the deadline, at @until_ms, or when the user interrupts

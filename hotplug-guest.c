@@ -173,9 +173,8 @@ static int read_answer(struct hotplug *h, const struct answer *answer, const cha
 		is_stopped |= !strcmp(line, "stopped");
 	}
 	if (is_stopped)
-		return deadline_left_ms(h->deadline)
-			       ? ended(verb, to, err)
-			       : err_set(err, ERR_TIMEOUT, "the deadline passed");
+		return deadline_left_ms(h->deadline) ? ended(verb, to, err)
+						     : deadline_passed(h->deadline, err);
 	return is_absent ? 1 : 0;
 }
 

@@ -30,8 +30,9 @@ void leaving_release(struct leaving **list, unsigned *count)
 	*count = 0;
 }
 
-/* What qmp_wait_event() looks for: any verdict on any of the devices. */
+/* What qmp_wait_event() looks for: any verdict on any of the devices, and whether the VM stops. */
 struct watch {
+	struct hotplug *h;
 	struct leaving *leaving;
 	unsigned count;
 };
@@ -41,6 +42,8 @@ static bool concerns(const char *name, struct json_object *data, void *context)
 	struct watch *watch = context;
 	unsigned i;
 
+	if (hotplug_notice_stop(watch->h, name))
+		return true;
 	for (i = 0; i < watch->count; i++) {
 		struct leaving *l = &watch->leaving[i];
 
@@ -63,7 +66,7 @@ static bool concerns(const char *name, struct json_object *data, void *context)
 
 int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
 {
-	struct watch watch = { leaving, count };
+	struct watch watch = { h, leaving, count };
 	int ready;
 
 	do {
@@ -158,6 +161,8 @@ static int take_verdicts(struct hotplug *h, struct watch *watch, struct err *err
 	while (ready > 0 && !all_settled(watch->leaving, watch->count)) {
 		_cleanup_json_ struct json_object *event = NULL;
 
+		if (hotplug_check_runs(h, err))
+			return -1;
 		ready = qmp_wait_event(h->vm->qmp, concerns, watch, monotonic_ms() + RESEND_MS,
 				       &event, err);
 	}
@@ -167,7 +172,7 @@ static int take_verdicts(struct hotplug *h, struct watch *watch, struct err *err
 int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned count,
 			    struct err *err)
 {
-	struct watch watch = { leaving, count };
+	struct watch watch = { h, leaving, count };
 	bool is_again = false;
 
 	while (!all_settled(leaving, count)) {
@@ -175,7 +180,8 @@ int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned
 			return -1;
 		is_again = true;
 		if (take_verdicts(h, &watch, err) < 0)
-			return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED
+			return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED ||
+					       err->code == ERR_PARTIAL
 				       ? report_pending(leaving, count, err)
 				       : -1;
 	}

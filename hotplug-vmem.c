@@ -196,8 +196,8 @@ static bool is_online(const struct hotplug *h, const struct vmem *vmem)
 
 static bool is_size_change(const char *name, struct json_object *data, void *context)
 {
-	(void)data, (void)context;
-	return !strcmp(name, "MEMORY_DEVICE_SIZE_CHANGE");
+	(void)data;
+	return hotplug_notice_stop(context, name) || !strcmp(name, "MEMORY_DEVICE_SIZE_CHANGE");
 }
 
 /* Have all devices the size they are to have? */
@@ -219,13 +219,14 @@ static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err
 	for (;;) {
 		_cleanup_json_ struct json_object *event = NULL;
 
-		if (refresh(h, vmem, err) || (is_adding && bring_online(h, vmem, err)))
+		if (hotplug_check_runs(h, err) || refresh(h, vmem, err) ||
+		    (is_adding && bring_online(h, vmem, err)))
 			return -1;
 		if (is_reached(vmem, is_back) && (!is_adding || is_online(h, vmem)))
 			return is_adding || !h->has_guest
 				       ? 0
 				       : hotplug_guest(h, "scan", "read", "", err);
-		if (qmp_wait_event(h->vm->qmp, is_size_change, NULL,
+		if (qmp_wait_event(h->vm->qmp, is_size_change, h,
 				   deadline_within(h->deadline, ASK_MS), &event, err) < 0)
 			return -1;
 	}

@@ -25,6 +25,7 @@ void hotplug_release(struct hotplug *h)
 	for (i = 0; i < h->plan_count; i++)
 		free(h->plan[i].text);
 	free(h->plan);
+	buf_release(&h->standstill);
 }
 
 void hotplug_restart(struct hotplug *h)
@@ -78,6 +79,62 @@ int hotplug_request(struct hotplug *h, struct json_object *request, struct err *
 	if (qmp_send(h->vm->qmp, request, &id, err))
 		return -1;
 	return qmp_receive(h->vm->qmp, id, NULL, err);
+}
+
+bool hotplug_notice_stop(struct hotplug *h, const char *event)
+{
+	if (strcmp(event, "STOP") != 0)
+		return false;
+	h->deadline->meanwhile = "the VM was paused";
+	return true;
+}
+
+/* STOP comes without its reason, and a migration ends without an event: QEMU is asked. */
+int hotplug_check_runs(struct hotplug *h, struct err *err)
+{
+	if (!h->deadline->meanwhile)
+		return 0;
+	if (machine_query_state(&h->machine, h->vm->qmp, err))
+		return -1;
+	buf_drop(&h->standstill, h->standstill.len);
+	machine_describe_state(&h->machine, &h->standstill);
+	h->deadline->meanwhile = h->machine.is_running ? NULL : buf_text(&h->standstill);
+	if (!machine_is_over(&h->machine))
+		return 0;
+	err_set(err, ERR_PARTIAL, "%s", buf_text(&h->standstill));
+	return err_hint(err, "when the guest runs again, there or here: memhp repair");
+}
+
+static bool is_stop(const char *name, struct json_object *data, void *context)
+{
+	(void)data;
+	return hotplug_notice_stop(context, name);
+}
+
+static int check_runs(void *context, struct err *err)
+{
+	_cleanup_json_ struct json_object *event = NULL;
+	struct hotplug *h = context;
+
+	if (qmp_wait_event(h->vm->qmp, is_stop, h, 0, &event, err) < 0)
+		return -1;
+	return hotplug_check_runs(h, err);
+}
+
+/* From now on every wait on the guest ends when it will not answer any more. */
+static void watch(struct hotplug *h)
+{
+	if (!h->vm->qmp)
+		return;
+	h->deadline->watch = check_runs;
+	h->deadline->watch_context = h;
+	h->deadline->watch_fd = qmp_fd(h->vm->qmp);
+}
+
+static void unwatch(struct hotplug *h)
+{
+	h->deadline->watch = NULL;
+	h->deadline->meanwhile = NULL;
 }
 
 static int check_machine(const struct hotplug *h, struct err *err)
@@ -245,14 +302,10 @@ static unsigned job_start(const struct hotplug *h, unsigned i)
 	return i;
 }
 
-int hotplug_execute(struct hotplug *h, struct err *err)
+static int run_steps(struct hotplug *h, struct err *err)
 {
 	unsigned i = 0;
 
-	if (h->is_dry_run) {
-		show_steps(h);
-		return 0;
-	}
 	while (i < h->steps_count) {
 		int status;
 
@@ -268,6 +321,20 @@ int hotplug_execute(struct hotplug *h, struct err *err)
 	}
 	h->outcome = OUTCOME_DONE;
 	return 0;
+}
+
+int hotplug_execute(struct hotplug *h, struct err *err)
+{
+	int status;
+
+	if (h->is_dry_run) {
+		show_steps(h);
+		return 0;
+	}
+	watch(h);
+	status = run_steps(h, err);
+	unwatch(h);
+	return status;
 }
 
 const struct memdev *hotplug_find_device(const struct hotplug *h, const char *name)

@@ -69,6 +69,7 @@ struct hotplug {
 	} phases[PHASES_MAX];
 	unsigned phases_count;
 	int64_t phase_start_ms;
+	struct buf standstill; /* what the deadline says there was meanwhile; owned */
 	/* what the jobs that were prepared will add */
 	uint64_t movable_added_bytes, kernel_added_bytes;
 	/* commands of guest.sh, borrowed; NULL: none */
@@ -120,6 +121,18 @@ void hotplug_phase(struct hotplug *h, const char *name);
 /* hotplug_elapsed_ms() - from the start of the command to that of the present phase, or the end of
  * the last: what all phases together must account for */
 int64_t hotplug_elapsed_ms(const struct hotplug *h);
+
+/*
+ * hotplug_notice_stop() - is it the event that says that the VM does not run any more? Waits on the
+ * guest notice by themselves; a wait for other events hands them in, then hotplug_check_runs()
+ */
+bool hotplug_notice_stop(struct hotplug *h, const char *event);
+
+/*
+ * hotplug_check_runs() - where a stop was noticed, ask QEMU why, and whether it is over
+ * Return: 0; -1 with ERR_PARTIAL when the guest will not answer any more, or the monitor is gone
+ */
+int hotplug_check_runs(struct hotplug *h, struct err *err) __attribute__((warn_unused_result));
 
 /* hotplug_plan() - add a line to the plan; @text is taken over */
 void hotplug_plan(struct hotplug *h, const char *where, char *text);

@@ -245,7 +245,9 @@ static int read_status(struct machine *m, struct json_object *reply, struct err 
 
 	if (json_need_string(reply, "status", &status, err))
 		return -1;
+	free(m->status);
 	m->status = xstrdup(status);
+	m->is_running = false;
 	json_get_bool(reply, "running", &m->is_running);
 	return 0;
 }
@@ -347,6 +349,15 @@ static int read_migration(struct machine *m, struct json_object *reply, struct e
 		if (!strcmp(status, idle[i]))
 			return 0;
 	m->migration = xstrdup(status);
+	return 0;
+}
+
+int machine_query_state(struct machine *m, struct qmp *q, struct err *err)
+{
+	_cleanup_json_ struct json_object *reply = NULL;
+
+	if (qmp_execute(q, "query-status", NULL, &reply, err) || read_status(m, reply, err))
+		return err_wrap(err, "cannot ask QEMU (query-status)");
 	return 0;
 }
 

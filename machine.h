@@ -12,6 +12,7 @@
 #include "err.h"
 #include "json.h"
 #include "qmp.h"
+#include "util.h"
 
 enum {
 	MEMDEV_HAS_SLOT = 1,
@@ -72,6 +73,17 @@ struct dimm_request {
 /* machine_query() - ask QEMU everything, in one batch; the caller releases @m */
 int machine_query(struct machine *m, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
+
+/* machine_query_state() - refresh only status and is_running */
+int machine_query_state(struct machine *m, struct qmp *q, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* machine_is_over() - does the VM stand still in a state that nobody ends by letting it run? */
+bool machine_is_over(const struct machine *m);
+
+/* machine_describe_state() - why the guest of a VM that does not run cannot answer, as
+ * "the VM has migrated away (postmigrate)"; "" for one that runs */
+void machine_describe_state(const struct machine *m, struct buf *out);
 
 /* machine_query_devices() - refresh only the devices */
 int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)

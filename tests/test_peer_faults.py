@@ -343,3 +343,48 @@ exec <&-; wait; echo 'Connection to host closed by remote host.' >&2; exit 255""
         assert tree.states(32, 35) == {"online Movable"}
     else:
         assert "memory33" in result.stderr
+
+
+# A machine that stands still while its guest is waited for
+
+def stands(monitor, status):
+    """A fate: the machine stops, in that state."""
+    def fate(connection, session):
+        monitor.vm.status = status
+        monitor.say(event("STOP"))
+    return fate
+
+
+@pytest.mark.parametrize("status, code, words", [
+    ("paused", (6, 7), "the deadline passed while the VM was paused"),
+    ("save-vm", (6, 7), "the deadline passed while the VM was paused (save-vm)"),
+    ("postmigrate", (7,), "the VM has migrated away (postmigrate)"),
+    ("guest-panicked", (7,), "the guest's kernel has panicked (guest-panicked)"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_a_machine_that_stops_in_the_middle_of_a_change_is_told(path, tmp_path, plugged, status, code, words):
+    """One that may go on is waited for; one that will not ends the wait, long before the deadline."""
+    with Monitor(path, plugged) as monitor, Failing(tmp_path / "console", stands(monitor, status), CHANGE):
+        more = ("--timeout", "1" if "deadline" in words else str(peer.HANG * 4))
+        result = memhp("--qmp", path, "--guest", f"serial:{tmp_path}/console", "--json", *more, "unplug", "--force")
+    assert result.code in code and words in result.stderr, result
+    assert result.json["state"] == "partial" and re.search("memory3[25]", result.stderr), result
+
+
+@pytest.mark.parametrize("status, words", [("paused", "the deadline passed while the VM was paused"),
+                                           ("postmigrate", "the VM has migrated away (postmigrate)")])
+def test_a_machine_that_stops_before_it_lets_go_of_a_dimm_is_told(path, plugged, status, words):
+    def stop(request):
+        plugged.status = status
+        return reply()(request)
+
+    more = ("--timeout", "1" if "deadline" in words else str(peer.HANG * 4))
+    with Monitor(path, plugged, on={"device_del": [stop, event("STOP")]}):
+        result = host(path, "unplug", "d0", more=more)
+    assert result.code in (6, 7) and result.json["state"] == "pending", result
+    assert words in result.stderr and "d0-dimm" in result.stderr, result
+
+
+def test_a_machine_that_stops_for_a_moment_costs_nothing(path, plugged):
+    """As while a snapshot is taken."""
+    with Monitor(path, plugged, on={"device_del": [event("STOP"), event("RESUME"), Default]}):
+        host(path, "unplug", "d0").succeeded()
