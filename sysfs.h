@@ -2,7 +2,7 @@
 /*
  * sysfs: the guest's memory vocabulary (Documentation/admin-guide/mm/memory-hotplug.rst of Linux):
  * blocks, states, zones, policies, as guest.sh's scan says them, parsed strictly.
- * May call: size, err, util. Must never: talk to anybody.
+ * May call: json, size, err, util. Must never: talk to anybody.
  */
 #ifndef SYSFS_H
 #define SYSFS_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "json.h"
 
 /* A run of memory blocks; from scan with everything that they have in common. */
 struct blocks {
@@ -43,7 +44,7 @@ struct guest_memory {
 	bool is_root;	      /* block states can be written */
 	char auto_online[24]; /* auto_online_blocks: "offline", "online", "online_movable", ...; ""
 				 unknown */
-	char online_policy[24];	   /* "contig-zones", "auto-movable"; "" unknown */
+	char online_policy[24]; /* "contig-zones", "auto-movable"; "" unknown */
 	char udev_rule[128]; /* a file of the guest that brings memory online; "" none; only "udev"
 				tells */
 	bool memmap_on_memory;	   /* the memory map of a DIMM lies in the DIMM itself */
@@ -93,14 +94,20 @@ bool blocks_are_offline(const struct blocks *b);
 /* blocks_zone() - ZONE_MOVABLE or ZONE_KERNEL for online blocks in one zone, else ZONE_ANY */
 enum zone blocks_zone(const struct blocks *b);
 
+/* blocks_continue() - does @b begin where @a ends, with equal facts? */
+bool blocks_continue(const struct blocks *a, const struct blocks *b);
+
+/* blocks_add_json() - "first", "last" and the facts of a run, as members of @object */
+void blocks_add_json(struct json_object *object, const struct blocks *b);
+
 /* sysfs_zone_word() - "auto", "movable", "kernel", "any": as guest.sh and --zone say it */
 const char *sysfs_zone_word(enum zone zone);
 
 /* A sum of blocks, by what they are. */
 struct block_sum {
 	uint64_t online_bytes, offline_bytes;
-	uint64_t movable_bytes; /* of those online; the others are the kernel's, also those in several
-				   zones, which are boot memory */
+	uint64_t movable_bytes; /* of those online; the others are the kernel's, also those in
+				   several zones, which are boot memory */
 };
 
 /* sysfs_sum() - the blocks of one NUMA node, or (-1) all */
