@@ -5,32 +5,54 @@
 
 #include "cmd.h"
 #include "event.h"
+#include "guest-event.h"
 #include "size.h"
+
+#define WATCH_SECONDS 10 /* so long may the guest say nothing while there is nothing to say */
 
 struct events_options {
 	struct opt_u64 count;
 	const char *until;
+	bool is_guest;
 };
 
 static const struct opt opts[] = {
+	{ 0, "guest-events", NULL, "follow the guest too, even if that occupies its console", NULL,
+	  OPT_FLAG, offsetof(struct events_options, is_guest), NULL },
 	{ 0, "count", "N", "end after N events", NULL, OPT_NUMBER,
 	  offsetof(struct events_options, count), NULL },
-	{ 0, "until", "plugged=SIZE", "end when so much is plugged, or is already", NULL,
-	  OPT_STRING, offsetof(struct events_options, until), NULL },
+	{ 0, "until", "WHAT=SIZE",
+	  "end when so much is plugged (plugged=SIZE), or online in the guest (online=SIZE), or is "
+	  "already",
+	  NULL, OPT_STRING, offsetof(struct events_options, until), NULL },
 	{ 0 },
 };
 
-/* "plugged=512M", "plugged=0" */
-static int parse_until(const char *text, uint64_t *bytes, struct err *err)
-{
-	static const char key[] = "plugged=";
+/* What is followed, and how far that has come. */
+struct follower {
+	struct ctx *ctx;
+	const struct events_options *options;
+	bool is_online; /* what is waited for is online, not plugged */
+	uint64_t until_bytes;
+	uint64_t count;
+	struct answer answer; /* the guest's, as far as it has come */
+	struct guest_memory seen;
+};
 
-	if (strncmp(text, key, sizeof(key) - 1) != 0)
-		return err_set(err, ERR_USAGE, "bad value '%s' for --until: want plugged=SIZE",
+/* "plugged=512M", "plugged=0", "online=2G" */
+static int parse_until(struct follower *f, struct err *err)
+{
+	const char *text = f->options->until;
+
+	if (!text)
+		return 0;
+	f->is_online = !strncmp(text, "online=", 7);
+	if (!f->is_online && strncmp(text, "plugged=", 8) != 0)
+		return err_set(err, ERR_USAGE,
+			       "bad value '%s' for --until: want plugged=SIZE or online=SIZE",
 			       text);
-	text += sizeof(key) - 1;
-	*bytes = 0;
-	return strcmp(text, "0") ? size_parse(text, bytes, err) : 0;
+	text = strchr(text, '=') + 1;
+	return strcmp(text, "0") ? size_parse(text, &f->until_bytes, err) : 0;
 }
 
 static bool is_any(const char *name, struct json_object *data, void *context)
@@ -39,79 +61,230 @@ static bool is_any(const char *name, struct json_object *data, void *context)
 	return true;
 }
 
-/* Print one event; 1 when it was worth it. */
-static int show(struct ctx *ctx, struct json_object *event, struct err *err)
+static bool is_enough(const struct follower *f)
+{
+	return f->options->count.is_set && f->count >= f->options->count.value;
+}
+
+/* Print one event, if it is worth it. */
+static int show(struct follower *f, struct json_object *event, struct err *err)
 {
 	_cleanup_buf_ struct buf words = { 0 };
 	char clock[16];
 	time_t now = time(NULL);
 
-	if (!event_describe(event, &words))
+	if (is_enough(f) || !event_describe(event, &words))
 		return 0;
-	if (ctx->globals->is_json) {
+	if (f->ctx->globals->is_json) {
 		json_add_string(event, "text", buf_text(&words));
 		out_json(event);
 	} else {
 		strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now));
 		out_printf("%s  %s\n", clock, buf_text(&words));
 	}
-	return out_flush(err) ? -1 : 1;
+	f->count++;
+	return out_flush(err);
 }
 
-/* 1 when as much is plugged as was waited for. */
-static int is_reached(struct ctx *ctx, const char *until, uint64_t bytes, struct err *err)
+/* 1 when as much is plugged, or online, as was waited for. */
+static int is_reached(struct follower *f, struct err *err)
 {
 	_cleanup_json_ struct json_object *reply = NULL;
 	uint64_t plugged_bytes = 0;
 
-	if (!until)
+	if (!f->options->until)
 		return 0;
-	if (qmp_execute(ctx->vm.qmp, "query-memory-size-summary", NULL, &reply, err))
+	if (f->is_online)
+		return sysfs_sum(&f->seen, -1).online_bytes == f->until_bytes;
+	if (qmp_execute(f->ctx->vm.qmp, "query-memory-size-summary", NULL, &reply, err))
 		return err_wrap(err, "cannot ask QEMU (query-memory-size-summary)");
 	json_get_u64(reply, "plugged-memory", &plugged_bytes);
-	return plugged_bytes == bytes;
+	return plugged_bytes == f->until_bytes;
 }
 
-static int follow(struct ctx *ctx, const struct events_options *o, uint64_t bytes, struct err *err)
+/* What guest_event_compare() hands its events to. */
+struct showing {
+	struct follower *f;
+	struct err *err;
+};
+
+static int show_guest(void *context, struct json_object *event)
 {
-	uint64_t seen = 0;
+	struct showing *showing = context;
+	_cleanup_json_ struct json_object *owned = event;
+
+	return show(showing->f, owned, showing->err);
+}
+
+/* The guest is not to be heard any more. Without it there may be nothing left to wait for. */
+static int lose_guest(struct follower *f, struct err *why, struct err *err)
+{
+	_cleanup_json_ struct json_object *event = guest_event_lost(why->message);
+
+	vm_close_guest(&f->ctx->vm);
+	answer_release(&f->answer);
+	if (!f->ctx->vm.qmp || f->is_online) {
+		*err = *why;
+		return -1;
+	}
+	return show(f, event, err);
+}
+
+/* A guest that begins anew takes its shell along: nothing may be typed to what is there now. */
+static int notice_end(struct follower *f, struct json_object *event, struct err *err)
+{
+	const char *name = "";
+	struct err why = { 0 };
+
+	json_get_string(event, "event", &name);
+	if (!f->ctx->vm.guest || (strcmp(name, "RESET") != 0 && strcmp(name, "SHUTDOWN") != 0 &&
+				  strcmp(name, "GUEST_PANICKED") != 0))
+		return 0;
+	guest_abandon(f->ctx->vm.guest);
+	err_set(&why, ERR_GUEST_UNREACHABLE, "it has ended or begun anew");
+	return lose_guest(f, &why, err);
+}
+
+/* Show what QEMU has said; one at a time, so that neither source can hold up the other. */
+static int hear_qemu(struct follower *f, struct err *err)
+{
+	_cleanup_json_ struct json_object *event = NULL;
+	int ready =
+		f->ctx->vm.qmp ? qmp_wait_event(f->ctx->vm.qmp, is_any, NULL, 0, &event, err) : 0;
+
+	if (ready <= 0)
+		return ready;
+	return show(f, event, err) || notice_end(f, event, err) ? -1 : 0;
+}
+
+/* Show what is new in the answer of the guest, and have it watch on. */
+static int take_scan(struct follower *f, struct err *err)
+{
+	struct guest_memory now = { 0 };
+	struct showing showing = { f, err };
+	int status = sysfs_parse(&now, f->answer.lines, f->answer.count, err);
+
+	/* without a scan nothing has happened */
+	if (!status && now.block_size_bytes) {
+		status = f->seen.block_size_bytes
+				 ? guest_event_compare(&f->seen, &now, show_guest, &showing)
+				 : 0;
+		guest_memory_release(&f->seen);
+		f->seen = now;
+	} else {
+		guest_memory_release(&now);
+	}
+	answer_release(&f->answer);
+	return status;
+}
+
+static int watch(struct follower *f, struct err *err)
+{
+	_cleanup_free_ char *words = xasprintf("watch %d", WATCH_SECONDS);
+
+	return guest_send(f->ctx->vm.guest, words, err);
+}
+
+static int hear_guest(struct follower *f, struct err *err)
+{
+	struct err why = { 0 };
+	int ready;
+
+	if (!f->ctx->vm.guest)
+		return 0;
+	ready = guest_poll(f->ctx->vm.guest, &f->answer, 0, &why);
+	if (!ready)
+		return 0;
+	if (ready > 0 && !take_scan(f, &why) && (is_enough(f) || !watch(f, &why)))
+		return 0;
+	if (why.code == ERR_GUEST_UNREACHABLE)
+		return lose_guest(f, &why, err);
+	*err = why;
+	return -1;
+}
+
+/* Wait until either has something to say. */
+static int wait_for_news(struct follower *f, struct err *err)
+{
+	const struct vm *vm = &f->ctx->vm;
+	struct pollfd fds[] = { { .fd = vm->qmp ? qmp_fd(vm->qmp) : -1, .events = POLLIN },
+				{ .fd = vm->guest ? guest_fd(vm->guest) : -1, .events = POLLIN } };
+	int64_t until_ms = vm->qmp && qmp_has_events(vm->qmp) ? 0
+			   : vm->guest			      ? guest_due_ms(vm->guest)
+							      : DEADLINE_NEVER;
+
+	return deadline_poll(&f->ctx->deadline, fds, 2, until_ms, err) < 0 ? -1 : 0;
+}
+
+static int follow(struct follower *f, struct err *err)
+{
 	int reached;
 
-	while (!(reached = is_reached(ctx, o->until, bytes, err)) &&
-	       (!o->count.is_set || seen < o->count.value)) {
-		_cleanup_json_ struct json_object *event = NULL;
-		int shown;
-
-		if (qmp_wait_event(ctx->vm.qmp, is_any, NULL, DEADLINE_NEVER, &event, err) < 0)
+	while (!(reached = is_reached(f, err)) && !is_enough(f))
+		if (wait_for_news(f, err) || hear_qemu(f, err) || hear_guest(f, err))
 			return -1;
-		shown = show(ctx, event, err);
-		if (shown < 0)
-			return -1;
-		seen += (uint64_t)shown;
-	}
 	return reached < 0 ? -1 : 0;
+}
+
+/* Is the guest to be followed? Unasked only over a channel that was named, and that somebody else
+ * can use meanwhile: a console would be occupied. */
+static bool is_guest_wanted(const struct follower *f)
+{
+	const char *address = f->ctx->vm.guest_address;
+
+	return f->options->is_guest || f->is_online ||
+	       (address && strcmp(address, "none") != 0 && strncmp(address, "serial:", 7) != 0);
+}
+
+/* The first look, which the others are compared with. */
+static int open_guest(struct follower *f, struct err *err)
+{
+	struct vm *vm = &f->ctx->vm;
+
+	if (vm_open_guest(vm, err))
+		return -1;
+	if (!vm->guest)
+		return vm_no_channel(vm, err);
+	if (watch(f, err) || guest_receive(vm->guest, &f->answer, err) || take_scan(f, err))
+		return -1;
+	if (!f->seen.block_size_bytes)
+		return err_set(err, ERR_GUEST_UNREACHABLE,
+			       "the guest has no /sys/devices/system/memory: no memory hotplug");
+	return watch(f, err);
 }
 
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
-	const struct events_options *o = options;
-	uint64_t bytes = 0;
+	struct follower f = { .ctx = ctx, .options = options };
+	bool is_guest;
+	int status;
 
 	(void)argc, (void)argv;
-	if (o->until && parse_until(o->until, &bytes, err))
+	if (parse_until(&f, err))
 		return -1;
-	return vm_open_qmp(&ctx->vm, err) || follow(ctx, o, bytes, err) ? -1 : 0;
+	is_guest = is_guest_wanted(&f);
+	if ((!is_guest || (f.options->until && !f.is_online) || vm_has_monitor(&ctx->vm)) &&
+	    vm_open_qmp(&ctx->vm, err))
+		return -1;
+	status = (is_guest && open_guest(&f, err)) || follow(&f, err) ? -1 : 0;
+	answer_release(&f.answer);
+	guest_memory_release(&f.seen);
+	return status;
 }
 
 const struct cmd cmd_events = {
 	.name = "events",
 	.args = "",
-	.summary = "show what happens to QEMU's memory devices, until Ctrl-C",
+	.summary = "show what happens to the memory of QEMU and the guest, until Ctrl-C",
 	.details =
-		"With --json each event is one object on one line. A monitor serves one client:\n"
-		"give QEMU a second one to use others meanwhile.\n\n"
+		"The guest is followed over a channel named with --guest, but over a console, "
+		"which\n"
+		"that occupies, only with --guest-events. With --json each event is one object on\n"
+		"one line. A monitor serves one client: give QEMU a second one to use others\n"
+		"meanwhile.\n\n"
 		"  memhp events\n"
-		"  memhp events --until plugged=0 --timeout 30\n",
+		"  memhp events --until plugged=0 --timeout 30\n"
+		"  memhp events --guest-events --until online=2G\n",
 	.is_endless = true,
 	.opts = opts,
 	.options_size = sizeof(struct events_options),

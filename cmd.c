@@ -167,12 +167,7 @@ struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_
 		struct json_object *run = json_object_new_object();
 		const struct memdev *owner = owners ? cmd_owner(h, b) : NULL;
 
-		json_add_u64(run, "first", true, b->first);
-		json_add_u64(run, "last", true, b->last);
-		json_add_string(run, "state", b->state[0] ? b->state : NULL);
-		json_add_string(run, "zone", blocks_are_online(b) && b->zones[0] ? b->zones : NULL);
-		json_add_u64(run, "node", b->node >= 0, (uint64_t)b->node);
-		json_add_bool(run, "removable", b->is_removable >= 0, b->is_removable);
+		blocks_add_json(run, b);
 		if (owners)
 			json_add_string(run, "device", owner ? memdev_name(owner) : NULL);
 		json_object_array_add(array, run);

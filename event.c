@@ -4,6 +4,7 @@
 
 #include "event.h"
 #include "size.h"
+#include "sysfs.h"
 #include "verdict.h"
 
 /* Who an event is about: an id, a QOM path, or "a device". */
@@ -70,6 +71,49 @@ static bool describe_migration(struct json_object *data, struct buf *out)
 	return true;
 }
 
+/* "memory32-memory35: added, online in zone Movable" */
+static bool describe_blocks(struct json_object *data, struct buf *out)
+{
+	const char *change, *state, *zone;
+	char range[BLOCKS_TEXT_MAX];
+	uint64_t first, last;
+
+	if (!json_get_string(data, "change", &change) || !json_get_u64(data, "first", &first) ||
+	    !json_get_u64(data, "last", &last))
+		return false;
+	buf_addf(out, "%s: %s", blocks_format(range, first, last),
+		 strcmp(change, "changed") ? change : "");
+	if (!json_get_string(data, "state", &state))
+		return true;
+	buf_addf(out, "%s%s", strcmp(change, "changed") ? ", " : "", state);
+	if (json_get_string(data, "zone", &zone) && strcmp(zone, "none") != 0)
+		buf_addf(out, " in zone %s", zone);
+	return true;
+}
+
+/* "auto_online_blocks: online_movable, was offline" */
+static bool describe_policy(struct json_object *data, struct buf *out)
+{
+	const char *name, *value = "unknown", *was = "unknown";
+
+	if (!json_get_string(data, "name", &name))
+		return false;
+	json_get_string(data, "value", &value);
+	json_get_string(data, "was", &was);
+	buf_addf(out, "%s: %s, was %s", name, value, was);
+	return true;
+}
+
+static bool describe_lost(struct json_object *data, struct buf *out)
+{
+	const char *reason;
+
+	if (!json_get_string(data, "reason", &reason))
+		return false;
+	buf_addf(out, "the guest is not followed any more: %s", reason);
+	return true;
+}
+
 static const struct {
 	const char *name;
 	bool (*describe)(struct json_object *data, struct buf *out);
@@ -88,6 +132,9 @@ static const struct {
 	{ "SHUTDOWN", NULL, "the VM shuts down" },
 	{ "SUSPEND", NULL, "the guest sleeps" },
 	{ "WAKEUP", NULL, "the guest wakes up" },
+	{ "GUEST_BLOCKS", describe_blocks, NULL },
+	{ "GUEST_POLICY", describe_policy, NULL },
+	{ "GUEST_LOST", describe_lost, NULL },
 	{ "GUEST_PANICKED", NULL, "the guest has panicked" },
 };
 

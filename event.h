@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * event: what QEMU's events mean for memory, in words (qapi/machine.json, acpi.json, qdev.json,
- * run-state.json). May call: verdict, json, size, util. Must never: wait.
+ * run-state.json), and those of guest-event. May call: verdict, sysfs, json, size, util. Must
+ * never: wait.
  */
 #ifndef EVENT_H
 #define EVENT_H
@@ -13,7 +14,7 @@
 
 /*
  * event_describe() - put an event in words: "memhp0-dimm: released"
- * @event:	as QEMU sent it
+ * @event:	as QEMU sent it, or guest-event made it
  * @out:	appended to
  * Return: false when it has nothing to do with memory or the state of the VM
  */

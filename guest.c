@@ -49,6 +49,10 @@ struct guest {
 	bool is_loaded[ARRAY_SIZE(program)];
 	char *address;
 	size_t unread_bytes; /* at most: sent since the last answer */
+	/* how the answer under way is waited for */
+	int64_t asked_ms, patience_ms;
+	bool is_urgent, is_noisy;
+	unsigned agains;
 	char id[FRAME_ID_LEN + 1];
 	unsigned exchange;
 };
@@ -139,46 +143,76 @@ static int send_word(struct guest *g, const char *word, struct err *err)
 	return wire_write(&g->wire, line, strlen(line), g->deadline, err);
 }
 
-/* Wait for the answer, and ask for it again where noise may have damaged it, and now and then
- * anyway: the shell may have died without a word. When it is urgent, ask often. */
-static int collect(struct guest *g, struct answer *answer, bool is_urgent, struct err *err)
+/* An answer is to be waited for; when it is urgent, it is asked for often. */
+static void begin_waiting(struct guest *g, bool is_urgent)
 {
-	int64_t asked_ms = monotonic_ms(), patience_ms = asked_ms + ANSWER_MAX_MS;
-	bool is_noisy = is_urgent;
-	unsigned agains = 0;
+	g->asked_ms = monotonic_ms();
+	g->patience_ms = g->asked_ms + ANSWER_MAX_MS;
+	g->is_urgent = g->is_noisy = is_urgent;
+	g->agains = 0;
+}
 
-	while (!take_lines(g, answer, &is_noisy)) {
-		bool is_soon = is_noisy && agains < AGAIN_MAX;
-		int64_t until_ms = asked_ms + (is_soon ? AGAIN_MS : HEARTBEAT_MS);
+int64_t guest_due_ms(const struct guest *g)
+{
+	bool is_soon = g->is_noisy && g->agains < AGAIN_MAX;
 
-		if (answer->bytes > BYTES_MAX)
-			return err_set(err, ERR_GUEST_UNREACHABLE,
-				       "an answer on the %s is too long", g->wire.peer);
-		if (wire_fill(&g->wire, until_ms, g->deadline, err) < 0) {
-			g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
-			g->is_pending = g->is_pending && !g->is_lost;
-			return process_explain(&g->process, &g->wire, err);
-		}
-		if (!g->is_known && monotonic_ms() >= patience_ms)
-			return err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the %s",
-				       g->wire.peer);
-		/* by the clock: in a flood of messages there is no quiet time */
-		if (monotonic_ms() < until_ms)
-			continue;
-		if (g->is_console && send_word(g, "again", err))
-			return -1;
-		agains++;
-		asked_ms = monotonic_ms();
-		is_noisy = is_urgent;
-	}
+	return g->asked_ms + (is_soon ? AGAIN_MS : HEARTBEAT_MS);
+}
+
+/* By the clock: in a flood of messages there is no quiet time. */
+static int ask_again(struct guest *g, struct err *err)
+{
+	if (monotonic_ms() < guest_due_ms(g))
+		return 0;
+	if (g->is_console && send_word(g, "again", err))
+		return -1;
+	g->agains++;
+	g->asked_ms = monotonic_ms();
+	g->is_noisy = g->is_urgent;
 	return 0;
 }
 
-static int receive(struct guest *g, struct answer *answer, bool is_urgent, struct err *err)
+/* Read what comes of the answer until the sooner of both times. */
+static int fill(struct guest *g, const struct answer *answer, int64_t until_ms, struct err *err)
 {
-	answer_release(answer);
-	if (collect(g, answer, is_urgent, err))
-		return -1;
+	int64_t due_ms = guest_due_ms(g);
+
+	if (answer->bytes > BYTES_MAX)
+		return err_set(err, ERR_GUEST_UNREACHABLE, "an answer on the %s is too long",
+			       g->wire.peer);
+	if (wire_fill(&g->wire, until_ms < due_ms ? until_ms : due_ms, g->deadline, err) < 0) {
+		g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
+		g->is_pending = g->is_pending && !g->is_lost;
+		return process_explain(&g->process, &g->wire, err);
+	}
+	if (!g->is_known && monotonic_ms() >= g->patience_ms)
+		return err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the %s",
+			       g->wire.peer);
+	return 0;
+}
+
+/* Wait for the answer, and ask for it again where noise may have damaged it, and now and then
+ * anyway: the shell may have died without a word. Return: 1, 0 at @until_ms, -1 */
+static int collect(struct guest *g, struct answer *answer, int64_t until_ms, struct err *err)
+{
+	bool is_over = false;
+
+	while (!take_lines(g, answer, &g->is_noisy)) {
+		if (is_over)
+			return 0;
+		if (fill(g, answer, until_ms, err) || ask_again(g, err))
+			return -1;
+		is_over = monotonic_ms() >= until_ms;
+	}
+	return 1;
+}
+
+int guest_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct err *err)
+{
+	int status = collect(g, answer, until_ms, err);
+
+	if (status <= 0)
+		return status;
 	g->is_pending = false;
 	g->is_known = true;
 	g->unread_bytes = 0;
@@ -186,7 +220,14 @@ static int receive(struct guest *g, struct answer *answer, bool is_urgent, struc
 		return err_set(err, ERR_GUEST_UNREACHABLE, "the shell on the %s has ended",
 			       g->wire.peer);
 	trace_answer(g, answer);
-	return 0;
+	return 1;
+}
+
+static int receive(struct guest *g, struct answer *answer, bool is_urgent, struct err *err)
+{
+	answer_release(answer);
+	begin_waiting(g, is_urgent);
+	return guest_poll(g, answer, DEADLINE_NEVER, err) < 0 ? -1 : 0;
 }
 
 int guest_receive(struct guest *g, struct answer *answer, struct err *err)
@@ -197,6 +238,17 @@ int guest_receive(struct guest *g, struct answer *answer, struct err *err)
 bool guest_is_lost(const struct guest *g)
 {
 	return g->is_lost;
+}
+
+void guest_abandon(struct guest *g)
+{
+	g->is_lost = true;
+	g->is_pending = false;
+}
+
+int guest_fd(const struct guest *g)
+{
+	return g->wire.in_fd;
 }
 
 static int reopen(struct guest *g, struct err *err);
@@ -237,6 +289,7 @@ static int send_commands(struct guest *g, const char *commands, struct err *err)
 	if (wire_write(&g->wire, line, strlen(line), g->deadline, err))
 		return process_explain(&g->process, &g->wire, err);
 	g->is_pending = true;
+	begin_waiting(g, false);
 	return 0;
 }
 

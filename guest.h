@@ -59,6 +59,21 @@ int guest_send(struct guest *g, const char *commands, struct err *err)
 int guest_receive(struct guest *g, struct answer *answer, struct err *err)
 	__attribute__((warn_unused_result));
 
+/*
+ * guest_poll() - as guest_receive(), but only until @until_ms; to be called again with the same
+ * @answer, empty at first, when guest_fd() is readable, and at guest_due_ms()
+ * @until_ms:	a sooner limit than the deadline; 0 looks only at what has come
+ * Return: 1 with the whole answer, 0 at @until_ms, -1 as guest_receive()
+ */
+int guest_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* guest_fd() - readable when something of the answer has come */
+int guest_fd(const struct guest *g);
+
+/* guest_due_ms() - when the answer is to be asked for again (CLOCK_MONOTONIC) */
+int64_t guest_due_ms(const struct guest *g);
+
 /* guest_run() - send and receive in one: a round trip */
 int guest_run(struct guest *g, const char *commands, struct answer *answer, struct err *err)
 	__attribute__((warn_unused_result));
@@ -68,6 +83,10 @@ int guest_run(struct guest *g, const char *commands, struct answer *answer, stru
  * out of memory) The next guest_send() opens the channel anew.
  */
 bool guest_is_lost(const struct guest *g);
+
+/* guest_abandon() - the shell has ended with the guest it ran in: nothing more is said to whatever
+ * listens there now. A guest_send() after all opens the channel anew. */
+void guest_abandon(struct guest *g);
 
 /*
  * guest_cancel() - stop commands whose answer did not come; does nothing when none are under way.

@@ -127,7 +127,7 @@ scan() {
 	flush
 }
 
-#= change ease
+#= change ease watch
 
 # A background job of a shell without job control has /dev/null as fd 0: keep the real one.
 exec 8<&0
@@ -384,6 +384,33 @@ hold() {
 leave() {
 	trap - EXIT
 	echo "$held" >"$sys/auto_online_blocks"
+}
+
+#= watch
+
+seen=
+
+# news: has a device come or gone, a block gone online or offline, or a policy become another, since the last scan?
+# A kernel that does not count these events cannot tell.
+news() {
+	get events "$sys/../../../kernel/uevent_seqnum"
+	get auto "$sys/auto_online_blocks"
+	get policy "$params/online_policy"
+	[ "$events" = - ] || [ "$events $auto $policy" != "$seen" ]
+}
+
+# idle: a look each second, until there is news
+idle() {
+	until sleep 1 && news; do :; done
+}
+
+# watch SECONDS: wait for news, and scan; without news in all that time say nothing; the first time, scan at once
+watch() {
+	# shellcheck disable=SC2086 # those that are left
+	[ -z "$seen" ] || guards=$(guard "$1" idle) || kill $guards
+	news || return
+	seen="$events $auto $policy"
+	scan
 }
 
 #= buddy

@@ -190,16 +190,6 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 	return 0;
 }
 
-static int no_channel(const struct hotplug *h, struct err *err)
-{
-	_cleanup_free_ char *ssh = vm_ssh_address(h->vm);
-
-	err_set(err, ERR_GUEST_UNREACHABLE, "no channel to the guest");
-	if (ssh)
-		return err_hint(err, "QEMU forwards a port to the guest's ssh: --guest %s", ssh);
-	return err_hint(err, "name one with --guest serial:PATH, ssh:HOST, exec:COMMAND or local");
-}
-
 int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 {
 	guest_memory_release(&h->after);
@@ -216,7 +206,7 @@ int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 		return what & LOOK_GUEST ? check_machine(h, err) : 0;
 	if (look_at_guest(h, what, err))
 		return -1;
-	return (what & LOOK_GUEST) && !h->has_guest ? no_channel(h, err) : 0;
+	return (what & LOOK_GUEST) && !h->has_guest ? vm_no_channel(h->vm, err) : 0;
 }
 
 const struct guest_memory *hotplug_now(const struct hotplug *h)

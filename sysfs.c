@@ -30,7 +30,7 @@ void guest_memory_release(struct guest_memory *g)
 	*g = (struct guest_memory){ 0 };
 }
 
-static bool continues(const struct blocks *a, const struct blocks *b)
+bool blocks_continue(const struct blocks *a, const struct blocks *b)
 {
 	return b->first == a->last + 1 && !strcmp(a->state, b->state) &&
 	       !strcmp(a->zones, b->zones) && a->node == b->node &&
@@ -39,7 +39,7 @@ static bool continues(const struct blocks *a, const struct blocks *b)
 
 void block_list_add(struct block_list *list, const struct blocks *run)
 {
-	if (list->count && continues(&list->runs[list->count - 1], run)) {
+	if (list->count && blocks_continue(&list->runs[list->count - 1], run)) {
 		list->runs[list->count - 1].last = run->last;
 		return;
 	}
@@ -300,6 +300,16 @@ enum zone blocks_zone(const struct blocks *b)
 	if (!blocks_are_online(b) || !b->zones[0] || !strcmp(b->zones, "none"))
 		return ZONE_ANY;
 	return strcmp(b->zones, "Movable") ? ZONE_KERNEL : ZONE_MOVABLE;
+}
+
+void blocks_add_json(struct json_object *object, const struct blocks *b)
+{
+	json_add_u64(object, "first", true, b->first);
+	json_add_u64(object, "last", true, b->last);
+	json_add_string(object, "state", b->state[0] ? b->state : NULL);
+	json_add_string(object, "zone", blocks_are_online(b) && b->zones[0] ? b->zones : NULL);
+	json_add_u64(object, "node", b->node >= 0, (uint64_t)b->node);
+	json_add_bool(object, "removable", b->is_removable >= 0, b->is_removable);
 }
 
 const char *sysfs_zone_word(enum zone zone)

@@ -2,7 +2,7 @@
 /*
  * sysfs: the guest's memory vocabulary (Documentation/admin-guide/mm/memory-hotplug.rst of Linux):
  * blocks, states, zones, policies, as guest.sh's scan says them, parsed strictly.
- * May call: size, err, util. Must never: talk to anybody.
+ * May call: json, size, err, util. Must never: talk to anybody.
  */
 #ifndef SYSFS_H
 #define SYSFS_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "json.h"
 
 /* A run of memory blocks; from scan with everything that they have in common. */
 struct blocks {
@@ -93,6 +94,12 @@ bool blocks_are_online(const struct blocks *b);
 bool blocks_are_offline(const struct blocks *b);
 /* blocks_zone() - ZONE_MOVABLE or ZONE_KERNEL for online blocks in one zone, else ZONE_ANY */
 enum zone blocks_zone(const struct blocks *b);
+
+/* blocks_continue() - does @b begin where @a ends, with equal facts? */
+bool blocks_continue(const struct blocks *a, const struct blocks *b);
+
+/* blocks_add_json() - "first", "last" and the facts of a run, as members of @object */
+void blocks_add_json(struct json_object *object, const struct blocks *b);
 
 /* sysfs_zone_word() - "auto", "movable", "kernel", "any": as guest.sh and --zone say it */
 const char *sysfs_zone_word(enum zone zone);

@@ -232,6 +232,16 @@ const char *vm_channel(const struct vm *vm)
 	return address && strcmp(address, "none") != 0 ? address : NULL;
 }
 
+int vm_no_channel(const struct vm *vm, struct err *err)
+{
+	_cleanup_free_ char *ssh = vm_ssh_address(vm);
+
+	err_set(err, ERR_GUEST_UNREACHABLE, "no channel to the guest");
+	if (ssh)
+		return err_hint(err, "QEMU forwards a port to the guest's ssh: --guest %s", ssh);
+	return err_hint(err, "name one with --guest serial:PATH, ssh:HOST, exec:COMMAND or local");
+}
+
 int vm_open_guest(struct vm *vm, struct err *err)
 {
 	if (vm->guest)

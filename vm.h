@@ -44,6 +44,10 @@ bool vm_has_monitor(const struct vm *vm);
  */
 int vm_open_guest(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
 
+/* vm_no_channel() - the error when the guest is needed and vm_open_guest() has found no channel;
+ * returns -1 */
+int vm_no_channel(const struct vm *vm, struct err *err);
+
 /* vm_channel() - the guest channel's address; NULL when there is none; owned by @vm */
 const char *vm_channel(const struct vm *vm);
 
