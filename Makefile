@@ -4,6 +4,7 @@
 #   make demo         install what is missing, boot a lab VM, plug, use and unplug 512M
 #   make check        install what is missing, run all tests
 #   make fuzz         FUZZ_SECONDS=60: feed nonsense to every parser for that long in all
+#   make memcheck     units, corpus and tests with a scripted QEMU under valgrind
 #   make crash        memhp killed at every message it sends or gets, then repaired
 #   make soak         SOAK_ROUNDS=1000: plug and unplug on one VM, with interrupts, kills and refusals
 #   make bench        what memhp costs over a bare client, in ratios
@@ -59,6 +60,7 @@ LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 TEST_DEPS  := libcmocka-dev python3-pytest python3-pyte dash bash zsh fish socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
 	qemu-efi-aarch64 $(if $(SAN),libasan8 libubsan1)
 FUZZ_DEPS  := clang
+MEMCHECK_DEPS := valgrind
 PACKAGE_DEPS := libcmocka-dev debhelper dpkg-dev lintian debootstrap rpm git
 LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git
 
@@ -133,6 +135,11 @@ bench:
 	@$(MAKE) --no-print-directory memhp
 	@/usr/bin/python3 tools/bench.py ./memhp lab/memhp-lab $(ROUNDS)
 
+memcheck:
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS) $(MEMCHECK_DEPS)
+	@$(MAKE) --no-print-directory $(BUILD)/memhp $(UNITS) $(FUZZERS)
+	@tools/memcheck.sh $(abspath $(BUILD)/memhp) $(UNITS) $(FUZZERS)
+
 crash:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/memhp
@@ -176,7 +183,7 @@ package-check: dist
 clean:
 	rm -rf build memhp memhp-*.tar.gz
 
-.PHONY: all demo check units check-built fuzz fuzz-built bench crash soak lint install uninstall dist package-check clean
+.PHONY: all demo check units check-built fuzz fuzz-built bench memcheck crash soak lint install uninstall dist package-check clean
 .DELETE_ON_ERROR:
 
 -include $(OBJS:.o=.d) $(UNITS:=.d)

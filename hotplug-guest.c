@@ -12,8 +12,9 @@
 
 #define FOREVER_SECONDS 86400		     /* for guest.sh when there is no deadline */
 #define ROOM_BYTES	(UINT64_C(16) << 20) /* that a guest needs beside what it gives up */
-#define LAST_WORDS_MS	200 /* for what QEMU says when it ends, or the guest does */
-#define SWIFT_BLOCKS	64  /* so few go online or offline in a moment: the short way will do */
+#define LAST_WORDS_MS	200  /* for what QEMU says when it ends, or the guest does */
+#define SWIFT_BLOCKS	64   /* so few go online or offline in a moment: the short way will do */
+#define EASE_UNDO_MS	3000 /* what that leaves needs another session before it is undone */
 
 /* The deadline as guest.sh takes it: whole seconds, rounded up. */
 static unsigned seconds_left(const struct hotplug *h)
@@ -297,9 +298,11 @@ char *hotplug_lower_words(const struct hotplug *h, const struct block_list *list
  * it. */
 static char *ease_words(const struct hotplug *h, const struct block_list *list)
 {
+	const struct deadline *d = h->deadline;
 	struct buf words = { 0 };
 
-	if (!h->before.is_timed || block_list_blocks(list) > SWIFT_BLOCKS)
+	if (!h->before.is_timed || block_list_blocks(list) > SWIFT_BLOCKS ||
+	    (d->final_ms != DEADLINE_NEVER && d->final_ms - d->work_ms < EASE_UNDO_MS))
 		return NULL;
 	buf_addf(&words, "ease %u", seconds_left(h));
 	hotplug_add_ranges(&words, list, true);
