@@ -724,7 +724,7 @@ def test_the_guest_of_a_real_vm_is_followed_on_its_console(vm):
         vm.guest("echo offline >/sys/devices/system/memory/memory33/state")
         assert run.stdout.readline()[10:] == "memory33: offline\n"
         vm.monitor.execute("device_del", id="f-dimm")
-        vm.monitor.wait_event("DEVICE_DELETED")
+        vm.monitor.wait_event("DEVICE_DELETED", lambda data: data.get("device") == "f-dimm")
         vm.monitor.execute("object-del", id="f-mem")
         while "memory32-memory33: removed" not in run.stdout.readline():
             pass
