@@ -21,7 +21,7 @@ static const struct opt opts[] = {
 	  OPT_FLAG, offsetof(struct events_options, is_guest), NULL },
 	{ 0, "count", "N", "end after N events", NULL, OPT_NUMBER,
 	  offsetof(struct events_options, count), NULL },
-	{ 0, "until", "WHAT=SIZE",
+	{ 0, "until", "GOAL",
 	  "end when so much is plugged (plugged=SIZE), or online in the guest (online=SIZE), or is "
 	  "already",
 	  NULL, OPT_STRING, offsetof(struct events_options, until), NULL },
@@ -277,11 +277,10 @@ const struct cmd cmd_events = {
 	.args = "",
 	.summary = "show what happens to the memory of QEMU and the guest, until Ctrl-C",
 	.details =
-		"The guest is followed over a channel named with --guest, but over a console, "
-		"which\n"
-		"that occupies, only with --guest-events. With --json each event is one object on\n"
-		"one line. A monitor serves one client: give QEMU a second one to use others\n"
-		"meanwhile.\n\n"
+		"The guest is followed over a channel named with --guest, but over a console,\n"
+		"which that occupies, only with --guest-events. With --json each event is one\n"
+		"object on one line. A monitor serves one client: give QEMU a second one to use\n"
+		"others meanwhile.\n\n"
 		"  memhp events\n"
 		"  memhp events --until plugged=0 --timeout 30\n"
 		"  memhp events --guest-events --until online=2G\n",
