@@ -6,6 +6,7 @@
 #   make fuzz         FUZZ_SECONDS=60: feed nonsense to every parser for that long in all
 #   make crash        memhp killed at every message it sends or gets, then repaired
 #   make soak         SOAK_ROUNDS=1000: plug and unplug on one VM, with interrupts, kills and refusals
+#   make picture      docs/memhp.svg, recorded anew on a lab VM
 #   make bench        what memhp costs over a bare client, in ratios
 #   make lint         static analysis, shell checks, include rows
 #   make install      PREFIX=/usr/local DESTDIR=
@@ -135,6 +136,11 @@ bench:
 	@$(MAKE) --no-print-directory memhp
 	@/usr/bin/python3 tools/bench.py ./memhp lab/memhp-lab $(ROUNDS)
 
+picture:
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) python3-pyte
+	@$(MAKE) --no-print-directory memhp
+	@/usr/bin/python3 tools/picture.py ./memhp lab/memhp-lab docs/memhp.svg
+
 crash:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/memhp
@@ -178,7 +184,7 @@ package-check: dist
 clean:
 	rm -rf build memhp memhp-*.tar.gz
 
-.PHONY: all demo check units check-built fuzz fuzz-built bench crash soak lint install uninstall dist package-check clean
+.PHONY: all demo check units check-built fuzz fuzz-built bench picture crash soak lint install uninstall dist package-check clean
 .DELETE_ON_ERROR:
 
 -include $(OBJS:.o=.d) $(UNITS:=.d)
