@@ -7,6 +7,7 @@
 #   make memcheck     units, corpus and tests with a scripted QEMU under valgrind
 #   make crash        memhp killed at every message it sends or gets, then repaired
 #   make soak         SOAK_ROUNDS=1000: plug and unplug on one VM, with interrupts, kills and refusals
+#   make picture      docs/memhp.svg, recorded anew on a lab VM
 #   make bench        what memhp costs over a bare client, in ratios
 #   make lint         static analysis, shell checks, include rows
 #   make install      PREFIX=/usr/local DESTDIR=
@@ -58,7 +59,9 @@ comma := ,
 BUILD_DEPS := gcc make libc6-dev libjson-c-dev libreadline-dev
 LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 TEST_DEPS  := libcmocka-dev python3-pytest python3-pyte dash bash zsh fish socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
-	qemu-efi-aarch64 $(if $(SAN),libasan8 libubsan1)
+	qemu-efi-aarch64 $(RECIPE_DEPS) $(if $(SAN),libasan8 libubsan1)
+# What the recipes of docs/ are for: 45 MB installed, most of it Ansible.
+RECIPE_DEPS := jq parallel ansible-core libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
 FUZZ_DEPS  := clang
 MEMCHECK_DEPS := valgrind
 PACKAGE_DEPS := libcmocka-dev debhelper dpkg-dev lintian debootstrap rpm git
@@ -140,6 +143,11 @@ memcheck:
 	@$(MAKE) --no-print-directory $(BUILD)/memhp $(UNITS) $(FUZZERS)
 	@tools/memcheck.sh $(abspath $(BUILD)/memhp) $(UNITS) $(FUZZERS)
 
+picture:
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) python3-pyte
+	@$(MAKE) --no-print-directory memhp
+	@/usr/bin/python3 tools/picture.py ./memhp lab/memhp-lab docs/memhp.svg
+
 crash:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/memhp
@@ -183,7 +191,7 @@ package-check: dist
 clean:
 	rm -rf build memhp memhp-*.tar.gz
 
-.PHONY: all demo check units check-built fuzz fuzz-built bench memcheck crash soak lint install uninstall dist package-check clean
+.PHONY: all demo check units check-built fuzz fuzz-built bench memcheck picture crash soak lint install uninstall dist package-check clean
 .DELETE_ON_ERROR:
 
 -include $(OBJS:.o=.d) $(UNITS:=.d)

@@ -18,7 +18,7 @@ static struct json_object *json_qemu(const struct machine *m)
 	json_add_u64(qemu, "base_memory", true, m->base_memory_bytes);
 	json_add_u64(qemu, "plugged_memory", true, m->plugged_memory_bytes);
 	json_add_u64(qemu, "max_memory", m->has_limits, m->max_memory_bytes);
-	json_add_u64(qemu, "slots", m->has_limits, m->slots);
+	json_add_u64(qemu, "slots", m->has_slots, m->slots);
 	json_add_u64(qemu, "slots_used", true, machine_slots_used(m));
 	return qemu;
 }
@@ -128,7 +128,7 @@ static void print_qemu(const struct machine *m)
 			   size_format(max, m->max_memory_bytes), machine_slots_used(m),
 			   (unsigned long long)m->slots);
 	else
-		out_printf("\n");
+		out_printf("%s\n", m->has_slots ? ", no memory slots" : "");
 }
 
 /* Who else in the guest decides about new memory. */

@@ -45,7 +45,7 @@ static int check_slots(const struct machine *m, const struct plug_request *r, un
 {
 	unsigned i;
 
-	if (!m->has_limits)
+	if (!m->has_slots)
 		return 0;
 	if (!m->slots) {
 		err_set(err, ERR_FAILED, "the VM has no memory slots");

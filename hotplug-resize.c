@@ -111,7 +111,7 @@ static uint64_t free_slots(const struct machine *m)
 {
 	unsigned used = machine_slots_used(m);
 
-	return m->has_limits && m->slots > used ? m->slots - used : 0;
+	return m->has_slots && m->slots > used ? m->slots - used : 0;
 }
 
 /* How many DIMMs of @dimm_bytes, and halves of it for the rest, @bytes make. */

@@ -260,11 +260,15 @@ static int read_sizes(struct machine *m, struct json_object *reply, struct err *
 	return 0;
 }
 
+/* Without slots QEMU tells neither them nor maxmem (hw/core/machine.c, machine_get_mem). */
 static int read_limits(struct machine *m, struct json_object *reply, struct err *err)
 {
+	uint64_t size_bytes;
+
 	(void)err;
 	m->has_limits = json_get_u64(reply, "max-size", &m->max_memory_bytes) &&
 			json_get_u64(reply, "slots", &m->slots);
+	m->has_slots = m->has_limits || json_get_u64(reply, "size", &size_bytes);
 	return 0;
 }
 

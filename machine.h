@@ -47,11 +47,11 @@ struct machine {
 	char *migration; /* MigrationStatus while one is under way, else NULL */
 	bool is_running;
 	bool has_acpi_ost; /* DIMM events come as ACPI_DEVICE_OST */
-	bool has_limits, has_base_address;
+	bool has_limits, has_slots, has_base_address;
 	uint64_t base_memory_bytes; /* at boot */
 	uint64_t plugged_memory_bytes;
 	uint64_t max_memory_bytes; /* -m maxmem=, base included; valid with has_limits */
-	uint64_t slots;		   /* valid with has_limits */
+	uint64_t slots;		   /* valid with has_slots; 0 where maxmem is not told */
 	uint64_t base_address;	   /* where memory devices begin; valid with has_base_address */
 	struct memdev *devices;	   /* by address */
 	unsigned devices_count;

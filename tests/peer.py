@@ -397,7 +397,8 @@ class Vm:
         device = self.find(path)
         if device:
             return device[property]
-        known = {("/machine", "memory"): {"size": self.base, "slots": self.slots, "max-size": self.max},
+        limits = {"slots": self.slots, "max-size": self.max} if self.slots else {}
+        known = {("/machine", "memory"): {"size": self.base, **limits},
                  ("/machine", "type"): "pc-q35-7.2-machine",
                  ("/machine/device-memory[0]", "addr"): BASE}
         if (path, property) not in known:

@@ -5,10 +5,12 @@ import json
 import os
 import pathlib
 import re
+import select
 import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 
 import pytest
 import vm as virtual
@@ -198,13 +200,23 @@ DOMAIN = """<name>web</name><memory unit='MiB'>512</memory><vcpu>1</vcpu><featur
 <cmdline>console=ttyS0 quiet panic=-1 mitigations=off</cmdline></os>"""
 
 
+def wait_for_shell(tty):
+    """Read what the guest prints while it boots, up to its prompt."""
+    text, end = b"", time.monotonic() + PATIENCE
+    terminal = os.open(tty, os.O_RDONLY | os.O_NOCTTY)
+    while not re.search(rb"ready[^#$]*[#$] ", text):
+        assert select.select([terminal], [], [], end - time.monotonic())[0], text
+        text += os.read(terminal, 4096)
+    os.close(terminal)
+
+
 def define(host):
     """The recipe's XML, with what a domain has besides; started, and its guest up."""
     text, dimm = blocks("libvirt", "xml")
     text = text.replace("type='kvm'", "type='qemu'").replace("/run/memhp", str(host.directory))
     text = text.replace("...", DOMAIN.format(host.directory), 1)
-    text = text.replace("...", "<devices><serial type='pty'><log file='{0}/console'/></serial></devices>", 1)
-    (host.directory / "web.xml").write_text(text.format(host.directory))
+    text = text.replace("...", "<devices><serial type='pty'/></devices>", 1)
+    (host.directory / "web.xml").write_text(text)
     (host.directory / "dimm.xml").write_text(dimm)
     image = next(CACHE.glob("image-amd64-*"))
     for name in ("vmlinuz", "initrd"):
@@ -212,14 +224,8 @@ def define(host):
     subprocess.run(["chmod", "-R", "a+rX", host.directory], check=True)
     if IS_ROOT:
         os.chown(host.directory, NOBODY, NOBODY)
-    start(host)
-
-
-def start(host):
-    console = host.directory / "console"
-    console.unlink(missing_ok=True)
     host.run("virsh -q create web.xml")
-    wait_until(lambda: console.exists() and re.search("ready(?s:.*)[#$] ", console.read_text(errors="replace")))
+    wait_for_shell(host.run("virsh ttyconsole web").strip())
 
 
 def plugged(host):

@@ -52,7 +52,8 @@ class World:
         self.home = self.directory / "home"
         self.home.mkdir()
         mount = ["mount", "--bind", etc, "/etc"] if etc else ["true"]
-        script = '"$@" && echo ready && exec cat'
+        # Its first process has to wait for whatever is left to it: libvirt counts a dead QEMU as one that does not end.
+        script = 'exec 3<&0; "$@" && echo ready && { cat <&3 & wait; }'
         self.holder = subprocess.Popen(  # pylint: disable=consider-using-with
             [*UNSHARE, "sh", "-c", script, "sh", *map(str, mount)], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -14,13 +14,13 @@ check() {
 	memhp-lab ssh ci "mount -o remount,size=100% /tmp && dd if=/dev/zero of=/tmp/f bs=1M count=$1 2>&1 && rm /tmp/f"
 }
 
-check 200
+check 100
 memhp --json plug 1G >plug.json
 jq -e '.guest.mem_total_after - .guest.mem_total_before == 1073741824' plug.json
-check 800
+check 500
 memhp --json unplug --all >unplug.json || {
 	code=$?
 	jq -r .error.code unplug.json # such as guest-refused; the message is on stderr
 	exit "$code"
 }
-check 200
+check 100

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The picture of the README shows what memhp prints today."""
+import os
+import pathlib
+import re
+import sys
+
+import vm as virtual
+from vm import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import picture  # noqa: E402 pylint: disable=wrong-import-position
+
+PICTURE = (ROOT / "docs/memhp.svg").read_text(encoding="utf-8")
+
+
+def test_the_picture_is_of_today(vm, tmp_path):
+    """If not, `make picture` records it anew."""
+    (tmp_path / "memhp").symlink_to(virtual.BINARY)
+    environment = virtual.clean_environment(MEMHP_QMP=vm.path("qmp.sock"), PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert picture.shape(PICTURE) == picture.shape(picture.draw(environment))
+
+
+def test_the_picture_needs_nothing_from_elsewhere():
+    assert re.findall(r"https?://[^\"<]*", PICTURE) == ["http://www.w3.org/2000/svg"]
+    assert not re.search(r"url\(|@import|<script|<image|href", PICTURE)
+
+
+def test_a_picture_without_animation_shows_all():
+    style = re.search(r"<style>(.*?)</style>", PICTURE, re.S)[1]
+    outside = re.sub(r"@keyframes \w+ \{.*?\} \}", "", style)
+    assert "visibility" not in outside and "opacity" not in outside and ".cover { transform: scaleX(0)" in outside
+
+
+def test_the_readme_shows_the_picture():
+    for readme in ("README.md", "README.zh-CN.md"):
+        text = pathlib.Path(ROOT / readme).read_text(encoding="utf-8")
+        assert "(docs/memhp.svg)" in text.partition("\n## ")[0]
