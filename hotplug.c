@@ -135,7 +135,9 @@ static int no_channel(const struct hotplug *h, struct err *err)
 	err_set(err, ERR_GUEST_UNREACHABLE, "no channel to the guest");
 	if (ssh)
 		return err_hint(err, "QEMU forwards a port to the guest's ssh: --guest %s", ssh);
-	return err_hint(err, "name one with --guest serial:PATH, ssh:HOST, exec:COMMAND or local");
+	return err_hint(
+		err,
+		"name one with --guest serial:PATH, ssh:HOST, qga:PATH, exec:COMMAND or local");
 }
 
 int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
