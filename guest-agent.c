@@ -9,7 +9,7 @@
 
 #define SYNC_MAX_MS  10000 /* an agent that is there has answered by then */
 #define PAUSE_MAX_MS 50	   /* no event tells of a process's end: it is asked for */
-#define GRACE_MS     5000  /* after memhp's deadline the shell ends by itself */
+#define GRACE_MS     2000  /* after memhp's deadline the shell ends by itself */
 #define HOUR_MS	     3600000
 #define NOISE_MAX    65536 /* bytes without a line end that are kept */
 #define SENTINEL     "\xff"
@@ -32,10 +32,13 @@ static const char begin_script[] = "umask 77;mkdir \"$1\"&&cd \"$1\"&&mkfifo in 
 				   "cat >in;" TAKE;
 static const char exchange_script[] = "cd \"$1\"&&cat 1<>in&&" TAKE;
 static const char word_script[] = "cd \"$1\"&&cat 1<>in";
-static const char end_script[] = "cd \"$1\"&&read -r h <holder&&kill \"$h\"&&exec cat <out";
+static const char end_script[] =
+	"cd \"$1\"&&read -r h <holder&&exec <out&&kill \"$h\"&&exec cat >/dev/null";
 
-static int broken(const struct agent *a, const char *why, struct err *err)
+/* What comes after this means nothing: the shell is left to end by itself. */
+static int broken(struct agent *a, const char *why, struct err *err)
 {
+	a->is_started = false;
 	return err_set(err, ERR_GUEST_UNREACHABLE, "the %s broke the protocol: %s", a->wire.peer,
 		       why);
 }
@@ -89,7 +92,7 @@ static int start(struct agent *a, const char *script, int64_t seconds, int await
 	return send_request(a, "guest-exec", arguments, awaited, d, err);
 }
 
-static int refused(const struct agent *a, struct json_object *message, struct err *err)
+static int refused(struct agent *a, struct json_object *message, struct err *err)
 {
 	const char *class = "", *text = "no description";
 	struct json_object *error;
@@ -107,7 +110,7 @@ static int refused(const struct agent *a, struct json_object *message, struct er
 }
 
 /* The process has ended without a word: say what it has said otherwise, when it has. */
-static int no_output(const struct agent *a, struct json_object *status, struct err *err)
+static int no_output(struct agent *a, struct json_object *status, struct err *err)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 	const char *data = "";

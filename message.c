@@ -67,5 +67,6 @@ int message_read(struct message_reader *r, struct buf *in, struct json_object **
 	if (json_object_is_type(*object, json_type_object))
 		return 1;
 	json_object_put(*object);
+	*object = NULL;
 	return broken(why, "a message that is not an object");
 }

@@ -23,7 +23,7 @@ void message_release(struct message_reader *r);
 
 /*
  * message_read() - take the next message out of @in: one a line, or over many lines
- * @object:	receives it, always an object; the caller owns it
+ * @object:	receives it, always an object; the caller owns it; NULL without one
  * @bytes:	receives its length as text
  * @why:	receives what is wrong with the stream, which is of no use then; not owned
  * Return: 1 with a message, 0 when none is complete (what has come of it is taken), -1 with @why
