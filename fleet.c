@@ -140,7 +140,7 @@ static int ask_qemu(struct fleet_vm *vm, struct qmp *qmp, struct err *err)
 	bool in_use;
 
 	if (qmp_execute(qmp, "query-memory-size-summary", NULL, &sizes, err) ||
-	    vm_find_console(qmp, &vm->console, &in_use, err))
+	    vm_find_channel(qmp, &vm->console, &in_use, err))
 		return -1;
 	vm->is_known = json_get_u64(sizes, "plugged-memory", &vm->plugged_bytes);
 	return 0;

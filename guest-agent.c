@@ -171,10 +171,11 @@ static int settle(struct agent *a, struct wire *w, struct deadline *d, struct er
 /* Ask what became of the process, after a pause that grows. */
 static int ask(struct agent *a, int64_t until_ms, struct deadline *d, struct err *err)
 {
+	struct pollfd fd = { .fd = a->wire.in_fd }; /* whose end is the only event */
 	struct json_object *arguments;
 	int64_t next_ms = monotonic_ms() + a->pause_ms;
 
-	if (deadline_poll(d, NULL, 0, next_ms < until_ms ? next_ms : until_ms, err) < 0)
+	if (deadline_poll(d, &fd, 1, next_ms < until_ms ? next_ms : until_ms, err) < 0)
 		return -1;
 	a->pause_ms = a->pause_ms * 2 < PAUSE_MAX_MS ? a->pause_ms * 2 : PAUSE_MAX_MS;
 	arguments = json_object_new_object();

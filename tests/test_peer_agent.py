@@ -4,7 +4,7 @@ import base64
 import socket
 
 import pytest
-from peer import Agent, memhp
+from peer import Agent, Monitor, Refusal, Vm, memhp
 
 
 @pytest.fixture
@@ -110,3 +110,46 @@ def test_no_word_of_the_users_is_in_a_request(ask):
         if request["execute"] == "guest-exec":
             assert request["arguments"]["path"] == "/bin/sh"
             assert request["arguments"]["arg"][0] == "-c" and "32" not in request["arguments"]["arg"][1]
+
+
+class Ported(Vm):
+    """A machine with virtserialports, of which one is the agent's, and whose console is no socket."""
+
+    def __init__(self, path, directory="/machine/peripheral-anon", is_open=True, prefix="disconnected:"):
+        super().__init__()
+        self.directory = directory
+        self.chardevs = [
+            {"label": "serial0", "filename": "mux", "frontend-open": True},
+            {"label": "other", "filename": "unix:/other,server=on", "frontend-open": True},
+            {"label": "charchannel0", "filename": f"{prefix}unix:{path},server=on", "frontend-open": is_open}]
+
+    def do_qom_list(self, path):
+        if path == self.directory:
+            return [{"name": "type", "type": "string"}, {"name": "a", "type": "child<virtserialport>"},
+                    {"name": "b", "type": "child<virtserialport>"}]
+        return super().do_qom_list(path)
+
+    def do_qom_get(self, path, property):  # pylint: disable=redefined-builtin
+        ports = {"a": {"name": "com.example.0", "chardev": "other"},
+                 "b": {"name": "org.qemu.guest_agent.0", "chardev": "charchannel0"}}
+        if path.rpartition("/")[0] != self.directory:
+            return super().do_qom_get(path, property)
+        return ports[path[-1]][property]
+
+
+@pytest.mark.parametrize("directory", ["/machine/peripheral", "/machine/peripheral-anon"])
+def test_the_agent_is_found_where_no_console_is(tmp_path, directory):
+    with Agent(tmp_path / "agent"), Monitor(tmp_path / "qmp", Ported(tmp_path / "agent", directory)):
+        found = memhp("--qmp", tmp_path / "qmp", "--json", "status").succeeded()
+    assert found["guest"]["channel"] == f"qga:{tmp_path / 'agent'}"
+
+
+def test_an_agent_that_does_not_run_is_no_channel(tmp_path):
+    with Monitor(tmp_path / "qmp", Ported(tmp_path / "agent", is_open=False)):
+        assert memhp("--qmp", tmp_path / "qmp", "--json", "status").succeeded()["guest"] is None
+
+
+def test_an_agent_in_use_is_named(tmp_path):
+    with Monitor(tmp_path / "qmp", Ported(tmp_path / "agent", prefix="")):
+        memhp("--qmp", tmp_path / "qmp", "--json", "plug", "512M").failed(
+            4, f"the guest's agent '{tmp_path / 'agent'}' is in use by another program", state="unchanged")
