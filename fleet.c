@@ -19,7 +19,7 @@ static void vm_release(struct fleet_vm *vm)
 
 	for (i = 0; i < vm->sessions_count; i++)
 		qmp_close(vm->sessions[i]);
-	free(vm->console);
+	free(vm->channel);
 	free(vm->problem);
 }
 
@@ -140,7 +140,7 @@ static int ask_qemu(struct fleet_vm *vm, struct qmp *qmp, struct err *err)
 	bool in_use;
 
 	if (qmp_execute(qmp, "query-memory-size-summary", NULL, &sizes, err) ||
-	    vm_find_console(qmp, &vm->console, &in_use, err))
+	    vm_find_channel(qmp, &vm->channel, &in_use, err))
 		return -1;
 	vm->is_known = json_get_u64(sizes, "plugged-memory", &vm->plugged_bytes);
 	return 0;
@@ -196,6 +196,6 @@ const char *fleet_vm_guest(const struct fleet_vm *vm)
 	const char *guest = vm->profile ? profile_get(vm->profile, "guest") : NULL;
 
 	if (!guest)
-		guest = vm->console;
+		guest = vm->channel;
 	return !guest && vm->qemu && !vm->is_known ? vm->qemu->line.serial : guest;
 }

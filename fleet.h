@@ -24,9 +24,9 @@ struct fleet_vm {
 	struct qmp *sessions[CMDLINE_MONITORS_MAX];
 	const char *addresses[CMDLINE_MONITORS_MAX]; /* of the sessions; borrowed */
 	unsigned sessions_count;
-	const char *monitor; /* that answered, else the first; NULL for none; borrowed */
-	char *console;	     /* channel of the guest's console, as QEMU tells; NULL when unknown */
-	bool is_known;	     /* the monitor has answered */
+	const char *monitor;	/* that answered, else the first; NULL for none; borrowed */
+	char *channel;		/* channel to the guest, as QEMU tells; NULL when unknown */
+	bool is_known;		/* the monitor has answered */
 	uint64_t plugged_bytes; /* valid with is_known */
 	char *problem;		/* why it has not; NULL for none */
 };

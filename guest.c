@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "frame.h"
+#include "guest-agent.h"
 #include "guest-process.h"
 #include "guest-serial.h"
 #include "guest.h"
@@ -39,6 +40,7 @@ struct guest {
 	struct process process;
 	struct serial serial;
 	struct login *login;
+	struct agent agent;
 	struct deadline *deadline;
 	const struct trace *trace;
 	bool is_console;
@@ -301,7 +303,9 @@ int guest_send(struct guest *g, const char *commands, struct err *err)
 	if (g->is_console && strlen(commands) > QUEUE_MAX)
 		return err_set(err, ERR_FAILED,
 			       "too many separate blocks for one line on a console");
-	if (((g->is_leaving || g->is_lost) && reopen(g, err)) || guest_load(g, commands, err))
+	if (((g->is_leaving || g->is_lost || agent_ends_before(&g->agent, g->deadline)) &&
+	     reopen(g, err)) ||
+	    guest_load(g, commands, err))
 		return -1;
 	/* what has been sent before must have been read before this may fill the queue */
 	if (g->is_console && g->unread_bytes + strlen(commands) > QUEUE_MAX)
@@ -363,14 +367,15 @@ static int open_transport(struct guest *g, struct err *err)
 	}
 	if (scheme_is(address, "ssh", &rest) && *rest)
 		return process_open_ssh(&g->wire, &g->process, rest, NULL, "sh", g->deadline, err);
+	if (scheme_is(address, "qga", &rest) && *rest)
+		return agent_open(&g->agent, &g->wire, rest, g->id, g->deadline, err);
 	if (scheme_is(address, "exec", &rest) && *rest)
 		return process_open_command(&g->wire, &g->process, rest, err);
 	if (scheme_is(address, "local", &rest))
 		return process_open_local(&g->wire, &g->process, rest, err);
 	err_set(err, ERR_USAGE, "bad guest channel '%s'", address);
-	return err_hint(err,
-			"write serial:PATH, ssh:[USER@]HOST[:PORT], exec:COMMAND, local[:SYSROOT] "
-			"or none");
+	return err_hint(err, "write serial:PATH, ssh:[USER@]HOST[:PORT], qga:PATH, exec:COMMAND, "
+			     "local[:SYSROOT] or none");
 }
 
 /* A console's shell already has the id, and its output where it belongs. */
@@ -412,38 +417,46 @@ void guest_leave(struct guest *g)
 	g->is_leaving = !wire_write(&g->wire, line, sizeof(line) - 1, g->deadline, &ignored);
 }
 
-/* Wait until the guest says that it has put the console's modes back, so that none of it is lost.
- */
-static void part(struct guest *g)
+/* What a goodbye may take. */
+static struct deadline parting_deadline(const struct guest *g)
 {
-	struct deadline *whole = g->deadline;
-	int64_t now_ms = monotonic_ms(), left_ms = whole->final_ms - now_ms;
+	int64_t now_ms = monotonic_ms(), left_ms = g->deadline->final_ms - now_ms;
 	struct deadline parting = { .undoing = true, .signal_fd = -1 };
-	struct answer answer = { 0 };
-	struct err ignored;
 
 	parting.final_ms = now_ms + (left_ms > LEAVE_MS	      ? LEAVE_MS
 				     : left_ms < LEAVE_MIN_MS ? LEAVE_MIN_MS
 							      : left_ms);
-	g->deadline = &parting;
+	return parting;
+}
+
+/* Wait until what is under way has ended, and the guest says that it has put the console's modes
+ * back, so that none of it is lost. */
+static void part(struct guest *g)
+{
+	struct answer answer = { 0 };
+	struct err ignored;
+
 	if (!g->is_lost && !guest_cancel(g, &answer, &ignored))
 		guest_leave(g);
 	if (g->is_leaving)
 		(void)!guest_receive(g, &answer, &ignored);
 	answer_release(&answer);
 	g->is_leaving = false;
-	g->deadline = whole;
 }
 
 static void close_transport(struct guest *g, bool is_for_good)
 {
-	if (g->is_console && g->wire.out_fd >= 0) {
+	struct deadline *whole = g->deadline, parting = parting_deadline(g);
+
+	g->deadline = &parting;
+	if (g->agent.is_open || (g->is_console && g->wire.out_fd >= 0))
 		part(g);
-		if (is_for_good)
-			login_leave(g->login, &g->wire, g->id, g->deadline);
-	}
+	if (g->is_console && g->wire.out_fd >= 0 && is_for_good)
+		login_leave(g->login, &g->wire, g->id, whole);
+	agent_close(&g->agent, &g->wire, &parting);
 	process_close(&g->process, &g->wire);
 	serial_close(&g->serial, &g->wire);
+	g->deadline = whole;
 }
 
 static int reopen(struct guest *g, struct err *err)

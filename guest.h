@@ -2,8 +2,8 @@
 /*
  * guest: one guest channel. Whatever the transport, it runs guest.sh and gives its answers: one or
  * more of its commands go over as one line, and what they say comes back as one answer. May call:
- * guest-serial, guest-login, guest-process, frame, wire, deadline, err, util. Must never: know what
- * a payload means.
+ * guest-serial, guest-login, guest-process, guest-agent, frame, wire, deadline, err, util. Must
+ * never: know what a payload means.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -26,7 +26,8 @@ void answer_release(struct answer *a);
 
 /*
  * guest_open() - connect, and bring guest.sh into a shell
- * @address:	"serial:PATH", "ssh:[USER@]HOST[:PORT]", "exec:COMMAND", "local[:SYSROOT]"
+ * @address:	"serial:PATH", "ssh:[USER@]HOST[:PORT]", "qga:PATH", "exec:COMMAND",
+ *		"local[:SYSROOT]"
  * @login:	who may log in on a console that asks for it; borrowed
  * @trace:	hears commands and answers; borrowed; may be NULL
  * @deadline:	bounds every wait of the channel; borrowed

@@ -31,7 +31,7 @@ static const struct opt global_opts[] = {
 	  "the VM that runs",
 	  "MEMHP_QMP", OPT_STRING, offsetof(struct globals, qmp), NULL },
 	{ 'G', "guest", "ADDR",
-	  "guest channel: serial:PATH, ssh:[USER@]HOST[:PORT], exec:COMMAND, "
+	  "guest channel: serial:PATH, ssh:[USER@]HOST[:PORT], qga:PATH, exec:COMMAND, "
 	  "local[:SYSROOT] or none; found by asking QEMU",
 	  "MEMHP_GUEST", OPT_STRING, offsetof(struct globals, guest), NULL },
 	{ 'M', "vm", "NAME",

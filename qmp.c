@@ -6,16 +6,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "message.h"
 #include "qmp.h"
 #include "util.h"
 
 /* How often to knock where others wait to be served. */
-#define QUEUE_MS	  20
-#define MESSAGE_MAX_BYTES (16 << 20)
-#define MESSAGE_MAX_DEPTH 64
-#define MESSAGE_MAX_PARTS (1 << 18) /* as json-c keeps it, "{}" takes 300 times its two bytes */
-#define EVENTS_MAX	  4096
-#define EVENTS_MAX_BYTES  (4 << 20) /* of their text; each may still be as large as a message */
+#define QUEUE_MS	 20
+#define EVENTS_MAX	 4096
+#define EVENTS_MAX_BYTES (4 << 20) /* of their text; each may still be as large as a message */
 
 /* Replies and events that nobody has asked for yet, oldest first. */
 struct message {
@@ -28,9 +26,7 @@ struct qmp {
 	struct wire wire;
 	struct deadline *deadline;
 	const struct trace *trace;
-	struct json_tokener *tokener;
-	size_t message_bytes; /* of the message that is being read */
-	size_t message_parts; /* objects, arrays and commas of it, at most */
+	struct message_reader reader;
 	struct message *replies;
 	struct message *events;
 	unsigned events_count;
@@ -163,58 +159,18 @@ static int take_message(struct qmp *q, struct json_object *object, size_t bytes,
 	return 0;
 }
 
-/* All of the buffer belongs to a message that goes on: is it still one that QEMU would send? */
-static int take_part(struct qmp *q, struct err *err)
-{
-	struct buf *in = &q->wire.in;
-	size_t i;
-
-	for (i = 0; i < in->len; i++)
-		q->message_parts += in->data[i] == '{' || in->data[i] == '[' || in->data[i] == ',';
-	q->message_bytes += in->len;
-	buf_drop(in, in->len);
-	if (q->message_bytes > MESSAGE_MAX_BYTES)
-		return protocol_error(q, "a message of more than 16 MiB", err);
-	if (q->message_parts > MESSAGE_MAX_PARTS)
-		return protocol_error(q, "a message of more than 262144 parts", err);
-	return 0;
-}
-
-/* Parse what the wire has buffered into messages: QEMU sends one a line, or many lines with
- * pretty=on. */
+/* Sort what the wire has buffered. */
 static int parse_input(struct qmp *q, struct err *err)
 {
-	struct buf *in = &q->wire.in;
+	struct json_object *object;
+	const char *why;
+	size_t bytes;
+	int status;
 
-	while (in->len) {
-		size_t blank = strspn(in->data, " \t\r\n");
-		struct json_object *object;
-		enum json_tokener_error state;
-		size_t used, bytes;
-
-		if (!q->message_bytes && blank) {
-			buf_drop(in, blank);
-			continue;
-		}
-		object = json_tokener_parse_ex(q->tokener, in->data, (int)in->len);
-		state = json_tokener_get_error(q->tokener);
-		if (state == json_tokener_continue)
-			return take_part(q, err);
-		if (state != json_tokener_success)
-			return protocol_error(q, json_tokener_error_desc(state), err);
-		used = json_tokener_get_parse_end(q->tokener);
-		bytes = q->message_bytes + used;
-		json_tokener_reset(q->tokener);
-		q->message_bytes = q->message_parts = 0;
-		buf_drop(in, used);
-		if (!json_object_is_type(object, json_type_object)) {
-			json_object_put(object);
-			return protocol_error(q, "a message that is not an object", err);
-		}
+	while ((status = message_read(&q->reader, &q->wire.in, &object, &bytes, &why)) > 0)
 		if (take_message(q, object, bytes, err))
 			return -1;
-	}
-	return 0;
+	return status ? protocol_error(q, why, err) : 0;
 }
 
 /* Wait for input and sort it; 1 when there was some, 0 at @until_ms, -1. */
@@ -291,9 +247,7 @@ int qmp_connect(struct qmp **out, const char *address, const struct trace *trace
 	q->deadline = deadline;
 	q->trace = trace;
 	q->address = xstrdup(address);
-	q->tokener = json_tokener_new_ex(MESSAGE_MAX_DEPTH);
-	json_tokener_set_flags(q->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS |
-						   JSON_TOKENER_VALIDATE_UTF8);
+	message_init(&q->reader);
 	status = dial(q, err);
 	if (status) {
 		qmp_close(q);
@@ -350,7 +304,7 @@ void qmp_close(struct qmp *q)
 	messages_release(&q->replies);
 	messages_release(&q->events);
 	json_object_put(q->greeting);
-	json_tokener_free(q->tokener);
+	message_release(&q->reader);
 	free(q->version);
 	free(q->address);
 	free(q);

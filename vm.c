@@ -127,25 +127,30 @@ static char *whole_path(struct qmp *qmp, const char *path, size_t len)
 }
 
 /*
- * The channel that a character device offers: "unix:PATH,server=on" while a client is connected,
- * "disconnected:unix:PATH,server=on" while none is, "pty:/dev/pts/N". NULL for others.
+ * The channel of that scheme at the socket that a character device is: "unix:PATH,server=on" while
+ * a client is connected, "disconnected:unix:PATH,server=on" while none is. NULL for others.
  */
-static char *console_address(struct qmp *qmp, const char *filename, bool *in_use)
+static char *socket_address(struct qmp *qmp, const char *scheme, const char *filename, bool *in_use)
 {
 	static const char idle[] = "disconnected:";
 	_cleanup_free_ char *path = NULL;
 
-	if (!strncmp(filename, "pty:", 4)) {
-		*in_use = false;
-		return xasprintf("serial:%s", filename + 4);
-	}
 	*in_use = strncmp(filename, idle, sizeof(idle) - 1) != 0;
 	if (!*in_use)
 		filename += sizeof(idle) - 1;
 	if (strncmp(filename, "unix:", 5) != 0)
 		return NULL;
 	path = whole_path(qmp, filename + 5, strcspn(filename + 5, ","));
-	return xasprintf("serial:%s", path);
+	return xasprintf("%s:%s", scheme, path);
+}
+
+/* The console that a character device is: a socket, or "pty:/dev/pts/N". NULL for others. */
+static char *console_address(struct qmp *qmp, const char *filename, bool *in_use)
+{
+	if (strncmp(filename, "pty:", 4) != 0)
+		return socket_address(qmp, "serial", filename, in_use);
+	*in_use = false;
+	return xasprintf("serial:%s", filename + 4);
 }
 
 /* What a serial port is called: serial0 by QEMU, charserial0 by libvirt, ser... or console... by
@@ -182,7 +187,76 @@ static char *find_console(struct qmp *qmp, struct json_object *chardevs, bool *i
 	return best ? console_address(qmp, best, in_use) : NULL;
 }
 
-int vm_find_console(struct qmp *qmp, char **address, bool *in_use, struct err *err)
+/* A string property of one of QEMU's objects; the caller frees it; NULL for none. */
+static char *get_property(struct qmp *qmp, const char *path, const char *name)
+{
+	_cleanup_json_ struct json_object *value = NULL;
+	struct json_object *arguments = json_object_new_object();
+	struct err ignored;
+
+	json_add_string(arguments, "path", path);
+	json_add_string(arguments, "property", name);
+	if (qmp_execute(qmp, "qom-get", arguments, &value, &ignored) ||
+	    !json_object_is_type(value, json_type_string))
+		return NULL;
+	return xstrdup(json_object_get_string(value));
+}
+
+/* The label of the character device that the guest's agent is behind, among the devices at @path;
+ * the caller frees it. */
+static char *find_agent_port(struct qmp *qmp, const char *path)
+{
+	_cleanup_json_ struct json_object *devices = NULL;
+	struct json_object *arguments = json_object_new_object();
+	struct err ignored;
+	size_t i;
+
+	json_add_string(arguments, "path", path);
+	if (qmp_execute(qmp, "qom-list", arguments, &devices, &ignored) ||
+	    !json_object_is_type(devices, json_type_array))
+		return NULL;
+	for (i = 0; i < json_object_array_length(devices); i++) {
+		struct json_object *device = json_object_array_get_idx(devices, i);
+		_cleanup_free_ char *port = NULL;
+		_cleanup_free_ char *use = NULL;
+		const char *name, *type;
+
+		if (!json_get_string(device, "name", &name) ||
+		    !json_get_string(device, "type", &type) ||
+		    strcmp(type, "child<virtserialport>") != 0)
+			continue;
+		port = xasprintf("%s/%s", path, name);
+		use = get_property(qmp, port, "name");
+		if (use && !strcmp(use, "org.qemu.guest_agent.0"))
+			return get_property(qmp, port, "chardev");
+	}
+	return NULL;
+}
+
+/* The guest agent's channel, when an agent has opened its end; the caller frees it. */
+static char *find_agent(struct qmp *qmp, struct json_object *chardevs, bool *in_use)
+{
+	_cleanup_free_ char *named = find_agent_port(qmp, "/machine/peripheral");
+	_cleanup_free_ char *port =
+		named ? xstrdup(named) : find_agent_port(qmp, "/machine/peripheral-anon");
+	size_t i, count = port && json_object_is_type(chardevs, json_type_array)
+				  ? json_object_array_length(chardevs)
+				  : 0;
+
+	for (i = 0; i < count; i++) {
+		struct json_object *chardev = json_object_array_get_idx(chardevs, i);
+		const char *label, *filename;
+		bool is_open;
+
+		if (json_get_string(chardev, "label", &label) && !strcmp(label, port) &&
+		    json_get_string(chardev, "filename", &filename) &&
+		    json_get_bool(chardev, "frontend-open", &is_open) && is_open)
+			return socket_address(qmp, "qga", filename, in_use);
+	}
+	return NULL;
+}
+
+int vm_find_channel(struct qmp *qmp, char **address, bool *in_use, struct err *err)
 {
 	_cleanup_json_ struct json_object *chardevs = NULL;
 
@@ -191,37 +265,40 @@ int vm_find_console(struct qmp *qmp, char **address, bool *in_use, struct err *e
 	if (qmp_execute(qmp, "query-chardev", NULL, &chardevs, err))
 		return err_wrap(err, "cannot ask QEMU (query-chardev)");
 	*address = find_console(qmp, chardevs, in_use);
+	if (!*address)
+		*address = find_agent(qmp, chardevs, in_use);
 	return 0;
 }
 
-/* The console is a socket of the other machine too. */
-static int forward_console(struct vm *vm, struct err *err)
+/* The channel is a socket of the other machine too. */
+static int forward_channel(struct vm *vm, struct err *err)
 {
 	_cleanup_free_ char *there = vm->guest_found;
 	const char *local;
 
 	vm->guest_found = NULL;
-	if (remote_forward(vm->remote, there + strlen("serial:"), &local, vm->deadline, err))
+	if (remote_forward(vm->remote, strchr(there, ':') + 1, &local, vm->deadline, err))
 		return -1;
-	vm->guest_found = xasprintf("serial:%s", local);
+	vm->guest_found = xasprintf("%.*s:%s", (int)strcspn(there, ":"), there, local);
 	return 0;
 }
 
-/* Ask QEMU which of its character devices is the guest's console. */
+/* Ask QEMU which of its character devices leads to the guest. */
 static int find_guest(struct vm *vm, struct err *err)
 {
 	bool in_use;
 
 	if (!vm->qmp)
 		return 0;
-	if (vm_find_console(vm->qmp, &vm->guest_found, &in_use, err))
+	if (vm_find_channel(vm->qmp, &vm->guest_found, &in_use, err))
 		return -1;
 	if (vm->guest_found && !in_use && vm->remote)
-		return forward_console(vm, err);
+		return forward_channel(vm, err);
 	if (!vm->guest_found || !in_use)
 		return 0;
-	err_set(err, ERR_GUEST_UNREACHABLE, "the guest's console '%s' is in use by another program",
-		vm->guest_found + strlen("serial:"));
+	err_set(err, ERR_GUEST_UNREACHABLE, "the guest's %s '%s' is in use by another program",
+		strncmp(vm->guest_found, "qga:", 4) ? "console" : "agent",
+		strchr(vm->guest_found, ':') + 1);
 	return err_hint(err, "close the other one, or name a channel with --guest");
 }
 
@@ -239,7 +316,9 @@ int vm_no_channel(const struct vm *vm, struct err *err)
 	err_set(err, ERR_GUEST_UNREACHABLE, "no channel to the guest");
 	if (ssh)
 		return err_hint(err, "QEMU forwards a port to the guest's ssh: --guest %s", ssh);
-	return err_hint(err, "name one with --guest serial:PATH, ssh:HOST, exec:COMMAND or local");
+	return err_hint(
+		err,
+		"name one with --guest serial:PATH, ssh:HOST, qga:PATH, exec:COMMAND or local");
 }
 
 int vm_open_guest(struct vm *vm, struct err *err)

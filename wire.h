@@ -21,9 +21,20 @@ struct trace {
 
 void trace_say(const struct trace *trace, const char *channel, char direction, const char *text);
 
+struct wire;
+
+/* A stream that is carried by another, which knows how. As wire_write() and wire_fill(). */
+struct wire_through {
+	int (*write)(void *context, const void *data, size_t len);
+	int (*fill)(void *context, struct wire *w, int64_t until_ms, struct deadline *d,
+		    struct err *err);
+	void *context; /* borrowed */
+};
+
 struct wire {
-	int in_fd;  /* owned; non-blocking; -1 when closed */
+	int in_fd;  /* owned; non-blocking; -1 when closed, or when carried by another */
 	int out_fd; /* owned; may equal in_fd */
+	struct wire_through through; /* zero for descriptors */
 	struct buf in;
 	char *peer;		 /* "monitor '/run/vm.qmp'", for messages; owned */
 	enum err_code lost_code; /* the kind of failure when the peer goes away */
@@ -34,6 +45,10 @@ struct wire {
  * @peer:	for messages; taken over
  */
 void wire_init(struct wire *w, int in_fd, int out_fd, char *peer, enum err_code lost_code);
+
+/* wire_init_through() - the same for a stream without descriptors of its own */
+void wire_init_through(struct wire *w, struct wire_through through, char *peer,
+		       enum err_code lost_code);
 
 /*
  * wire_connect_unix() - connect to a UNIX stream socket

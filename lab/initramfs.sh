@@ -5,14 +5,18 @@
 #   CACHE/ssh/               the key pair of the user and that of the guests
 #   CACHE/apt-ARCH/          private package lists, where the system's do not do
 #   CACHE/debs/              packages as fetched
-#   CACHE/plan-ARCH-KERNEL   the packages that this choice means, one line each
+#   CACHE/plan-ARCH-KERNEL[-agent]   the packages that this choice means, one line each
 #   CACHE/image-ARCH-HASH/   vmlinuz, initrd, release
-# Uses of memhp-lab: die, note; sets: $image.  Reads: $arch, $kernel, $share.
+# Uses of memhp-lab: die, note; sets: $image.  Reads: $arch, $kernel,
+# $agent, $share.
 
 guest_packages='busybox-static dash bash dropbear-bin libc6 libcrypt1 libgmp10
 	libtinfo6 ncurses-base libtomcrypt1 libtommath1 zlib1g'
 guest_libraries='ld-linux*.so.* ld64.so.* libc.so.6 libcrypt.so.1 libgmp.so.10
 	libtinfo.so.6 libtomcrypt.so.1 libtommath.so.1 libz.so.1'
+agent_packages='qemu-guest-agent libglib2.0-0 libpcre2-8-0 libnuma1 libudev1 liburing2'
+agent_libraries='libm.so.6 libglib-2.0.so.0 libgmodule-2.0.so.0 libpcre2-8.so.0 libnuma.so.1
+	libudev.so.1 liburing.so.2'
 
 # Loaded at boot: what the lab's own devices need, and what a memory device
 # that is plugged later needs (there is no udev to load it then).
@@ -244,7 +248,7 @@ add_modules() {
 }
 
 add_programs() {
-	for program in busybox dash bash dropbear; do
+	for program in busybox dash bash dropbear ${agent:+qemu-ga}; do
 		cp "$(find "$work/debian" -type f -path "*bin/$program" | head -n 1)" "$root/bin/"
 	done
 	set -f # the patterns are for find; lib64 only has a link to the host's loader
@@ -317,7 +321,9 @@ image_hash() {
 # Set $image to a directory with vmlinuz and initrd for $arch and $kernel.
 # One builder at a time: the others wait and then find the image.
 get_image() {
-	plan=$cache/plan-$arch-${kernel:-default}
+	plan=$cache/plan-$arch-${kernel:-default}${agent:+-agent}
+	guest_packages="$guest_packages${agent:+ $agent_packages}"
+	guest_libraries="$guest_libraries${agent:+ $agent_libraries}"
 	mkdir -p "$cache"
 	exec 9>"$cache/lock"
 	flock 9

@@ -36,6 +36,7 @@ set_machine() {
 	second_serial='-serial chardev:serial1'
 	virtconsole='virtio-serial-pci -device virtconsole,chardev=serial1'
 	bus=pci console2=hvc0
+	agent_port=virtserialport,bus=agent0.0,chardev=qga0,name=org.qemu.guest_agent.0
 	case $machine in
 	microvm*) bus=device second_serial="-device $(echo "$virtconsole" | sed s/pci/device/)" ;;
 	isapc*) bus='' slots=${slots:-0} console2=ttyS1 ;;
@@ -55,6 +56,8 @@ set_machine() {
 	[ "$bus" != pci ] || devices="$devices -device virtio-net-pci,netdev=net0,romfile="
 	[ "$bus" = pci ] || devices="$devices -device virtio-net-$bus,netdev=net0"
 	devices="$devices -device virtio-rng-$bus"
+	[ -z "$agent" ] || devices="$devices -device virtio-serial-$bus,id=agent0"
+	[ -z "$agent" ] || devices="$devices -device $agent_port"
 }
 
 # need TOOL PACKAGE
@@ -111,7 +114,7 @@ launch() {
 	sock=server=on,wait=off
 	params="console=$console quiet panic=-1 mitigations=off memhp_lab.name=$name"
 	params="$params memhp_lab.shell=$shell memhp_lab.console2=$console2"
-	params="$params${login:+ memhp_lab.login=1}${append:+ $append}"
+	params="$params${login:+ memhp_lab.login=1}${agent:+ memhp_lab.agent=$agent}${append:+ $append}"
 	# Without a PIT its kernel cannot always measure the emulated clock, and hangs.
 	case $machine,$try in microvm*,tcg) params="$params tsc_early_khz=2000000 lpj=4000000" ;; esac
 	# shellcheck disable=SC2086
@@ -122,6 +125,7 @@ launch() {
 		-chardev "socket,id=qmp1,path=$q/qmp2.sock,$sock" -mon chardev=qmp1,mode=control \
 		-chardev "socket,id=serial0,path=$q/serial.sock,$sock,logfile=$q/console.log" \
 		-chardev "socket,id=serial1,path=$q/serial2.sock,$sock,logfile=$q/console2.log" \
+		${agent:+-chardev "socket,id=qga0,path=$q/qga.sock,$sock"} \
 		$devices -kernel "$image/vmlinuz" -initrd "$image/initrd" -append "$params" "$@"
 	# The caller's other files are none of QEMU's: an open pipe would keep it waiting.
 	setsid "$qemu" "$@" </dev/null >"$run/qemu.log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &

@@ -4,6 +4,7 @@
 All of them do the right thing by themselves; a test says only in what they differ. They are threads on UNIX
 sockets, and nothing in them waits for a time to pass: what comes first is decided by the script.
 """
+import base64
 import collections
 import contextlib
 import fcntl
@@ -731,6 +732,56 @@ class Liar(Server):
             return False
         connection.sendall(said or b"")
         return True
+
+
+class Agent(Server):
+    """A guest agent, in whose guest each process has ended with the answer to the commands that it was given.
+
+    @on:	command: called with the request; returns the message or the bytes in the place of the right answer,
+    		None for silence
+    """
+
+    def __init__(self, path, **on):
+        super().__init__(path)
+        self.on = {name.replace("_", "-"): say for name, say in on.items()}
+        self.requests = []
+        self.session = None
+        self.output = b""
+
+    def serve(self, connection):
+        buffer = b""
+        while self.readable(connection):
+            data = connection.recv(65536)
+            if not data:
+                return
+            *lines, buffer = (buffer + data).split(b"\n")
+            for line in lines:
+                request = json.loads(line.lstrip(b"\xff"))
+                self.requests.append(request)
+                said = self.on.get(request["execute"], self.right)(request)
+                connection.sendall(said if isinstance(said, bytes) else encode(said) if said else b"")
+
+    def right(self, request):
+        """What an agent answers."""
+        return getattr(self, request["execute"].replace("-", "_"))(request.get("arguments"))
+
+    def guest_sync_delimited(self, arguments):
+        """The answer is told from what comes before it by a byte."""
+        return b"\xff" + encode({"return": arguments["id"]})
+
+    def guest_exec(self, arguments):
+        """A process starts."""
+        lines = base64.b64decode(arguments["input-data"]).decode()
+        self.session = (re.findall(r"MEMHP=(\w+)", lines) or [self.session])[-1]
+        for exchange in re.findall(r"begin (\d+);", lines):
+            self.output = b"".join(frame(self.session, exchange, n, payload)
+                                   for n, payload in enumerate([*SCAN, "end"], start=1))
+        return {"return": {"pid": 42}}
+
+    def guest_exec_status(self, _arguments):
+        """It has ended."""
+        output, self.output = base64.b64encode(self.output).decode(), b""
+        return {"return": {"exited": True, "exitcode": 0, "out-data": output}}
 
 
 # The guest's console: a real shell on a real pty, on a socket as QEMU has it.

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* base64: bytes as text (RFC 4648). May call: util. Must never: accept what it would not write. */
+#ifndef BASE64_H
+#define BASE64_H
+
+#include "util.h"
+
+/* base64_encode() - the caller frees the result */
+char *base64_encode(const void *bytes, size_t len);
+
+/*
+ * base64_decode() - append the bytes that @text stands for to @out
+ * Return: false when it is not base64, to the padding; then nothing is appended
+ */
+bool base64_decode(const char *text, struct buf *out) __attribute__((warn_unused_result));
+
+#endif

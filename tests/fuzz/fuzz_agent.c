@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A guest agent that says anything, to a look at the guest, a change, and the end. The ids of the
+ * stream and of the session are those of the seam. */
+#include <string.h>
+
+#include "fuzz.h"
+#include "guest.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct deadline d = seam_deadline();
+	struct answer answer = { 0 };
+	struct guest *g = NULL;
+	struct err err = { 0 };
+
+	seam_feed(data, size);
+	if (!guest_open(&g, "qga:" SEAM_PATH, NULL, &d, &err)) {
+		if (!guest_run(g, "scan", &answer, &err))
+			seam_check(!answer.count || answer.lines[0]);
+		if (!guest_is_lost(g) &&
+		    guest_run(g, "change 9 lower any 35-32;scan", &answer, &err))
+			(void)!guest_cancel(g, &answer, &err);
+	}
+	answer_release(&answer);
+	guest_close(g);
+	return 0;
+}
