@@ -11,7 +11,23 @@ STATE = "/sys/devices/system/memory/memory$i/state"
 BY_HAND = str(pathlib.Path(__file__).with_name("by-hand.sh"))
 
 
-class Memhp:
+class Contender:
+    """What is not counted comes before and after the work."""
+
+    title = None
+
+    def prepare(self):
+        """Open what is open already when the work begins."""
+
+    def do(self, verb, size):
+        """One work."""
+        raise NotImplementedError
+
+    def finish(self):
+        """Close what is open."""
+
+
+class Memhp(Contender):
     """memhp, a process for each work, over one channel."""
 
     def __init__(self, title, binary, qmp, guest):
@@ -38,7 +54,7 @@ class Memhp:
         return usage
 
 
-class Floor:
+class Floor(Contender):
     """The bare client, on connections that are open, or with the connecting counted."""
 
     def __init__(self, lab, is_connected):
@@ -51,7 +67,6 @@ class Floor:
         self.monitor, self.console = Monitor(self.paths[0]), Console(self.paths[1])
 
     def prepare(self):
-        """What is not counted."""
         if self.is_connected:
             self.connect()
             self.console.settle()
@@ -96,7 +111,7 @@ class Floor:
                          "read z <$i/valid_zones;echo $i $s $z;done;cd")
 
 
-class ByHand:
+class ByHand(Contender):
     """A shell script with socat."""
 
     title = "by hand"

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import work
+from contender import Contender
 
 DOMAIN = """<domain type="{type}" xmlns:qemu="http://libvirt.org/schemas/domain/qemu/1.0">
 <name>memhp-bench</name>
@@ -82,7 +83,7 @@ class Daemons:
             os.kill(int(pid_file.read_text(encoding="ascii")), 15)
 
 
-class Libvirt:
+class Libvirt(Contender):
     """A contender with a machine of its own, like the lab's."""
 
     title = "libvirt"
@@ -152,9 +153,6 @@ class Libvirt:
             self.guest("cd /sys/devices/system/memory; grep . memory*/state memory*/valid_zones")
         else:
             self.write("online_movable" if verb == "online" else verb, last, 1, last)
-
-    def finish(self):
-        """Nothing stays open."""
 
     def stop(self):
         if succeeds("virsh", "-q", "-c", URI, "domstate", "memhp-bench"):
