@@ -56,7 +56,7 @@ plug)
 unplug)
 	change offline "$last" -1 "$first"
 	each delete | qmp
-	while devices | grep -q '"id": "hand'; do sleep 0.1; done
+	while devices | grep '"id": "hand' >/dev/null; do sleep 0.1; done
 	each forget | qmp
 	;;
 online) change online_movable "$last" 1 "$last" ;;

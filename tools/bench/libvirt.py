@@ -33,7 +33,7 @@ DIMM = """<memory model="dimm"><target><size unit="MiB">{mib}</size><node>0</nod
 """
 URI = "qemu:///system" if os.geteuid() == 0 else "qemu:///session"
 PROGRAMS = ("virsh", "libvirtd", "virtlogd", "ssh")
-PATIENCE = 60  # seconds
+PATIENCE = 120  # seconds
 
 
 def is_installed():
@@ -114,8 +114,9 @@ class Libvirt(Contender):
 
     def write_ssh_config(self, lab):
         text = pathlib.Path(lab.path("ssh_config")).read_text(encoding="utf-8")
-        lines = (f"Port {self.port}" if line.split()[:1] == ["Port"] else line for line in text.splitlines())
-        pathlib.Path(f"{self.directory}/ssh_config").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        # a connection that QEMU takes before the guest listens stays silent
+        lines = [f"Port {self.port}" if line.split()[:1] == ["Port"] else line for line in text.splitlines()]
+        pathlib.Path(f"{self.directory}/ssh_config").write_text("\n".join((*lines, "ConnectTimeout 5", "")), "utf-8")
 
     def ssh(self, command):
         return ["ssh", "-F", f"{self.directory}/ssh_config", "lab", command]
@@ -129,8 +130,8 @@ class Libvirt(Contender):
 
     def prepare(self):
         """The XML files exist, which is not counted."""
-        for n in range(max(size.count for size in work.SIZES)):
-            for size in work.SIZES:
+        for size in work.SIZES:
+            for n in range(size.count):
                 path = pathlib.Path(f"{self.directory}/{size.mib}-{n}.xml")
                 if not path.exists():
                     path.write_text(DIMM.format(mib=size.mib, n=n), encoding="utf-8")
