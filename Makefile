@@ -6,7 +6,8 @@
 #   make fuzz         FUZZ_SECONDS=60: feed nonsense to every parser for that long in all
 #   make crash        memhp killed at every message it sends or gets, then repaired
 #   make soak         SOAK_ROUNDS=1000: plug and unplug on one VM, with interrupts, kills and refusals
-#   make bench        what memhp costs over a bare client, in ratios
+#   make bench        memhp beside a bare client, a script and libvirt, in ratios: 10 minutes, BENCH=quick: one;
+#                     BENCH_ARGS="--json FILE --svg FILE --markdown FILE --blocks N"
 #   make lint         static analysis, shell checks, include rows
 #   make install      PREFIX=/usr/local DESTDIR=
 #   make dist         memhp-VERSION.tar.gz of what is committed
@@ -58,6 +59,7 @@ BUILD_DEPS := gcc make libc6-dev libjson-c-dev libreadline-dev
 LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 TEST_DEPS  := libcmocka-dev python3-pytest python3-pyte dash bash zsh fish socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
 	qemu-efi-aarch64 $(if $(SAN),libasan8 libubsan1)
+BENCH_DEPS := socat util-linux python3
 FUZZ_DEPS  := clang
 PACKAGE_DEPS := libcmocka-dev debhelper dpkg-dev lintian debootstrap rpm git
 LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git
@@ -129,9 +131,9 @@ fuzz-built: $(FUZZERS)
 	@tools/fuzz.sh explore $(FUZZERS)
 
 bench:
-	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS)
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory memhp
-	@/usr/bin/python3 tools/bench.py ./memhp lab/memhp-lab $(ROUNDS)
+	@BENCH=$(BENCH) /usr/bin/python3 tools/bench ./memhp $(BENCH_ARGS)
 
 crash:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)

@@ -23,6 +23,8 @@ import scale
 import work
 from lab import Lab
 
+IS_QUICK = os.environ.get("BENCH") == "quick"
+
 
 def options():
     parser = argparse.ArgumentParser(prog="bench", description="Measure memhp.")
@@ -30,6 +32,8 @@ def options():
     parser.add_argument("--json", metavar="FILE", help="all that was measured")
     parser.add_argument("--svg", metavar="FILE", help="a chart of the ratios")
     parser.add_argument("--markdown", metavar="FILE", help="the tables, between the two marks of a file")
+    parser.add_argument("--blocks", metavar="N", type=int, default=8192 if IS_QUICK else 32768,
+                        help="so many at most in generated /sys trees (%(default)s, up to 524288)")
     return parser.parse_args()
 
 
@@ -80,8 +84,8 @@ def measure(contenders, sizes, costs):
     return works
 
 
-def run(memhp, is_quick):
-    sizes = {size: size.quick_rounds if is_quick else size.rounds for size in work.SIZES}
+def run(memhp, most_blocks):
+    sizes = {size: size.quick_rounds if IS_QUICK else size.rounds for size in work.SIZES}
     sizes = {size: rounds for size, rounds in sizes.items() if rounds}
     with contextlib.ExitStack() as stack:
         # short: the path of a socket has 107 bytes at most
@@ -94,7 +98,7 @@ def run(memhp, is_quick):
         note("memory and phases")
         used = costs.measure(contenders[0], sizes)
         note("guests of many blocks")
-        rows = scale.measure(memhp, lab.path("qmp.sock"), directory, is_quick)
+        rows = scale.measure(memhp, lab.path("qmp.sock"), most_blocks)
         has_libvirt = any(isinstance(who, libvirt.Libvirt) for who in contenders)
         return {"machine": machine.found(lab, memhp, has_libvirt), "works_ms": works, "costs": used, "scale": rows}
 
@@ -107,7 +111,7 @@ def write(path, text):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = options()
-    found = run(os.path.abspath(wanted.memhp), os.environ.get("BENCH") == "quick")
+    found = run(os.path.abspath(wanted.memhp), wanted.blocks)
     print("\n".join((*result.machine_lines(found), "", *(table.text() for table in result.tables(found)))))
     if wanted.json:
         write(wanted.json, json.dumps(found, indent=1) + "\n")
