@@ -20,7 +20,7 @@ DOMAIN = """<domain type="{type}" xmlns:qemu="http://libvirt.org/schemas/domain/
 <kernel>{directory}/vmlinuz</kernel><initrd>{directory}/initrd</initrd><cmdline>{parameters}</cmdline></os>
 <features><acpi/></features>
 <devices><emulator>{emulator}</emulator><controller type="usb" model="none"/><memballoon model="none"/>
-<serial type="null"/></devices>
+<rng model="virtio"><backend model="random">/dev/urandom</backend></rng><serial type="null"/></devices>
 <seclabel type="static" model="dac" relabel="no"><label>+{uid}:+{gid}</label></seclabel>
 <qemu:commandline>
 <qemu:arg value="-netdev"/><qemu:arg value="user,id=bench,hostfwd=tcp:127.0.0.1:{port}-:22"/>
