@@ -361,14 +361,14 @@ def test_readme_transcript_has_todays_shape():
     assert "memory32-memory35" in text and "memhp0-dimm" in text
 
 
-@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/design.md"])
+@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/design.md", "docs/performance.md"])
 def test_markdown_fits_80_columns(path):
     """But for tables, links and transcripts of errors."""
     long = [line for line in read(path).splitlines() if len(line) > 80]
     assert [line for line in long if not re.match(r"\||memhp: |hint: ", line) and "](" not in line] == []
 
 
-@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/design.md"])
+@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/design.md", "docs/performance.md"])
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#:]+)\)", read(path)):
         assert (ROOT / path).parent.joinpath(target).exists(), target

@@ -8,9 +8,9 @@ import subprocess
 
 def peak(words, directory):
     """Run it; returns KiB at most, and what it printed."""
-    # A process inherits the peak of the one that starts it, and Python's is the larger: busybox's is not.
+    # A process inherits the peak of the one that starts it, and Python's would be the larger.
     path = pathlib.Path(f"{directory}/peak")
-    done = subprocess.run(["busybox", "time", "-f", "%M", "-o", path, *words], check=True, text=True,
+    done = subprocess.run(["/usr/bin/time", "-f", "%M", "-o", path, *words], check=True, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     return int(path.read_text(encoding="ascii").split()[-1]), done.stdout
 
