@@ -112,7 +112,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = options()
     found = run(os.path.abspath(wanted.memhp), wanted.blocks)
-    print("\n".join((*result.machine_lines(found), "", *(table.text() for table in result.tables(found)))))
+    print("\n".join(table.text() for table in result.tables(found)))
     if wanted.json:
         write(wanted.json, json.dumps(found, indent=1) + "\n")
     if wanted.svg:

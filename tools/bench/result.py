@@ -80,12 +80,8 @@ def scale_table(scale):
 
 def tables(found):
     """All tables of a run."""
-    return [ratio_table(found["works_ms"]), time_table(found["works_ms"]), cost_table(found["costs"]),
+    return [Table("Machine", ["what", "which"], found["machine"].items()), ratio_table(found["works_ms"]), time_table(found["works_ms"]), cost_table(found["costs"]),
             phase_table(found["costs"]), scale_table(found["scale"])]
-
-
-def machine_lines(found):
-    return [f"- {name}: {value}" for name, value in found["machine"].items()]
 
 
 def write_markdown(path, found):
@@ -95,5 +91,5 @@ def write_markdown(path, found):
     if BEGIN not in text or END not in text:
         raise SystemExit(f"bench: '{path}' has no lines '{BEGIN}' and '{END}'")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    made = "\n".join([*machine_lines(found), "", *(table.markdown() for table in tables(found))])
+    made = "\n".join(table.markdown() for table in tables(found))
     path.write_text(f"{before}{BEGIN}\n\n{made}\n{END}{after}", encoding="utf-8")
