@@ -32,7 +32,7 @@ class Memhp(Contender):
 
     def __init__(self, title, binary, qmp, guest):
         self.title = title
-        self.command = (binary, "--quiet", "--qmp", qmp, "--guest", guest)
+        self.command = (binary, "--quiet", "--timeout=600", "--qmp", qmp, "--guest", guest)
 
     def words(self, verb, size):
         """The command line of a work."""

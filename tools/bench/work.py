@@ -35,4 +35,4 @@ class Size(collections.namedtuple("Size", "count mib rounds quick_rounds")):
                 "online": "online one block", "offline": "offline one block"}[verb]
 
 
-SIZES = (Size(1, 512, 10, 2), Size(16, 128, 3, 1), Size(64, 1024, 2, 0), Size(256, 128, 2, 0))
+SIZES = (Size(1, 512, 10, 2), Size(16, 128, 3, 1), Size(64, 1024, 1, 0), Size(256, 128, 1, 0))
