@@ -8,7 +8,8 @@
 #   make crash        memhp killed at every message it sends or gets, then repaired
 #   make soak         SOAK_ROUNDS=1000: plug and unplug on one VM, with interrupts, kills and refusals
 #   make picture      docs/memhp.svg, recorded anew on a lab VM
-#   make bench        what memhp costs over a bare client, in ratios
+#   make bench        memhp beside a bare client, a script and libvirt, in ratios: 10 minutes, BENCH=quick: one;
+#                     BENCH_ARGS="--json FILE --svg FILE --markdown FILE --blocks N"
 #   make lint         static analysis, shell checks, include rows
 #   make install      PREFIX=/usr/local DESTDIR=
 #   make dist         memhp-VERSION.tar.gz of what is committed
@@ -62,6 +63,7 @@ TEST_DEPS  := libcmocka-dev python3-pytest python3-pyte dash bash zsh fish socat
 	qemu-efi-aarch64 $(RECIPE_DEPS) $(if $(SAN),libasan8 libubsan1)
 # What the recipes of docs/ are for: 45 MB installed, most of it Ansible.
 RECIPE_DEPS := jq parallel ansible-core libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
+BENCH_DEPS := socat util-linux time python3
 FUZZ_DEPS  := clang
 MEMCHECK_DEPS := valgrind
 PACKAGE_DEPS := libcmocka-dev debhelper dpkg-dev lintian debootstrap rpm git
@@ -134,9 +136,9 @@ fuzz-built: $(FUZZERS)
 	@tools/fuzz.sh explore $(FUZZERS)
 
 bench:
-	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS)
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(BENCH_DEPS)
 	@$(MAKE) --no-print-directory memhp
-	@/usr/bin/python3 tools/bench.py ./memhp lab/memhp-lab $(ROUNDS)
+	@BENCH=$(BENCH) /usr/bin/python3 tools/bench ./memhp $(BENCH_ARGS)
 
 memcheck:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS) $(MEMCHECK_DEPS)

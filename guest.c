@@ -20,7 +20,7 @@
 #define AGAIN_MAX    8
 #define HEARTBEAT_MS 2000
 #define ANSWER_MAX_MS                                                                              \
-	20000 /* the first answer takes no longer: it is no shell, or cannot be reached */
+	20000 /* a first sign of life takes no longer: it is no shell, or cannot be reached */
 #define LEAVE_MS     3000 /* a goodbye takes no longer ... */
 #define LEAVE_MIN_MS 300  /* ... and gets this even when the deadline has passed */
 
@@ -112,8 +112,11 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 
 		if (ours && !frame.exchange && !strcmp(frame.payload, "lost"))
 			g->is_lost = true;
-		else if (ours && frame.exchange == g->exchange && frame.sequence &&
-			 frame.sequence <= LINES_MAX)
+		else if (ours && !frame.exchange && !strcmp(frame.payload, "alive"))
+			g->is_known = true;
+		else if (ours && frame.exchange == g->exchange && frame.sequence > LINES_MAX)
+			answer->is_cut = true;
+		else if (ours && frame.exchange == g->exchange && frame.sequence)
 			answer_put(answer, &frame);
 		else if (!ours)
 			*noisy = true;
@@ -179,7 +182,7 @@ static int fill(struct guest *g, const struct answer *answer, int64_t until_ms, 
 {
 	int64_t due_ms = guest_due_ms(g);
 
-	if (answer->bytes > BYTES_MAX)
+	if (answer->bytes > BYTES_MAX || answer->is_cut)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "an answer on the %s is too long",
 			       g->wire.peer);
 	if (wire_fill(&g->wire, until_ms < due_ms ? until_ms : due_ms, g->deadline, err) < 0) {
@@ -378,12 +381,16 @@ static int open_transport(struct guest *g, struct err *err)
 			     "local[:SYSROOT] or none");
 }
 
-/* A console's shell already has the id, and its output where it belongs. */
+/* A console's shell already has the id, and its output where it belongs. Any other says that it is
+ * there, as its first answer may take long; not in words that an echo would say as well. */
 static int start_program(struct guest *g, struct err *err)
 {
-	char line[64];
+	char line[128];
 
-	snprintf(line, sizeof(line), "MEMHP=%s;exec 3>&1 >/dev/null 2>&1\n", g->id);
+	snprintf(line, sizeof(line),
+		 "MEMHP=%s;exec 3>&1 >/dev/null 2>&1;"
+		 "echo \"@$MEMHP.0 1 5 alive 1 5 $MEMHP@\" >&3\n",
+		 g->id);
 	if (!g->is_console && wire_write(&g->wire, line, strlen(line), g->deadline, err))
 		return process_explain(&g->process, &g->wire, err);
 	return guest_load(g, "", err);

@@ -20,6 +20,7 @@ struct answer {
 	char **lines;
 	unsigned count;
 	size_t bytes; /* of all lines */
+	bool is_cut;  /* has more lines than are kept */
 };
 
 void answer_release(struct answer *a);

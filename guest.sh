@@ -25,13 +25,14 @@ newline='
 
 # begin EXCHANGE: start an answer
 begin() {
-	exchange=$1 sequence=0 frames=
+	exchange=$1 sequence=0 frames='' new=
 }
 
-# say PAYLOAD: add a frame
+# say PAYLOAD: add a frame; a shell copies a string to add to it, so that the long one grows seldom
 say() {
 	sequence=$((sequence + 1))
-	frames="$frames@$id.$exchange $sequence ${#1} $1 $sequence ${#1} $id@$newline"
+	new="$new@$id.$exchange $sequence ${#1} $1 $sequence ${#1} $id@$newline"
+	[ $((sequence % 256)) != 0 ] || frames=$frames$new new=
 }
 
 # answer: end the answer and send it
@@ -42,7 +43,7 @@ answer() {
 
 # again: send the last answer once more
 again() {
-	printf '%s' "$frames" >&3
+	printf '%s' "$frames$new" >&3
 }
 
 # q: what memhp sends to cancel; it comes here when there is nothing left to cancel

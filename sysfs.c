@@ -96,15 +96,33 @@ bool block_list_has(const struct block_list *list, uint64_t block)
 	return false;
 }
 
+static bool is_in_order(const struct block_list *list)
+{
+	unsigned i;
+
+	for (i = 1; i < list->count; i++)
+		if (list->runs[i].first <= list->runs[i - 1].last)
+			return false;
+	return true;
+}
+
 void block_list_intersect(struct block_list *out, const struct block_list *all,
 			  const struct block_list *wanted)
 {
-	unsigned i, j;
+	/* of lists that are both in order each run is looked at with its neighbours only */
+	bool in_order = is_in_order(all) && is_in_order(wanted);
+	unsigned i, j, from = 0;
 
 	for (i = 0; i < all->count; i++) {
-		for (j = 0; j < wanted->count; j++) {
-			struct blocks run = all->runs[i];
+		const struct blocks *whole = &all->runs[i];
 
+		while (in_order && from < wanted->count && wanted->runs[from].last < whole->first)
+			from++;
+		for (j = from; j < wanted->count; j++) {
+			struct blocks run = *whole;
+
+			if (in_order && wanted->runs[j].first > whole->last)
+				break;
 			if (run.first < wanted->runs[j].first)
 				run.first = wanted->runs[j].first;
 			if (run.last > wanted->runs[j].last)

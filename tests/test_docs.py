@@ -361,7 +361,8 @@ def test_readme_transcript_has_todays_shape():
     assert "memory32-memory35" in text and "memhp0-dimm" in text
 
 
-MARKDOWN = ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/design.md", "docs/recipes.md"]
+MARKDOWN = ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/design.md", "docs/recipes.md",
+            "docs/performance.md"]
 
 
 @pytest.mark.parametrize("path", MARKDOWN)

@@ -185,6 +185,17 @@ def test_block_numbers_of_one_to_seven_digits_come_in_order(guest, tree):
         "999999 1000000 online 0 1 Normal", "9999999 9999999 online 0 1 Normal"]
 
 
+def test_blocks_that_have_nothing_in_common_are_all_said(guest, tree):
+    said = ["0 7 online 0 0 none", "32 35 online 0 1 Movable"]
+    for number in range(100, 700):
+        state = ("online", "offline")[number % 2]
+        tree.add(number, number, state, "Movable")
+        said.append(f"{number} {number} {state} 0 1 Movable")
+    assert blocks(guest.run("scan")) == said
+    guest.send("again\n")
+    assert blocks(guest.read()) == said
+
+
 def test_what_is_no_block_is_left_out(guest, tree):
     for name in ("memoryx", "memory", "memory7x", "memory-1", "power", "memory50", "memory 51"):
         (tree.memory / name).mkdir()
@@ -745,6 +756,12 @@ def test_the_devices_are_joined_with_the_blocks(tmp_path, tree):
 def test_a_command_that_ends_is_told_with_its_last_words(command, words_said):
     memhp("--guest", f"exec:{command}", "--json", "blocks").failed(
         4, *words_said, code="guest-unreachable", state="unchanged")
+
+
+def test_an_answer_with_more_frames_than_are_kept_is_refused_at_once():
+    command = "IFS='=;' read -r _ id _; echo \"@$id.1 65537 3 end 65537 3 $id@\"; cat >/dev/null"
+    memhp("--guest", f"exec:{command}", "--json", "blocks").failed(
+        4, "too long", code="guest-unreachable", state="unchanged")
 
 
 @pytest.mark.parametrize("command", ["cat", "cat >/dev/null", "sleep 1000", "yes", "tr a-z A-Z"])

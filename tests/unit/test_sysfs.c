@@ -380,6 +380,22 @@ static void a_block_is_found_in_a_list(void **state)
 	block_list_release(&list);
 }
 
+static void an_intersection_is_the_same_for_lists_in_no_order(void **state)
+{
+	struct block_list all = { 0 }, wanted = { 0 }, found = { 0 };
+
+	(void)state;
+	add(&all, 0, 9, "online", "none");
+	add(&all, 20, 29, "online", "none");
+	add(&wanted, 25, 25, "", "");
+	add(&wanted, 8, 21, "", "");
+	block_list_intersect(&found, &all, &wanted);
+	lists(&found, "8-9 online none, 25-25 online none, 20-21 online none");
+	block_list_release(&all);
+	block_list_release(&wanted);
+	block_list_release(&found);
+}
+
 static void an_intersection_has_the_facts_of_the_first_list(void **state)
 {
 	struct block_list all = { 0 }, wanted = { 0 }, found = { 0 };
@@ -535,6 +551,7 @@ int main(void)
 		cmocka_unit_test(a_sorted_list_keeps_different_facts_apart),
 		cmocka_unit_test(a_block_is_found_in_a_list),
 		cmocka_unit_test(an_intersection_has_the_facts_of_the_first_list),
+		cmocka_unit_test(an_intersection_is_the_same_for_lists_in_no_order),
 		cmocka_unit_test(memory_is_found_in_its_blocks),
 		cmocka_unit_test(a_state_is_compared_exactly),
 		cmocka_unit_test(zones_and_states_are_added_up_in_bytes),

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bare clients: they send what is indispensable, wait for events, and check nothing."""
+import json
+import socket
+
+
+class Monitor:
+    """A bare QMP client."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.file = self.socket.makefile("rb")
+        self.events = []
+        self.read()
+        self.call(("qmp_capabilities", {}))
+
+    def read(self):
+        return json.loads(self.file.readline())
+
+    def call(self, *requests):
+        """Send all at once, then read what each returns."""
+        lines = (json.dumps({"execute": name, "arguments": arguments}) for name, arguments in requests)
+        self.socket.sendall("".join(f"{line}\n" for line in lines).encode())
+        return [self.reply() for _ in requests]
+
+    def reply(self):
+        while "event" in (message := self.read()):
+            self.events.append(message)
+        if "error" in message:
+            raise SystemExit(f"bench: {message['error']['desc']}")
+        return message["return"]
+
+    def wait(self, name, devices):
+        """Until each of the devices has had that event."""
+        missing = set(devices)
+        while missing:
+            event = self.events.pop() if self.events else self.read()
+            data = event.get("data", {})
+            if event.get("event") == name:
+                missing -= {data.get("device"), data.get("info", {}).get("device")}
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+class Console:
+    """A bare client of a console, at the prompt of busybox ash."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.run("")
+
+    def run(self, line):
+        # in two parts, so that the echo of the line does not end the wait
+        self.socket.sendall(f"{line and line + ';'}echo d''one\n".encode())
+        seen = b""
+        while b"done\r\n" not in seen:
+            seen += self.socket.recv(65536)
+
+    def settle(self):
+        """Let the prompt come, which is nobody's cost."""
+        self.socket.settimeout(0.2)
+        try:
+            while self.socket.recv(65536):
+                pass
+        except TimeoutError:
+            self.socket.settimeout(None)
+
+    def close(self):
+        self.settle()
+        self.socket.close()
