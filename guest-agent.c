@@ -235,7 +235,7 @@ static int fill(void *context, struct wire *w, int64_t until_ms, struct deadline
 static bool answers(const char *line, uint64_t id)
 {
 	_cleanup_json_ struct json_object *message = NULL;
-	const char *sentinel = strrchr(line, SENTINEL[0]);
+	const char *sentinel = strrchr(line, (unsigned char)SENTINEL[0]);
 	uint64_t got;
 
 	message = sentinel ? json_tokener_parse(sentinel + 1) : NULL;
