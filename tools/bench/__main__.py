@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -54,7 +55,7 @@ def all_contenders(memhp, lab, directory, stack):
     try:
         found.append(libvirt.Libvirt(directory, lab))
         stack.callback(found[-1].stop)
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, subprocess.TimeoutExpired) as error:
         note(f"libvirt is left out: {error}")
     return found
 

@@ -20,9 +20,13 @@ qmp() {
 	} | socat - "UNIX-CONNECT:$run/qmp2.sock"
 }
 
-# Type a line at the console and print what comes, up to the end of what it does.
+# Type a line at the console and print what comes, up to the end of what it does. What is typed while the shell
+# still makes its prompt can be lost: it gets a moment too.
 guest() {
-	echo "$1; echo d''one" | socat -t 300 - "UNIX-CONNECT:$run/serial2.sock,shut-none" >"$answer" 2>/dev/null &
+	{
+		sleep 0.1
+		echo "$1; echo d''one"
+	} | socat -t 300 - "UNIX-CONNECT:$run/serial2.sock,shut-none" >"$answer" 2>/dev/null &
 	sed '/^done/q' <"$answer"
 	kill "$!"
 }

@@ -46,7 +46,7 @@ def succeeds(*words):
 
 def virsh(*words):
     done = subprocess.run(["virsh", "-q", "-c", URI, *words], text=True, stdin=subprocess.DEVNULL,
-                          capture_output=True, check=False)
+                          capture_output=True, check=False, timeout=5 * PATIENCE)
     if done.returncode or "error:" in done.stderr:
         raise OSError(f"virsh {words[0]}: {done.stderr.strip()}")
     return done.stdout
@@ -80,7 +80,10 @@ class Daemons:
 
     def stop(self):
         for pid_file in reversed(self.pid_files):
-            os.kill(int(pid_file.read_text(encoding="ascii")), 15)
+            pid = int(pid_file.read_text(encoding="ascii"))
+            os.kill(pid, 15)
+            # one that is about to end still answers the next run
+            await_true(lambda gone=f"/proc/{pid}": not os.path.exists(gone), "the end of a daemon")
 
 
 class Libvirt(Contender):
