@@ -20,19 +20,19 @@ export LC_ALL
 sys=${1-}/sys/devices/system/memory
 params=${1-}/sys/module/memory_hotplug/parameters
 proc=${1-}/proc
-newline='
+nl='
 '
 
 # begin EXCHANGE: start an answer
 begin() {
-	exchange=$1 sequence=0 frames='' new=
+	exchange=$1 seq=0 frames='' new=
 }
 
 # say PAYLOAD: add a frame; a shell copies a string to add to it, so that the long one grows seldom
 say() {
-	sequence=$((sequence + 1))
-	new="$new@$id.$exchange $sequence ${#1} $1 $sequence ${#1} $id@$newline"
-	[ $((sequence % 256)) != 0 ] || frames=$frames$new new=
+	seq=$((seq + 1))
+	new="$new@$id.$exchange $seq ${#1} $1 $seq ${#1} $id@$nl"
+	[ $((seq % 256)) != 0 ] || frames=$frames$new new=
 }
 
 # answer: end the answer and send it
@@ -71,19 +71,19 @@ info() {
 	# shellcheck disable=SC3045 # that is the question
 	read -r -t 0 _ </dev/null
 	[ "$?" -ne 2 ] || timed=
-	total=- free=- available=-
+	total=- free=- avail=-
 	while read -r name value _; do
 		case $name in
 		MemTotal:) total=$value ;;
 		MemFree:) free=$value ;;
 		MemAvailable:)
-			available=$value
+			avail=$value
 			break
 			;;
 		esac
 	done <"$proc/meminfo"
 	say "guest $release $root $auto $policy $memmap$timed"
-	say "memory $total $free $available"
+	say "memory $total $free $avail"
 }
 
 # flush: say the blocks collected so far
@@ -232,9 +232,9 @@ change() {
 	limit=$1
 	shift
 	output=$(guard "$limit" each "$@") && return
-	guards=${output%%"$newline"*}
+	guards=${output%%"$nl"*}
 	output=${output#"$guards"}
-	failed=${output##*"$newline"}
+	failed=${output##*"$nl"}
 	case $failed in
 	'' | *[!0-9]*)
 		# shellcheck disable=SC2086 # the one that is left, else the console's next line is for it
@@ -243,8 +243,8 @@ change() {
 		return
 		;;
 	esac
-	why=${output%"$newline"*}
-	why=${why##*"$newline"}
+	why=${output%"$nl"*}
+	why=${why##*"$nl"}
 	say "failed $failed ${why##*: }"
 }
 
@@ -437,7 +437,7 @@ buddy() {
 # udev: a rule of the guest's own that brings memory online
 udev() {
 	rules=$(cd "$sys/../../../.." && grep -ls -e 'SUBSYSTEM=="memory".*online' -- */udev/rules.d/* usr/lib/udev/rules.d/*)
-	[ -z "$rules" ] || say "udev ${rules%%"$newline"*}"
+	[ -z "$rules" ] || say "udev ${rules%%"$nl"*}"
 }
 
 #= held
