@@ -11,7 +11,8 @@
 #define PAUSE_MAX_MS 50	   /* no event tells of a process's end: it is asked for */
 #define GRACE_MS     2000  /* after memhp's deadline the shell ends by itself */
 #define HOUR_MS	     3600000
-#define NOISE_MAX    65536 /* bytes without a line end that are kept */
+#define DAY_MS	     86400000 /* without a deadline */
+#define NOISE_MAX    65536    /* bytes without a line end that are kept */
 #define SENTINEL     "\xff"
 #define PART_MAX     65536 /* bytes of an answer that one process takes: "64k" below */
 
@@ -137,7 +138,7 @@ static int take_status(struct agent *a, struct wire *w, struct json_object *stat
 		return 0;
 	a->pid = 0;
 	json_get_string(status, "out-data", &data);
-	if (strlen(data) > (PART_MAX + 2) / 3 * 4)
+	if (strlen(data) > (size_t)(PART_MAX + 2) / 3 * 4)
 		return broken(a, "more output than was asked for", err);
 	if (!base64_decode(data, &w->in))
 		return broken(a, "out-data is not base64", err);
@@ -187,7 +188,7 @@ static int begin(struct agent *a, struct deadline *d, struct err *err)
 {
 	int64_t now_ms = monotonic_ms();
 
-	a->end_ms = d->final_ms == DEADLINE_NEVER ? now_ms + 24 * HOUR_MS : d->final_ms + GRACE_MS;
+	a->end_ms = d->final_ms == DEADLINE_NEVER ? now_ms + DAY_MS : d->final_ms + GRACE_MS;
 	a->is_started = true;
 	return start(a, begin_script, (a->end_ms - now_ms + 999) / 1000, AWAIT_PROCESS, d, err);
 }

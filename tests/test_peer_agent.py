@@ -35,7 +35,7 @@ def test_what_others_have_left_unread_is_passed_over(ask):
     def sync(request):
         right = b"\xff" + b'{"return": %d}\n' % request["arguments"]["id"]
         return (b'{"return": 1}\n\xff{"return": 2}\n\xff{"retu' b'{"error": {"desc": "JSON parse error"}}\n' + b"x" * 300000
-                + b"\n\xff\xff\n" + right)
+                + b"\n\xff\xff\n\xff" + right)
 
     assert ask(guest_sync_delimited=sync).succeeded()
 
