@@ -6,6 +6,7 @@
 
 #include "hotplug-change.h"
 #include "hotplug-guest.h"
+#include "hotplug-offline.h"
 #include "size.h"
 #include "util.h"
 

@@ -12,12 +12,10 @@
 
 #define FOREVER_SECONDS 86400		     /* for guest.sh when there is no deadline */
 #define ROOM_BYTES	(UINT64_C(16) << 20) /* that a guest needs beside what it gives up */
-#define LAST_WORDS_MS	200  /* for what QEMU says when it ends, or the guest does */
-#define SWIFT_BLOCKS	64   /* so few go online or offline in a moment: the short way will do */
-#define EASE_UNDO_MS	3000 /* what that leaves needs another session before it is undone */
+#define LAST_WORDS_MS	200 /* for what QEMU says when it ends, or the guest does */
+#define SWIFT_BLOCKS	64  /* so few go online in a moment: the short way will do */
 
-/* The deadline as guest.sh takes it: whole seconds, rounded up. */
-static unsigned seconds_left(const struct hotplug *h)
+unsigned hotplug_seconds_left(const struct hotplug *h)
 {
 	int64_t left_ms = deadline_left_ms(h->deadline);
 
@@ -289,65 +287,9 @@ char *hotplug_lower_words(const struct hotplug *h, const struct block_list *list
 {
 	struct buf words = { 0 };
 
-	buf_addf(&words, "change %u lower any", seconds_left(h));
+	buf_addf(&words, "change %u lower any", hotplug_seconds_left(h));
 	hotplug_add_ranges(&words, list, true);
 	return words.data;
-}
-
-/* The short way, without reasons, for few blocks; NULL: go the long way at once. The caller frees
- * it. */
-static char *ease_words(const struct hotplug *h, const struct block_list *list)
-{
-	const struct deadline *d = h->deadline;
-	struct buf words = { 0 };
-
-	if (!h->before.is_timed || block_list_blocks(list) > SWIFT_BLOCKS ||
-	    (d->final_ms != DEADLINE_NEVER && d->final_ms - d->work_ms < EASE_UNDO_MS))
-		return NULL;
-	buf_addf(&words, "ease %u", seconds_left(h));
-	hotplug_add_ranges(&words, list, true);
-	return words.data;
-}
-
-/* Read back: is every block of @list offline? */
-static bool are_offline(const struct hotplug *h, const struct block_list *list)
-{
-	struct block_list found = { 0 };
-	bool is_so = true;
-	unsigned i;
-
-	block_list_intersect(&found, &h->after.blocks, list);
-	for (i = 0; i < found.count; i++)
-		is_so &= blocks_are_offline(&found.runs[i]);
-	block_list_release(&found);
-	return is_so;
-}
-
-int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struct err *err)
-{
-	_cleanup_free_ char *ease = ease_words(h, list);
-	_cleanup_free_ char *lower = NULL;
-	_cleanup_free_ char *words = NULL;
-
-	if (ease) {
-		words = xasprintf("%s;scan", ease);
-		if (hotplug_guest(h, words, "take", "offline", err))
-			return -1;
-		if (are_offline(h, list))
-			return 0;
-		free(words);
-	}
-	lower = hotplug_lower_words(h, list);
-	words = xasprintf("%s;scan", lower);
-	return hotplug_guest(h, words, "take", "offline", err);
-}
-
-void hotplug_take_offline_show(struct hotplug *h, const struct block_list *list)
-{
-	_cleanup_free_ char *ease = ease_words(h, list);
-	_cleanup_free_ char *lower = ease ? NULL : hotplug_lower_words(h, list);
-
-	hotplug_plan(h, "guest", xasprintf("%s;scan", ease ? ease : lower));
 }
 
 char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list, enum zone zone,
@@ -355,7 +297,7 @@ char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list
 {
 	struct buf words = { 0 };
 
-	buf_addf(&words, "change %u %s %s", seconds_left(h), is_lift ? "lift" : "raise",
+	buf_addf(&words, "change %u %s %s", hotplug_seconds_left(h), is_lift ? "lift" : "raise",
 		 sysfs_zone_word(zone));
 	hotplug_add_ranges(&words, list, false);
 	return words.data;

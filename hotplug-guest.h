@@ -26,6 +26,9 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
  */
 int hotplug_hold(struct hotplug *h, struct err *err) __attribute__((warn_unused_result));
 
+/* hotplug_seconds_left() - the deadline as guest.sh takes it: whole seconds, rounded up */
+unsigned hotplug_seconds_left(const struct hotplug *h);
+
 /* hotplug_lower_words(), hotplug_raise_words() - commands of guest.sh for the blocks of @list,
  * highest first, and each into @zone (lift: only those that are offline); the caller frees them */
 char *hotplug_lower_words(const struct hotplug *h, const struct block_list *list);
@@ -39,16 +42,6 @@ char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list
  * way at once.
  */
 char *hotplug_swift_words(const struct block_list *list, enum zone zone);
-
-/*
- * hotplug_take_offline(), hotplug_take_offline_show() - take the blocks of @list offline, highest
- * first, and scan; add that to the plan. Where the guest's shell allows it first the short way,
- * which needs little of guest.sh and gives no reasons, then hotplug_lower_words().
- * Return: 0 or -1 as hotplug_guest(); what came of it is in h->after
- */
-int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struct err *err)
-	__attribute__((warn_unused_result));
-void hotplug_take_offline_show(struct hotplug *h, const struct block_list *list);
 
 /* hotplug_add_ranges() - append " FIRST-LAST" for each run, as guest.sh takes them */
 void hotplug_add_ranges(struct buf *words, const struct block_list *list, bool is_descending);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hotplug-guest.h"
+#include "hotplug-offline.h"
 #include "hotplug-unplug.h"
 #include "size.h"
 #include "util.h"

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Taking blocks offline: the short way where it will do, else the long one. */
+#include <stdlib.h>
+
+#include "hotplug-guest.h"
+#include "hotplug-offline.h"
+#include "util.h"
+
+#define EASE_BLOCKS  64	  /* so few go offline in a moment */
+#define EASE_UNDO_MS 3000 /* what it leaves needs another session before it is undone */
+
+/* The short way, without reasons, for few blocks; NULL: go the long way at once. The caller frees
+ * it. */
+static char *ease_words(const struct hotplug *h, const struct block_list *list)
+{
+	const struct deadline *d = h->deadline;
+	struct buf words = { 0 };
+
+	if (!h->before.is_timed || block_list_blocks(list) > EASE_BLOCKS ||
+	    (d->final_ms != DEADLINE_NEVER && d->final_ms - d->work_ms < EASE_UNDO_MS))
+		return NULL;
+	buf_addf(&words, "ease %u", hotplug_seconds_left(h));
+	hotplug_add_ranges(&words, list, true);
+	return words.data;
+}
+
+/* Read back: is every block of @list offline? */
+static bool are_offline(const struct hotplug *h, const struct block_list *list)
+{
+	struct block_list found = { 0 };
+	bool is_so = true;
+	unsigned i;
+
+	block_list_intersect(&found, &h->after.blocks, list);
+	for (i = 0; i < found.count; i++)
+		is_so &= blocks_are_offline(&found.runs[i]);
+	block_list_release(&found);
+	return is_so;
+}
+
+int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struct err *err)
+{
+	_cleanup_free_ char *ease = ease_words(h, list);
+	_cleanup_free_ char *lower = NULL;
+	_cleanup_free_ char *words = NULL;
+
+	if (ease) {
+		words = xasprintf("%s;scan", ease);
+		if (hotplug_guest(h, words, "take", "offline", err))
+			return -1;
+		if (are_offline(h, list))
+			return 0;
+		free(words);
+	}
+	lower = hotplug_lower_words(h, list);
+	words = xasprintf("%s;scan", lower);
+	return hotplug_guest(h, words, "take", "offline", err);
+}
+
+void hotplug_take_offline_show(struct hotplug *h, const struct block_list *list)
+{
+	_cleanup_free_ char *ease = ease_words(h, list);
+	_cleanup_free_ char *lower = ease ? NULL : hotplug_lower_words(h, list);
+
+	hotplug_plan(h, "guest", xasprintf("%s;scan", ease ? ease : lower));
+}

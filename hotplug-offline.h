@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * hotplug-offline: taking blocks offline, as a step of whatever job. May call: hotplug-guest,
+ * hotplug, sysfs, deadline, err, util.
+ */
+#ifndef HOTPLUG_OFFLINE_H
+#define HOTPLUG_OFFLINE_H
+
+#include "hotplug.h"
+
+/*
+ * hotplug_take_offline(), hotplug_take_offline_show() - take the blocks of @list offline, highest
+ * first, and scan; add that to the plan. Where the guest's shell allows it first the short way,
+ * which needs little of guest.sh and gives no reasons, then hotplug_lower_words().
+ * Return: 0 or -1 as hotplug_guest(); what came of it is in h->after
+ */
+int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struct err *err)
+	__attribute__((warn_unused_result));
+void hotplug_take_offline_show(struct hotplug *h, const struct block_list *list);
+
+#endif
