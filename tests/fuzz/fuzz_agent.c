@@ -10,11 +10,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct deadline d = seam_deadline();
 	struct answer answer = { 0 };
+	struct login login = { 0 };
 	struct guest *g = NULL;
 	struct err err = { 0 };
 
 	seam_feed(data, size);
-	if (!guest_open(&g, "qga:" SEAM_PATH, NULL, &d, &err)) {
+	if (!guest_open(&g, "qga:" SEAM_PATH, &login, NULL, &d, &err)) {
 		if (!guest_run(g, "scan", &answer, &err))
 			seam_check(!answer.count || answer.lines[0]);
 		if (!guest_is_lost(g) &&
