@@ -13,7 +13,7 @@
 #define SETTLE_MS    50	   /* a prompt is one when nothing follows it for so long */
 #define PAUSE_MS     1000  /* text that is none of the known prompts is one after this */
 #define SILENCE_MS   6000  /* and nothing at all, long after a wrong password would be refused */
-#define SHELL_MS     5000  /* for a shell to obey; doubled each time */
+#define SHELL_MS     3000  /* for a shell to obey; doubled each time */
 #define LEAVE_MS     5000  /* a goodbye takes no longer ... */
 #define LEAVE_MIN_MS 500   /* ... and gets this even when the deadline has passed */
 #define KEEP_BYTES   4096  /* of what the console shows */
@@ -128,7 +128,6 @@ static bool take_word(struct dialogue *g)
 		if (!end)
 			break;
 		line = xstrndup(in->data + at, (size_t)(end - in->data) - at);
-		line[strcspn(line, "\r")] = '\0';
 		at = (size_t)(end - in->data) + 1;
 		if (!frame_parse(line, g->id, &frame) || strlen(frame.payload) >= sizeof(g->word))
 			continue;
@@ -199,30 +198,33 @@ static int hear(struct dialogue *g, unsigned wanted, int64_t until_ms, struct er
 }
 
 /*
- * See whether the console asks for a user: 1, or 0 when a shell answers or nobody does, or -1. A
- * prompt for a password is none of ours: an empty one brings the name back.
+ * See what the console has: HEARD_NAME when it asks for a user, HEARD_WORD when a shell answers,
+ * HEARD_NOTHING when nobody does in time, or -1. A prompt for a password is none of ours: an empty
+ * one brings the name back.
  */
 static int look(struct dialogue *g, struct err *err)
 {
 	int64_t limit_ms = deadline_within(g->d, SIGHT_MAX_MS), wait_ms = PROBE_MS;
+	unsigned wanted = HEARD_NAME | HEARD_PASSWORD | HEARD_WORD | HEARD_SHELL;
 	char *line = xstrdup(RESET);
 
-	for (;; wait_ms *= 2) {
+	for (;;) {
 		int64_t until_ms = monotonic_ms() + wait_ms;
 		int heard;
 
 		if (type(g, line, err))
 			return -1;
-		heard = hear(g, HEARD_NAME | HEARD_PASSWORD | HEARD_WORD | HEARD_SHELL,
-			     until_ms < limit_ms ? until_ms : limit_ms, err);
-		if (heard == HEARD_WORD && strcmp(g->word, "here") != 0)
-			heard = HEARD_NOTHING;
-		if (heard < 0 || heard == HEARD_NAME || heard == HEARD_WORD)
-			return heard == HEARD_NAME ? 1 : heard < 0 ? -1 : 0;
+		heard = hear(g, wanted, until_ms < limit_ms ? until_ms : limit_ms, err);
+		if (heard == HEARD_NAME || (heard == HEARD_WORD && !strcmp(g->word, "here")))
+			return heard;
+		if (heard < 0 && err->code != ERR_TIMEOUT)
+			return -1;
 		if (monotonic_ms() >= limit_ms)
-			return 0;
+			return HEARD_NOTHING;
 		line = heard == HEARD_PASSWORD ? xstrdup("\n")
 					       : xasprintf(PROBE, g->id, PROBE_ERASE);
+		wanted &= ~(unsigned)HEARD_SHELL; /* it has been asked, and takes its time */
+		wait_ms *= 2;
 	}
 }
 
@@ -281,6 +283,7 @@ static int answer(struct dialogue *g, struct err *err)
 			if (send_password(g, err))
 				return -1;
 		} else if (heard == HEARD_CHANGE) {
+			g->stage = STAGE_NAMED;
 			refused(g, "the guest wants a new password for that user", err);
 			return err_hint(err, "log in there and set one");
 		} else if (heard == HEARD_SHELL) {
@@ -365,14 +368,11 @@ static void take_back(const struct dialogue *failed)
 	struct deadline end = parting(failed->d);
 	struct dialogue g = *failed;
 	struct err ignored;
-	int heard = HEARD_NAME;
 
 	g.d = &end;
 	if (g.stage == STAGE_SENT)
 		g.stage = await_outcome(&g);
-	if (g.stage == STAGE_NAMED && !type(&g, xstrdup("\025\004"), &ignored))
-		heard = hear(&g, HEARD_NAME, DEADLINE_NEVER, &ignored);
-	if (g.stage != STAGE_OUT && heard == HEARD_NAME &&
+	if (g.stage != STAGE_OUT &&
 	    !type(&g, xstrdup(g.stage == STAGE_IN ? "\025 exit\n" : "\025\004"), &ignored))
 		(void)!hear(&g, HEARD_NAME, DEADLINE_NEVER, &ignored);
 	forget(&g);
@@ -417,11 +417,9 @@ int login_enter(struct login *login, struct wire *w, const char *path, const cha
 	if (login->user && check(login, err))
 		return -1;
 	found = look(&g, err);
-	if (found < 0 && err->code == ERR_TIMEOUT)
-		return 0; /* there is no time left for the shell either, which is told then */
-	if (found > 0 && (!login->user || login->is_barred))
+	if (found == HEARD_NAME && (!login->user || login->is_barred))
 		return login_wanted(path, err);
-	if (found > 0 && (answer(&g, err) || become_root(&g, err))) {
+	if (found == HEARD_NAME && (answer(&g, err) || become_root(&g, err))) {
 		if (err->code == ERR_TIMEOUT)
 			err_wrap(err, "cannot log in as '%s' on the console '%s'", login->user,
 				 path);
@@ -429,7 +427,7 @@ int login_enter(struct login *login, struct wire *w, const char *path, const cha
 		return -1;
 	}
 	forget(&g);
-	return found < 0 ? -1 : 0;
+	return found < 0 ? -1 : found == HEARD_NOTHING;
 }
 
 void login_leave(struct login *login, struct wire *w, const char *id, const struct deadline *d)

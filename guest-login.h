@@ -22,7 +22,7 @@ struct login {
 	const char *user;	   /* NULL: nobody; borrowed */
 	const char *password_file; /* NULL: none; borrowed */
 	char *password;		   /* from the environment, or NULL; owned */
-	bool is_barred; /* do not log in, only see whether somebody is */
+	bool is_barred;		   /* do not log in, only see whether somebody is */
 	bool is_kept;		   /* another command will follow: stay logged in */
 	bool is_in;		   /* the shell on the console is one that a memhp logged in */
 };
@@ -34,9 +34,9 @@ struct login {
  * @w:		the console
  * @path:	its name, for messages
  * @id:		the session's id
- * Return: 0: there may be a shell; -1, logged out again as far as possible, with
- * ERR_GUEST_UNREACHABLE (refused, no way to get the password, no shell, no root), ERR_USAGE (bad
- * user or password file), ERR_TIMEOUT or ERR_INTERRUPTED
+ * Return: 0: a shell is there; 1: nobody answers, as far as the deadline lets wait; -1, logged out
+ * again as far as possible, with ERR_GUEST_UNREACHABLE (refused, no way to get the password, no
+ * shell, no root), ERR_USAGE (bad user or password file), ERR_TIMEOUT or ERR_INTERRUPTED
  */
 int login_enter(struct login *login, struct wire *w, const char *path, const char *id,
 		struct deadline *d, struct err *err) __attribute__((warn_unused_result));

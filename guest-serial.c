@@ -202,20 +202,20 @@ static int converse(struct wire *w, const char *path, const char *id, bool *is_o
 int serial_open(struct serial *serial, struct wire *w, const char *path, const char *id,
 		struct login *login, struct deadline *d, struct err *err)
 {
-	int fd = -1;
+	int fd = -1, status = 0;
 
 	*serial = (struct serial){ 0 };
 	if (open_path(serial, path, &fd, err))
 		return -1;
 	wire_init(w, fd, fd, xasprintf("console '%s'", path), ERR_GUEST_UNREACHABLE);
-	if ((login->user || login->is_in) && login_enter(login, w, path, id, d, err)) {
-		serial_close(serial, w);
-		return -1;
-	}
-	if (!converse(w, path, id, &login->is_in, d, err))
-		return 0;
-	if (!at_login(w))
+	if (login->user || login->is_in)
+		status = login_enter(login, w, path, id, d, err);
+	if (status > 0)
+		status = no_answer(path, w, err);
+	else if (!status && (status = converse(w, path, id, &login->is_in, d, err)) && !at_login(w))
 		take_back(w, id);
+	if (!status)
+		return 0;
 	login_leave(login, w, id, d);
 	serial_close(serial, w);
 	return -1;

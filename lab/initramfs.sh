@@ -24,7 +24,7 @@ boot_modules='virtio_pci virtio_mmio virtio_net virtio_rng virtio_console
 	virtio_mem virtio_balloon'
 # Only there for modprobe.
 spare_modules='memory_notifier_error_inject virtio_blk virtio_pmem nfit papr_scm
-	of_pmem nd_pmem device_dax dax_pmem kmem'
+	of_pmem nd_pmem device_dax dax_pmem kmem ext4 crc32c_generic'
 
 # Metapackages that may lead to the wanted kernel, the best one first.
 kernel_metapackages() {
