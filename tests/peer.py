@@ -208,10 +208,12 @@ class Tree:
             self.add(0, boot - 1, "online", "none", removable=0)
 
     def write(self, name, text):
-        """Write a file below the root."""
+        """Write a file below the root; as with a kernel's, nobody sees it half written."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n" if text else "")
+        new = self.root / ".new"
+        new.write_text(text + "\n" if text else "")
+        new.replace(path)
 
     def block(self, number):
         """The directory of a block."""
