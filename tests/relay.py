@@ -17,7 +17,7 @@ import threading
 
 from vm import BINARY, clean_environment, connect, end_process
 
-CHANGES = ("qmp > object-add", "qmp > device_del", "qmp > qom-set", "guest > change", "guest > swift")
+CHANGES = ("qmp > object-add", "qmp > device_del", "qmp > qom-set", "guest > change", "guest > ease", "guest > swift")
 BEFORE, AFTER = "before", "after"
 FRAME = re.compile(rb"@[0-9a-f]{8}\.\d+ \d+ \d+ (\S+)")
 COMMAND = re.compile(rb"begin \d+;(\w+)")

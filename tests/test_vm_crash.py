@@ -52,10 +52,10 @@ VIRTIO_MEM = ["-object", "memory-backend-ram,id=vmem0,size=1G", "-device", "virt
 MOMENTS = {
     "plug": ["qmp > object-add", "qmp > device_add", "qmp < object-add", "qmp < query-memory-devices",
              "qmp < ACPI_DEVICE_OST", "guest > swift", "guest < blocks"],
-    "unplug": ["guest > change", "guest < blocks", "qmp > device_del", "qmp < device_del",
+    "unplug": ["guest > ease", "guest < blocks", "qmp > device_del", "qmp < device_del",
                "qmp < DEVICE_DELETED", "qmp > object-del", "qmp < object-del"],
     "grow": ["qmp > device_add", "guest > swift"],
-    "shrink": ["guest > change", "qmp > device_del", "qmp > object-del"],
+    "shrink": ["guest > ease", "qmp > device_del", "qmp > object-del"],
 }
 
 
@@ -115,13 +115,13 @@ def each(kinds, *whens):
 
 
 @pytest.mark.parametrize("scene, name, when", each(MOMENTS, BEFORE) + each({
-    "plug": ["guest > swift"], "unplug": ["guest > change", "qmp > device_del"]}, AFTER))
+    "plug": ["guest > swift"], "unplug": ["guest > ease", "qmp > device_del"]}, AFTER))
 def test_what_a_killed_memhp_leaves_is_repaired(machine, scene, name, when):
     assert strike(machine(scene), scene, at(name, when), kill_memhp)
 
 
 @pytest.mark.parametrize("scene, name, when", each({
-    "plug": ["guest > swift"], "unplug": ["guest > change", "guest < blocks"]}, BEFORE, AFTER))
+    "plug": ["guest > swift"], "unplug": ["guest > ease", "guest < blocks"]}, BEFORE, AFTER))
 def test_what_a_killed_shell_in_the_guest_leaves_is_repaired(machine, scene, name, when):
     assert strike(machine(scene), scene, at(name, when), kill_shell)
 
