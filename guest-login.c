@@ -309,9 +309,12 @@ static int become_root(struct dialogue *g, struct err *err)
 	int heard = HEARD_NOTHING;
 
 	for (; !heard && monotonic_ms() < limit_ms; wait_ms *= 2) {
+		int64_t until_ms = monotonic_ms() + wait_ms;
+
 		if (type(g, xasprintf(ENTER, g->id), err))
 			return -1;
-		heard = hear(g, HEARD_WORD | HEARD_NAME, deadline_within(g->d, wait_ms), err);
+		heard = hear(g, HEARD_WORD | HEARD_NAME, until_ms < limit_ms ? until_ms : limit_ms,
+			     err);
 	}
 	if (heard == HEARD_WORD && !strcmp(g->word, LOGIN_OURS)) {
 		g->login->is_in = true;

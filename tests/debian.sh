@@ -52,6 +52,7 @@ echo 'PS1="\[\e]0;\u@\h\a\e[1;32m\]\u@\h\[\e[0m\]:\[\e[34m\]\w\[\e[0m\]\$ "' |
 	tee -a "$root/root/.bashrc" >>"$root/home/admin/.bashrc"
 printf 'Welcome.\nTo use this machine, do not login: it is a test.\nPassword: none is asked for here.\n\n' >"$root/etc/motd"
 echo guest >"$root/etc/hostname"
+printf '127.0.0.1 localhost\n127.0.1.1 guest\n' >"$root/etc/hosts" # sudo looks it up
 
 # The second console is the tests' own, without the first one's login.
 cat >"$root/etc/systemd/system/console2.service" <<'END'
@@ -74,7 +75,9 @@ in_root systemctl -q mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup
 	e2scrub_reap.service getty@tty1.service systemd-timesyncd.service systemd-random-seed.service \
 	systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-pstore.service \
 	systemd-journal-flush.service systemd-binfmt.service systemd-hwdb-update.service ldconfig.service \
-	systemd-firstboot.service systemd-sysusers.service systemd-network-generator.service modprobe@drm.service
+	systemd-firstboot.service systemd-sysusers.service systemd-logind.service proc-sys-fs-binfmt_misc.automount \
+	sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount systemd-tmpfiles-clean.timer \
+	systemd-udev-settle.service systemd-network-generator.service modprobe@drm.service
 rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/doc "$root"/usr/share/man \
 	"$root"/usr/share/locale "$root"/usr/share/zoneinfo
 mkdir -p "$root/var/lib/apt/lists/partial"

@@ -233,7 +233,7 @@ def test_man_has_the_environment():
 
 def test_conf_man_has_the_keys():
     rows = re.search(r"struct opt keys\[\] = \{(.*?)\n\};", read("config.c"), re.S)[1]
-    keys = re.findall(r'\{ 0, "(\w+)", "(\w+)"', rows)
+    keys = re.findall(r'\{ 0, "([\w-]+)", "(\w+)"', rows)
     assert len(keys) > 3
     assert [tag.replace(" = ", " ").split() for tag in tags(section(CONFMAN, "KEYS"))] == [list(k) for k in keys]
     options = {**table(), **table("plug")}

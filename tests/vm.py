@@ -250,7 +250,7 @@ class Vm:
         self._env = clean_environment(
             MEMHP_LAB_DIR=lab_dir,
             **{k: os.environ[k] for k in ("MEMHP_LAB_CACHE",) if k in os.environ})
-        words = [f"--{k}={v}" for k, v in options.items()]
+        words = [f"--{k}" if v is True else f"--{k}={v}" for k, v in options.items()]
         started = subprocess.run(
             [LAB, "start", "-q", *words, name, *(["--", *arguments] if arguments else [])],
             env=self._env, cwd=lab_dir, text=True, errors="replace", capture_output=True,
