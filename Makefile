@@ -57,7 +57,7 @@ comma := ,
 BUILD_DEPS := gcc make libc6-dev libjson-c-dev libreadline-dev
 LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 TEST_DEPS  := libcmocka-dev python3-pytest python3-pyte dash bash zsh fish socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
-	qemu-efi-aarch64 $(if $(SAN),libasan8 libubsan1)
+	qemu-efi-aarch64 debootstrap e2fsprogs $(if $(SAN),libasan8 libubsan1)
 FUZZ_DEPS  := clang
 PACKAGE_DEPS := libcmocka-dev debhelper dpkg-dev lintian debootstrap rpm git
 LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git

@@ -86,7 +86,7 @@ static void mistakes_are_named_with_file_and_line(void **state)
 		{ "qmp = /m", 1, "before the first", "memhp.conf(5)" },
 		{ "[vm a]\nqpm = /m", 2, "unknown key 'qpm'", "did you mean 'qmp'?" },
 		{ "[vm a]\ncolour = red", 2, "unknown key 'colour'",
-		  "qmp, guest, timeout, zone, dimm" },
+		  "qmp, guest, login, password-file, timeout, zone, dimm" },
 		{ "[vm a]\nQMP = /m", 2, "unknown key 'QMP'", "" },
 		{ "[vm a]\n\nqmp /m", 3, "'qmp /m'", "memhp.conf(5)" },
 		{ "[vm a]\nqmp =", 2, "no value for 'qmp'", "" },
