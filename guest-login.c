@@ -14,6 +14,7 @@
 #define PAUSE_MS     1000  /* text that is none of the known prompts is one after this */
 #define SILENCE_MS   6000  /* and nothing at all, long after a wrong password would be refused */
 #define SHELL_MS     3000  /* for a shell to obey; doubled each time */
+#define OBEY_MAX_MS  12000 /* in all */
 #define LEAVE_MS     5000  /* a goodbye takes no longer ... */
 #define LEAVE_MIN_MS 500   /* ... and gets this even when the deadline has passed */
 #define KEEP_BYTES   4096  /* of what the console shows */
@@ -305,7 +306,7 @@ static int answer(struct dialogue *g, struct err *err)
 /* Have the user's shell become one of root's. */
 static int become_root(struct dialogue *g, struct err *err)
 {
-	int64_t limit_ms = deadline_within(g->d, INT64_C(4) * SHELL_MS), wait_ms = SHELL_MS;
+	int64_t limit_ms = deadline_within(g->d, OBEY_MAX_MS), wait_ms = SHELL_MS;
 	int heard = HEARD_NOTHING;
 
 	for (; !heard && monotonic_ms() < limit_ms; wait_ms *= 2) {

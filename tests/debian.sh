@@ -47,7 +47,7 @@ open ALL=(root) NOPASSWD: ALL
 END
 chmod 440 "$root/etc/sudoers.d/memhp"
 # What people's prompts are like.
-# shellcheck disable=SC2016 # for bash
+# shellcheck disable=SC2016,SC2028 # for bash
 echo 'PS1="\[\e]0;\u@\h\a\e[1;32m\]\u@\h\[\e[0m\]:\[\e[34m\]\w\[\e[0m\]\$ "' |
 	tee -a "$root/root/.bashrc" >>"$root/home/admin/.bashrc"
 printf 'Welcome.\nTo use this machine, do not login: it is a test.\nPassword: none is asked for here.\n\n' >"$root/etc/motd"

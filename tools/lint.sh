@@ -70,7 +70,7 @@ check_sizes
 check_headers
 check_spdx
 check_banned
-shellcheck completions/memhp.bash guest.sh lab/memhp-lab lab/*.sh lab/init tools/*.sh tools/bench/*.sh docs/recipes/*.sh || failed=1
+shellcheck completions/memhp.bash guest.sh lab/memhp-lab lab/*.sh lab/init tests/*.sh tools/*.sh tools/bench/*.sh docs/recipes/*.sh || failed=1
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	-D_GNU_SOURCE -DMEMHP_VERSION='"0"' -I"$BUILD" ./*.c || failed=1
 clang-tidy --quiet ./*.c -- -std=gnu11 -D_GNU_SOURCE -DMEMHP_VERSION='"0"' -I"$BUILD" 2>/dev/null || failed=1
