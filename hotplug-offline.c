@@ -7,7 +7,7 @@
 #include "util.h"
 
 #define EASE_BLOCKS  64	  /* so few go offline in a moment */
-#define EASE_UNDO_MS 3000 /* what it leaves needs another session before it is undone */
+#define EASE_UNDO_MS 5000 /* what it leaves needs another session before it is undone */
 
 /* The short way, without reasons, for few blocks; NULL: go the long way at once. The caller frees
  * it. */
