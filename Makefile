@@ -4,6 +4,7 @@
 #   make demo         install what is missing, boot a lab VM, plug, use and unplug 512M
 #   make check        install what is missing, run all tests
 #   make fuzz         FUZZ_SECONDS=60: feed nonsense to every parser for that long in all
+#   make check-login  as root: log in on consoles of a busybox and of a Debian guest, which is made first
 #   make memcheck     units, corpus and tests with a scripted QEMU under valgrind
 #   make crash        memhp killed at every message it sends or gets, then repaired
 #   make soak         SOAK_ROUNDS=1000: plug and unplug on one VM, with interrupts, kills and refusals
@@ -60,9 +61,10 @@ comma := ,
 BUILD_DEPS := gcc make libc6-dev libjson-c-dev libreadline-dev
 LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 TEST_DEPS  := libcmocka-dev python3-pytest python3-pyte dash bash zsh fish socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
-	qemu-efi-aarch64 debootstrap e2fsprogs $(RECIPE_DEPS) $(if $(SAN),libasan8 libubsan1)
+	qemu-efi-aarch64 $(RECIPE_DEPS) $(if $(SAN),libasan8 libubsan1)
 # What the recipes of docs/ are for: 45 MB installed, most of it Ansible.
 RECIPE_DEPS := jq parallel ansible-core libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
+LOGIN_DEPS  := debootstrap e2fsprogs
 BENCH_DEPS := socat util-linux time python3
 FUZZ_DEPS  := clang
 MEMCHECK_DEPS := valgrind
@@ -140,6 +142,11 @@ bench:
 	@$(MAKE) --no-print-directory memhp
 	@BENCH=$(BENCH) /usr/bin/python3 tools/bench ./memhp $(BENCH_ARGS)
 
+check-login:
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS) $(LOGIN_DEPS)
+	@$(MAKE) --no-print-directory $(BUILD)/memhp
+	MEMHP_LOGIN_VMS=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests/test_vm_login.py
+
 memcheck:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS) $(MEMCHECK_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/memhp $(UNITS) $(FUZZERS)
@@ -193,7 +200,7 @@ package-check: dist
 clean:
 	rm -rf build memhp memhp-*.tar.gz
 
-.PHONY: all demo check units check-built fuzz fuzz-built bench memcheck picture crash soak lint install uninstall dist package-check clean
+.PHONY: all demo check check-login units check-built fuzz fuzz-built bench memcheck picture crash soak lint install uninstall dist package-check clean
 .DELETE_ON_ERROR:
 
 -include $(OBJS:.o=.d) $(UNITS:=.d)

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from vm import MIB, end_process, wait_until
 
+pytestmark = pytest.mark.skipif("MEMHP_LOGIN_VMS" not in os.environ, reason="make check-login")
 IMAGE = pathlib.Path(__file__).resolve().parent / "debian.sh"
 NOISE = "[ 12.345678] login: root Password: # "
 
