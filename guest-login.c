@@ -162,8 +162,9 @@ static unsigned judge(const struct dialogue *g, int64_t now_ms)
 		return HEARD_CHANGE;
 	case CONSOLE_SHELL:
 		return HEARD_SHELL;
-	case CONSOLE_TEXT:
-		return quiet_ms >= PAUSE_MS ? HEARD_SHELL : HEARD_NOTHING;
+	case CONSOLE_TEXT: /* may be the echo of a name while the login program starts */
+		return quiet_ms >= (g->stage == STAGE_SENT ? PAUSE_MS : SILENCE_MS) ? HEARD_SHELL
+										    : HEARD_NOTHING;
 	case CONSOLE_NOTHING:
 		break;
 	}
@@ -260,9 +261,14 @@ static int get_password(struct dialogue *g, char text[static PASSWORD_SIZE], str
 static int send_password(struct dialogue *g, struct err *err)
 {
 	char text[PASSWORD_SIZE + 1];
-	int status = get_password(g, text, err);
+	int status = get_password(g, text, err), heard = HEARD_NOTHING;
 
-	if (!status && hear(g, HEARD_NAME, monotonic_ms() + SETTLE_MS, err) != HEARD_NOTHING)
+	g->last_ms = monotonic_ms(); /* what has come meanwhile has not been read */
+	if (!status)
+		heard = hear(g, HEARD_PASSWORD | HEARD_NAME, g->last_ms + PAUSE_MS, err);
+	if (!status && heard < 0)
+		status = -1;
+	else if (!status && heard != HEARD_PASSWORD)
 		status = refused(g, "the login timed out", err);
 	if (!status) {
 		forget(g);
