@@ -30,10 +30,15 @@
 #define ERASE_8 "\b\b\b\b\b\b\b\b"
 #define RESET	"\033[1;1R\025 ;;;;';;;;\";;;;`;;;;\001" ERASE_8 ERASE_8 ERASE_8 "\177\n"
 
-/* Answered by a shell; an echo has the variable's name in the place of the id. A getty takes it for
- * an empty name, too. */
-#define PROBE	    " i=%s;echo @$i.0 1 4 here 1 4 $i@ #\001%s\177\n"
-#define PROBE_ERASE ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8
+/* Before a line: the answer that busybox's line editor may wait for, and away with what is there.
+ */
+#define FRESH "\033[1;1R\025"
+
+/* Behind a line that has at most 56 bytes: a getty takes it for an empty name, too. */
+#define ERASED " #\001" ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 "\177\n"
+
+/* Answered by a shell; an echo has the variable's name in the place of the id. */
+#define PROBE FRESH " i=%s;echo @$i.0 1 4 here 1 4 $i@" ERASED
 
 /*
  * For the shell of the user, whatever it is: sh and its relatives, csh and fish understand exec and
@@ -41,13 +46,14 @@
  * leave it to the key that ended the name whether Enter ends a line.
  */
 #define ENTER                                                                                      \
-	" exec sh -c 'stty icrnl onlcr;i=%s;if [ `id -u` = 0 ];then echo @$i.0 1 2 in 1 2 "        \
-	"$i@;" LOGIN_MARK "=" LOGIN_OURS " exec sh;fi;"                                            \
-	"sudo -n sh -c \"echo @$i.0 1 2 in 1 2 $i@;" LOGIN_MARK "=" LOGIN_OURS " exec sh\"||"      \
-	"echo @$i.0 1 4 sudo 1 4 $i@'\n"
+	FRESH " exec sh -c 'stty icrnl onlcr;i=%s;if [ `id -u` = 0 ];then echo @$i.0 1 2 in 1 2 "  \
+	      "$i@;" LOGIN_MARK "=" LOGIN_OURS " exec sh;fi;"                                      \
+	      "sudo -n sh -c \"echo @$i.0 1 2 in 1 2 $i@;" LOGIN_MARK "=" LOGIN_OURS               \
+	      " exec sh\"||"                                                                       \
+	      "echo @$i.0 1 4 sudo 1 4 $i@'\n"
 
 /* For that shell. */
-#define LEAVE " i=%s;echo @$i.0 1 3 out 1 3 $i@;exit\n"
+#define LEAVE FRESH " i=%s;echo @$i.0 1 3 out 1 3 $i@;exit" ERASED
 
 enum stage {
 	STAGE_OUT,   /* nobody's name has been typed */
@@ -156,8 +162,9 @@ static unsigned judge(const struct dialogue *g, int64_t now_ms)
 		return HEARD_CHANGE;
 	case CONSOLE_SHELL:
 		return HEARD_SHELL;
-	case CONSOLE_TEXT:
-		return quiet_ms >= PAUSE_MS ? HEARD_SHELL : HEARD_NOTHING;
+	case CONSOLE_TEXT: /* may be the echo of a name while the login program starts */
+		return quiet_ms >= (g->stage == STAGE_SENT ? PAUSE_MS : SILENCE_MS) ? HEARD_SHELL
+										    : HEARD_NOTHING;
 	case CONSOLE_NOTHING:
 		break;
 	}
@@ -222,8 +229,7 @@ static int look(struct dialogue *g, struct err *err)
 			return -1;
 		if (monotonic_ms() >= limit_ms)
 			return HEARD_NOTHING;
-		line = heard == HEARD_PASSWORD ? xstrdup("\n")
-					       : xasprintf(PROBE, g->id, PROBE_ERASE);
+		line = heard == HEARD_PASSWORD ? xstrdup("\n") : xasprintf(PROBE, g->id);
 		wanted &= ~(unsigned)HEARD_SHELL; /* it has been asked, and takes its time */
 		wait_ms *= 2;
 	}
@@ -255,9 +261,14 @@ static int get_password(struct dialogue *g, char text[static PASSWORD_SIZE], str
 static int send_password(struct dialogue *g, struct err *err)
 {
 	char text[PASSWORD_SIZE + 1];
-	int status = get_password(g, text, err);
+	int status = get_password(g, text, err), heard = HEARD_NOTHING;
 
-	if (!status && hear(g, HEARD_NAME, monotonic_ms() + SETTLE_MS, err) != HEARD_NOTHING)
+	g->last_ms = monotonic_ms(); /* what has come meanwhile has not been read */
+	if (!status)
+		heard = hear(g, HEARD_PASSWORD | HEARD_NAME, g->last_ms + PAUSE_MS, err);
+	if (!status && heard < 0)
+		status = -1;
+	else if (!status && heard != HEARD_PASSWORD)
 		status = refused(g, "the login timed out", err);
 	if (!status) {
 		forget(g);
@@ -438,15 +449,16 @@ void login_leave(struct login *login, struct wire *w, const char *id, const stru
 {
 	struct deadline end = parting(d);
 	struct dialogue g = { .login = login, .w = w, .id = id, .d = &end };
+	int64_t wait_ms = PROBE_MS;
 	struct err ignored;
-	int heard;
+	int heard = login->is_in ? HEARD_NOTHING : HEARD_NAME;
 
-	if (!login->is_in)
-		return;
+	/* until the shell obeys, or has gone */
+	while (heard == HEARD_NOTHING || (heard == HEARD_WORD && strcmp(g.word, "out") != 0)) {
+		if (type(&g, xasprintf(LEAVE, id), &ignored))
+			break;
+		heard = hear(&g, HEARD_WORD | HEARD_NAME, monotonic_ms() + wait_ms, &ignored);
+		wait_ms *= 2;
+	}
 	login->is_in = false;
-	if (type(&g, xasprintf(LEAVE, id), &ignored))
-		return;
-	do
-		heard = hear(&g, HEARD_WORD | HEARD_NAME, DEADLINE_NEVER, &ignored);
-	while (heard == HEARD_WORD && strcmp(g.word, "out") != 0);
 }

@@ -325,7 +325,7 @@ int vm_open_guest(struct vm *vm, struct err *err)
 {
 	if (vm->guest)
 		return 0;
-	if (!vm->guest_address && find_guest(vm, err))
+	if (!vm->guest_address && !vm->guest_found && find_guest(vm, err))
 		return -1;
 	if (!vm_channel(vm))
 		return 0;
@@ -335,8 +335,11 @@ int vm_open_guest(struct vm *vm, struct err *err)
 void vm_close_guest(struct vm *vm)
 {
 	guest_close(vm->guest);
-	free(vm->guest_found);
 	vm->guest = NULL;
+	/* where a login lasts, it is for the same console, which QEMU may still show as in use */
+	if (vm->login.is_in)
+		return;
+	free(vm->guest_found);
 	vm->guest_found = NULL;
 }
 
@@ -352,6 +355,8 @@ static void log_out(struct vm *vm)
 	(void)!vm_open_guest(vm, &ignored);
 	vm_close_guest(vm);
 	vm->login.is_barred = false;
+	vm->login.is_in = false;
+	vm_close_guest(vm);
 	deadline_pop(vm->deadline, outer);
 }
 

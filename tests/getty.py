@@ -5,6 +5,7 @@ What it is told and what it does, one word a line, goes to the file "log": "name
 """
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ DEFAULTS = {
     "twice": False,  # the prompt for a name comes again while it is typed
     "echo": False,  # the password is echoed
     "endless": False,  # motd that never ends
+    "patience": 60,  # seconds for a password
     "start": "name",  # or "password": somebody has typed a name
     "expired": False,  # a new password is wanted
     "behind": "",  # follows each prompt, as a kernel message does
@@ -96,6 +98,10 @@ def ask_password(prompt):
         modes[3] &= ~termios.ECHO
     termios.tcsetattr(0, termios.TCSAFLUSH, modes)
     say(prompt + how["behind"])
+    if not select.select([0], [], [], how["patience"])[0]:
+        note("timeout")
+        say("\r\nLogin timed out.\r\n")
+        return None
     line = os.read(0, 512)
     cook()
     say("\r\n")

@@ -5,12 +5,11 @@ import json
 import os
 import pathlib
 import sys
-import threading
 
 import peer
 import pytest
 from peer import Console, Tree, Typist, memhp
-from vm import BINARY, clean_environment, wait_until
+from vm import BINARY, clean_environment, run_memhp, wait_until
 
 GETTY = str(pathlib.Path(__file__).resolve().parent / "getty.py")
 KERNEL = "[   12.345678] usb 1-1: new high-speed USB device number 2 using xhci_hcd\r\n"
@@ -309,6 +308,17 @@ def test_a_password_is_asked_for_on_the_terminal_without_echo(guest):
     there.told_at_last(*ONCE)
 
 
+def test_a_login_that_times_out_while_the_password_is_asked_for_gets_none(guest):
+    there = guest(patience=1)
+    with typist(there, "blocks") as person:
+        person.wait_for("Password of 'root'.*: ")
+        wait_until(lambda: there.told()[-1] == "timeout")
+        os.write(person.fd, PASSWORD.encode() + b"\n")
+        person.wait_for("timed out")
+        assert person.finish() == 4
+    assert PASSWORD not in "".join(there.told())
+
+
 def test_ctrl_c_at_the_question_gives_up(guest):
     there = guest()
     with typist(there, "blocks") as person:
@@ -379,18 +389,11 @@ def test_the_deadline_logs_out(guest):
 def test_in_the_shell_the_login_lasts(guest, tmp_path):
     there = guest()
     with peer.Monitor(tmp_path / "qmp", peer.Vm()):
-        done = there_shell(there, tmp_path, b"blocks\nblocks --dry-run\noffline 33\nblocks\n")
-    assert done.code == 0, done
+        done = run_memhp("--qmp", tmp_path / "qmp", *there.words(), "--login", "root", "shell", env=WITH_PASSWORD,
+                         input="blocks\nblocks --dry-run\noffline 33\nblocks\n")
+    assert done.returncode == 0, done
     there.told_at_last(*ONCE)
     assert there.tree.state(33).startswith("offline")
-
-
-def there_shell(there, tmp_path, script):
-    import subprocess
-    done = subprocess.run(
-        [BINARY, "--qmp", str(tmp_path / "qmp"), *there.words(), "--login", "root", "shell"], input=script,
-        capture_output=True, env=clean_environment(**WITH_PASSWORD), timeout=60, check=False)
-    return peer.Result(done.returncode, done.stdout, done.stderr)
 
 
 def test_completion_neither_logs_in_nor_asks(guest, tmp_path):
