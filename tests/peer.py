@@ -15,6 +15,7 @@ import pty
 import re
 import select
 import shlex
+import shutil
 import signal
 import socket
 import struct
@@ -213,6 +214,8 @@ class Tree:
         path.parent.mkdir(parents=True, exist_ok=True)
         new = self.root / ".new"
         new.write_text(text + "\n" if text else "")
+        if path.exists():
+            shutil.copymode(path, new)
         new.replace(path)
 
     def block(self, number):
