@@ -9,8 +9,10 @@
 #include "util.h"
 #include "verdict.h"
 
-/* A guest that boots sends no OST: then look at its blocks instead. */
-#define OST_MS 1000
+/* A guest that boots sends no OST: then look at its blocks instead. One that takes many DIMMs may
+ * be silent for longer in between. */
+#define OST_MS	    1000
+#define OST_EACH_MS 25
 /* With less than this left, a look at the guest does not wait for blocks. */
 #define APPEAR_MS 2000
 
@@ -82,7 +84,10 @@ static int wait_answers(struct hotplug *h, struct plug *plug, int64_t patience_m
 
 int plug_appear(struct hotplug *h, void *job, struct err *err)
 {
-	return h->machine.has_acpi_ost ? wait_answers(h, job, OST_MS, err) : 0;
+	const struct plug *plug = job;
+	int64_t patience_ms = OST_MS + (int64_t)OST_EACH_MS * (plug->to - plug->from);
+
+	return h->machine.has_acpi_ost ? wait_answers(h, job, patience_ms, err) : 0;
 }
 
 /* The blocks of DIMMs of this round that are there: of those that go to @zone, or (ZONE_ANY) of
