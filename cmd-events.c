@@ -227,13 +227,14 @@ static int follow(struct follower *f, struct err *err)
 }
 
 /* Is the guest to be followed? Unasked only over a channel that was named, and that somebody else
- * can use meanwhile: a console would be occupied. */
+ * can use meanwhile: a console would be occupied, and an agent has to be asked all the time. */
 static bool is_guest_wanted(const struct follower *f)
 {
 	const char *address = f->ctx->vm.guest_address;
 
 	return f->options->is_guest || f->is_online ||
-	       (address && strcmp(address, "none") != 0 && strncmp(address, "serial:", 7) != 0);
+	       (address && strcmp(address, "none") != 0 && strncmp(address, "serial:", 7) != 0 &&
+		strncmp(address, "qga:", 4) != 0);
 }
 
 /* The first look, which the others are compared with. */
@@ -245,6 +246,11 @@ static int open_guest(struct follower *f, struct err *err)
 		return -1;
 	if (!vm->guest)
 		return vm_no_channel(vm, err);
+	if (guest_fd(vm->guest) < 0) {
+		err_set(err, ERR_USAGE, "a guest cannot be followed over its agent");
+		return err_hint(err,
+				"follow it over ssh:HOST, or over a console with --guest-events");
+	}
 	if (watch(f, err) || guest_receive(vm->guest, &f->answer, err) || take_scan(f, err))
 		return -1;
 	if (!f->seen.block_size_bytes)
@@ -278,9 +284,9 @@ const struct cmd cmd_events = {
 	.summary = "show what happens to the memory of QEMU and the guest, until Ctrl-C",
 	.details =
 		"The guest is followed over a channel named with --guest, but over a console,\n"
-		"which that occupies, only with --guest-events. With --json each event is one\n"
-		"object on one line. A monitor serves one client: give QEMU a second one to use\n"
-		"others meanwhile.\n\n"
+		"which that occupies, only with --guest-events, and not over qga:. With --json\n"
+		"each event is one object on one line. A monitor serves one client: give QEMU a\n"
+		"second one to use others meanwhile.\n\n"
 		"  memhp events\n"
 		"  memhp events --until plugged=0 --timeout 30\n"
 		"  memhp events --guest-events --until online=2G\n",

@@ -70,7 +70,8 @@ int guest_receive(struct guest *g, struct answer *answer, struct err *err)
 int guest_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* guest_fd() - readable when something of the answer has come */
+/* guest_fd() - readable when something of the answer has come; -1 when a guest agent is in between,
+ * which answers only when it is asked */
 int guest_fd(const struct guest *g);
 
 /* guest_due_ms() - when the answer is to be asked for again (CLOCK_MONOTONIC) */

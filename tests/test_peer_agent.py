@@ -153,3 +153,9 @@ def test_an_agent_in_use_is_named(tmp_path):
     with Monitor(tmp_path / "qmp", Ported(tmp_path / "agent", prefix="")):
         memhp("--qmp", tmp_path / "qmp", "--json", "plug", "512M").failed(
             4, f"the guest's agent '{tmp_path / 'agent'}' is in use by another program", state="unchanged")
+
+
+@pytest.mark.parametrize("words", [("--guest-events",), ("--until", "online=1G")], ids=" ".join)
+def test_a_guest_is_not_followed_over_its_agent(ask, words):
+    """It has no word of its own for memhp: it would have to be asked all the time."""
+    ask("events", *words, seconds=5).failed(2, "cannot be followed over its agent", code="usage")
