@@ -4,7 +4,7 @@
 #   make demo         install what is missing, boot a lab VM, plug, use and unplug 512M
 #   make check        install what is missing, run all tests
 #   make fuzz         FUZZ_SECONDS=60: feed nonsense to every parser for that long in all
-#   make check-login  as root: log in on consoles of a busybox and of a Debian guest, which is made first
+#   make check-login  as root: the tests of logging in also on a Debian guest, which is made first
 #   make memcheck     units, corpus and tests with a scripted QEMU under valgrind
 #   make crash        memhp killed at every message it sends or gets, then repaired
 #   make soak         SOAK_ROUNDS=1000: plug and unplug on one VM, with interrupts, kills and refusals
