@@ -5,7 +5,7 @@
 #   make check        install what is missing, run all tests
 #   make fuzz         FUZZ_SECONDS=60: feed nonsense to every parser for that long in all
 #   make check-login  as root: the tests of logging in also on a Debian guest, which is made first
-#   make memcheck     units, corpus and tests with a scripted QEMU under valgrind
+#   make memcheck     units, fuzz corpus and the tests of repair under valgrind
 #   make crash        memhp killed at every message it sends or gets, then repaired
 #   make soak         SOAK_ROUNDS=1000: plug and unplug on one VM, with interrupts, kills and refusals
 #   make picture      docs/memhp.svg, recorded anew on a lab VM

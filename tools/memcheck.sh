@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# memcheck.sh MEMHP TEST_PROGRAM...: run the unit tests, the fuzz targets on their corpus, and the tests with a scripted
-# QEMU, all under valgrind: what reads beyond its memory, uses what was never set or leaks a byte is a failure. The
+# memcheck.sh MEMHP TEST_PROGRAM...: run the unit tests, the fuzz targets on their corpus, and the tests of repair with a
+# scripted QEMU, all under valgrind: what reads beyond its memory, uses what was never set or leaks a byte is a failure. The
 # deadlines of the other tests do not suit a program that is twenty times slower; those run with SAN=1.
 set -eu
 
