@@ -55,7 +55,7 @@ def all_contenders(memhp, lab, directory, stack):
     try:
         found.append(libvirt.Libvirt(directory, lab))
         stack.callback(found[-1].stop)
-    except (OSError, KeyError, subprocess.TimeoutExpired) as error:
+    except (OSError, KeyError, subprocess.SubprocessError) as error:
         note(f"libvirt is left out: {error}")
     return found
 
