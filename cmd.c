@@ -25,7 +25,7 @@ void cmd_hotplug_init(struct ctx *ctx, struct hotplug *h, bool is_forced)
 	hotplug_init(h, &ctx->vm);
 	h->is_dry_run = ctx->globals->is_dry_run;
 	h->is_forced = is_forced;
-	ctx->progress.what = &h->phase;
+	ctx->progress.job = &h->progress;
 }
 
 bool cmd_is_text(const struct ctx *ctx)
@@ -81,7 +81,6 @@ static int unreported(struct hotplug *h, struct err *err)
 int cmd_finish(struct ctx *ctx, struct hotplug *h, int status, cmd_report_fn *report, void *job,
 	       struct err *err)
 {
-	out_progress_clear(&ctx->progress);
 	hotplug_phase(h, NULL);
 	if (!status) {
 		if (h->is_dry_run)
@@ -98,7 +97,7 @@ int cmd_finish(struct ctx *ctx, struct hotplug *h, int status, cmd_report_fn *re
 	}
 	if (status)
 		json_add_string(ctx->result, "state", outcome_names[h->outcome]);
-	ctx->progress.what = NULL;
+	ctx->progress.job = NULL;
 	return status;
 }
 
@@ -117,7 +116,6 @@ static int look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *e
 	if (hotplug_look(h, what, err)) {
 		if (is_chosen || !h->has_machine || err->code == ERR_INTERRUPTED)
 			return -1;
-		out_progress_clear(&ctx->progress);
 		out_note("nothing known about the guest: %s", err->message);
 		h->has_guest = false;
 	} else if (h->has_machine && !h->machine.is_running) {

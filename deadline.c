@@ -26,6 +26,7 @@ void deadline_init(struct deadline *d, int64_t timeout_ms, int signal_fd)
 	int64_t reserve_ms = timeout_ms / 4 < UNDO_MAX_MS ? timeout_ms / 4 : UNDO_MAX_MS;
 
 	*d = (struct deadline){ .start_ms = monotonic_ms(), .signal_fd = signal_fd };
+	d->ticked_ms = d->start_ms;
 	d->final_ms = timeout_ms ? d->start_ms + timeout_ms : DEADLINE_NEVER;
 	d->work_ms = timeout_ms ? d->final_ms - reserve_ms : DEADLINE_NEVER;
 }
@@ -102,13 +103,22 @@ static int poll_ms(const struct deadline *d, int64_t until_ms)
 	int64_t limit = limit_ms(d), now = monotonic_ms();
 	int64_t nearest = until_ms < limit ? until_ms : limit;
 
+	if (d->tick && d->ticked_ms + TICK_MS < nearest)
+		nearest = d->ticked_ms + TICK_MS;
 	if (nearest <= now)
 		return 0;
-	if (d->tick && nearest - now > TICK_MS)
-		return TICK_MS;
 	if (d->meanwhile && nearest - now > WATCH_MS)
 		return WATCH_MS;
 	return nearest - now > 60000 ? 60000 : (int)(nearest - now);
+}
+
+/* When it is time, say that there is still a wait. */
+static void tick(struct deadline *d, int64_t now)
+{
+	if (!d->tick || now - d->ticked_ms < TICK_MS)
+		return;
+	d->ticked_ms = now;
+	d->tick(d->tick_context, true);
 }
 
 /* Is the watch's descriptor none of those that are waited for anyway? */
@@ -137,6 +147,7 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 		int64_t now = monotonic_ms();
 		int ready;
 
+		tick(d, now);
 		if (is_watching && d->watch(d->watch_context, err))
 			return -1;
 		if (interrupted(d))
@@ -155,7 +166,5 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 		now = monotonic_ms();
 		if (now >= until_ms && now < limit_ms(d))
 			return 0;
-		if (!ready && d->tick)
-			d->tick(d->tick_context);
 	}
 }

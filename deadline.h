@@ -23,8 +23,13 @@ struct deadline {
 	int signal_fd;	  /* signalfd of SIGINT, SIGTERM, SIGHUP; -1 for none */
 	int interrupts;	  /* signals seen so far */
 	int last_signal;  /* the last of them; 0 for none */
-	void (*tick)(void *context); /* called about once a second while waiting; may be NULL */
+	/*
+	 * Called about twice a second for as long as there are waits, however short each is; with
+	 * false when somebody is asked for something on the terminal. May be NULL.
+	 */
+	void (*tick)(void *context, bool is_waiting);
 	void *tick_context;
+	int64_t ticked_ms; /* when it was last */
 	/*
 	 * What may end any wait but one on its own descriptor: called before each, when watch_fd
 	 * is readable, and now and then while there is a "meanwhile"; -1 with @err ends it. NULL:

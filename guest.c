@@ -51,6 +51,8 @@ struct guest {
 	bool is_loaded[ARRAY_SIZE(program)];
 	char *address;
 	size_t unread_bytes; /* at most: sent since the last answer */
+	guest_hear_fn *hear; /* NULL: nobody listens */
+	void *hear_context;
 	/* how the answer under way is waited for */
 	int64_t asked_ms, patience_ms;
 	bool is_urgent, is_noisy;
@@ -118,6 +120,8 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 			answer->is_cut = true;
 		else if (ours && frame.exchange == g->exchange && frame.sequence)
 			answer_put(answer, &frame);
+		else if (ours && frame.exchange == g->exchange && g->hear)
+			g->hear(g->hear_context, frame.payload);
 		else if (!ours)
 			*noisy = true;
 		free(line);
@@ -249,6 +253,12 @@ void guest_abandon(struct guest *g)
 {
 	g->is_lost = true;
 	g->is_pending = false;
+}
+
+void guest_listen(struct guest *g, guest_hear_fn *hear, void *context)
+{
+	g->hear = hear;
+	g->hear_context = context;
 }
 
 int guest_fd(const struct guest *g)

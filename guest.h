@@ -82,6 +82,13 @@ int guest_run(struct guest *g, const char *commands, struct answer *answer, stru
 	__attribute__((warn_unused_result));
 
 /*
+ * guest_listen() - what commands say while they are at work, ahead of their answer, goes to @hear;
+ * NULL: nobody listens
+ */
+typedef void guest_hear_fn(void *context, const char *payload);
+void guest_listen(struct guest *g, guest_hear_fn *hear, void *context);
+
+/*
  * guest_is_lost() - did the shell in the guest end while it was at work? (the guest may have run
  * out of memory) The next guest_send() opens the channel anew.
  */

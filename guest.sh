@@ -8,7 +8,8 @@
 # byte, so what only some commands need is a piece of its own, begun by "#= WORD".
 #
 # An answer is made of frames, each a line "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD SEQUENCE LENGTH ID@":
-# whatever the kernel or an echo puts between or into them shows, and memhp asks for the same answer again.
+# whatever the kernel or an echo puts between or into them shows, and memhp asks for the same answer again. A frame
+# with the sequence 0 is none of the answer: it says how far a command has come.
 # shellcheck disable=SC2069 # the message is wanted, the word is not
 # shellcheck disable=SC2154 # get() assigns by name
 
@@ -158,6 +159,17 @@ lower() {
 	[ "$s" = offline ]
 }
 
+told=
+
+# tell BLOCK: say that it is done, at most once a second
+tell() {
+	read -r now _ <"$proc/uptime"
+	[ "${now%.*}" != "$told" ] || return 0
+	told=${now%.*}
+	set -- "at $1"
+	printf '%s\n' "@$id.$exchange 0 ${#1} $1 0 ${#1} $id@" >&3
+}
+
 # each FUNCTION ZONE FROM-TO...: upwards or downwards, to the first block that fails; prints that
 each() {
 	call=$1 zone=$2
@@ -171,6 +183,7 @@ each() {
 				return 1
 			fi
 			[ "$n" -ne "$to" ] || break
+			tell "$n"
 			n=$((n + by))
 		done
 	done

@@ -35,13 +35,19 @@ static int take_reply(struct hotplug *h, struct plug_unit *unit, unsigned i, str
 /* The replies to all object-add (0) or device_add (1) of this round. */
 static int take_replies(struct hotplug *h, struct plug *plug, unsigned which, struct err *err)
 {
+	enum plug_stage stage = which ? STAGE_DEVICE : STAGE_OBJECT;
 	unsigned i;
 
+	plug_expect(h, plug, stage);
 	for (i = plug->from; i < plug->to; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
-		if (unit->is_failed || !take_reply(h, unit, which, err))
+		if (unit->is_failed)
 			continue;
+		if (!take_reply(h, unit, which, err)) {
+			plug_show(h, plug, stage);
+			continue;
+		}
 		unit->is_failed = true;
 		if (which)
 			err_wrap(err, "QEMU takes no DIMM '%s'", unit->dimm.device_id);

@@ -7,6 +7,7 @@
 
 #include "hotplug-guest.h"
 #include "hotplug-held.h"
+#include "hotplug-range.h"
 #include "size.h"
 #include "util.h"
 
@@ -36,43 +37,6 @@ static bool is_there(const struct hotplug *h, uint64_t block, bool is_online)
 	return false;
 }
 
-/* The first block of " FROM-TO..." that is not there yet. */
-static bool find_unfinished(const struct hotplug *h, const char *ranges, bool is_online,
-			    uint64_t *block)
-{
-	unsigned long long from, to;
-	int used;
-
-	for (; sscanf(ranges, " %llu-%llu%n", &from, &to, &used) == 2; ranges += used) {
-		int64_t by = from <= to ? 1 : -1;
-
-		for (*block = from;; *block += (uint64_t)by) {
-			if (!is_there(h, *block, is_online))
-				return true;
-			if (*block == to)
-				break;
-		}
-	}
-	return false;
-}
-
-/* Is this the beginning of a command that changes blocks? Then *ranges follows. */
-static bool is_change(const char *command, bool *is_online, const char **ranges)
-{
-	unsigned seconds;
-	char verb[8], zone[8];
-	int used = 0;
-
-	if (sscanf(command, "change %u %7s %7s%n", &seconds, verb, zone, &used) == 3 && used)
-		*is_online = strcmp(verb, "lower") != 0;
-	else if (sscanf(command, "ease %u%n", &seconds, &used) == 1 && used)
-		*is_online = false;
-	else
-		return false;
-	*ranges = command + used;
-	return true;
-}
-
 static bool is_short_way(const char *commands)
 {
 	return !strncmp(commands, "ease ", 5);
@@ -81,14 +45,18 @@ static bool is_short_way(const char *commands)
 /* The block that the changes were at when they were stopped: they go in order. */
 static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t *block)
 {
-	for (; commands; commands = strchr(commands, ';')) {
-		const char *ranges;
-		bool is_online;
+	struct range_reader reader = { .commands = commands };
+	struct range range;
 
-		commands += *commands == ';';
-		if (is_change(commands, &is_online, &ranges) &&
-		    find_unfinished(h, ranges, is_online, block))
-			return true;
+	while (range_next(&reader, &range)) {
+		int64_t by = range.from <= range.to ? 1 : -1;
+
+		for (*block = range.from;; *block += (uint64_t)by) {
+			if (!is_there(h, *block, range.is_online))
+				return true;
+			if (*block == range.to)
+				break;
+		}
 	}
 	return false;
 }
@@ -243,11 +211,59 @@ static void stop(struct hotplug *h, const char *commands, struct answer *answer)
 		guest_memory_release(&h->after);
 }
 
+/* What the commands are to change is the work that is shown, unless the job counts bytes itself. */
+static void expect(struct hotplug *h, const char *commands)
+{
+	struct progress *p = &h->progress;
+	uint64_t blocks = range_blocks(commands);
+
+	if (p->total_bytes && !p->unit)
+		return;
+	progress_begin(p, p->phase);
+	if (blocks)
+		progress_expect(p, "blocks", blocks, blocks * h->before.block_size_bytes,
+				range_zone(commands));
+}
+
+/* What hears the guest while it is at work. */
+struct hearing {
+	struct hotplug *h;
+	const char *commands;
+};
+
+/* "at BLOCK": that one is done, and those before it. */
+static void hear(void *context, const char *payload)
+{
+	const struct hearing *hearing = context;
+	struct hotplug *h = hearing->h;
+	uint64_t block, done;
+
+	if (strncmp(payload, "at ", 3) != 0 || !parse_u64(payload + 3, 10, &block))
+		return;
+	done = range_place(hearing->commands, block);
+	if (done && h->progress.unit)
+		progress_reach(&h->progress, done, done * h->before.block_size_bytes,
+			       monotonic_ms());
+}
+
+/* Run the commands, and follow how far they have come. */
+static int run(struct hotplug *h, const char *commands, struct answer *answer, struct err *err)
+{
+	struct hearing hearing = { h, commands };
+	int status;
+
+	expect(h, commands);
+	guest_listen(h->vm->guest, hear, &hearing);
+	status = guest_run(h->vm->guest, commands, answer, err);
+	guest_listen(h->vm->guest, NULL, NULL);
+	return status;
+}
+
 int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, const char *to,
 		  struct err *err)
 {
 	struct answer answer = { 0 };
-	int status = guest_run(h->vm->guest, commands, &answer, err);
+	int status = run(h, commands, &answer, err);
 
 	if (!status)
 		status = read_answer(h, &answer, verb, to, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-guest: the guest's part of a step: commands of guest.sh, what their answers mean, and
- * putting blocks back. May call: hotplug, hotplug-held, sysfs, guest, err, util.
+ * putting blocks back. May call: hotplug, hotplug-held, hotplug-range, sysfs, guest, err, util.
  */
 #ifndef HOTPLUG_GUEST_H
 #define HOTPLUG_GUEST_H

@@ -66,12 +66,14 @@ static int wait_answers(struct hotplug *h, struct plug *plug, int64_t patience_m
 {
 	int ready = 1;
 
+	plug_expect(h, plug, STAGE_INSERTED);
 	while (ready > 0 && !is_answered(plug)) {
 		struct answers a = { .h = h, .plug = plug };
 		_cleanup_json_ struct json_object *event = NULL;
 
 		ready = qmp_wait_event(h->vm->qmp, is_answer, &a,
 				       deadline_within(h->deadline, patience_ms), &event, err);
+		plug_show(h, plug, STAGE_INSERTED);
 		if (!a.refused)
 			continue;
 		err_set(err, ERR_GUEST_REFUSED, "the guest does not take '%s': %s",

@@ -153,6 +153,30 @@ static int report_pending(const struct leaving *leaving, unsigned count, struct 
 	return -1;
 }
 
+/* Show how many have gone. */
+static void show_gone(struct hotplug *h, const struct leaving *leaving, unsigned count)
+{
+	uint64_t gone = 0, bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		gone += leaving[i].is_gone;
+		bytes += leaving[i].is_gone ? leaving[i].device->size_bytes : 0;
+	}
+	progress_reach(&h->progress, gone, bytes, monotonic_ms());
+}
+
+static void expect_to_go(struct hotplug *h, const struct leaving *leaving, unsigned count)
+{
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		bytes += leaving[i].device->size_bytes;
+	progress_expect(&h->progress, "DIMMs", count, bytes, NULL);
+	show_gone(h, leaving, count);
+}
+
 /* Take verdicts until all are settled; 0 when none has come for RESEND_MS. */
 static int take_verdicts(struct hotplug *h, struct watch *watch, struct err *err)
 {
@@ -165,6 +189,7 @@ static int take_verdicts(struct hotplug *h, struct watch *watch, struct err *err
 			return -1;
 		ready = qmp_wait_event(h->vm->qmp, concerns, watch, monotonic_ms() + RESEND_MS,
 				       &event, err);
+		show_gone(h, watch->leaving, watch->count);
 	}
 	return ready;
 }
@@ -175,6 +200,7 @@ int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned
 	struct watch watch = { h, leaving, count };
 	bool is_again = false;
 
+	expect_to_go(h, leaving, count);
 	while (!all_settled(leaving, count)) {
 		if (ask_all(h, leaving, count, is_again, err))
 			return -1;

@@ -53,6 +53,45 @@ uint64_t *plug_sizes(const struct plug *plug)
 	return sizes;
 }
 
+static bool has_come(const struct plug_unit *unit, enum plug_stage stage)
+{
+	switch (stage) {
+	case STAGE_OBJECT:
+		return unit->is_object_there;
+	case STAGE_DEVICE:
+		return unit->is_device_there;
+	default:
+		return unit->is_inserted;
+	}
+}
+
+void plug_expect(struct hotplug *h, const struct plug *plug, enum plug_stage stage)
+{
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < plug->units_count; i++)
+		bytes += plug->units[i].dimm.size_bytes;
+	progress_expect(&h->progress, stage == STAGE_OBJECT ? "backends" : "DIMMs",
+			plug->units_count, bytes, NULL);
+	h->progress.is_part = plug->to - plug->from < plug->units_count;
+	plug_show(h, plug, stage);
+}
+
+void plug_show(struct hotplug *h, const struct plug *plug, enum plug_stage stage)
+{
+	uint64_t done = 0, bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < plug->units_count; i++) {
+		if (!has_come(&plug->units[i], stage))
+			continue;
+		done++;
+		bytes += plug->units[i].dimm.size_bytes;
+	}
+	progress_reach(&h->progress, done, bytes, monotonic_ms());
+}
+
 /* Something has failed: the first time is remembered when what can go on is to go on. */
 int plug_fail(struct plug *plug, const struct err *err)
 {

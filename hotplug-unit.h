@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-unit: the DIMMs of a plug, and how far each has come.
- * May call: hotplug, hotplug-check, hotplug-zone, machine, err, util.
+ * May call: hotplug, hotplug-check, hotplug-zone, machine, progress, err, util.
  */
 #ifndef HOTPLUG_UNIT_H
 #define HOTPLUG_UNIT_H
@@ -23,6 +23,9 @@ struct plug_unit {
 	bool is_failed;	  /* QEMU or the guest does not take it */
 	bool is_complete; /* read back: all of it is as it was asked for */
 };
+
+/* How far a DIMM has come. */
+enum plug_stage { STAGE_OBJECT, STAGE_DEVICE, STAGE_INSERTED };
 
 struct plug {
 	struct plug_request request;
@@ -48,6 +51,11 @@ uint64_t *plug_sizes(const struct plug *plug);
 
 /* plug_unit_device() - the DIMM in QEMU's list; NULL before it is there */
 const struct memdev *plug_unit_device(const struct hotplug *h, const struct plug_unit *unit);
+
+/* plug_expect(), plug_show() - of all DIMMs, those that have come so far are the work that is
+ * shown: from now on, and when one more may have */
+void plug_expect(struct hotplug *h, const struct plug *plug, enum plug_stage stage);
+void plug_show(struct hotplug *h, const struct plug *plug, enum plug_stage stage);
 
 /*
  * plug_fail() - something has failed: the first time is remembered when what can go on is to go on

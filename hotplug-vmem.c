@@ -66,6 +66,25 @@ static int request_sizes(struct hotplug *h, const struct vmem *vmem, bool is_bac
 	return 0;
 }
 
+static uint64_t wanted(const struct vmem_unit *unit, bool is_back)
+{
+	return is_back ? unit->before_bytes : unit->target_bytes;
+}
+
+/* How far the devices are from the sizes they are to have. */
+static uint64_t bytes_left(const struct vmem *vmem, bool is_back)
+{
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++) {
+		uint64_t has = vmem->units[i].size_bytes, to = wanted(&vmem->units[i], is_back);
+
+		bytes += has < to ? to - has : has - to;
+	}
+	return bytes;
+}
+
 /* See how far the guest has come. The list is not h->machine's: others hold on to that. */
 static int refresh(struct hotplug *h, struct vmem *vmem, struct err *err)
 {
@@ -84,11 +103,6 @@ static int refresh(struct hotplug *h, struct vmem *vmem, struct err *err)
 	}
 	machine_release(&now);
 	return status;
-}
-
-static uint64_t wanted(const struct vmem_unit *unit, bool is_back)
-{
-	return is_back ? unit->before_bytes : unit->target_bytes;
 }
 
 /* The blocks that the devices may fill, as the guest shows them; the caller releases the list. */
@@ -215,13 +229,16 @@ static bool is_reached(const struct vmem *vmem, bool is_back)
 static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err *err)
 {
 	bool is_adding = h->has_guest && vmem_is_growing(vmem) != is_back;
+	uint64_t bytes = bytes_left(vmem, is_back);
 
+	progress_expect(&h->progress, NULL, 0, bytes, NULL);
 	for (;;) {
 		_cleanup_json_ struct json_object *event = NULL;
 
 		if (hotplug_check_runs(h, err) || refresh(h, vmem, err) ||
 		    (is_adding && bring_online(h, vmem, err)))
 			return -1;
+		progress_reach(&h->progress, 0, bytes - bytes_left(vmem, is_back), monotonic_ms());
 		if (is_reached(vmem, is_back) && (!is_adding || is_online(h, vmem)))
 			return is_adding || !h->has_guest
 				       ? 0

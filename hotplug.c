@@ -12,7 +12,7 @@ void hotplug_init(struct hotplug *h, struct vm *vm)
 {
 	*h = (struct hotplug){ .vm = vm, .deadline = vm->deadline };
 	h->phase_start_ms = vm->deadline->start_ms;
-	h->phase = "connect";
+	progress_begin(&h->progress, "connect");
 }
 
 void hotplug_release(struct hotplug *h)
@@ -38,20 +38,20 @@ void hotplug_restart(struct hotplug *h)
 
 void hotplug_phase(struct hotplug *h, const char *name)
 {
+	const char *phase = h->progress.phase;
 	int64_t now = monotonic_ms();
-
 	unsigned i = 0;
 
 	/* a phase that comes again, as when DIMMs are plugged in several rounds, adds up */
-	while (h->phase && i < h->phases_count && strcmp(h->phases[i].name, h->phase) != 0)
+	while (phase && i < h->phases_count && strcmp(h->phases[i].name, phase) != 0)
 		i++;
-	if (h->phase && i < PHASES_MAX) {
-		h->phases[i].name = h->phase;
+	if (phase && i < PHASES_MAX) {
+		h->phases[i].name = phase;
 		h->phases[i].ms += now - h->phase_start_ms;
 		if (i == h->phases_count)
 			h->phases_count++;
 	}
-	h->phase = name;
+	progress_begin(&h->progress, name);
 	h->phase_start_ms = now;
 }
 

@@ -2,7 +2,7 @@
 /*
  * hotplug: the transaction. A command is a list of steps, each with its undo; when one fails, those
  * begun are undone in reverse, in the share of time that the deadline keeps for it.
- * May call: vm, machine, sysfs, qmp, guest, deadline, json, size, nearest, err, util.
+ * May call: vm, machine, sysfs, qmp, guest, deadline, json, progress, size, nearest, err, util.
  * Must never: print.
  */
 #ifndef HOTPLUG_H
@@ -13,6 +13,7 @@
 
 #include "err.h"
 #include "machine.h"
+#include "progress.h"
 #include "sysfs.h"
 #include "vm.h"
 
@@ -62,7 +63,7 @@ struct hotplug {
 	unsigned steps_settled; /* the first so many are not undone any more */
 	struct plan_line *plan;
 	unsigned plan_count;
-	const char *phase; /* what is going on now; NULL at the ends */
+	struct progress progress; /* of the phase that is going on; none at the ends */
 	struct {
 		const char *name;
 		int64_t ms;

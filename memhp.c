@@ -144,7 +144,7 @@ static void start_progress(struct ctx *ctx)
 	const struct globals *g = ctx->globals;
 
 	ctx->progress = (struct out_progress){
-		.is_enabled = isatty(STDERR_FILENO) && !g->is_quiet && !g->is_verbose,
+		.is_enabled = out_can_redraw() && !g->is_quiet && !g->is_verbose,
 		.start_ms = ctx->deadline.start_ms,
 	};
 	ctx->deadline.tick = out_progress_tick;
@@ -160,7 +160,6 @@ static void print_failure(struct ctx *ctx, struct err *err)
 	/* words of the user, QEMU and the guest may be in there, cut anywhere */
 	printable(err->message);
 	printable(err->hint);
-	out_progress_clear(&ctx->progress);
 	out_error(err);
 	if (ctx->globals->is_json) {
 		json_add_bool(ctx->result, "ok", true, false);
@@ -206,6 +205,7 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 	ctx->execute = execute;
 	bind_vm(ctx);
 	status = cmd->run(ctx, options, argc, argv, err);
+	out_progress_clear();
 	vm_close_guest(&ctx->vm);
 	if (ctx->is_nested && err->code != ERR_QEMU_UNREACHABLE)
 		return status;

@@ -5,13 +5,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "deadline.h"
 #include "out.h"
 
 #define PROGRESS_AFTER_MS 1000
+#define COLUMNS_DEFAULT	  80 /* of a terminal that does not say */
+
+static bool is_progress_shown; /* there is one terminal, and one line of it */
+
+void out_progress_clear(void)
+{
+	if (is_progress_shown)
+		fputs("\r\033[K", stderr);
+	is_progress_shown = false;
+}
 
 /* printable(), line by line. */
 static void print_text(FILE *stream, char *text)
@@ -46,15 +56,23 @@ void out_printf(const char *fmt, ...)
 	va_start(ap, fmt);
 	text = format(fmt, ap);
 	va_end(ap);
+	out_progress_clear();
 	print_text(stdout, text);
+}
+
+/* Does the terminal know more than to print one character behind the other? */
+static bool has_escapes(void)
+{
+	const char *term = getenv("TERM");
+
+	return term && *term && strcmp(term, "dumb") != 0;
 }
 
 static bool has_colour(void)
 {
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no_color = getenv("NO_COLOR");
 
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term &&
-	       strcmp(term, "dumb") != 0;
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && has_escapes();
 }
 
 void out_styled(enum out_style style, const char *text)
@@ -65,6 +83,7 @@ void out_styled(enum out_style style, const char *text)
 					      [OUT_BAD] = "\033[31m" };
 	bool colour = style != OUT_PLAIN && has_colour();
 
+	out_progress_clear();
 	if (colour)
 		fputs(starts[style], stdout);
 	out_printf("%s", text);
@@ -78,6 +97,7 @@ void out_json(struct json_object *object)
 {
 	const char *s = json_text(object);
 
+	out_progress_clear();
 	while (*s) {
 		size_t len = printable_len(s);
 
@@ -105,6 +125,7 @@ void out_note(const char *fmt, ...)
 	text = format(fmt, ap);
 	va_end(ap);
 	printable(text);
+	out_progress_clear();
 	fprintf(stderr, "memhp: %s\n", text);
 }
 
@@ -189,32 +210,44 @@ void out_table_finish(struct out_table *t, bool is_wanted)
 	t->count = 0;
 }
 
-void out_progress_tick(void *progress)
+bool out_can_redraw(void)
 {
-	struct out_progress *p = progress;
-	int64_t elapsed_ms = monotonic_ms() - p->start_ms;
-
-	if (!p->is_enabled || !p->what || !*p->what || elapsed_ms < PROGRESS_AFTER_MS)
-		return;
-	fprintf(stderr, "\r\033[Kmemhp: %s ... %lld s", *p->what, (long long)(elapsed_ms / 1000));
-	fflush(stderr);
-	p->is_shown = true;
+	return isatty(STDERR_FILENO) && has_escapes();
 }
 
-void out_progress_clear(struct out_progress *p)
+/* So many columns has the terminal; the last one stays free: some go to the next line with it. */
+static unsigned usable_columns(void)
 {
-	if (p->is_shown)
-		fputs("\r\033[K", stderr);
-	p->is_shown = false;
+	struct winsize size = { 0 };
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+		return COLUMNS_DEFAULT - 1;
+	return size.ws_col - 1u;
+}
+
+void out_progress_tick(void *progress, bool is_waiting)
+{
+	const struct out_progress *p = progress;
+	int64_t now_ms = monotonic_ms(), elapsed_ms = now_ms - p->start_ms;
+	_cleanup_buf_ struct buf line = { 0 };
+
+	if (!is_waiting)
+		out_progress_clear();
+	if (!is_waiting || !p->is_enabled || !p->job || !p->job->phase ||
+	    elapsed_ms < PROGRESS_AFTER_MS)
+		return;
+	progress_format(p->job, elapsed_ms, now_ms, usable_columns(), &line);
+	fprintf(stderr, "\r\033[K%s", buf_text(&line));
+	is_progress_shown = true;
 }
 
 void out_trace(void *progress, const char *channel, char direction, const char *text)
 {
-	struct out_progress *p = progress;
+	const struct out_progress *p = progress;
 	int64_t elapsed_ms = monotonic_ms() - p->start_ms;
 	_cleanup_free_ char *copy = xstrdup(text);
 
-	out_progress_clear(p);
+	out_progress_clear();
 	printable(copy);
 	fprintf(stderr, "[%lld.%03lld] %s %c %s\n", (long long)(elapsed_ms / 1000),
 		(long long)(elapsed_ms % 1000), channel, direction, copy);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * out: everything that a person sees: tables, colour, the progress line, errors. Text from outside
- * is made printable here, once. JSON goes to stdout as one line. May call: json, err, util. Only
- * this file and memhp.c write to stdout and stderr.
+ * is made printable here, once. JSON goes to stdout as one line. May call: progress, deadline,
+ * json, err, util. Only this file and memhp.c write to stdout and stderr.
  */
 #ifndef OUT_H
 #define OUT_H
@@ -11,6 +11,7 @@
 
 #include "err.h"
 #include "json.h"
+#include "progress.h"
 #include "util.h"
 
 /* Emphasis, used only where stdout is a terminal, NO_COLOR is not set and TERM is not "dumb". */
@@ -52,19 +53,21 @@ void out_table_cell(struct out_table *t, const char *text);
 /* out_table_finish() - print it if @is_wanted, and release it */
 void out_table_finish(struct out_table *t, bool is_wanted);
 
-/* The progress line: on stderr, only if that is a terminal, only after a second. */
+/* The progress line: on stderr, only where it can be redrawn in place, only after a second.
+ * Whatever else is printed removes it first. */
 struct out_progress {
 	bool is_enabled;
-	bool is_shown;
-	/* points to what is going on: "online"; NULL: nothing to show; borrowed */
-	const char *const *what;
-	int64_t start_ms; /* CLOCK_MONOTONIC */
+	const struct progress *job; /* NULL: nothing to show; borrowed */
+	int64_t start_ms;	    /* CLOCK_MONOTONIC */
 };
 
-/* out_progress_tick() - for struct deadline: shows what is going on and for how long */
-void out_progress_tick(void *progress);
-/* out_progress_clear() - remove the line, before anything else is printed */
-void out_progress_clear(struct out_progress *p);
+/* out_can_redraw() - is stderr a terminal that can draw a line anew? */
+bool out_can_redraw(void);
+
+/* out_progress_tick() - for struct deadline: shows how far the job has come */
+void out_progress_tick(void *progress, bool is_waiting);
+/* out_progress_clear() - remove the line, at the end of a command */
+void out_progress_clear(void);
 
 /* out_trace() - for struct trace: "[0.123] qmp > {...}" on stderr */
 void out_trace(void *progress, const char *channel, char direction, const char *text);

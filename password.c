@@ -126,7 +126,7 @@ static int read_answer(int fd, char text[static PASSWORD_SIZE], struct deadline 
 int password_ask(char text[static PASSWORD_SIZE], const char *question, struct deadline *d,
 		 struct err *err)
 {
-	void (*tick)(void *context) = d->tick;
+	void (*tick)(void *context, bool is_waiting) = d->tick;
 	struct termios before, quiet;
 	int fd = open_terminal(), status;
 
@@ -139,6 +139,8 @@ int password_ask(char text[static PASSWORD_SIZE], const char *question, struct d
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
 	quiet.c_lflag |= ICANON | ECHONL;
+	if (tick)
+		tick(d->tick_context, false);
 	d->tick = NULL; /* no progress line while somebody types */
 	tcsetattr(fd, TCSAFLUSH, &quiet);
 	status = write(fd, question, strlen(question)) < 0

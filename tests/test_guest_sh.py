@@ -91,16 +91,24 @@ class Guest:
         return answer
 
     def read(self):
-        """The payloads of one answer, without the end; every frame is as it has to be."""
+        """The payloads of one answer, without the end; every frame is as it has to be.
+
+        What was said ahead of it, of how far a command had come, is in self.told.
+        """
         answer = self.receive()
-        payloads = []
-        for n, line in enumerate(answer.splitlines(keepends=True), start=1):
+        payloads, self.told = [], []
+        for line in answer.splitlines(keepends=True):
             match = FRAME.fullmatch(line)
             assert match, line
             session, exchange, first, length, payload, second, again, last = match.groups()
             assert session == last == SESSION.encode() and int(exchange) == self.exchange, line
-            assert int(first) == int(second) == n and int(length) == int(again) == len(payload), line
+            assert first == second and int(length) == int(again) == len(payload), line
             text = payload.decode()
+            if int(first) == 0:
+                assert not payloads, line
+                self.told.append(text)
+                continue
+            assert int(first) == len(payloads) + 1, line
             if text.startswith("guest "):  # the one fact of a scan that depends on the shell
                 self.is_timed = text.endswith(" timed")
                 text = text.removesuffix(" timed")

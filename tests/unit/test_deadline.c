@@ -269,9 +269,9 @@ static void too_many_descriptors_are_refused(void **state)
 	assert_int_equal(deadline_poll(&d, fds, 8, 0, &err), 0);
 }
 
-static void count_tick(void *context)
+static void count_tick(void *context, bool is_waiting)
 {
-	++*(int *)context;
+	*(int *)context += is_waiting;
 }
 
 static void a_long_wait_ticks(void **state)
@@ -288,6 +288,28 @@ static void a_long_wait_ticks(void **state)
 	assert_int_equal(ticks, 0);
 	assert_int_equal(wait_for(e, &d, monotonic_ms() + 1100, &err), 0);
 	assert_in_range(ticks, 1, 3);
+}
+
+/* Waits that a peer ends at once are a long one together. */
+static void short_waits_tick_when_it_is_time(void **state)
+{
+	const struct ends *e = *state;
+	struct deadline d;
+	struct err err;
+	int ticks = 0, i;
+
+	deadline_init(&d, 60000, e->signals[0]);
+	d.tick = count_tick;
+	d.tick_context = &ticks;
+	make_ready(e);
+	for (i = 1; i <= 3; i++) {
+		d.ticked_ms = monotonic_ms() - 1000;
+		assert_int_equal(wait_for(e, &d, DEADLINE_NEVER, &err), 1);
+		assert_int_equal(ticks, i);
+		d.ticked_ms = monotonic_ms() + 60000;
+		assert_int_equal(wait_for(e, &d, DEADLINE_NEVER, &err), 1);
+		assert_int_equal(ticks, i);
+	}
 }
 
 #define with_ends(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -310,6 +332,7 @@ int main(void)
 		with_ends(two_signals_at_once_stop_the_undoing_too),
 		cmocka_unit_test(too_many_descriptors_are_refused),
 		with_ends(a_long_wait_ticks),
+		with_ends(short_waits_tick_when_it_is_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
