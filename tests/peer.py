@@ -125,17 +125,18 @@ class Run:
 
 
 class Typist:
-    """A person at a program on a terminal of 80 x 24."""
+    """A person at a program on a terminal of 24 lines."""
 
-    def __init__(self, argv, env, cwd=None):
+    def __init__(self, argv, env, cwd=None, columns=80):
+        self.columns = columns
         self.output = ""  # all of it
         self.text = ""  # what nobody has waited for yet
         self.pid, self.fd = pty.fork()
         if not self.pid:
             if cwd:
                 os.chdir(cwd)
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
             os.execvpe(argv[0], argv, env)
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
 
     def __enter__(self):
         return self
@@ -167,9 +168,9 @@ class Typist:
         """Press keys."""
         os.write(self.fd, text.encode())
 
-    def finish(self):
+    def finish(self, timeout=HANG):
         """The exit code, once the program has ended."""
-        end = time.monotonic() + HANG
+        end = time.monotonic() + timeout
         while self.read(end - time.monotonic()):
             pass
         assert time.monotonic() < end, f"the program goes on: {self.text!r}"

@@ -7,6 +7,7 @@ import signal
 import pytest
 from test_vm_plug import done, rows, trace, without_ids
 from vm import BLOCK, FIRST, GIB, MIB, end_process
+from watch import Watcher
 
 ENOMEM = -12
 BIG_VM = {"slots": "256", "maxmem": "80G"}
@@ -24,6 +25,11 @@ def slots(vm):
 def patient(vm, *command):
     """Run a command that has a lot to do, on a host that may be busy."""
     return vm.memhp("--timeout", PATIENT, *command, timeout=PATIENT)
+
+
+def watch(vm, columns, *words):
+    """Watch the progress of such a command."""
+    return Watcher("--timeout", PATIENT, *words, columns=columns, env={"MEMHP_QMP": vm.path("qmp.sock")})
 
 
 def refused(vm, code, *command, state="unchanged"):
@@ -232,6 +238,11 @@ def test_a_small_guest_grows_to_64_gib_that_one_dimm_would_kill_it_with(boot):
     memory = vm.memory()
     assert memory.total == before["memory"].total + 64 * GIB
     assert all(memory.blocks[n].state == "online" for n in range(FIRST, FIRST + 64 * GIB // BLOCK))
+    movable = [n for n in memory.blocks if memory.blocks[n] == ("online", ("Movable",))]
+    with watch(vm, 80, "offline", "all") as watcher:
+        assert watcher.finish(PATIENT) == 0
+    assert watcher.totals("offline") == {len(movable)} and "blocks" in watcher.drawn[-1]
+    assert set(vm.zones(*movable)) == {"offline"}
     vm.discard()
 
 
@@ -249,5 +260,8 @@ def test_256_dimms_are_plugged_listed_and_unplugged_in_one_command_each(boot):
     assert "no free slot (256 of 256 used)" in message
     done(vm.memhp("unplug", "1G"))
     assert len(vm.devices()) == 248 and vm.mem_total() == before + 31 * GIB
-    assert "248 DIMMs: unplugged 31 GiB" in done(patient(vm, "unplug", "--all"))
+    with watch(vm, 40, "unplug", "--all") as watcher:
+        assert watcher.finish(PATIENT) == 0
+    assert watcher.totals("offline", "release") == {248}
+    assert watcher.screen().startswith("248 DIMMs: unplugged 31 GiB\n")
     assert vm.devices() == [] and vm.backends() == []

@@ -575,10 +575,10 @@ def slow_channel(vm):
 
 def test_a_terminal_gets_a_progress_line_that_is_gone_in_the_end(vm):
     text = on_terminal(vm, "--guest", slow_channel(vm), "list")
-    progress = list(re.finditer(r"\r\033\[Kmemhp: \w+ \.\.\. \d+ s", text))
+    progress = list(re.finditer(r"\r\033\[K\w+  \d+ s so far", text))
     assert progress
     assert text[progress[-1].end():].startswith("\r\033[K")
-    assert "..." not in text[progress[-1].end():]
+    assert "so far" not in text[progress[-1].end():]
 
 
 @pytest.mark.parametrize("option", ["--quiet", "--json"])

@@ -19,6 +19,7 @@ echo() {
 		command printf 'going-offline\n' >"$target"
 		trap 'command printf "%s\n" "$was" >"$target"' EXIT
 		read -r _ <"$directory/.hang-$1"
+		trap - EXIT
 	elif [ -e "$directory/.refuse-$1" ]; then
 		command printf 'sh: echo: write error: %s\n' "$(cat "$directory/.refuse-$1")" >&2
 		return 1
