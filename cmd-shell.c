@@ -35,6 +35,7 @@ struct shell {
 	bool is_stopping, is_over;
 	int exit_code;
 	unsigned line;
+	pid_t pid; /* of the QEMU that the last command had; 0: not known */
 	struct prompt_user user;
 	struct offer offer;
 };
@@ -85,6 +86,18 @@ static void take_events(void *context)
 	watch(s);
 }
 
+/* Another process is the VM now: somebody has ended QEMU and started it again. */
+static void notice_restart(struct shell *s)
+{
+	const struct vm *vm = &s->ctx->vm;
+
+	if (!vm->qmp || !vm->pid)
+		return;
+	if (s->pid && vm->pid != s->pid)
+		out_note("the VM was started anew: its pid is %d", (int)vm->pid);
+	s->pid = vm->pid;
+}
+
 /* Run the words of one line; returns the exit code. */
 static int run_words(struct shell *s, const char *line)
 {
@@ -111,7 +124,9 @@ static void run_line(struct shell *s, const char *line)
 
 	s->line++;
 	take_events(s);
+	notice_restart(s);
 	status = d->interrupts ? err_exit_code(ERR_INTERRUPTED) : run_words(s, line);
+	notice_restart(s);
 	/* Ctrl-C ends the command, and a script with it, but not what a person types */
 	s->is_over |= d->last_signal && (d->last_signal != SIGINT || !s->is_typed);
 	deadline_init(d, 0, d->signal_fd);
@@ -305,6 +320,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	(void)argc, (void)argv;
 	if (vm_open_qmp(&ctx->vm, err))
 		return -1;
+	vm_stay(&ctx->vm);
 	/* --timeout is for each command, not for the person */
 	deadline_init(&ctx->deadline, 0, ctx->deadline.signal_fd);
 	s.user = (struct prompt_user){
@@ -313,6 +329,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	watch(&s);
 	status = s.is_typed ? run_typed(&s, err) : run_script(&s, err);
 	offer_forget(&s.offer);
+	vm_forget(&ctx->vm);
 	ctx->exit_code = s.exit_code;
 	return status;
 }
@@ -321,12 +338,11 @@ const struct cmd cmd_shell = {
 	.name = "shell",
 	.args = "",
 	.summary = "the same commands at a prompt, one connection to QEMU kept open",
-	.details =
-		"At a terminal with history and completion from the live VM; events are shown\n"
-		"as they come; Ctrl-D or exit ends it. From a pipe the commands are a script,\n"
-		"and the exit code is that of the first one that failed.\n\n"
-		"  memhp shell\n"
-		"  printf '%s\\n' 'plug 1G' list | memhp shell\n",
+	.details = "At a terminal with history and completion from the live VM; events are shown\n"
+		   "as they come; Ctrl-D or exit ends it. From a pipe the commands are a script,\n"
+		   "and the exit code is that of the first one that failed.\n\n"
+		   "  memhp shell\n"
+		   "  printf '%s\\n' 'plug 1G' list | memhp shell\n",
 	.is_endless = true,
 	.opts = opts,
 	.options_size = sizeof(struct shell_options),

@@ -223,32 +223,47 @@ static void not_found(const struct qemu_list *found, const char *name, const cha
 	nearest_hint(&nearest, "see memhp vms", err);
 }
 
+static bool has_name(const struct qemu *q, const char *name)
+{
+	return q->line.name && name ? !strcmp(q->line.name, name) : q->line.name == name;
+}
+
+/* The only one of this user's with that name, NULL when there is none; -1 when there are several.
+ */
+static int find_name(const struct qemu_list *found, const char *name, const struct qemu **only,
+		     struct err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	unsigned i, count = 0;
+
+	*only = NULL;
+	for (i = 0; i < found->count; i++) {
+		if (found->list[i].uid != geteuid() || !has_name(&found->list[i], name))
+			continue;
+		*only = &found->list[i];
+		count++;
+	}
+	if (count < 2)
+		return 0;
+	text = list_of(found, name);
+	err_set(err, ERR_USAGE, "%u VMs have that name: %s", count, text ? text : name);
+	return err_hint(err, "choose one with --vm PID");
+}
+
 /* Another user's VM is known by its pid alone: its name might be chosen to be mistaken for ours. */
 static const struct qemu *choose_named(const struct qemu_list *found, const char *name,
 				       const char *like, struct err *err)
 {
-	const struct qemu *by_name = NULL, *by_number = NULL;
+	const struct qemu *by_name, *by_number = NULL;
 	uint64_t pid = 0;
 	bool is_number = parse_u64(name, 10, &pid);
-	unsigned i, count = 0;
+	unsigned i;
 
-	for (i = 0; i < found->count; i++) {
-		const struct qemu *q = &found->list[i];
-
-		if (is_number && (uint64_t)q->pid == pid)
-			by_number = q;
-		if (q->uid != geteuid() || !q->line.name || strcmp(q->line.name, name) != 0)
-			continue;
-		by_name = q;
-		count++;
-	}
-	if (count > 1) {
-		_cleanup_free_ char *text = list_of(found, name);
-
-		err_set(err, ERR_USAGE, "%u VMs have that name: %s", count, text ? text : name);
-		err_hint(err, "choose one with --vm PID");
+	if (find_name(found, name, &by_name, err))
 		return NULL;
-	}
+	for (i = 0; is_number && i < found->count; i++)
+		if ((uint64_t)found->list[i].pid == pid)
+			by_number = &found->list[i];
 	if (!by_name && !by_number)
 		not_found(found, name, like, err);
 	return by_name ? by_name : by_number;
@@ -267,6 +282,27 @@ const struct qemu *discover_choose(const struct qemu_list *found, const char *na
 	err_set(err, ERR_QEMU_UNREACHABLE, "the VM '%s' (pid %d) has no QMP socket", name,
 		(int)qemu->pid);
 	err_hint(err, "start it with -qmp unix:PATH,server=on,wait=off");
+	return NULL;
+}
+
+const struct qemu *discover_again(const struct qemu_list *found, pid_t pid, const char *name,
+				  struct err *err)
+{
+	const struct qemu *qemu = NULL;
+	unsigned i;
+
+	for (i = 0; i < found->count; i++)
+		if (found->list[i].pid == pid && has_name(&found->list[i], name))
+			return &found->list[i];
+	if (name && find_name(found, name, &qemu, err))
+		return NULL;
+	if (qemu && qemu->line.monitors_count)
+		return qemu;
+	if (name)
+		err_set(err, ERR_QEMU_UNREACHABLE, "the VM '%s' (pid %d) has gone", name, (int)pid);
+	else
+		err_set(err, ERR_QEMU_UNREACHABLE, "the VM with pid %d has gone", (int)pid);
+	err_hint(err, "this shell stays with it; start another one for another VM");
 	return NULL;
 }
 

@@ -54,6 +54,15 @@ const struct qemu *discover_choose(const struct qemu_list *found, const char *na
 				   const char *like, struct err *err);
 
 /*
+ * discover_again() - the VM that was chosen before: that process, or another one of its name
+ * @name:	NULL: it has none, and ends with its process
+ * Return: the VM, owned by @found; NULL with ERR_QEMU_UNREACHABLE when it has gone, ERR_USAGE when
+ * several have its name now
+ */
+const struct qemu *discover_again(const struct qemu_list *found, pid_t pid, const char *name,
+				  struct err *err);
+
+/*
  * discover_connect() - connect to a monitor of @qemu without waiting for its greeting
  * @address:	one of qemu->line.monitors
  * @err:	ERR_QEMU_UNREACHABLE when nobody, or somebody else, is behind it

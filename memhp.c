@@ -223,8 +223,11 @@ static int read_options(struct ctx *ctx, struct opt_target *targets, const struc
 		return -1;
 	if (ctx->globals->is_version || ctx->globals->is_help)
 		return 0;
-	if (ctx->is_nested && (opt_is_typed(&targets[0], "qmp") || opt_is_typed(&targets[0], "vm")))
-		return err_set(err, ERR_USAGE, "the shell stays with its VM");
+	if (ctx->is_nested &&
+	    (opt_is_typed(&targets[0], "qmp") || opt_is_typed(&targets[0], "vm"))) {
+		err_set(err, ERR_USAGE, "the shell stays with its VM");
+		return err_hint(err, "start another shell for another VM");
+	}
 	if (profile_settle(ctx, targets, cmd, err))
 		return -1;
 	ctx->options = targets[1];

@@ -55,14 +55,29 @@ static int open_found(struct vm *vm, struct err *err)
 	const struct qemu *qemu = NULL;
 	int status = discover(&found, vm->name && !geteuid(), err);
 
-	if (!status)
+	if (!status && vm->own_pid)
+		qemu = discover_again(&found, vm->own_pid, vm->own_name, err);
+	else if (!status)
 		qemu = discover_choose(&found, vm->name, vm->like, err);
 	if (qemu) {
 		vm->pid = qemu->pid;
+		vm->own_pid = vm->own_pid ? qemu->pid : 0;
 		status = open_process(vm, qemu, err);
 	}
 	qemu_list_release(&found);
 	return qemu ? status : -1;
+}
+
+void vm_stay(struct vm *vm)
+{
+	struct qemu qemu;
+
+	if (vm->qmp_address || vm->name || !discover_process(vm->pid, &qemu))
+		return;
+	vm->own_pid = vm->pid;
+	vm->own_name = qemu.line.name;
+	qemu.line.name = NULL;
+	cmdline_release(&qemu.line);
 }
 
 /* The monitor of another machine: what listens here is ssh, and paths that QEMU tells are there. */
@@ -369,4 +384,11 @@ void vm_close(struct vm *vm)
 	vm->qmp = NULL;
 	remote_close(vm->remote);
 	vm->remote = NULL;
+}
+
+void vm_forget(struct vm *vm)
+{
+	free(vm->own_name);
+	vm->own_name = NULL;
+	vm->own_pid = 0;
 }

@@ -26,12 +26,20 @@ struct vm {
 	struct deadline *deadline; /* borrowed */
 	struct remote *remote;	   /* the ssh connection that "ssh://" means; NULL for none */
 	pid_t pid;		   /* of QEMU; 0 until the monitor is open, or unknown */
+	pid_t own_pid;		   /* see vm_stay(); 0: any VM will do */
+	char *own_name;		   /* NULL when that VM has none; owned */
 	struct qmp *qmp;	   /* NULL until opened */
 	struct guest *guest;	   /* NULL until opened */
 };
 
 /* vm_open_qmp() - find the monitor and connect to it unless it is open */
 int vm_open_qmp(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * vm_stay() - when the monitor was found because its VM was the only one, that is the VM from now
+ * on: the same process, or another one of its name, whatever else runs by then
+ */
+void vm_stay(struct vm *vm);
 
 /* vm_has_monitor() - is a monitor to be asked even by a job that can do without? False when the
  * guest's channel is all that was named. */
@@ -65,6 +73,9 @@ char *vm_ssh_address(const struct vm *vm);
 
 /* vm_close_guest() - leave the guest as it was found; the monitor stays open */
 void vm_close_guest(struct vm *vm);
+
+/* vm_forget() - forget which VM it was; after vm_close() */
+void vm_forget(struct vm *vm);
 
 /* vm_close() - that too, and log out of a console on which a command has stayed logged in */
 void vm_close(struct vm *vm);

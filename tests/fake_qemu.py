@@ -2,8 +2,8 @@
 """What memhp takes for QEMU: run under such a name, with QEMU's words as arguments, which it does not read.
 
 FAKE_QEMU tells where to listen: a list of {"path"} or {"tcp": PORT}, each with what differs from a monitor of a VM
-without DIMMs: "plugged" (MiB), "silent" (greets nobody), "serial" (the path of the guest's console). Its end is that
-of its stdin; then it prints what it was asked.
+without DIMMs: "plugged" (MiB), "silent" (greets nobody), "serial" (the path of the guest's console). The command
+"hang-up" ends a connection. Its end is that of its stdin; then it prints what it was asked.
 """
 import contextlib
 import json
@@ -18,6 +18,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import peer  # noqa: E402 pylint: disable=wrong-import-position
 
 
+def hang_up(_request):
+    """An answer that ends the connection."""
+    raise BrokenPipeError
+
+
 def monitor(where, directory):
     """The monitor of one item."""
     vm = peer.Vm()
@@ -27,7 +32,8 @@ def monitor(where, directory):
         vm.chardevs = [{"frontend-open": True, "label": "serial0",
                         "filename": f"disconnected:unix:{where['serial']},server=on"}]
     path = where.get("path", f"{directory}/tcp")
-    made = peer.Monitor(path, vm, **({"greeting": None} if where.get("silent") else {}))
+    pathlib.Path(path).unlink(missing_ok=True)  # of one that has ended, as QEMU has it
+    made = peer.Monitor(path, vm, on={"hang-up": [hang_up]}, **({"greeting": None} if where.get("silent") else {}))
     if "tcp" not in where:
         return made
     made.listener.close()

@@ -116,6 +116,76 @@ def test_a_vm_that_was_named_is_asked_for_the_devices_of_the_blocks(here, tmp_pa
     assert [b["device"] for b in blocks] == [None, "d0-dimm"]
 
 
+
+# A shell stays with its VM
+
+def test_a_shell_does_not_turn_to_another_vm(here):
+    """Its own ends and another starts, which is the only one then; until its own is started again."""
+    web = here.vm("web", plugged=512)
+    shell = here.shell("--guest", "none")
+    assert "512 MiB" in shell.run("list")
+    web.commands()
+    other = here.vm("db", plugged=1024)
+    for _ in range(2):
+        said = shell.run("list")
+        assert f"the VM 'web' (pid {web.pid}) has gone" in said and "hint: this shell stays with it" in said
+        assert "MiB" not in said and "GiB" not in said
+    again = here.vm("web", plugged=256)
+    said = shell.run("list")
+    assert "256 MiB" in said and f"the VM was started anew: its pid is {again.pid}" in said
+    assert "anew" not in shell.run("list")
+    again.commands()
+    assert f"the VM 'web' (pid {again.pid}) has gone" in shell.run("unplug d0")
+    assert shell.finish() == 3
+    assert other.commands() == []
+
+
+def test_a_shell_stays_with_a_process_that_has_no_name(here):
+    """Another one is another VM, even where it listens at the same place."""
+    words = ("-qmp", f"unix:{here.directory}/qmp,server=on,wait=off")
+    listen = [{"path": str(here.directory / "qmp"), "plugged": 512}]
+    first = here.qemu(*words, listen=listen)
+    shell = here.shell("--guest", "none")
+    assert "512 MiB" in shell.run("list")
+    first.commands()
+    other = here.qemu(*words, listen=listen)
+    assert f"the VM with pid {first.pid} has gone" in shell.run("list")
+    assert shell.finish() == 3
+    assert other.commands() == []
+
+
+def test_a_shell_goes_back_to_its_process_among_others(here):
+    """The connection is lost, and by then there are more VMs, one of them with the same name."""
+    web = here.vm("web", plugged=512)
+    shell = here.shell("--guest", "none")
+    assert "512 MiB" in shell.run("list")
+    others = [here.vm("db", plugged=1024),
+              here.qemu("-name", "web", "-qmp", f"unix:{here.directory}/2,server=on,wait=off",
+                        listen=[{"path": f"{here.directory}/2", "plugged": 2048}])]
+    assert "went away" in shell.run("qmp hang-up")
+    said = shell.run("list")
+    assert "512 MiB" in said and "anew" not in said
+    shell.finish()
+    assert web.commands().count("qmp_capabilities") == 2
+    assert [other.commands() for other in others] == [[], []]
+
+
+@pytest.mark.parametrize("words", [("--vm", "web"), ("--qmp", "web.qmp")], ids=" ".join)
+def test_a_shell_stays_with_what_was_named(here, words):
+    web = here.vm("web", plugged=512)
+    shell = here.shell("--guest", "none", words[0], here.directory / words[1] if "qmp" in words[1] else words[1])
+    assert "512 MiB" in shell.run("list")
+    web.commands()
+    other = here.vm("db", plugged=1024)
+    said = shell.run("list")
+    assert "GiB" not in said and ("no running VM 'web'" in said or "cannot connect" in said)
+    here.vm("web", plugged=256)
+    said = shell.run("list")
+    assert "256 MiB" in said and "the VM was started anew" in said
+    assert shell.finish() == 3
+    assert other.commands() == []
+
+
 # How it is reached
 
 def test_a_relative_path_begins_where_qemu_does(here, tmp_path):

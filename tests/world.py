@@ -44,6 +44,30 @@ class Fake:
         return json.loads(self.process.communicate("", timeout=peer.HANG)[0])
 
 
+class Script:
+    """A memhp shell that reads a script while that is written."""
+
+    def __init__(self, command, env):
+        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+            command, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def run(self, line):
+        """Run a line; what it prints on stdout and stderr."""
+        self.process.stdin.write(f"{line}\nhelp\n")  # whose last line tells that it is over
+        self.process.stdin.flush()
+        said = ""
+        while not said.splitlines()[-1:] or not said.splitlines()[-1].startswith("Sizes are "):
+            more = self.process.stdout.readline()
+            assert more, f"the shell has ended: {said}"
+            said += more
+        return said.partition("Usage: ")[0]
+
+    def finish(self):
+        """The exit code at the end of the script."""
+        self.process.communicate(timeout=peer.HANG)
+        return self.process.returncode
+
+
 class World:
     """The namespace. memhp runs in it without the configuration of whoever runs the tests."""
 
@@ -96,6 +120,11 @@ class World:
             env={**clean, "HOME": str(self.home), **{k: str(v) for k, v in (env or {}).items()}},
             input=input.encode(), capture_output=True, timeout=peer.HANG, check=False)
         return peer.Result(done.returncode, done.stdout, done.stderr)
+
+    def shell(self, *words):
+        """A memhp shell whose lines the test writes, one after the other."""
+        clean = {k: v for k, v in peer.clean_environment().items() if k != "XDG_CONFIG_HOME"}
+        return Script([*self.prefix, peer.BINARY, *words, "shell"], {**clean, "HOME": str(self.home)})
 
     def json(self, *words, **options):
         """The JSON of a memhp that succeeds."""
