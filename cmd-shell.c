@@ -98,6 +98,17 @@ static void notice_restart(struct shell *s)
 	s->pid = vm->pid;
 }
 
+/* Run a command as memhp would from its own command line; returns the exit code. */
+static int execute(struct shell *s, const struct words *words)
+{
+	static char memhp[] = "memhp";
+	_cleanup_free_ char **argv = xcalloc(words->count + 2u, sizeof(*argv));
+
+	argv[0] = memhp;
+	memcpy(argv + 1, words->list, words->count * sizeof(*argv));
+	return s->ctx->execute(s->ctx, words->count + 1, argv);
+}
+
 /* Run the words of one line; returns the exit code. */
 static int run_words(struct shell *s, const char *line)
 {
@@ -112,7 +123,7 @@ static int run_words(struct shell *s, const char *line)
 	if (words.count && (!strcmp(words.list[0], "exit") || !strcmp(words.list[0], "quit")))
 		s->is_over = true;
 	else if (words.count)
-		status = s->ctx->execute(s->ctx, words.count, words.list);
+		status = execute(s, &words);
 	words_release(&words);
 	return status;
 }
@@ -313,7 +324,11 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 		.ctx = ctx,
 		.is_typed = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
 		.is_stopping = o->is_stopping,
-		.offer = { .ctx = ctx, .vm = &ctx->vm, .config = &ctx->config, .add = offer_word },
+		.offer = { .ctx = ctx,
+			   .vm = &ctx->vm,
+			   .config = &ctx->config,
+			   .add = offer_word,
+			   .has_vm = true },
 	};
 	int status;
 

@@ -12,6 +12,8 @@ static const char *const outcome_names[] = {
 	[OUTCOME_PARTIAL] = "partial",
 };
 
+const char *const cmd_vm_options[] = { "qmp", "vm", NULL };
+
 const struct cmd *cmd_find(const struct cmd *const *cmds, const char *name)
 {
 	for (; *cmds; cmds++)

@@ -40,7 +40,7 @@ struct ctx {
 	struct out_progress progress;
 	const struct cmd *const *cmds; /* all of them, NULL at the end */
 	const struct opt *global_opts;
-	/* for the shell: run a command line of its own */
+	/* for the shell: run a command line of its own, argv[0] being "memhp" */
 	int (*execute)(struct ctx *ctx, int argc, char **argv);
 	bool is_nested;		    /* a command of the shell runs: the connection stays */
 	int exit_code;		    /* of a command that has printed its failures itself */
@@ -77,6 +77,9 @@ struct cmd {
 
 extern const struct cmd cmd_plug, cmd_unplug, cmd_resize, cmd_repair, cmd_online, cmd_offline,
 	cmd_list, cmd_blocks, cmd_status, cmd_events, cmd_vms, cmd_qmp, cmd_shell;
+
+/* Global options that choose the VM, NULL at the end: a line of the shell has none of them. */
+extern const char *const cmd_vm_options[];
 
 /* cmd_find() - the command of that name; NULL for none */
 const struct cmd *cmd_find(const struct cmd *const *cmds, const char *name);

@@ -215,6 +215,15 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 	return status;
 }
 
+static bool chooses_vm(const struct opt_target *globals)
+{
+	const char *const *name = cmd_vm_options;
+
+	while (*name && !opt_is_typed(globals, *name))
+		name++;
+	return *name;
+}
+
 /* Read the command's own options, and from everywhere those not on its command line. */
 static int read_options(struct ctx *ctx, struct opt_target *targets, const struct cmd *cmd,
 			int argc, char **argv, int *first, struct err *err)
@@ -223,8 +232,7 @@ static int read_options(struct ctx *ctx, struct opt_target *targets, const struc
 		return -1;
 	if (ctx->globals->is_version || ctx->globals->is_help)
 		return 0;
-	if (ctx->is_nested &&
-	    (opt_is_typed(&targets[0], "qmp") || opt_is_typed(&targets[0], "vm"))) {
+	if (ctx->is_nested && chooses_vm(&targets[0])) {
 		err_set(err, ERR_USAGE, "the shell stays with its VM");
 		return err_hint(err, "start another shell for another VM");
 	}
@@ -314,14 +322,13 @@ static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char 
 }
 
 /* Options before the command, then the command. */
-static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **argv,
+static int run_line(struct ctx *ctx, struct opt_target *targets, int argc, char **argv,
 		    struct err *err)
 {
-	struct opt_target targets[] = { { .table = global_opts, .options = globals }, { 0 } };
+	const struct globals *globals = ctx->globals;
 	int first;
 
-	if (opt_environment(&targets[0], err) ||
-	    opt_parse(targets, 1, argc, argv, true, &first, err))
+	if (opt_parse(targets, 1, argc, argv, true, &first, err))
 		return -1;
 	argc -= first;
 	argv += first;
@@ -333,9 +340,19 @@ static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **a
 	}
 	if (!argc)
 		return err_set(err, ERR_USAGE, "no command given");
-	if (!strcmp(argv[0], "__complete"))
+	if (!ctx->is_nested && !strcmp(argv[0], "__complete"))
 		return complete(ctx, targets, argc, argv, err);
 	return run_words(ctx, targets, argc, argv, err);
+}
+
+/* The command line of memhp itself. */
+static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **argv,
+		    struct err *err)
+{
+	struct opt_target targets[] = { { .table = global_opts, .options = globals }, { 0 } };
+
+	return opt_environment(&targets[0], err) || run_line(ctx, targets, argc, argv, err) ? -1
+											    : 0;
 }
 
 /* A new result, as it is until something fails. */
@@ -357,8 +374,7 @@ static int fail(struct ctx *ctx, struct err *err)
 	return err_exit_code(err->code);
 }
 
-/* A command line of the shell, on the connection that is open; argv[0] is the command. Returns its
- * exit code. */
+/* A command line of the shell, on the connection that is open. Returns its exit code. */
 static int execute(struct ctx *ctx, int argc, char **argv)
 {
 	const struct globals *outer = ctx->globals;
@@ -372,9 +388,9 @@ static int execute(struct ctx *ctx, int argc, char **argv)
 	ctx->result = new_result();
 	ctx->is_nested = true;
 	ctx->vm.login.is_kept = true;
-	if (!strcmp(argv[0], "help"))
-		print_help(argc > 1 ? cmd_find(cmds, argv[1]) : NULL);
-	else if (run_words(ctx, targets, argc, argv, &err))
+	if (argc > 1 && !strcmp(argv[1], "help"))
+		print_help(argc > 2 ? cmd_find(cmds, argv[2]) : NULL);
+	else if (run_line(ctx, targets, argc, argv, &err))
 		status = fail(ctx, &err);
 	(void)!out_flush(&err);
 	json_object_put(ctx->result);

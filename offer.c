@@ -189,6 +189,16 @@ static bool offer_value(const struct place *p, const struct opt *opt)
 	return !strcmp(opt->arg, "ADDR") || !strcmp(opt->arg, "PATH");
 }
 
+/* Would this option choose the VM where that is settled? */
+static bool is_barred(const struct offer *o, const struct opt *opt)
+{
+	const char *const *name = cmd_vm_options;
+
+	while (*name && strcmp(*name, opt->name) != 0)
+		name++;
+	return o->has_vm && *name;
+}
+
 static void offer_options(const struct place *p, const struct opt *table)
 {
 	const struct opt *opt;
@@ -197,7 +207,8 @@ static void offer_options(const struct place *p, const struct opt *table)
 		_cleanup_free_ char *word = xasprintf(
 			"--%s%s", opt->name, opt->arg && !opt_may_lack_value(opt) ? "=" : "");
 
-		add(p, word, opt->help);
+		if (!is_barred(p->offer, opt))
+			add(p, word, opt->help);
 	}
 }
 

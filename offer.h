@@ -16,6 +16,7 @@
 struct offer {
 	const struct ctx *ctx; /* with the commands and the global options; borrowed */
 	struct vm *vm;	       /* to ask; NULL: nobody; borrowed */
+	bool has_vm;	       /* the VM is settled: no option that chooses it is offered */
 	struct config *config; /* with the profiles, read when they are needed; borrowed */
 	/* receives each word, and what it means or NULL; both are to be copied */
 	void (*add)(const char *word, const char *meaning);

@@ -125,6 +125,17 @@ def test_the_shell_stays_with_its_vm(lab):
         assert code == 2 and out == ""
 
 
+def test_options_stand_before_a_command_too(lab):
+    code, out, err = script(lab, "--json list\n-n unplug d0\n--guest none --quiet list --json\n")
+    first, *plan, last = out.splitlines()
+    assert (code, err) == (0, "") and json.loads(first)["devices"][0]["blocks"]
+    assert json.loads(last)["devices"][0]["blocks"] is None  # the guest was not asked
+    assert any("device_del" in line for line in plan) and lab.changes == []
+    assert "no command given" in script(lab, "--json\n")[2]
+    assert "no command '__complete'" in script(lab, "__complete list\n")[2]
+    assert "the shell stays with its VM\nhint: start another shell" in script(lab, "--vm x list\n")[2]
+
+
 def test_the_deadline_is_for_each_command(lab):
     """Not for the script: the second command comes when the first one's deadline is over."""
     with subprocess.Popen([BINARY, "--timeout", "0.4", "shell"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -318,6 +329,7 @@ def test_options_are_shown_only_behind_a_dash(person):
     assert "--" not in person.output
     person.type("\x7f--\t\t")
     person.wait_for("--json")
+    assert "--vm" not in person.output and "--qmp" not in person.output  # the shell stays with its VM
 
 
 def test_sizes_are_those_that_fit(lab, person):
