@@ -161,7 +161,7 @@ lower() {
 
 told=
 
-# tell BLOCK: say that it is done, at most once a second
+# tell BLOCK: say that it is done, at most once a second; the first and the last one always
 tell() {
 	read -r now _ <"$proc/uptime"
 	[ "${now%.*}" != "$told" ] || return 0
@@ -187,6 +187,8 @@ each() {
 			n=$((n + by))
 		done
 	done
+	told=
+	tell "$n"
 }
 
 # listen OPTION: kill the process that has begun this one when memhp cancels or goes away, or says nothing for as

@@ -14,7 +14,7 @@ static bool read_command(struct range_reader *r)
 	char verb[8];
 	int used = 0;
 
-	strcpy(range->zone, "any");
+	snprintf(range->zone, sizeof(range->zone), "any");
 	if (sscanf(r->commands, "change %u %7s %7s%n", &seconds, verb, range->zone, &used) == 3 &&
 	    used)
 		range->is_online = strcmp(verb, "lower") != 0;
