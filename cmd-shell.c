@@ -353,11 +353,12 @@ const struct cmd cmd_shell = {
 	.name = "shell",
 	.args = "",
 	.summary = "the same commands at a prompt, one connection to QEMU kept open",
-	.details = "At a terminal with history and completion from the live VM; events are shown\n"
-		   "as they come; Ctrl-D or exit ends it. From a pipe the commands are a script,\n"
-		   "and the exit code is that of the first one that failed.\n\n"
-		   "  memhp shell\n"
-		   "  printf '%s\\n' 'plug 1G' list | memhp shell\n",
+	.details =
+		"At a terminal with history and completion from the live VM; events are shown\n"
+		"as they come; Ctrl-D or exit ends it. From a pipe the commands are a script,\n"
+		"and the exit code is that of the first one that failed.\n\n"
+		"  memhp shell\n"
+		"  printf '%s\\n' 'plug 1G' list | memhp shell\n",
 	.is_endless = true,
 	.opts = opts,
 	.options_size = sizeof(struct shell_options),

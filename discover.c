@@ -294,8 +294,10 @@ const struct qemu *discover_again(const struct qemu_list *found, pid_t pid, cons
 	for (i = 0; i < found->count; i++)
 		if (found->list[i].pid == pid && has_name(&found->list[i], name))
 			return &found->list[i];
-	if (name && find_name(found, name, &qemu, err))
+	if (name && find_name(found, name, &qemu, err)) {
+		err_hint(err, "start another shell with --vm PID");
 		return NULL;
+	}
 	if (qemu && qemu->line.monitors_count)
 		return qemu;
 	if (name)

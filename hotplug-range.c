@@ -31,7 +31,7 @@ bool range_next(struct range_reader *r, struct range *range)
 	unsigned long long from, to;
 	int used;
 
-	while (r->commands) {
+	while (*r->commands) {
 		if (!r->ranges && !read_command(r))
 			r->ranges = "";
 		if (sscanf(r->ranges, " %llu-%llu%n", &from, &to, &used) == 2) {
@@ -42,8 +42,8 @@ bool range_next(struct range_reader *r, struct range *range)
 			return true;
 		}
 		r->ranges = NULL;
-		r->commands = strpbrk(r->commands, ";&");
-		r->commands += r->commands ? strspn(r->commands, ";&") : 0;
+		r->commands += strcspn(r->commands, ";&");
+		r->commands += strspn(r->commands, ";&");
 	}
 	return false;
 }

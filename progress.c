@@ -63,7 +63,7 @@ static void add_time(struct buf *line, int64_t ms)
 
 	if (s < 100)
 		buf_addf(line, "%lld s", s);
-	else if (s < 100 * 60)
+	else if (s < 6000)
 		buf_addf(line, "%lld min", (s + 59) / 60);
 	else
 		buf_addf(line, "%lld h", (s + 3599) / 3600);

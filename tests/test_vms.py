@@ -603,7 +603,7 @@ def test_the_shell_stays_with_the_vm_and_its_profile(here, tmp_path):
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     assert [(a["command"], a["ok"]) for a in answers if a["command"] != "shell"] == [
         ("list", True), ("plug", True), ("plug", True), (None, False), ("vms", True), ("list", True),
-        (None, False), ("status", True)], result
+        ("list", False), ("status", True)], result
     assert [d["size"] for d in answers[5]["devices"]] == [size] * 3
     assert answers[7]["qemu"]["plugged_memory"] == 3 * size
     assert not (tmp_path / "oops").exists()
