@@ -21,6 +21,7 @@ params=${1-}/sys/module/memory_hotplug/parameters
 proc=${1-}/proc
 nl='
 '
+held='' node=
 
 # begin EXCHANGE: start an answer
 begin() {
@@ -93,16 +94,18 @@ flush() {
 # collect DIRECTORY...: say runs of blocks that have everything in common
 collect() {
 	for d; do
-		[ -e "$d/state" ] || continue
 		n=${d##*/memory} s='' r='' z=''
 		read -r s <"$d/state"
+		# one without a state has gone meanwhile, or is none
+		[ -n "$s" ] || continue
 		read -r r <"$d/removable"
 		read -r z <"$d/valid_zones"
-		# one without a state has gone meanwhile
-		[ -n "$s" ] || continue
-		for node in "$d"/node[0-9]*; do :; done
-		node=${node##*/node}
-		case $node in *[!0-9]*) node=- ;; esac
+		# mostly that of the block before
+		if [ ! -e "$d/node$node" ]; then
+			for node in "$d"/node[0-9]*; do :; done
+			node=${node##*/node}
+			case $node in *[!0-9]*) node=- ;; esac
+		fi
 		now="$s $node ${r:--} ${z:--}"
 		if [ "$now" = "$key" ] && [ "$n" -eq $((last + 1)) ]; then
 			last=$n
