@@ -29,26 +29,42 @@ static bool is_awaited(const struct plug_unit *unit)
 	return !unit->is_failed && !unit->is_inserted;
 }
 
+/* The DIMM of the round that the event is about, and QEMU's device of it; NULL: none. */
+static struct plug_unit *unit_of(const struct answers *a, const char *name,
+				 struct json_object *data, const struct memdev **d)
+{
+	const struct machine *m = &a->h->machine;
+	struct verdict_subject subject;
+	unsigned i, j;
+
+	if (!verdict_subject(name, data, &subject))
+		return NULL;
+	for (i = 0; i < m->devices_count; i++) {
+		*d = &m->devices[i];
+		if (!(*d)->id || !verdict_is_about(&subject, *d))
+			continue;
+		for (j = a->plug->from; j < a->plug->to; j++)
+			if (!strcmp(a->plug->units[j].dimm.device_id, (*d)->id))
+				return &a->plug->units[j];
+	}
+	return NULL;
+}
+
 static bool is_answer(const char *name, struct json_object *data, void *context)
 {
 	struct answers *a = context;
-	unsigned i;
+	const struct memdev *d;
+	struct plug_unit *unit = unit_of(a, name, data, &d);
+	enum verdict verdict;
 
-	for (i = a->plug->from; i < a->plug->to; i++) {
-		struct plug_unit *unit = &a->plug->units[i];
-		const struct memdev *d = is_awaited(unit) ? plug_unit_device(a->h, unit) : NULL;
-		enum verdict verdict =
-			d ? verdict_read(name, data, d, false, a->why, sizeof(a->why))
-			  : VERDICT_NONE;
-
-		unit->is_inserted |= verdict == VERDICT_INSERTED;
-		unit->is_failed |= verdict == VERDICT_REFUSED;
-		if (verdict == VERDICT_REFUSED)
-			a->refused = unit;
-		if (verdict != VERDICT_NONE)
-			return true;
-	}
-	return false;
+	if (!unit || !is_awaited(unit))
+		return false;
+	verdict = verdict_read(name, data, d, false, a->why, sizeof(a->why));
+	unit->is_inserted |= verdict == VERDICT_INSERTED;
+	unit->is_failed |= verdict == VERDICT_REFUSED;
+	if (verdict == VERDICT_REFUSED)
+		a->refused = unit;
+	return verdict != VERDICT_NONE;
 }
 
 static bool is_answered(const struct plug *plug)
