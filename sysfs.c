@@ -151,16 +151,18 @@ static bool copy_word(char *out, size_t size, const char *word, const char *more
 	return true;
 }
 
-/* "guest RELEASE ROOT AUTO POLICY MEMMAP", and " timed" where read knows a limit of time */
+/* "guest RELEASE ROOT AUTO POLICY MEMMAP", and "timed" where read knows a limit of time, or
+ * "limited" where a guest agent answers without a shell */
 static bool parse_guest(struct guest_memory *g, char *rest)
 {
 	char *save, *release = strtok_r(rest, " ", &save), *root = strtok_r(NULL, " ", &save);
 	char *auto_online = strtok_r(NULL, " ", &save), *policy = strtok_r(NULL, " ", &save);
-	char *memmap = strtok_r(NULL, " ", &save), *timed = strtok_r(NULL, " ", &save);
+	char *memmap = strtok_r(NULL, " ", &save), *more = strtok_r(NULL, " ", &save);
 
-	if (!memmap || (timed && strcmp(timed, "timed") != 0))
+	g->is_timed = more && !strcmp(more, "timed");
+	g->is_limited = more && !strcmp(more, "limited");
+	if (!memmap || (more && !g->is_timed && !g->is_limited))
 		return false;
-	g->is_timed = timed;
 	g->is_root = !strcmp(root, "1");
 	/* "Y", and since Linux 6.6 also "force" */
 	g->memmap_on_memory = !strcmp(memmap, "Y") || !strcmp(memmap, "force");

@@ -41,8 +41,10 @@ enum {
 /* What scan found. */
 struct guest_memory {
 	char kernel[80];
-	bool is_root;	      /* block states can be written */
-	bool is_timed;	      /* its shell can read with a limit of time */
+	bool is_root;	 /* block states can be written */
+	bool is_timed;	 /* its shell can read with a limit of time */
+	bool is_limited; /* an agent answers without a shell: zones, nodes, sums and policies are
+			    unknown, the zone is the kernel's choice */
 	char auto_online[24]; /* auto_online_blocks: "offline", "online", "online_movable", ...; ""
 				 unknown */
 	char online_policy[24]; /* "contig-zones", "auto-movable"; "" unknown */
