@@ -363,6 +363,15 @@ struct block_sum sysfs_sum(const struct guest_memory *g, int node)
 	return sum;
 }
 
+const char *blocks_format_state(char out[static STATE_TEXT_MAX], const struct blocks *b)
+{
+	bool has_zone = blocks_are_online(b) && b->zones[0];
+
+	snprintf(out, STATE_TEXT_MAX, "%s%s%s", b->state, has_zone ? " in zone " : "",
+		 has_zone ? b->zones : "");
+	return out;
+}
+
 const char *blocks_format(char out[static BLOCKS_TEXT_MAX], uint64_t first, uint64_t last)
 {
 	if (first == last)

@@ -116,6 +116,11 @@ struct block_sum {
 /* sysfs_sum() - the blocks of one NUMA node, or (-1) all */
 struct block_sum sysfs_sum(const struct guest_memory *g, int node);
 
+/* blocks_format_state() - "offline", "online in zone Movable", or "online" where the zone is not
+ * known; returns @out */
+#define STATE_TEXT_MAX 96
+const char *blocks_format_state(char out[static STATE_TEXT_MAX], const struct blocks *b);
+
 /* blocks_format() - "memory32-memory35" or "memory32"; returns @out */
 #define BLOCKS_TEXT_MAX 64
 const char *blocks_format(char out[static BLOCKS_TEXT_MAX], uint64_t first, uint64_t last);
