@@ -413,6 +413,8 @@ int agent_blocks_run(struct agent_blocks *b, const char *commands, struct answer
 	char *rest = text, *chain;
 
 	answer_release(answer);
+	if (agent_blocks_finish(b, d, err))
+		return -1;
 	while ((chain = strsep(&rest, ";")))
 		if (serve_chain(&call, chain, err) < 0)
 			return -1;

@@ -37,10 +37,10 @@ int agent_blocks_open(struct agent_blocks *b, struct agent *a, struct deadline *
 	__attribute__((warn_unused_result));
 
 /*
- * agent_blocks_run() - what guest.sh would answer to @commands
+ * agent_blocks_run() - what guest.sh would answer to @commands, when the agent has answered what it
+ * was asked before
  * @answer:	replaced; the caller releases it
- * Return: 0; -1 as guest_receive(): where a->awaited says that a request is under way,
- * agent_blocks_finish() comes first
+ * Return: 0; -1 as guest_receive(), and where agent->awaited is set, with a request under way
  */
 int agent_blocks_run(struct agent_blocks *b, const char *commands, struct answer *answer,
 		     struct deadline *d, struct err *err) __attribute__((warn_unused_result));
