@@ -161,7 +161,9 @@ static const struct state *find_state(const struct states *states, uint64_t numb
 {
 	const struct state wanted = { .number = number };
 
-	return bsearch(&wanted, states->list, states->count, sizeof(wanted), by_number);
+	return states->count
+		       ? bsearch(&wanted, states->list, states->count, sizeof(wanted), by_number)
+		       : NULL;
 }
 
 static void say_run(struct answer *answer, const struct state *first, const struct state *last)

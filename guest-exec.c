@@ -19,16 +19,17 @@ enum { AWAIT_NOTHING, AWAIT_PROCESS, AWAIT_STATUS, AWAIT_WORD };
  * $1 is the shell's directory, $2 the seconds it may live. A sleep holds the shell's input open:
  * when it ends, so does the shell, and gives back what it holds, and nothing is left. Whoever waits
  * for an answer sees the end of it only after that. "1<>" opens a FIFO with nobody at its other end
- * too.
+ * too. An agent whose client has gone gives a process its input only when the next one comes: until
+ * all of that is there, it does not open the shell's, which would stay open with it.
  */
+#define PUT  "l=$(cat;echo .)&&printf %s \"${l%.}\" "
 #define TAKE "exec dd bs=64k count=1 <out 2>/dev/null"
 
 static const char begin_script[] = "umask 77;mkdir \"$1\"&&cd \"$1\"&&mkfifo in out||exit\n"
 				   "(sleep \"$2\" >in&echo $! >holder;sh <in;kill $!;rm -r \"$1\")"
-				   " 1<>out 2>/dev/null&\n"
-				   "cat >in;" TAKE;
-static const char exchange_script[] = "cd \"$1\"&&cat 1<>in&&" TAKE;
-static const char word_script[] = "cd \"$1\"&&cat 1<>in";
+				   " 1<>out 2>/dev/null&\n" PUT ">in;" TAKE;
+static const char exchange_script[] = "cd \"$1\"&&" PUT "1<>in&&" TAKE;
+static const char word_script[] = "cd \"$1\"&&" PUT "1<>in";
 static const char end_script[] =
 	"cd \"$1\"&&read -r h <holder&&exec <out&&kill \"$h\"&&exec cat >/dev/null";
 

@@ -356,6 +356,7 @@ static bool scheme_is(const char *address, const char *scheme, const char **rest
 
 static int open_agent(struct guest *g, const char *path, struct err *err)
 {
+	g->blocks.agent = NULL;
 	if (agent_open(&g->agent, path, g->deadline, err))
 		return -1;
 	exec_open(&g->exec, &g->agent, &g->wire, g->id);
@@ -464,11 +465,10 @@ static void close_transport(struct guest *g, bool is_for_good)
 	if (g->is_console && g->wire.out_fd >= 0 && is_for_good)
 		login_leave(g->login, &g->wire, g->id, whole);
 	exec_close(&g->exec, &g->wire, &parting);
-	g->blocks = (struct agent_blocks){ 0 };
-	agent_close(&g->agent);
 	process_close(&g->process, &g->wire);
 	serial_close(&g->serial, &g->wire);
 	g->deadline = whole;
+	agent_close(&g->agent);
 }
 
 static int reopen(struct guest *g, struct err *err)

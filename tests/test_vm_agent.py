@@ -3,21 +3,28 @@
 import json
 import re
 import signal
+import subprocess
 
 import pytest
 from test_vm_held import HOLD
-from vm import MIB, connect, end_process, run_memhp, wait_until
+from vm import LAB, MIB, clean_environment, connect, end_process, run_memhp, wait_until
 
 POLICY = "/sys/devices/system/memory/auto_online_blocks"
 DIRECTORIES = "ls -d /run/memhp-* 2>/dev/null; :"
 STATES = "cat /sys/devices/system/memory/memory3[2-5]/state; :"
 
 
+def boot_agent(boot, kind):
+    """A guest with an agent; machine.agent is the environment in which memhp takes it for its channel."""
+    machine = boot(agent=kind)
+    machine.agent = {"MEMHP_GUEST": f"qga:{machine.path('qga.sock')}"}
+    return machine
+
+
 @pytest.fixture
 def vm(boot):
     """A guest with an agent that allows guest-exec."""
-    machine = boot(agent="exec")
-    machine.agent = {"MEMHP_GUEST": f"qga:{machine.path('qga.sock')}"}
+    machine = boot_agent(boot, "exec")
     yield machine
     assert machine.guest(DIRECTORIES) == ""
 
@@ -92,7 +99,12 @@ def test_a_guest_that_onlines_by_itself_gets_its_policy_back(vm, is_killed):
     process = vm.start_memhp("--timeout", "4", "plug", "256M", "--zone", "movable", env=vm.agent)
     if is_killed:
         wait_until(lambda: vm.guest(f"cat {POLICY}") == "offline\n", what="the hold")
+        # what memhp sends now is served when it is gone: such an agent gives the processes no input and stands still
+        vm.guest("kill -STOP $(pidof qemu-ga)")
+        wait_until(lambda: 33 in vm.blocks(), what="the new blocks")
         process.kill()
+        process.wait()
+        vm.guest("kill -CONT $(pidof qemu-ga)")
     process.communicate()
     nothing_left(vm, programs)
     assert vm.guest(f"cat {POLICY}") == "online\n"
@@ -129,8 +141,7 @@ LIMITS = "the guest agent allows no guest-exec"
 @pytest.fixture
 def limited(boot):
     """A guest with an agent that forbids guest-exec, and whose kernel takes Movable where it may choose."""
-    machine = boot(agent="noexec")
-    machine.agent = {"MEMHP_GUEST": f"qga:{machine.path('qga.sock')}"}
+    machine = boot_agent(boot, "noexec")
     machine.guest(f"echo auto-movable >{ONLINE_POLICY}")
     yield machine
     machine.guest(f"echo contig-zones >{ONLINE_POLICY}")
@@ -142,7 +153,8 @@ def test_without_guest_exec_memory_comes_and_goes(limited):
     assert plugged["guest"] == {"block_size": 128 * MIB, "mem_total_before": None, "mem_total_after": None}
     assert limited.mem_total() == before + 512 * MIB and limited.zones(32, 33, 34, 35) == ["Movable"] * 4
     (device,) = limited.json("list", env=limited.agent)["devices"]
-    assert device["blocks"] == [{"first": 32, "last": 35, "state": "online", "zone": None, "node": None, "removable": True}]
+    assert device["blocks"] == [
+        {"first": 32, "last": 35, "state": "online", "zone": None, "node": None, "removable": True}]
     offline = limited.memhp("offline", "33", env=limited.agent)
     assert "memory33: offline\n" in done(offline) and LIMITS in offline.stderr
     assert limited.zones(32, 33, 34) == ["Movable", "offline", "Movable"]
@@ -225,14 +237,22 @@ def test_without_guest_exec_an_offline_that_hangs_is_told_and_repaired_later(lim
     done(limited.memhp("unplug", env=limited.agent))
 
 
+def test_the_lab_refuses_an_agent_where_no_port_can_be():
+    result = subprocess.run([LAB, "start", "--machine", "isapc", "--agent", "exec"], text=True, capture_output=True,
+                            env=clean_environment(), check=False)
+    assert result.returncode == 2 and "machine type 'isapc' has no bus" in result.stderr
+
+
 def test_an_agent_that_forbids_changes_too_is_told_so(limited):
     """Another agent takes the place of the lab's for the time."""
     port = limited.guest("tr '\\0' '\\n' </proc/$(pidof qemu-ga)/cmdline | grep /dev/").strip()
-    agent = f"killall qemu-ga; while pidof qemu-ga; do :; done; qemu-ga -d -m virtio-serial -p {port} --blacklist=guest-exec"
+    agent = ("killall qemu-ga; while pidof qemu-ga; do :; done; "
+             f"qemu-ga -d -m virtio-serial -p {port} --blacklist=guest-exec")
     before = limited.state()
     limited.guest(f"{agent},guest-set-memory-blocks")
     found = limited.json("plug", "256M", env=limited.agent, code=4)
-    assert "neither guest-exec nor guest-set-memory-blocks" in found["error"]["message"] and found["state"] == "unchanged"
+    assert "neither guest-exec nor guest-set-memory-blocks" in found["error"]["message"]
+    assert found["state"] == "unchanged"
     assert len(limited.json("blocks", env=limited.agent)["blocks"]) == 1
     limited.guest(f"{agent},guest-get-memory-blocks")
     found = limited.json("plug", "256M", env=limited.agent, code=4)
