@@ -2,9 +2,10 @@
 /*
  * guest-blocks: the commands of guest.sh without a shell: as far as a qemu-guest-agent that does
  * not allow guest-exec can serve them by its own commands for memory blocks. It knows block size,
- * kernel, and which blocks there are and online; it writes "online" and "offline". It knows no
- * zones, nodes, policies or sums, and does not end a write that hangs. The "limited" at the end of
- * the line "guest" says so. May call: guest-agent, answer, json, deadline, err, util.
+ * kernel, and which blocks there are and online (all others are "offline"); it writes "online" and
+ * "offline". It knows no zones, nodes, policies or sums, and does not end a write that hangs. The
+ * "limited" at the end of the line "guest" says so. May call: guest-agent, answer, json, deadline,
+ * err, util.
  */
 #ifndef GUEST_BLOCKS_H
 #define GUEST_BLOCKS_H

@@ -104,7 +104,7 @@ static void add_all(const struct hotplug *h, struct change *change)
 			block_list_add(&change->named, &h->before.blocks.runs[i]);
 }
 
-/* Which blocks of the guest are Movable, so that they may be taken unasked? */
+/* Only Movable blocks are taken unless they are named. */
 static int unknown_zones(struct err *err)
 {
 	err_set(err, ERR_FAILED,

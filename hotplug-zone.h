@@ -21,9 +21,7 @@
 unsigned zone_split(struct hotplug *h, enum zone zone, const uint64_t *sizes, unsigned count,
 		    char *reason);
 
-/* zone_of_others() - where those others go: Movable; ZONE_ANY where only the guest's kernel can
- * choose
- */
+/* zone_of_others() - where those go: ZONE_MOVABLE, or ZONE_ANY where only the kernel can choose */
 enum zone zone_of_others(const struct hotplug *h);
 
 /* zone_check() - can the guest be told a zone, where one was asked for? an agent without guest-exec

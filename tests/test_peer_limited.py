@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A guest agent that forbids guest-exec: its commands for memory blocks, bounded, read strictly, told in words."""
 import errno
+import threading
 
 import pytest
-from peer import Agent, Close, Monitor, Vm, memhp
+from peer import HANG, Agent, Close, Monitor, Run, Vm, memhp
 
 FORBIDDEN = ("guest-exec", "guest-exec-status")
 
@@ -180,6 +181,16 @@ def test_an_agent_that_hangs_over_a_block_is_told_at_the_deadline(ask):
     found = ask("--json", "offline", "32-33", guest_set_memory_blocks=lambda _: None, seconds=2)
     found.failed(7, "has not said yet whether 'memory33' is offline", code="partial", state="partial")
     assert len(found.requests) == 1
+
+
+def test_ctrl_c_is_answered_with_what_is_not_known(tmp_path):
+    with Agent(tmp_path / "agent", FORBIDDEN) as agent:
+        asked = threading.Event()
+        agent.on["guest-set-memory-blocks"] = lambda _request: asked.set()
+        run = Run("--guest", f"qga:{tmp_path / 'agent'}", "--json", "--timeout", "3", "offline", "33")
+        assert asked.wait(HANG)
+        run.interrupt()
+        run.finish().failed(130, "has not said yet whether 'memory33' is offline", code="interrupted", state="partial")
 
 
 @pytest.mark.parametrize("command", ["guest_info", "guest_get_osinfo", "guest_get_memory_block_info",
