@@ -46,6 +46,8 @@ def test_blocks_go_on_and_off_one_by_one_upwards_and_downwards(ask):
     assert found.succeeded()["guest"] == {"block_size": 128 << 20, "mem_total_before": None, "mem_total_after": None}
     assert [r["arguments"] for r in found.requests] == [
         {"mem-blks": [{"phys-index": n, "online": True}]} for n in (34, 35)]
+    plain = ask("online", "34")
+    assert "memory34: online\n" in plain.stdout and "total" not in plain.stdout
     found = ask("--json", "offline", "32-33")
     assert found.succeeded()["changed"] == 256 << 20
     assert [r["arguments"]["mem-blks"][0]["phys-index"] for r in found.requests] == [33, 32]
