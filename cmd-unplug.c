@@ -85,7 +85,8 @@ static int explain(const struct unplug_job *job, int argc, char **argv, struct e
 static int unplug(struct hotplug *h, struct unplug_job *job, bool is_all, int argc, char **argv,
 		  struct err *err)
 {
-	h->ahead = "ease";
+	h->ahead = "ease near";
+	h->is_about_devices = true;
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) &&
 	    !choose(h, &job->unplug, is_all, argc, argv, err) &&
 	    !unplug_prepare(h, &job->unplug, err) && !hotplug_execute(h, err))

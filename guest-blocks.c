@@ -193,17 +193,36 @@ static void say_states(struct answer *answer, const struct states *states)
 	}
 }
 
+static int bad_words(struct err *err)
+{
+	return err_set(err, ERR_FAILED, "bad words for a guest agent");
+}
+
+/* memory */
+static int memory(struct call *c, char *rest, struct err *err)
+{
+	(void)rest, (void)err;
+	answer_addf(c->answer, "memory - - -");
+	return 0;
+}
+
+/* facts */
+static int facts(struct call *c, char *rest, struct err *err)
+{
+	answer_addf(c->answer, "guest %s %d - - - limited", c->b->kernel, c->b->can_change);
+	memory(c, rest, err);
+	answer_addf(c->answer, "size %llx", (unsigned long long)c->b->block_bytes);
+	return 0;
+}
+
 /* scan */
 static int scan(struct call *c, char *rest, struct err *err)
 {
 	struct states states = { 0 };
 	int status = read_states(c, &states, err);
 
-	(void)rest;
 	if (!status) {
-		answer_addf(c->answer, "guest %s %d - - - limited", c->b->kernel, c->b->can_change);
-		answer_addf(c->answer, "memory - - -");
-		answer_addf(c->answer, "size %llx", (unsigned long long)c->b->block_bytes);
+		facts(c, rest, err);
 		say_states(c->answer, &states);
 	}
 	free(states.list);
@@ -220,6 +239,42 @@ static bool take_range(char **list, uint64_t *from, uint64_t *to)
 		return false;
 	*dash = '\0';
 	return parse_u64(word, 10, from) && parse_u64(dash + 1, 10, to);
+}
+
+/* Keep the blocks of ascending ranges, each once. */
+static void keep_near(struct states *states, char *ranges, uint64_t unit)
+{
+	size_t i, kept = 0, next = 0;
+	uint64_t from, to;
+
+	while (take_range(&ranges, &from, &to)) {
+		for (i = next; i < states->count && states->list[i].number <= to / unit; i++) {
+			if (states->list[i].number >= from / unit)
+				states->list[kept++] = states->list[i];
+			next = i + 1;
+		}
+	}
+	states->count = kept;
+}
+
+/* near UNIT FIRST-LAST...: by numbers (UNIT is 1) or by addresses (UNIT is 0x) */
+static int near(struct call *c, char *rest, struct err *err)
+{
+	const char *word = strsep(&rest, " ");
+	struct states states = { 0 };
+	uint64_t unit;
+	int status;
+
+	if (!rest)
+		return bad_words(err);
+	unit = strcmp(word, "1") ? c->b->block_bytes : 1;
+	status = read_states(c, &states, err);
+	if (!status && unit) {
+		keep_near(&states, rest, unit);
+		say_states(c->answer, &states);
+	}
+	free(states.list);
+	return status;
 }
 
 /* The first block of the ranges that is not there. */
@@ -252,7 +307,7 @@ static int appear(struct call *c, char *rest, struct err *err)
 	int64_t end_ms, pause_ms = 1;
 
 	if (!rest || !parse_u64(word, 10, &seconds) || seconds > INT32_MAX)
-		return err_set(err, ERR_FAILED, "bad words for a guest agent");
+		return bad_words(err);
 	end_ms = monotonic_ms() + (int64_t)seconds * 1000;
 	for (;; pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS) {
 		struct states states = { 0 };
@@ -347,7 +402,7 @@ static int change(struct call *c, char *rest, struct err *err)
 
 	(void)seconds;
 	if (!rest || strcmp(zone, "any") != 0)
-		return err_set(err, ERR_FAILED, "bad words for a guest agent");
+		return bad_words(err);
 	while (take_range(&rest, &block, &to)) {
 		uint64_t by = block <= to ? 1 : UINT64_MAX;
 
@@ -375,8 +430,9 @@ static const struct {
 	const char *word;
 	int (*serve)(struct call *c, char *rest, struct err *err);
 } words[] = {
-	{ "scan", scan },   { "appear", appear }, { "change", change }, { "hold", silent },
-	{ "mark", silent }, { "udev", silent },	  { "held", silent },
+	{ "scan", scan },     { "facts", facts },   { "memory", memory }, { "near", near },
+	{ "appear", appear }, { "change", change }, { "hold", silent },	  { "mark", silent },
+	{ "udev", silent },   { "held", silent },
 };
 
 static int serve(struct call *c, char *command, struct err *err)

@@ -14,14 +14,14 @@
 
 # MEMHP, set before this is read, is the session's id; it also tells a left-over session apart.
 id=$MEMHP
-LC_ALL=C
-export LC_ALL
+export LC_ALL=C
 # The first argument is the directory that a recorded /sys lies below; no environment can set it.
 sys=${1-}/sys/devices/system/memory
 params=${1-}/sys/module/memory_hotplug/parameters
 proc=${1-}/proc
 nl='
 '
+held='' node=
 
 # begin EXCHANGE: start an answer
 begin() {
@@ -59,7 +59,7 @@ get() {
 }
 
 # info: kernel, whether blocks can be changed from here, policies, whether read knows a limit of time (that of dash
-# does not); memory in KiB
+# does not)
 info() {
 	get release "$proc/sys/kernel/osrelease"
 	get auto "$sys/auto_online_blocks"
@@ -71,19 +71,19 @@ info() {
 	# shellcheck disable=SC3045 # that is the question
 	read -r -t 0 _ </dev/null
 	[ "$?" -ne 2 ] || timed=
-	total=- free=- avail=-
-	while read -r name value _; do
-		case $name in
-		MemTotal:) total=$value ;;
-		MemFree:) free=$value ;;
-		MemAvailable:)
-			avail=$value
-			break
-			;;
-		esac
-	done <"$proc/meminfo"
 	say "guest $release $root $auto $policy $memmap$timed"
-	say "memory $total $free $avail"
+}
+
+# memory: the first three lines of meminfo, in KiB; the third has another name in kernels before Linux 3.14
+memory() {
+	name='' total='' free=''
+	{
+		read -r _ total _
+		read -r _ free _
+		read -r name value _
+	} <"$proc/meminfo"
+	[ "$name" = MemAvailable: ] || value=
+	say "memory ${total:--} ${free:--} ${value:--}"
 }
 
 # flush: say the blocks collected so far
@@ -94,16 +94,18 @@ flush() {
 # collect DIRECTORY...: say runs of blocks that have everything in common
 collect() {
 	for d; do
-		[ -e "$d/state" ] || continue
 		n=${d##*/memory} s='' r='' z=''
 		read -r s <"$d/state"
+		# one without a state has gone meanwhile, or is none
+		[ -n "$s" ] || continue
 		read -r r <"$d/removable"
 		read -r z <"$d/valid_zones"
-		# one without a state has gone meanwhile
-		[ -n "$s" ] || continue
-		for node in "$d"/node[0-9]*; do :; done
-		node=${node##*/node}
-		case $node in *[!0-9]*) node=- ;; esac
+		# mostly that of the block before
+		if [ ! -e "$d/node$node" ]; then
+			for node in "$d"/node[0-9]*; do :; done
+			node=${node##*/node}
+			case $node in *[!0-9]*) node=- ;; esac
+		fi
 		now="$s $node ${r:--} ${z:--}"
 		if [ "$now" = "$key" ] && [ "$n" -eq $((last + 1)) ]; then
 			last=$n
@@ -114,16 +116,42 @@ collect() {
 	done
 }
 
-# scan: everything memhp wants to know, blocks in the order of their numbers without a sort
-scan() {
+# facts: all but the blocks
+facts() {
 	info
+	memory
 	get size "$sys/block_size_bytes"
 	say "size $size"
+}
+
+# scan: everything memhp wants to know, blocks in the order of their numbers without a sort
+scan() {
+	facts
 	first='' last='' key='' digits=''
 	for _ in 1 2 3 4 5 6 7; do
 		digits="${digits}[0-9]"
 		# shellcheck disable=SC2086 # a pattern
 		collect "$sys"/memory$digits
+	done
+	flush
+}
+
+#= near
+
+# near UNIT FIRST-LAST...: blocks by their numbers (UNIT is 1), or behind facts (UNIT is 0x) by addresses
+near() {
+	first='' last='' key='' unit=$1
+	if [ "$unit" != 1 ]; then
+		[ "$size" != - ] || return
+		unit=0x$size
+	fi
+	shift
+	for range; do
+		n=$((${range%-*} / unit))
+		while [ "$n" -le $((${range#*-} / unit)) ]; do
+			collect "$sys/memory$n"
+			n=$((n + 1))
+		done
 	done
 	flush
 }

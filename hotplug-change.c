@@ -10,6 +10,9 @@
 #include "size.h"
 #include "util.h"
 
+#define FEW_BLOCKS 64 /* of one word; a guest looks at each number, also where there is no block   \
+		       */
+
 void change_release(struct change *change)
 {
 	block_list_release(&change->blocks);
@@ -169,12 +172,17 @@ static int resolve(const struct hotplug *h, struct change *change, struct err *e
 
 static char *online_words(const struct hotplug *h, const struct change *change, bool is_swift)
 {
-	_cleanup_free_ char *words =
+	_cleanup_free_ char *online =
 		is_swift ? hotplug_swift_words(&change->blocks, change->zone_taken)
 			 : hotplug_raise_words(h, &change->blocks, change->zone_taken,
 					       change->zone == ZONE_AUTO);
+	struct buf words = { 0 };
 
-	return words ? xasprintf("%s;scan", words) : NULL;
+	if (!online)
+		return NULL;
+	buf_addf(&words, "%s;", online);
+	hotplug_add_look(h, &words, &change->blocks);
+	return words.data;
 }
 
 /* Read back. */
@@ -276,14 +284,43 @@ static int check_change(const struct hotplug *h, const struct change *change, st
 				 : hotplug_check_room(h, bytes_of(h, change), err);
 }
 
+/* Are few blocks named by their numbers, so that the others do not matter? The zone that auto takes
+ * depends on all. */
+static bool is_about_few(const struct change *change, struct block_list *named)
+{
+	struct blocks run;
+	unsigned i;
+
+	if (change->is_online && change->zone == ZONE_AUTO)
+		return false;
+	for (i = 0; i < change->words_count; i++) {
+		if (size_looks_like(change->words[i]) || !parse_range(change->words[i], &run) ||
+		    run.last - run.first >= FEW_BLOCKS)
+			return false;
+		block_list_add(named, &run);
+	}
+	return named->count;
+}
+
+static int look(struct hotplug *h, const struct change *change, struct err *err)
+{
+	struct block_list named = { 0 };
+	int status;
+
+	h->ahead = change->is_online ? "swift near" : "ease near";
+	h->about = is_about_few(change, &named) ? &named : NULL;
+	status = hotplug_look(h, LOOK_GUEST | LOOK_CHANGE, err);
+	h->about = NULL;
+	block_list_release(&named);
+	return status;
+}
+
 int hotplug_change(struct hotplug *h, struct change *change, struct err *err)
 {
 	_cleanup_buf_ struct buf subject = { 0 };
 	unsigned i;
 
-	h->ahead = change->is_online ? "swift" : "ease";
-	if (!hotplug_look(h, LOOK_GUEST | LOOK_CHANGE, err) && !resolve(h, change, err) &&
-	    !check_change(h, change, err)) {
+	if (!look(h, change, err) && !resolve(h, change, err) && !check_change(h, change, err)) {
 		change_prepare(h, change);
 		if (!hotplug_execute(h, err))
 			return 0;

@@ -7,6 +7,7 @@
 
 #include "hotplug-guest.h"
 #include "hotplug-held.h"
+#include "look.h"
 #include "size.h"
 #include "util.h"
 
@@ -322,6 +323,16 @@ char *hotplug_swift_words(const struct block_list *list, enum zone zone)
 	buf_addf(&words, "swift online_%s", sysfs_zone_word(zone));
 	hotplug_add_ranges(&words, list, false);
 	return words.data;
+}
+
+void hotplug_add_look(const struct hotplug *h, struct buf *words, const struct block_list *list)
+{
+	static const struct block_list all;
+	unsigned i = 1;
+
+	while (i < h->steps_count && h->steps[i].job == h->steps[0].job)
+		i++;
+	look_add_again(words, i < h->steps_count ? &all : list);
 }
 
 /* Add the commands that bring back what was online in @zone before. */

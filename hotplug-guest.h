@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-guest: the guest's part of a step: commands of guest.sh, what their answers mean, and
- * putting blocks back. May call: hotplug, hotplug-held, sysfs, guest, err, util.
+ * putting blocks back. May call: hotplug, hotplug-held, look, sysfs, guest, err, util.
  */
 #ifndef HOTPLUG_GUEST_H
 #define HOTPLUG_GUEST_H
@@ -45,6 +45,12 @@ char *hotplug_swift_words(const struct block_list *list, enum zone zone);
 
 /* hotplug_add_ranges() - append " FIRST-LAST" for each run, as guest.sh takes them */
 void hotplug_add_ranges(struct buf *words, const struct block_list *list, bool is_descending);
+
+/*
+ * hotplug_add_look() - append the look that reads back what has been done to the blocks of @list:
+ * where nothing else is to be done, at those only
+ */
+void hotplug_add_look(const struct hotplug *h, struct buf *words, const struct block_list *list);
 
 /* hotplug_restore() - put the blocks of @list back to the state and zone they had before; checks */
 int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err *err)

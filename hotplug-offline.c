@@ -38,29 +38,38 @@ static bool are_offline(const struct hotplug *h, const struct block_list *list)
 	return is_so;
 }
 
+/* With what reads it back; the caller frees it. */
+static char *offline_words(const struct hotplug *h, const struct block_list *list, bool is_short)
+{
+	_cleanup_free_ char *offline =
+		is_short ? ease_words(h, list) : hotplug_lower_words(h, list);
+	struct buf words = { 0 };
+
+	if (!offline)
+		return NULL;
+	buf_addf(&words, "%s;", offline);
+	hotplug_add_look(h, &words, list);
+	return words.data;
+}
+
 int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struct err *err)
 {
-	_cleanup_free_ char *ease = ease_words(h, list);
+	_cleanup_free_ char *ease = offline_words(h, list, true);
 	_cleanup_free_ char *lower = NULL;
-	_cleanup_free_ char *words = NULL;
 
 	if (ease) {
-		words = xasprintf("%s;scan", ease);
-		if (hotplug_guest(h, words, "take", "offline", err))
+		if (hotplug_guest(h, ease, "take", "offline", err))
 			return -1;
 		if (are_offline(h, list))
 			return 0;
-		free(words);
 	}
-	lower = hotplug_lower_words(h, list);
-	words = xasprintf("%s;scan", lower);
-	return hotplug_guest(h, words, "take", "offline", err);
+	lower = offline_words(h, list, false);
+	return hotplug_guest(h, lower, "take", "offline", err);
 }
 
 void hotplug_take_offline_show(struct hotplug *h, const struct block_list *list)
 {
-	_cleanup_free_ char *ease = ease_words(h, list);
-	_cleanup_free_ char *lower = ease ? NULL : hotplug_lower_words(h, list);
+	char *ease = offline_words(h, list, true);
 
-	hotplug_plan(h, "guest", xasprintf("%s;scan", ease ? ease : lower));
+	hotplug_plan(h, "guest", ease ? ease : offline_words(h, list, false));
 }

@@ -121,8 +121,26 @@ static void add_online(const struct hotplug *h, const struct plug *plug, enum zo
 	block_list_release(&list);
 }
 
-/* "appear 1 32-35&&swift online_movable 32-35;scan", without "appear" where the guest has said that
- * it took the DIMMs; the caller frees it */
+/* Add the look that reads back what the plug has brought so far; before another round, which needs
+ * to know all, and where blocks are unknown, at everything. */
+static void add_look(const struct hotplug *h, const struct plug *plug, struct buf *words)
+{
+	struct block_list list = { 0 };
+	bool is_whole = plug->to < plug->units_count;
+	unsigned i;
+
+	for (i = 0; i < plug->to; i++) {
+		is_whole |= !plug->units[i].has_blocks;
+		block_list_add(&list, &plug->units[i].blocks);
+	}
+	if (is_whole)
+		block_list_release(&list);
+	hotplug_add_look(h, words, &list);
+	block_list_release(&list);
+}
+
+/* "appear 1 32-35&&swift online_movable 32-35;near 1 32-35", without "appear" where the guest has
+ * said that it took the DIMMs; the caller frees it */
 static char *online_words(const struct hotplug *h, const struct plug *plug, bool is_swift)
 {
 	struct block_list waited = round_blocks(plug, true, ZONE_ANY);
@@ -137,7 +155,7 @@ static char *online_words(const struct hotplug *h, const struct plug *plug, bool
 		add_online(h, plug, ZONE_KERNEL, is_swift, &words);
 		add_online(h, plug, zone_of_others(h), is_swift, &words);
 	}
-	buf_addf(&words, "scan");
+	add_look(h, plug, &words);
 	block_list_release(&waited);
 	return words.data;
 }

@@ -144,7 +144,7 @@ int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
 	unsigned tries = 1;
 	int status;
 
-	h->ahead = plug->request.is_online_wanted ? "swift" : NULL;
+	h->ahead = plug->request.is_online_wanted ? "swift near" : "near";
 	h->also = plug->request.is_online_wanted && !h->is_dry_run ? "hold" : NULL;
 	status = plug_once(h, plug, err);
 	while (status && tries++ < TRIES_MAX && is_overtaken(h, plug, err)) {

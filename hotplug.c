@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hotplug.h"
+#include "look.h"
 #include "nearest.h"
 #include "util.h"
 
@@ -167,12 +168,25 @@ static int cannot_change(const struct hotplug *h, struct err *err)
 	return err_hint(err, "memory blocks can be changed only by root in the guest");
 }
 
+/* The commands of guest.sh for the first look. */
+static void add_first_words(const struct hotplug *h, struct buf *words)
+{
+	static const struct block_list all;
+
+	/* where the guest does not answer to a DIMM, its device events tell */
+	if (h->also && h->has_machine && !h->machine.has_acpi_ost)
+		buf_addf(words, "mark;");
+	if (h->is_about_devices)
+		look_add_devices(words, &h->machine);
+	else
+		look_add_first(words, h->about ? h->about : &all);
+	if (h->also)
+		buf_addf(words, ";%s", h->also);
+}
+
 static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 {
-	/* where the guest does not answer to a DIMM, its device events tell */
-	const char *mark = h->also && h->has_machine && !h->machine.has_acpi_ost ? "mark;" : "";
-	_cleanup_free_ char *words =
-		h->also ? xasprintf("%sscan;%s", mark, h->also) : xstrdup("scan");
+	_cleanup_buf_ struct buf words = { 0 };
 	struct answer answer = { 0 };
 	int status;
 
@@ -180,8 +194,9 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 		return -1;
 	if (!h->vm->guest)
 		return 0;
+	add_first_words(h, &words);
 	/* what the job will need goes over while the guest is busy with the scan */
-	status = guest_send(h->vm->guest, words, err);
+	status = guest_send(h->vm->guest, words.data, err);
 	if (!status && h->ahead)
 		status = guest_load(h->vm->guest, h->ahead, err);
 	if (!status)
@@ -219,7 +234,7 @@ int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 
 const struct guest_memory *hotplug_now(const struct hotplug *h)
 {
-	return h->after.block_size_bytes ? &h->after : &h->before;
+	return h->after.has || h->after.blocks.count ? &h->after : &h->before;
 }
 
 /* Undo the steps begun, last first. All are tried, whatever fails; *err is completed. */

@@ -2,7 +2,7 @@
 /*
  * hotplug: the transaction. A command is a list of steps, each with its undo; when one fails, those
  * begun are undone in reverse, in the share of time that the deadline keeps for it.
- * May call: vm, machine, sysfs, qmp, guest, deadline, json, size, nearest, err, util.
+ * May call: vm, machine, sysfs, look, qmp, guest, deadline, json, size, nearest, err, util.
  * Must never: print.
  */
 #ifndef HOTPLUG_H
@@ -75,6 +75,10 @@ struct hotplug {
 	/* commands of guest.sh, borrowed; NULL: none */
 	const char *also;  /* that go with the first look */
 	const char *ahead; /* that will be needed later */
+	/* the blocks that matter, and are looked at first: those of QEMU's devices, or of a list
+	 * (borrowed, not empty); otherwise all */
+	bool is_about_devices;
+	const struct block_list *about;
 };
 
 /* What a command needs to know before it decides. */

@@ -2,23 +2,116 @@
 # Turns guest.sh into rows of C, { "WORDS", "PROGRAM" }: without comments and indentation, a function on
 # one line, because a console costs time for each byte and wakes the shell for each line. A comment
 # "#= WORD..." begins a piece that is sent only when a command has one of these words. Each piece fits a
-# terminal's input queue, which drops what comes after 4095 unread bytes.
-function emit()
+# terminal's input queue, which drops what comes after 4095 unread bytes. Variables are named by a letter.
+#
+# Finds the next variable's name in "rest", and moves what comes before it to "done": behind a "$", before a
+# "=", in arithmetic, or as what read, get and for assign to.
+function find_variable(    word, before)
 {
-	printf "{ \"%s\", \"%s\" },\n", words, piece
-	if (size > 3900) {
-		print "program.awk: a piece of " size " bytes is too long for a terminal's queue" >"/dev/stderr"
+	while (match(rest, /[A-Za-z_][A-Za-z0-9_]*/)) {
+		word = substr(rest, RSTART, RLENGTH)
+		before = substr(rest, 1, RSTART - 1)
+		if (before ~ /[;<&|()\n]/)
+			assigned = 0
+		done = done before
+		rest = substr(rest, RSTART)
+		if (word ~ /^[a-z]+$/ && is_variable(word))
+			return word
+		if (word == "_" && assigned)
+			assigned--
+		if (word ~ /^(read|get|for)$/ && done !~ /[-\/]$/)
+			assigned = word == "read" ? 99 : 1
+		done = done word
+		rest = substr(rest, length(word) + 1)
+	}
+	done = done rest
+	return ""
+}
+function is_variable(word,    text)
+{
+	if (done ~ /\$(\{#?)?$/)
+		return 1
+	if (done ~ /[-0-9.\/"]$/)
+		return 0
+	if (assigned) {
+		assigned--
+		return 1
+	}
+	if (substr(rest, length(word) + 1, 1) == "=")
+		return done ~ /(^|[ ;\n])$/
+	text = done
+	sub(/.*\$\(\(/, "$((", text)
+	return text ~ /^\$\(\(/ && text !~ /\)\)/
+}
+function count_variables(text,    word)
+{
+	rest = text
+	done = ""
+	assigned = 0
+	while ((word = find_variable()) != "") {
+		uses[word]++
+		done = done word
+		rest = substr(rest, length(word) + 1)
+	}
+}
+# A letter for each, first for those that are used most, and where letters end a letter and a digit.
+function choose_letters(    letters, best, word, i)
+{
+	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	for (i = 0;; i++) {
+		best = ""
+		for (word in uses)
+			if (!(word in letter) && (best == "" || uses[word] > uses[best] ||
+						  (uses[word] == uses[best] && word < best)))
+				best = word
+		if (best == "")
+			return
+		letter[best] = substr(letters, i % 52 + 1, 1) (i < 52 ? "" : int(i / 52))
+	}
+}
+function with_letters(text,    word)
+{
+	rest = text
+	done = ""
+	assigned = 0
+	while ((word = find_variable()) != "") {
+		done = done letter[word]
+		rest = substr(rest, length(word) + 1)
+	}
+	return done
+}
+# Without blanks that part nothing.
+function tightened(text)
+{
+	gsub(/ ;;/, ";;", text)
+	gsub(/; /, ";", text)
+	gsub(/ \|\| /, "||", text)
+	gsub(/ && /, "\\&\\&", text)
+	gsub(/\(\) \{/, "(){", text)
+	gsub(/ \+ /, "+", text)
+	gsub(/ \* /, "*", text)
+	gsub(/ % /, "%", text)
+	return text
+}
+function print_piece(words, text)
+{
+	if (length(text) > 3900) {
+		print "program.awk: a piece of " length(text) " bytes is too long for a terminal's queue" >"/dev/stderr"
 		exit 1
 	}
-	piece = ""
-	size = 0
+	gsub(/\\/, "\\\\&", text)
+	gsub(/"/, "\\\"", text)
+	gsub(/\n/, "\\n", text)
+	printf "{ \"%s\", \"%s\" },\n", words, text
+}
+function emit()
+{
+	words[++pieces] = next_words
 }
 function add(text)
 {
-	size += length(text) + 1
-	gsub(/\\/, "\\\\&", text)
-	gsub(/"/, "\\\"", text)
-	piece = piece text "\\n"
+	count_variables(text)
+	lines[pieces] = lines[pieces] text "\n"
 }
 # What stands between two joined lines: nothing where the first is not yet a whole command.
 function glue(before, after)
@@ -28,9 +121,10 @@ function glue(before, after)
 		return " "
 	return ";"
 }
+BEGIN { emit() }
 /^#= / {
+	next_words = substr($0, 4)
 	emit()
-	words = substr($0, 4)
 }
 /^[ \t]*#/ || /^[ \t]*$/ { next }
 { sub(/^\t+/, "") }
@@ -53,4 +147,8 @@ joined != "" {
 	next
 }
 { add($0) }
-END { emit() }
+END {
+	choose_letters()
+	for (i = 1; i <= pieces; i++)
+		print_piece(words[i], tightened(with_letters(lines[i])))
+}

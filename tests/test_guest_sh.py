@@ -185,6 +185,30 @@ def test_block_numbers_of_one_to_seven_digits_come_in_order(guest, tree):
         "999999 1000000 online 0 1 Normal", "9999999 9999999 online 0 1 Normal"]
 
 
+def test_near_says_only_the_blocks_that_are_asked_for(guest, tree):
+    tree.add(40, 41, "offline", "Normal Movable")
+    assert guest.run("near 1 33-34") == ["blocks 33 34 online 0 1 Movable"]
+    assert guest.run("near 1 7-8 34-40") == [
+        "blocks 7 7 online 0 0 none", "blocks 34 35 online 0 1 Movable", "blocks 40 40 offline 0 1 Normal Movable"]
+    assert guest.run("near 1 50-60") == []
+    tree.remove(32, 35)
+    assert guest.run("near 1 33-34") == []
+
+
+def test_near_finds_blocks_by_the_addresses_of_their_memory(guest):
+    """Also those that a range has only a part of."""
+    size = 0x8000000
+    lines = guest.run(f"facts;near 0x {32 * size}-{36 * size - 1}")
+    assert blocks(lines) == ["32 35 online 0 1 Movable"] and "size 8000000" in lines
+    assert blocks(guest.run(f"facts;near 0x {32 * size + size // 2}-{33 * size}")) == ["32 33 online 0 1 Movable"]
+
+
+def test_near_is_silent_in_a_guest_without_memory_hotplug(guest, tree):
+    shutil.rmtree(tree.root / "sys")
+    assert blocks(guest.run("facts;near 0x 4294967296-4831838207")) == []
+    assert guest.run("memory") == ["memory 1048576 204800 921600"]
+
+
 def test_blocks_that_have_nothing_in_common_are_all_said(guest, tree):
     said = ["0 7 online 0 0 none", "32 35 online 0 1 Movable"]
     for number in range(100, 700):

@@ -360,7 +360,7 @@ def test_an_answer_that_makes_no_sense_is_refused_in_words(path, index, line):
 ], ids=lambda value: repr(value)[:40])
 def test_a_reason_of_any_kind_is_told_without_harm(path, line):
     def refuse(session, exchange, commands):
-        return peer.SCAN if commands.startswith("scan") else [line] + peer.SCAN
+        return peer.SCAN if commands.startswith("facts") else [line] + peer.SCAN
 
     with Liar(path, refuse):
         result = on(path, "online", "--zone", "kernel", "33")

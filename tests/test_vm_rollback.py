@@ -333,7 +333,7 @@ BIG = "4G"  # 32 blocks take long enough to be caught in the middle
 
 
 # What --verbose shows when the guest gets to work on the blocks of that DIMM, its first, at 4 GiB.
-AT_WORK = r"guest > .*\b(32-63|63-32)\b"
+AT_WORK = r"guest > (swift|ease|change) .*\b(32-63|63-32)\b"
 
 
 def start_until(vm, pattern, *command):
