@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "answer.h"
 #include "frame.h"
@@ -333,16 +332,6 @@ int guest_cancel(struct guest *g, struct answer *answer, struct err *err)
 	return receive(g, answer, true, err);
 }
 
-static int make_id(struct guest *g, struct err *err)
-{
-	uint32_t random;
-
-	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return err_set(err, ERR_FAILED, "cannot get random bytes");
-	snprintf(g->id, sizeof(g->id), "%08x", random);
-	return 0;
-}
-
 /* Does @address name @scheme? Then *rest is what follows the colon, "" without one. */
 static bool scheme_is(const char *address, const char *scheme, const char **rest)
 {
@@ -410,7 +399,7 @@ int guest_open(struct guest **out, const char *address, struct login *login,
 	g->deadline = deadline;
 	g->trace = trace;
 	g->address = xstrdup(address);
-	if (make_id(g, err) || open_transport(g, err) || start_program(g, err)) {
+	if (frame_make_id(g->id, err) || open_transport(g, err) || start_program(g, err)) {
 		guest_close(g);
 		return -1;
 	}
@@ -477,7 +466,8 @@ static int reopen(struct guest *g, struct err *err)
 	g->is_lost = false;
 	memset(g->is_loaded, 0, sizeof(g->is_loaded));
 	/* a new id: late frames of the old session are none of this one */
-	return make_id(g, err) || open_transport(g, err) || start_program(g, err) ? -1 : 0;
+	return frame_make_id(g->id, err) || open_transport(g, err) || start_program(g, err) ? -1
+											    : 0;
 }
 
 void guest_close(struct guest *g)
