@@ -106,9 +106,9 @@ int plug_appear(struct hotplug *h, void *job, struct err *err)
 	return h->machine.has_acpi_ost ? wait_answers(h, job, patience_ms, err) : 0;
 }
 
-/* The blocks of DIMMs of this round that are there: of those that go to @zone, or (ZONE_ANY) of
- * those that the guest has not said it took. The caller releases the list. */
-static struct block_list round_blocks(const struct plug *plug, enum zone zone)
+/* The blocks of DIMMs of this round: of those that the guest has not said it took, or else of those
+ * that go to @zone. The caller releases the list. */
+static struct block_list round_blocks(const struct plug *plug, bool is_waited, enum zone zone)
 {
 	struct block_list list = { 0 };
 	unsigned i;
@@ -117,7 +117,7 @@ static struct block_list round_blocks(const struct plug *plug, enum zone zone)
 		const struct plug_unit *unit = &plug->units[i];
 
 		if (unit->has_blocks && !unit->is_failed &&
-		    (zone == ZONE_ANY ? !unit->is_inserted : unit->zone == zone))
+		    (is_waited ? !unit->is_inserted : unit->zone == zone))
 			block_list_add(&list, &unit->blocks);
 	}
 	block_list_sort(&list);
@@ -128,7 +128,7 @@ static struct block_list round_blocks(const struct plug *plug, enum zone zone)
 static void add_online(const struct hotplug *h, const struct plug *plug, enum zone zone,
 		       bool is_swift, struct buf *words)
 {
-	struct block_list list = round_blocks(plug, zone);
+	struct block_list list = round_blocks(plug, false, zone);
 	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(&list, zone) : NULL;
 	_cleanup_free_ char *raise = swift ? NULL : hotplug_raise_words(h, &list, zone, false);
 
@@ -159,7 +159,7 @@ static void add_look(const struct hotplug *h, const struct plug *plug, struct bu
  * said that it took the DIMMs; the caller frees it */
 static char *online_words(const struct hotplug *h, const struct plug *plug, bool is_swift)
 {
-	struct block_list waited = round_blocks(plug, ZONE_ANY);
+	struct block_list waited = round_blocks(plug, true, ZONE_ANY);
 	struct buf words = { 0 };
 
 	if (waited.count) {
@@ -169,7 +169,7 @@ static char *online_words(const struct hotplug *h, const struct plug *plug, bool
 	}
 	if (plug->request.is_online_wanted) {
 		add_online(h, plug, ZONE_KERNEL, is_swift, &words);
-		add_online(h, plug, ZONE_MOVABLE, is_swift, &words);
+		add_online(h, plug, zone_of_others(h), is_swift, &words);
 	}
 	add_look(h, plug, &words);
 	block_list_release(&waited);
@@ -194,6 +194,7 @@ static int check_unit(const struct hotplug *h, const struct plug *plug, struct p
 	struct block_list found = found_blocks(h, unit);
 	uint64_t block = unit->blocks.first;
 	const struct blocks *wrong = NULL;
+	char state[STATE_TEXT_MAX];
 	unsigned i;
 
 	while (block <= unit->blocks.last && block_list_has(&found, block))
@@ -206,9 +207,9 @@ static int check_unit(const struct hotplug *h, const struct plug *plug, struct p
 			"the guest has not added the memory: it shows no 'memory%llu'",
 			(unsigned long long)block);
 	else if (wrong)
-		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s in zone '%s', not %s",
-			(unsigned long long)wrong->first, wrong->state, wrong->zones,
-			sysfs_zone_word(unit->zone));
+		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not %s",
+			(unsigned long long)wrong->first, blocks_format_state(state, wrong),
+			unit->zone == ZONE_ANY ? "online" : sysfs_zone_word(unit->zone));
 	unit->is_complete = !wrong && block > unit->blocks.last;
 	block_list_release(&found);
 	return unit->is_complete ? 0 : -1;
