@@ -30,7 +30,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 {
 	struct change *change = job;
 	struct block_list found = { 0 };
-	char range[BLOCKS_TEXT_MAX], size[SIZE_TEXT_MAX];
+	char range[BLOCKS_TEXT_MAX], size[SIZE_TEXT_MAX], state[STATE_TEXT_MAX];
 	unsigned i;
 
 	block_list_intersect(&found, &hotplug_now(h)->blocks, &change->named);
@@ -42,10 +42,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 		const struct blocks *b = &found.runs[i];
 
 		out_styled(OUT_BOLD, blocks_format(range, b->first, b->last));
-		out_printf(": %s", b->state);
-		if (blocks_are_online(b))
-			out_printf(" in zone %s", b->zones);
-		out_printf("\n");
+		out_printf(": %s\n", blocks_format_state(state, b));
 	}
 	if (cmd_is_text(ctx)) {
 		if (change->blocks.count)

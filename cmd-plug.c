@@ -82,16 +82,14 @@ static struct block_list plugged_blocks(const struct hotplug *h, const struct pl
 static void print_blocks(const struct hotplug *h, const struct plug *plug)
 {
 	struct block_list blocks = plugged_blocks(h, plug);
-	char range[BLOCKS_TEXT_MAX];
+	char range[BLOCKS_TEXT_MAX], state[STATE_TEXT_MAX];
 	unsigned i;
 
 	for (i = 0; i < blocks.count; i++) {
 		const struct blocks *b = &blocks.runs[i];
 
-		out_printf("%s: %s", blocks_format(range, b->first, b->last), b->state);
-		if (blocks_are_online(b))
-			out_printf(" in zone %s", b->zones);
-		out_printf("\n");
+		out_printf("%s: %s\n", blocks_format(range, b->first, b->last),
+			   blocks_format_state(state, b));
 	}
 	if (plug->zone_reason[0] && plug->request.is_online_wanted)
 		out_printf("  %s\n", plug->zone_reason);

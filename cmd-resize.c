@@ -58,10 +58,12 @@ static void add_plugged(struct resize_job *job, const struct hotplug *h)
 
 	for (i = 0; i < plug->units_count; i++) {
 		const struct memdev *d = plug_unit_device(h, &plug->units[i]);
+		enum zone zone = plug->units[i].zone;
 
 		json_object_array_add(job->plugged, cmd_json_device(h, &h->after, d));
-		buf_addf(&job->changes, "%s: plugged %s in zone %s\n", memdev_name(d),
-			 size_exact(size, d->size_bytes), sysfs_zone_word(plug->units[i].zone));
+		buf_addf(&job->changes, "%s: plugged %s%s%s\n", memdev_name(d),
+			 size_exact(size, d->size_bytes), zone == ZONE_ANY ? "" : " in zone ",
+			 zone == ZONE_ANY ? "" : sysfs_zone_word(zone));
 	}
 	if (plug->zone_reason[0])
 		buf_addf(&job->changes, "  %s\n", plug->zone_reason);

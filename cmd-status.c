@@ -88,6 +88,7 @@ static void report_nodes(struct ctx *ctx, const struct hotplug *h)
 {
 	struct json_object *nodes = json_object_new_array();
 	char plugged[SIZE_TEXT_MAX], online[SIZE_TEXT_MAX], movable[SIZE_TEXT_MAX];
+	bool is_known = h->has_guest && !h->before.is_limited;
 	int node, last = last_node(h);
 
 	for (node = 0; node <= last; node++) {
@@ -99,16 +100,16 @@ static void report_nodes(struct ctx *ctx, const struct hotplug *h)
 		object = json_object_new_object();
 		json_add_u64(object, "node", true, (uint64_t)node);
 		json_add_u64(object, "plugged", true, plugged_bytes(&h->machine, node));
-		json_add_u64(object, "online", h->has_guest, sum.online_bytes);
-		json_add_u64(object, "offline", h->has_guest, sum.offline_bytes);
-		json_add_u64(object, "movable", h->has_guest, sum.movable_bytes);
+		json_add_u64(object, "online", is_known, sum.online_bytes);
+		json_add_u64(object, "offline", is_known, sum.offline_bytes);
+		json_add_u64(object, "movable", is_known, sum.movable_bytes);
 		json_object_array_add(nodes, object);
 		if (!ctx->globals->is_json && last)
 			out_printf(
 				"Node %-3d plugged %s; in the guest %s online, %s of it Movable\n",
 				node, size_format(plugged, plugged_bytes(&h->machine, node)),
-				h->has_guest ? size_format(online, sum.online_bytes) : "-",
-				h->has_guest ? size_format(movable, sum.movable_bytes) : "-");
+				is_known ? size_format(online, sum.online_bytes) : "-",
+				is_known ? size_format(movable, sum.movable_bytes) : "-");
 	}
 	json_object_object_add(ctx->result, "nodes", nodes);
 }

@@ -89,6 +89,9 @@ int cmd_finish(struct ctx *ctx, struct hotplug *h, int status, cmd_report_fn *re
 			report_plan(ctx, h);
 		else
 			report(ctx, h, job);
+		if (h->has_guest && h->before.is_limited && cmd_is_text(ctx))
+			out_note("the guest agent allows no guest-exec: zones, free memory and "
+				 "policies are unknown, and room is not checked");
 		add_times(ctx, h);
 		if (ctx->globals->is_json)
 			out_json(ctx->result);
@@ -241,6 +244,8 @@ void cmd_print_memory(const struct hotplug *h)
 	struct out_table table = { .columns = 4, .right = { false, true, true, true } };
 	unsigned i;
 
+	if (h->before.is_limited)
+		return; /* none of it is known */
 	for (i = 0; i < ARRAY_SIZE(heading); i++)
 		out_table_cell(&table, heading[i]);
 	add_memory_row(&table, "before", &h->before);

@@ -4,11 +4,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "frame.h"
 #include "util.h"
 
 #define NUMBER_MAX 1000000
+
+int frame_make_id(char id[static FRAME_ID_LEN + 1], struct err *err)
+{
+	uint32_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_set(err, ERR_FAILED, "cannot get random bytes");
+	snprintf(id, FRAME_ID_LEN + 1, "%08x", random);
+	return 0;
+}
 
 /* Read a decimal number that ends in a blank and step over both. */
 static bool take_number(char **at, uint64_t *out)

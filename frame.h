@@ -3,12 +3,14 @@
  * frame: the lines that guest.sh answers with, "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD SEQUENCE
  * LENGTH ID@", found among whatever else a console shows. Bytes can only be added on the way
  * (kernel messages, an echo), so a line that has both ends, which agree, and the right length
- * between them is whole. May call: util. Must never: trust a length.
+ * between them is whole. May call: err, util. Must never: trust a length.
  */
 #ifndef FRAME_H
 #define FRAME_H
 
 #include <stdbool.h>
+
+#include "err.h"
 
 #define FRAME_ID_LEN 8 /* hexadecimal digits */
 
@@ -17,6 +19,10 @@ struct frame {
 	unsigned sequence; /* from 1 */
 	char *payload;	   /* points into the line, NUL-terminated there */
 };
+
+/* frame_make_id() - an id for a new session: random; -1 without random bytes */
+int frame_make_id(char id[static FRAME_ID_LEN + 1], struct err *err)
+	__attribute__((warn_unused_result));
 
 /*
  * frame_parse() - find the frame in a line

@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "answer.h"
 #include "frame.h"
 #include "guest-agent.h"
+#include "guest-blocks.h"
+#include "guest-exec.h"
 #include "guest-process.h"
 #include "guest-serial.h"
 #include "guest.h"
@@ -41,6 +43,9 @@ struct guest {
 	struct serial serial;
 	struct login *login;
 	struct agent agent;
+	struct exec exec;
+	struct agent_blocks blocks; /* open where the agent does not allow guest-exec */
+	char *commands;		    /* the last that were sent */
 	struct deadline *deadline;
 	const struct trace *trace;
 	bool is_console;
@@ -61,45 +66,6 @@ struct guest {
 	unsigned exchange;
 };
 
-void answer_release(struct answer *a)
-{
-	unsigned i;
-
-	for (i = 0; i < a->count; i++)
-		free(a->lines[i]);
-	free(a->lines);
-	*a = (struct answer){ 0 };
-}
-
-static void answer_put(struct answer *a, const struct frame *frame)
-{
-	unsigned i = frame->sequence - 1;
-
-	while (a->count <= i) {
-		a->lines = xgrow(a->lines, a->count, sizeof(*a->lines));
-		a->lines[a->count++] = NULL;
-	}
-	if (!a->lines[i]) {
-		a->lines[i] = xstrdup(frame->payload);
-		a->bytes += strlen(frame->payload);
-	}
-}
-
-/* An answer is whole when its last line is "end" and none before is missing; the "end" is dropped.
- */
-static bool answer_finish(struct answer *a)
-{
-	unsigned i;
-
-	if (!a->count || strcmp(a->lines[a->count - 1], "end") != 0)
-		return false;
-	for (i = 0; i < a->count; i++)
-		if (!a->lines[i])
-			return false;
-	free(a->lines[--a->count]);
-	return true;
-}
-
 /*
  * Take the lines that have come into @answer; true when the answer is whole. *noisy says whether
  * anything else was among them, which on a console may have damaged a frame.
@@ -119,7 +85,7 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 		else if (ours && frame.exchange == g->exchange && frame.sequence > LINES_MAX)
 			answer->is_cut = true;
 		else if (ours && frame.exchange == g->exchange && frame.sequence)
-			answer_put(answer, &frame);
+			answer_put(answer, frame.sequence - 1, frame.payload);
 		else if (ours && frame.exchange == g->exchange && g->hear)
 			g->hear(g->hear_context, frame.payload);
 		else if (!ours)
@@ -216,10 +182,31 @@ static int collect(struct guest *g, struct answer *answer, int64_t until_ms, str
 	return 1;
 }
 
+/* Have the agent's own commands answer. Return: 1, -1 */
+static int serve(struct guest *g, struct answer *answer, struct err *err)
+{
+	int status = agent_blocks_run(&g->blocks, g->commands, answer, g->deadline, err);
+
+	g->is_lost = g->agent.is_lost;
+	g->is_pending = g->agent.awaited && !g->is_lost;
+	return status ? -1 : 1;
+}
+
+/* After *err: does the agent, which does not allow guest-exec, allow its own commands? */
+static int fall_back(struct guest *g, struct answer *answer, struct err *err)
+{
+	exec_close(&g->exec, &g->wire, g->deadline);
+	if (agent_blocks_open(&g->blocks, &g->agent, g->deadline, err))
+		return -1;
+	return serve(g, answer, err);
+}
+
 int guest_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct err *err)
 {
-	int status = collect(g, answer, until_ms, err);
+	int status = g->blocks.agent ? serve(g, answer, err) : collect(g, answer, until_ms, err);
 
+	if (status < 0 && g->exec.is_forbidden)
+		status = fall_back(g, answer, err);
 	if (status <= 0)
 		return status;
 	g->is_pending = false;
@@ -284,7 +271,7 @@ int guest_load(struct guest *g, const char *commands, struct err *err)
 {
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(program); i++) {
+	for (i = 0; i < ARRAY_SIZE(program) && !g->blocks.agent; i++) {
 		if (g->is_loaded[i] || !has_word(commands, program[i].words))
 			continue;
 		if (wire_write(&g->wire, program[i].text, strlen(program[i].text), g->deadline,
@@ -301,7 +288,9 @@ static int send_commands(struct guest *g, const char *commands, struct err *err)
 {
 	_cleanup_free_ char *line = xasprintf("begin %u;%s;answer\n", ++g->exchange, commands);
 
-	if (wire_write(&g->wire, line, strlen(line), g->deadline, err))
+	free(g->commands);
+	g->commands = xstrdup(commands);
+	if (!g->blocks.agent && wire_write(&g->wire, line, strlen(line), g->deadline, err))
 		return process_explain(&g->process, &g->wire, err);
 	g->is_pending = true;
 	begin_waiting(g, false);
@@ -316,7 +305,7 @@ int guest_send(struct guest *g, const char *commands, struct err *err)
 	if (g->is_console && strlen(commands) > QUEUE_MAX)
 		return err_set(err, ERR_FAILED,
 			       "too many separate blocks for one line on a console");
-	if (((g->is_leaving || g->is_lost || agent_ends_before(&g->agent, g->deadline)) &&
+	if (((g->is_leaving || g->is_lost || exec_ends_before(&g->exec, g->deadline)) &&
 	     reopen(g, err)) ||
 	    guest_load(g, commands, err))
 		return -1;
@@ -342,20 +331,15 @@ int guest_cancel(struct guest *g, struct answer *answer, struct err *err)
 	answer_release(answer);
 	if (!g->is_pending)
 		return 0;
+	if (g->blocks.agent)
+		return agent_blocks_finish(&g->blocks, g->deadline, err) ||
+				       guest_run(g, "scan", answer, err)
+			       ? -1
+			       : 0;
 	trace_say(g->trace, "guest", '>', "q");
 	if (send_word(g, "q", err))
 		return -1;
 	return receive(g, answer, true, err);
-}
-
-static int make_id(struct guest *g, struct err *err)
-{
-	uint32_t random;
-
-	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return err_set(err, ERR_FAILED, "cannot get random bytes");
-	snprintf(g->id, sizeof(g->id), "%08x", random);
-	return 0;
 }
 
 /* Does @address name @scheme? Then *rest is what follows the colon, "" without one. */
@@ -367,6 +351,15 @@ static bool scheme_is(const char *address, const char *scheme, const char **rest
 		return false;
 	*rest = address[len] ? address + len + 1 : address + len;
 	return true;
+}
+
+static int open_agent(struct guest *g, const char *path, struct err *err)
+{
+	g->blocks.agent = NULL;
+	if (agent_open(&g->agent, path, g->deadline, err))
+		return -1;
+	exec_open(&g->exec, &g->agent, &g->wire, g->id);
+	return 0;
 }
 
 /* Open the transport that the address names. */
@@ -381,7 +374,7 @@ static int open_transport(struct guest *g, struct err *err)
 	if (scheme_is(address, "ssh", &rest) && *rest)
 		return process_open_ssh(&g->wire, &g->process, rest, NULL, "sh", g->deadline, err);
 	if (scheme_is(address, "qga", &rest) && *rest)
-		return agent_open(&g->agent, &g->wire, rest, g->id, g->deadline, err);
+		return open_agent(g, rest, err);
 	if (scheme_is(address, "exec", &rest) && *rest)
 		return process_open_command(&g->wire, &g->process, rest, err);
 	if (scheme_is(address, "local", &rest))
@@ -416,7 +409,7 @@ int guest_open(struct guest **out, const char *address, struct login *login,
 	g->deadline = deadline;
 	g->trace = trace;
 	g->address = xstrdup(address);
-	if (make_id(g, err) || open_transport(g, err) || start_program(g, err)) {
+	if (frame_make_id(g->id, err) || open_transport(g, err) || start_program(g, err)) {
 		guest_close(g);
 		return -1;
 	}
@@ -470,10 +463,11 @@ static void close_transport(struct guest *g, bool is_for_good)
 		part(g);
 	if (g->is_console && g->wire.out_fd >= 0 && is_for_good)
 		login_leave(g->login, &g->wire, g->id, whole);
-	agent_close(&g->agent, &g->wire, &parting);
+	exec_close(&g->exec, &g->wire, &parting);
 	process_close(&g->process, &g->wire);
 	serial_close(&g->serial, &g->wire);
 	g->deadline = whole;
+	agent_close(&g->agent);
 }
 
 static int reopen(struct guest *g, struct err *err)
@@ -482,7 +476,8 @@ static int reopen(struct guest *g, struct err *err)
 	g->is_lost = false;
 	memset(g->is_loaded, 0, sizeof(g->is_loaded));
 	/* a new id: late frames of the old session are none of this one */
-	return make_id(g, err) || open_transport(g, err) || start_program(g, err) ? -1 : 0;
+	return frame_make_id(g->id, err) || open_transport(g, err) || start_program(g, err) ? -1
+											    : 0;
 }
 
 void guest_close(struct guest *g)
@@ -491,5 +486,6 @@ void guest_close(struct guest *g)
 		return;
 	close_transport(g, !g->login->is_kept);
 	free(g->address);
+	free(g->commands);
 	free(g);
 }

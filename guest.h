@@ -1,29 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest: one guest channel. Whatever the transport, it runs guest.sh and gives its answers: one or
- * more of its commands go over as one line, and what they say comes back as one answer. May call:
- * guest-serial, guest-login, guest-process, guest-agent, frame, wire, deadline, err, util. Must
+ * guest: one guest channel. Whatever the transport, it runs guest.sh and gives its answers, or what
+ * a guest agent without guest-exec can answer in its place: one or more commands go over as one
+ * line, and what they say comes back as one answer. May call: answer, guest-serial, guest-login,
+ * guest-process, guest-agent, guest-exec, guest-blocks, frame, wire, deadline, err, util. Must
  * never: know what a payload means.
  */
 #ifndef GUEST_H
 #define GUEST_H
 
+#include "answer.h"
 #include "deadline.h"
 #include "err.h"
 #include "guest-login.h"
 #include "wire.h"
 
 struct guest;
-
-/* What the guest said, one line for each say of guest.sh; zero-initialise it. */
-struct answer {
-	char **lines;
-	unsigned count;
-	size_t bytes; /* of all lines */
-	bool is_cut;  /* has more lines than are kept */
-};
-
-void answer_release(struct answer *a);
 
 /*
  * guest_open() - connect, and bring guest.sh into a shell

@@ -107,12 +107,24 @@ static void add_all(const struct hotplug *h, struct change *change)
 			block_list_add(&change->named, &h->before.blocks.runs[i]);
 }
 
+/* Only Movable blocks are taken unless they are named. */
+static int unknown_zones(struct err *err)
+{
+	err_set(err, ERR_FAILED,
+		"the guest agent allows no guest-exec: without it nobody knows "
+		"which blocks are Movable");
+	return err_hint(err, "name blocks, or a device of memhp list");
+}
+
 static int add_word(const struct hotplug *h, struct change *change, const char *word,
 		    struct err *err)
 {
 	struct blocks run;
 	uint64_t block;
 
+	if (!change->is_online && h->before.is_limited &&
+	    (!strcmp(word, "all") || size_looks_like(word)))
+		return unknown_zones(err);
 	if (!strcmp(word, "all")) {
 		add_all(h, change);
 		return 0;
@@ -178,6 +190,7 @@ static int check(const struct hotplug *h, const struct change *change, struct er
 {
 	struct block_list found = { 0 };
 	const struct blocks *wrong = NULL;
+	char state[STATE_TEXT_MAX];
 	unsigned i;
 
 	block_list_intersect(&found, &h->after.blocks, &change->blocks);
@@ -187,8 +200,8 @@ static int check(const struct hotplug *h, const struct change *change, struct er
 	if (block_list_blocks(&found) != block_list_blocks(&change->blocks))
 		err_set(err, ERR_FAILED, "some of the blocks have gone meanwhile");
 	else if (wrong)
-		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s in zone '%s' all the same",
-			(unsigned long long)wrong->first, wrong->state, wrong->zones);
+		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s all the same",
+			(unsigned long long)wrong->first, blocks_format_state(state, wrong));
 	i = wrong || block_list_blocks(&found) != block_list_blocks(&change->blocks);
 	block_list_release(&found);
 	return i ? -1 : 0;
@@ -267,7 +280,8 @@ void change_prepare(struct hotplug *h, struct change *change)
 
 static int check_change(const struct hotplug *h, const struct change *change, struct err *err)
 {
-	return change->is_online ? 0 : hotplug_check_room(h, bytes_of(h, change), err);
+	return change->is_online ? zone_check(h, change->zone, err)
+				 : hotplug_check_room(h, bytes_of(h, change), err);
 }
 
 /* Are few blocks named by their numbers, so that the others do not matter? The zone that auto takes

@@ -72,7 +72,8 @@ static bool is_kernels(const struct hotplug *h, uint64_t block)
 		const struct blocks *b = &h->before.blocks.runs[i];
 
 		if (block >= b->first && block <= b->last)
-			return blocks_are_online(b) && blocks_zone(b) != ZONE_MOVABLE;
+			return blocks_are_online(b) && b->zones[0] &&
+			       blocks_zone(b) != ZONE_MOVABLE;
 	}
 	return false;
 }
@@ -109,6 +110,10 @@ static int refused(const struct hotplug *h, const char *line, const char *verb, 
 		err_hint(err, "it lies in the kernel's own zone, where some memory cannot be "
 			      "moved; memory "
 			      "plugged with --zone movable can be taken back");
+	else if (strstr(why, "busy") && h->before.is_limited)
+		err_hint(err,
+			 "the guest's kernel chose its zone: with memory_hotplug.online_policy="
+			 "auto-movable on its command line new memory can be movable");
 	return -1;
 }
 
@@ -172,7 +177,8 @@ static int explain_loss(struct hotplug *h, const char *verb, const char *to, str
 			       "the guest has gone while it was to %s its memory %s (%s)", verb, to,
 			       name);
 	err->code = ERR_GUEST_REFUSED;
-	err_wrap(err, "the shell that was to %s the guest's memory %s has gone", verb, to);
+	err_wrap(err, "the %s that was to %s the guest's memory %s has gone",
+		 h->before.is_limited ? "agent" : "shell", verb, to);
 	return err_hint(err, "the guest may have run out of memory: free some there first");
 }
 
@@ -383,6 +389,7 @@ static void restore_offline(const struct hotplug *h, const struct block_list *we
 /* Are the blocks as they were? State and zone count, not what may change by itself. */
 static int check_restored(const struct hotplug *h, const struct block_list *were, struct err *err)
 {
+	char is[STATE_TEXT_MAX], was[STATE_TEXT_MAX];
 	unsigned i, j;
 
 	for (i = 0; i < were->count; i++) {
@@ -395,12 +402,12 @@ static int check_restored(const struct hotplug *h, const struct block_list *were
 				continue;
 			if (strcmp(now->state, then->state) != 0 ||
 			    blocks_zone(now) != blocks_zone(then))
-				return err_set(err, ERR_PARTIAL,
-					       "'memory%llu' is %s %s now, was %s %s",
+				return err_set(err, ERR_PARTIAL, "'memory%llu' is %s now, was %s",
 					       (unsigned long long)(now->first > then->first
 									    ? now->first
 									    : then->first),
-					       now->state, now->zones, then->state, then->zones);
+					       blocks_format_state(is, now),
+					       blocks_format_state(was, then));
 		}
 	}
 	return 0;

@@ -29,26 +29,42 @@ static bool is_awaited(const struct plug_unit *unit)
 	return !unit->is_failed && !unit->is_inserted;
 }
 
+/* The DIMM of the round that the event is about, and QEMU's device of it; NULL: none. */
+static struct plug_unit *unit_of(const struct answers *a, const char *name,
+				 struct json_object *data, const struct memdev **d)
+{
+	const struct machine *m = &a->h->machine;
+	struct verdict_subject subject;
+	unsigned i, j;
+
+	if (!verdict_subject(name, data, &subject))
+		return NULL;
+	for (i = 0; i < m->devices_count; i++) {
+		*d = &m->devices[i];
+		if (!(*d)->id || !verdict_is_about(&subject, *d))
+			continue;
+		for (j = a->plug->from; j < a->plug->to; j++)
+			if (!strcmp(a->plug->units[j].dimm.device_id, (*d)->id))
+				return &a->plug->units[j];
+	}
+	return NULL;
+}
+
 static bool is_answer(const char *name, struct json_object *data, void *context)
 {
 	struct answers *a = context;
-	unsigned i;
+	const struct memdev *d;
+	struct plug_unit *unit = unit_of(a, name, data, &d);
+	enum verdict verdict;
 
-	for (i = a->plug->from; i < a->plug->to; i++) {
-		struct plug_unit *unit = &a->plug->units[i];
-		const struct memdev *d = is_awaited(unit) ? plug_unit_device(a->h, unit) : NULL;
-		enum verdict verdict =
-			d ? verdict_read(name, data, d, false, a->why, sizeof(a->why))
-			  : VERDICT_NONE;
-
-		unit->is_inserted |= verdict == VERDICT_INSERTED;
-		unit->is_failed |= verdict == VERDICT_REFUSED;
-		if (verdict == VERDICT_REFUSED)
-			a->refused = unit;
-		if (verdict != VERDICT_NONE)
-			return true;
-	}
-	return false;
+	if (!unit || !is_awaited(unit))
+		return false;
+	verdict = verdict_read(name, data, d, false, a->why, sizeof(a->why));
+	unit->is_inserted |= verdict == VERDICT_INSERTED;
+	unit->is_failed |= verdict == VERDICT_REFUSED;
+	if (verdict == VERDICT_REFUSED)
+		a->refused = unit;
+	return verdict != VERDICT_NONE;
 }
 
 static bool is_answered(const struct plug *plug)
@@ -92,9 +108,9 @@ int plug_appear(struct hotplug *h, void *job, struct err *err)
 	return h->machine.has_acpi_ost ? wait_answers(h, job, patience_ms, err) : 0;
 }
 
-/* The blocks of DIMMs of this round that are there: of those that go to @zone, or (ZONE_ANY) of
- * those that the guest has not said it took. The caller releases the list. */
-static struct block_list round_blocks(const struct plug *plug, enum zone zone)
+/* The blocks of DIMMs of this round: of those that the guest has not said it took, or else of those
+ * that go to @zone. The caller releases the list. */
+static struct block_list round_blocks(const struct plug *plug, bool is_waited, enum zone zone)
 {
 	struct block_list list = { 0 };
 	unsigned i;
@@ -103,7 +119,7 @@ static struct block_list round_blocks(const struct plug *plug, enum zone zone)
 		const struct plug_unit *unit = &plug->units[i];
 
 		if (unit->has_blocks && !unit->is_failed &&
-		    (zone == ZONE_ANY ? !unit->is_inserted : unit->zone == zone))
+		    (is_waited ? !unit->is_inserted : unit->zone == zone))
 			block_list_add(&list, &unit->blocks);
 	}
 	block_list_sort(&list);
@@ -114,7 +130,7 @@ static struct block_list round_blocks(const struct plug *plug, enum zone zone)
 static void add_online(const struct hotplug *h, const struct plug *plug, enum zone zone,
 		       bool is_swift, struct buf *words)
 {
-	struct block_list list = round_blocks(plug, zone);
+	struct block_list list = round_blocks(plug, false, zone);
 	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(&list, zone) : NULL;
 	_cleanup_free_ char *raise = swift ? NULL : hotplug_raise_words(h, &list, zone, false);
 
@@ -145,7 +161,7 @@ static void add_look(const struct hotplug *h, const struct plug *plug, struct bu
  * said that it took the DIMMs; the caller frees it */
 static char *online_words(const struct hotplug *h, const struct plug *plug, bool is_swift)
 {
-	struct block_list waited = round_blocks(plug, ZONE_ANY);
+	struct block_list waited = round_blocks(plug, true, ZONE_ANY);
 	struct buf words = { 0 };
 
 	if (waited.count) {
@@ -155,7 +171,7 @@ static char *online_words(const struct hotplug *h, const struct plug *plug, bool
 	}
 	if (plug->request.is_online_wanted) {
 		add_online(h, plug, ZONE_KERNEL, is_swift, &words);
-		add_online(h, plug, ZONE_MOVABLE, is_swift, &words);
+		add_online(h, plug, zone_of_others(h), is_swift, &words);
 	}
 	add_look(h, plug, &words);
 	block_list_release(&waited);
@@ -180,6 +196,7 @@ static int check_unit(const struct hotplug *h, const struct plug *plug, struct p
 	struct block_list found = found_blocks(h, unit);
 	uint64_t block = unit->blocks.first;
 	const struct blocks *wrong = NULL;
+	char state[STATE_TEXT_MAX];
 	unsigned i;
 
 	while (block <= unit->blocks.last && block_list_has(&found, block))
@@ -192,9 +209,9 @@ static int check_unit(const struct hotplug *h, const struct plug *plug, struct p
 			"the guest has not added the memory: it shows no 'memory%llu'",
 			(unsigned long long)block);
 	else if (wrong)
-		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s in zone '%s', not %s",
-			(unsigned long long)wrong->first, wrong->state, wrong->zones,
-			sysfs_zone_word(unit->zone));
+		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not %s",
+			(unsigned long long)wrong->first, blocks_format_state(state, wrong),
+			unit->zone == ZONE_ANY ? "online" : sysfs_zone_word(unit->zone));
 	unit->is_complete = !wrong && block > unit->blocks.last;
 	block_list_release(&found);
 	return unit->is_complete ? 0 : -1;

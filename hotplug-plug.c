@@ -59,7 +59,7 @@ static int choose_zones(struct hotplug *h, struct plug *plug, const uint64_t *si
 					 plug->zone_reason);
 
 	for (i = 0; i < plug->units_count; i++)
-		plug->units[i].zone = i < kernels ? ZONE_KERNEL : ZONE_MOVABLE;
+		plug->units[i].zone = i < kernels ? ZONE_KERNEL : zone_of_others(h);
 	if (!plug->request.is_online_wanted)
 		kernels = 0;
 	return plug_check_headroom(h, sizes, plug->units_count, kernels, err);
@@ -112,8 +112,9 @@ int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)
 
 static int plug_once(struct hotplug *h, struct plug *plug, struct err *err)
 {
-	return hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) || plug_prepare(h, plug, err) ||
-			       hotplug_execute(h, err)
+	return hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) ||
+			       zone_check(h, plug->request.zone, err) ||
+			       plug_prepare(h, plug, err) || hotplug_execute(h, err)
 		       ? -1
 		       : 0;
 }

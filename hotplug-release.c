@@ -40,13 +40,18 @@ struct watch {
 static bool concerns(const char *name, struct json_object *data, void *context)
 {
 	struct watch *watch = context;
+	struct verdict_subject subject;
 	unsigned i;
 
 	if (hotplug_notice_stop(watch->h, name))
 		return true;
+	if (!verdict_subject(name, data, &subject))
+		return false;
 	for (i = 0; i < watch->count; i++) {
 		struct leaving *l = &watch->leaving[i];
 
+		if (!verdict_is_about(&subject, l->device))
+			continue;
 		switch (verdict_read(name, data, l->device, l->is_asked, l->why, sizeof(l->why))) {
 		case VERDICT_DELETED:
 			l->is_gone = true;

@@ -210,6 +210,8 @@ static int grow(struct hotplug *h, struct resize *r, struct err *err)
 	uint64_t step_bytes, room_bytes = elastic_room(h, r, &step_bytes);
 	uint64_t dimms_bytes = 0, left_bytes;
 
+	if (zone_check(h, r->zone, err))
+		return -1;
 	if (bytes > room_bytes)
 		dimms_bytes = (bytes - room_bytes + unit_bytes - 1) / unit_bytes * unit_bytes;
 	if (dimms_bytes > bytes)

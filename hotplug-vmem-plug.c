@@ -144,7 +144,8 @@ int hotplug_vmem_plug(struct hotplug *h, struct vmem_plug *plug, struct err *err
 {
 	h->ahead = "swift";
 	h->also = h->is_dry_run ? NULL : "hold";
-	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, plug, err) &&
+	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) &&
+	    !zone_check(h, plug->request.zone, err) && !prepare(h, plug, err) &&
 	    !hotplug_execute(h, err))
 		return 0;
 	return err_wrap(err, "cannot plug '%s'", plug->request.size_text);

@@ -179,7 +179,7 @@ static int bring_online(struct hotplug *h, struct vmem *vmem, struct err *err)
 	movable = waiting_blocks(h, vmem);
 	take_first(&movable, vmem->kernel_blocks, &kernel);
 	add_online(h, &kernel, ZONE_KERNEL, &words);
-	add_online(h, &movable, ZONE_MOVABLE, &words);
+	add_online(h, &movable, zone_of_others(h), &words);
 	if (words.len) {
 		buf_addf(&words, "scan");
 		status = hotplug_guest(h, words.data, "bring", "online", err);

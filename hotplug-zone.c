@@ -52,14 +52,35 @@ unsigned zone_split(struct hotplug *h, enum zone zone, const uint64_t *sizes, un
 	unsigned i, first = zone == ZONE_KERNEL ? count : 0;
 
 	*reason = '\0';
-	if (zone == ZONE_AUTO && h->has_guest)
+	if (h->before.is_limited)
+		snprintf(reason, ZONE_REASON_MAX,
+			 "auto: left to the guest's kernel, as its agent allows no guest-exec");
+	else if (zone == ZONE_AUTO && h->has_guest)
 		first = split_auto(h, sizes, count, reason);
 	for (i = 0; i < count; i++)
 		*(i < first ? &h->kernel_added_bytes : &h->movable_added_bytes) += sizes[i];
 	return first;
 }
 
+enum zone zone_of_others(const struct hotplug *h)
+{
+	return h->before.is_limited ? ZONE_ANY : ZONE_MOVABLE;
+}
+
 enum zone zone_choose(struct hotplug *h, enum zone zone, uint64_t size_bytes, char *reason)
 {
-	return zone_split(h, zone, &size_bytes, 1, reason) ? ZONE_KERNEL : ZONE_MOVABLE;
+	return zone_split(h, zone, &size_bytes, 1, reason) ? ZONE_KERNEL : zone_of_others(h);
+}
+
+int zone_check(const struct hotplug *h, enum zone zone, struct err *err)
+{
+	if (zone == ZONE_AUTO || !h->before.is_limited)
+		return 0;
+	err_set(err, ERR_FAILED,
+		"the guest agent allows no guest-exec: without it zone %s cannot be had",
+		sysfs_zone_word(zone));
+	return err_hint(err,
+			"--zone auto leaves it to the guest's kernel; or allow guest-exec in the "
+			"guest's /etc/qemu/qemu-ga.conf, or use --guest serial:PATH or "
+			"ssh:HOST");
 }

@@ -21,7 +21,15 @@
 unsigned zone_split(struct hotplug *h, enum zone zone, const uint64_t *sizes, unsigned count,
 		    char *reason);
 
-/* zone_choose() - the same for one piece */
+/* zone_of_others() - where those go: ZONE_MOVABLE, or ZONE_ANY where only the kernel can choose */
+enum zone zone_of_others(const struct hotplug *h);
+
+/* zone_check() - can the guest be told a zone, where one was asked for? an agent without guest-exec
+ * cannot */
+int zone_check(const struct hotplug *h, enum zone zone, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* zone_choose() - the same as zone_split() for one piece */
 enum zone zone_choose(struct hotplug *h, enum zone zone, uint64_t size_bytes, char *reason);
 
 #endif

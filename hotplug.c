@@ -156,6 +156,18 @@ static int check_machine(const struct hotplug *h, struct err *err)
 	return 0;
 }
 
+static int cannot_change(const struct hotplug *h, struct err *err)
+{
+	if (h->before.is_limited) {
+		err_set(err, ERR_GUEST_UNREACHABLE,
+			"the guest agent allows neither guest-exec nor guest-set-memory-blocks");
+		return err_hint(err, "allow one in the guest's /etc/qemu/qemu-ga.conf, or use "
+				     "--guest serial:PATH or ssh:HOST");
+	}
+	err_set(err, ERR_GUEST_UNREACHABLE, "the guest's shell is not root");
+	return err_hint(err, "memory blocks can be changed only by root in the guest");
+}
+
 /* The commands of guest.sh for the first look. */
 static void add_first_words(const struct hotplug *h, struct buf *words)
 {
@@ -198,11 +210,7 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 	if (!h->before.block_size_bytes)
 		return err_set(err, ERR_GUEST_UNREACHABLE,
 			       "the guest has no /sys/devices/system/memory: no memory hotplug");
-	if ((what & LOOK_CHANGE) && !h->before.is_root) {
-		err_set(err, ERR_GUEST_UNREACHABLE, "the guest's shell is not root");
-		return err_hint(err, "memory blocks can be changed only by root in the guest");
-	}
-	return 0;
+	return (what & LOOK_CHANGE) && !h->before.is_root ? cannot_change(h, err) : 0;
 }
 
 int hotplug_look(struct hotplug *h, unsigned what, struct err *err)

@@ -116,7 +116,7 @@ static void offer_blocks(const struct place *p, const struct hotplug *h)
 		for (block = run->first; block <= run->last; block++) {
 			blocks_format(text, block, block);
 			add(p, is_number ? text + strlen("memory") : text,
-			    blocks_are_online(run) ? run->zones : NULL);
+			    blocks_are_online(run) && run->zones[0] ? run->zones : NULL);
 		}
 	}
 	add(p, "all", NULL);

@@ -12,6 +12,7 @@
 
 /* How often to knock where others wait to be served. */
 #define QUEUE_MS	 20
+#define OUT_MAX_BYTES	 (16 << 10) /* of requests that are kept back */
 #define EVENTS_MAX	 4096
 #define EVENTS_MAX_BYTES (4 << 20) /* of their text; each may still be as large as a message */
 
@@ -24,6 +25,7 @@ struct message {
 
 struct qmp {
 	struct wire wire;
+	struct buf out; /* requests that go out together, before the next wait */
 	struct deadline *deadline;
 	const struct trace *trace;
 	struct message_reader reader;
@@ -144,7 +146,8 @@ static int take_message(struct qmp *q, struct json_object *object, size_t bytes,
 {
 	struct json_object *ignored;
 
-	trace_say(q->trace, "qmp", '<', json_text(object));
+	if (trace_is_on(q->trace))
+		trace_say(q->trace, "qmp", '<', json_text(object));
 	if (json_get_object(object, "QMP", &ignored) && !q->greeting) {
 		q->greeting = object;
 	} else if (json_object_object_get_ex(object, "event", NULL)) {
@@ -173,10 +176,21 @@ static int parse_input(struct qmp *q, struct err *err)
 	return status ? protocol_error(q, why, err) : 0;
 }
 
-/* Wait for input and sort it; 1 when there was some, 0 at @until_ms, -1. */
+static int flush(struct qmp *q, struct err *err)
+{
+	int status = q->out.len
+			     ? wire_write(&q->wire, buf_text(&q->out), q->out.len, q->deadline, err)
+			     : 0;
+
+	buf_drop(&q->out, q->out.len);
+	return status;
+}
+
+/* Send what is to be sent, wait for input and sort it; 1 when there was some, 0 at @until_ms, -1.
+ */
 static int pump(struct qmp *q, int64_t until_ms, struct err *err)
 {
-	int ready = wire_fill(&q->wire, until_ms, q->deadline, err);
+	int ready = flush(q, err) ? -1 : wire_fill(&q->wire, until_ms, q->deadline, err);
 
 	if (ready > 0 && parse_input(q, err))
 		return -1;
@@ -301,6 +315,7 @@ void qmp_close(struct qmp *q)
 	if (!q)
 		return;
 	wire_release(&q->wire);
+	buf_release(&q->out);
 	messages_release(&q->replies);
 	messages_release(&q->events);
 	json_object_put(q->greeting);
@@ -348,13 +363,15 @@ struct json_object *qmp_request(const char *command, struct json_object *argumen
 int qmp_send(struct qmp *q, struct json_object *request, uint64_t *id, struct err *err)
 {
 	_cleanup_json_ struct json_object *consumed = request;
-	_cleanup_free_ char *line = NULL;
+	const char *text;
 
 	*id = ++q->last_id;
 	json_add_u64(request, "id", true, *id);
-	trace_say(q->trace, "qmp", '>', json_text(request));
-	line = xasprintf("%s\n", json_text(request));
-	return wire_write(&q->wire, line, strlen(line), q->deadline, err);
+	text = json_text(request);
+	trace_say(q->trace, "qmp", '>', text);
+	buf_add(&q->out, text, strlen(text));
+	buf_add(&q->out, "\n", 1);
+	return q->out.len < OUT_MAX_BYTES ? 0 : flush(q, err);
 }
 
 /* Turn a reply into its "return" value, or into an error in QEMU's words. */

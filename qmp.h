@@ -64,7 +64,8 @@ int qmp_fd(const struct qmp *q);
 struct json_object *qmp_request(const char *command, struct json_object *arguments);
 
 /*
- * qmp_send() - send a request without waiting: several may be under way, QEMU answers in order
+ * qmp_send() - send a request without waiting: several may be under way, QEMU answers in order.
+ * Requests go out together, with the next wait for a reply or an event.
  * @request:	from qmp_request(); consumed
  * @id:		receives the number that qmp_receive() takes
  */

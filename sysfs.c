@@ -151,16 +151,18 @@ static bool copy_word(char *out, size_t size, const char *word, const char *more
 	return true;
 }
 
-/* "guest RELEASE ROOT AUTO POLICY MEMMAP", and " timed" where read knows a limit of time */
+/* "guest RELEASE ROOT AUTO POLICY MEMMAP", and "timed" where read knows a limit of time, or
+ * "limited" where a guest agent answers without a shell */
 static bool parse_guest(struct guest_memory *g, char *rest)
 {
 	char *save, *release = strtok_r(rest, " ", &save), *root = strtok_r(NULL, " ", &save);
 	char *auto_online = strtok_r(NULL, " ", &save), *policy = strtok_r(NULL, " ", &save);
-	char *memmap = strtok_r(NULL, " ", &save), *timed = strtok_r(NULL, " ", &save);
+	char *memmap = strtok_r(NULL, " ", &save), *more = strtok_r(NULL, " ", &save);
 
-	if (!memmap || (timed && strcmp(timed, "timed") != 0))
+	g->is_timed = more && !strcmp(more, "timed");
+	g->is_limited = more && !strcmp(more, "limited");
+	if (!memmap || (more && !g->is_timed && !g->is_limited))
 		return false;
-	g->is_timed = timed;
 	g->is_root = !strcmp(root, "1");
 	/* "Y", and since Linux 6.6 also "force" */
 	g->memmap_on_memory = !strcmp(memmap, "Y") || !strcmp(memmap, "force");
@@ -359,6 +361,15 @@ struct block_sum sysfs_sum(const struct guest_memory *g, int node)
 			sum.movable_bytes += bytes;
 	}
 	return sum;
+}
+
+const char *blocks_format_state(char out[static STATE_TEXT_MAX], const struct blocks *b)
+{
+	bool has_zone = blocks_are_online(b) && b->zones[0];
+
+	snprintf(out, STATE_TEXT_MAX, "%s%s%s", b->state, has_zone ? " in zone " : "",
+		 has_zone ? b->zones : "");
+	return out;
 }
 
 const char *blocks_format(char out[static BLOCKS_TEXT_MAX], uint64_t first, uint64_t last)

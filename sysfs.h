@@ -41,8 +41,10 @@ enum {
 /* What scan found. */
 struct guest_memory {
 	char kernel[80];
-	bool is_root;	      /* block states can be written */
-	bool is_timed;	      /* its shell can read with a limit of time */
+	bool is_root;	 /* block states can be written */
+	bool is_timed;	 /* its shell can read with a limit of time */
+	bool is_limited; /* an agent answers without a shell: zones, nodes, sums and policies are
+			    unknown, the zone is the kernel's choice */
 	char auto_online[24]; /* auto_online_blocks: "offline", "online", "online_movable", ...; ""
 				 unknown */
 	char online_policy[24]; /* "contig-zones", "auto-movable"; "" unknown */
@@ -113,6 +115,11 @@ struct block_sum {
 
 /* sysfs_sum() - the blocks of one NUMA node, or (-1) all */
 struct block_sum sysfs_sum(const struct guest_memory *g, int node);
+
+/* blocks_format_state() - "offline", "online in zone Movable", or "online" where the zone is not
+ * known; returns @out */
+#define STATE_TEXT_MAX 96
+const char *blocks_format_state(char out[static STATE_TEXT_MAX], const struct blocks *b);
 
 /* blocks_format() - "memory32-memory35" or "memory32"; returns @out */
 #define BLOCKS_TEXT_MAX 64

@@ -34,17 +34,37 @@ enum {
 	OST_EJECTING = 0x84
 };
 
-/* Is it about the slot of the device? Then *source and *status are what the guest has said. */
-static bool read_ost(struct json_object *info, const struct memdev *d, uint64_t *source,
-		     uint64_t *status)
+/* What the guest says of a DIMM's slot, as an event or as an answer has it. */
+static bool read_slot(struct json_object *info, uint64_t *slot)
 {
-	const char *slot, *slot_type;
-	uint64_t number;
+	const char *text, *type;
 
-	return json_get_string(info, "slot", &slot) &&
-	       json_get_string(info, "slot-type", &slot_type) && !strcmp(slot_type, "DIMM") &&
-	       json_get_u64(info, "source", source) && json_get_u64(info, "status", status) &&
-	       parse_u64(slot, 10, &number) && (d->has & MEMDEV_HAS_SLOT) && number == d->slot;
+	return json_get_string(info, "slot", &text) && json_get_string(info, "slot-type", &type) &&
+	       !strcmp(type, "DIMM") && parse_u64(text, 10, slot);
+}
+
+bool verdict_subject(const char *event, struct json_object *data, struct verdict_subject *out)
+{
+	struct json_object *info;
+
+	*out = (struct verdict_subject){ 0 };
+	if (!strcmp(event, "ACPI_DEVICE_OST"))
+		return out->has_slot =
+			       json_get_object(data, "info", &info) && read_slot(info, &out->slot);
+	if (strcmp(event, "DEVICE_DELETED") != 0 && strcmp(event, "MEM_UNPLUG_ERROR") != 0 &&
+	    strcmp(event, "DEVICE_UNPLUG_GUEST_ERROR") != 0)
+		return false;
+	json_get_string(data, "device", &out->device);
+	json_get_string(data, "path", &out->path);
+	return out->device || out->path;
+}
+
+bool verdict_is_about(const struct verdict_subject *s, const struct memdev *d)
+{
+	if (s->has_slot)
+		return (d->has & MEMDEV_HAS_SLOT) && d->slot == s->slot;
+	return d->handle && ((s->device && !strcmp(s->device, d->handle)) ||
+			     (s->path && !strcmp(s->path, d->handle)));
 }
 
 static bool is_ejection(uint64_t source)
@@ -52,13 +72,13 @@ static bool is_ejection(uint64_t source)
 	return source == OST_EJECT || source == OST_OSPM_EJECT;
 }
 
-static enum verdict read_ost_event(struct json_object *data, const struct memdev *d, bool is_eject,
-				   char *why, size_t why_size)
+static enum verdict read_ost(struct json_object *data, bool is_eject, char *why, size_t why_size)
 {
 	struct json_object *info;
 	uint64_t source, status;
 
-	if (!json_get_object(data, "info", &info) || !read_ost(info, d, &source, &status))
+	if (!json_get_object(data, "info", &info) || !json_get_u64(info, "source", &source) ||
+	    !json_get_u64(info, "status", &status))
 		return VERDICT_NONE;
 	if (is_ejection(source)) {
 		if (!is_eject || status == OST_SUCCESS || status == OST_EJECTING)
@@ -76,33 +96,22 @@ static enum verdict read_ost_event(struct json_object *data, const struct memdev
 	return VERDICT_REFUSED;
 }
 
-/* Does the event's "device" or "path" name the device? */
-static bool names_device(struct json_object *data, const struct memdev *d)
-{
-	const char *text;
-
-	if (!d->handle)
-		return false;
-	if (json_get_string(data, "device", &text) && !strcmp(text, d->handle))
-		return true;
-	return json_get_string(data, "path", &text) && !strcmp(text, d->handle);
-}
-
 enum verdict verdict_read(const char *event, struct json_object *data, const struct memdev *d,
 			  bool is_eject, char *why, size_t why_size)
 {
 	const char *text = "no reason given";
+	struct verdict_subject subject;
 
-	if (!strcmp(event, "ACPI_DEVICE_OST"))
-		return read_ost_event(data, d, is_eject, why, why_size);
-	if (!is_eject || !names_device(data, d))
+	if (!verdict_subject(event, data, &subject) || !verdict_is_about(&subject, d))
+		return VERDICT_NONE;
+	if (subject.has_slot)
+		return read_ost(data, is_eject, why, why_size);
+	if (!is_eject)
 		return VERDICT_NONE;
 	if (!strcmp(event, "DEVICE_DELETED"))
 		return VERDICT_DELETED;
 	if (!strcmp(event, "MEM_UNPLUG_ERROR"))
 		json_get_string(data, "msg", &text);
-	else if (strcmp(event, "DEVICE_UNPLUG_GUEST_ERROR") != 0)
-		return VERDICT_NONE;
 	snprintf(why, why_size, "%s", text);
 	return VERDICT_REFUSED;
 }
@@ -112,11 +121,16 @@ bool verdict_is_pending(struct json_object *slots, const struct memdev *d)
 	size_t i, count = json_object_is_type(slots, json_type_array)
 				  ? json_object_array_length(slots)
 				  : 0;
-	uint64_t source, status;
+	uint64_t slot, source, status;
 
-	for (i = 0; i < count; i++)
-		if (read_ost(json_object_array_get_idx(slots, i), d, &source, &status))
-			return is_ejection(source) && status == OST_EJECTING;
+	for (i = 0; i < count; i++) {
+		struct json_object *info = json_object_array_get_idx(slots, i);
+
+		if (read_slot(info, &slot) && (d->has & MEMDEV_HAS_SLOT) && d->slot == slot)
+			return json_get_u64(info, "source", &source) &&
+			       json_get_u64(info, "status", &status) && is_ejection(source) &&
+			       status == OST_EJECTING;
+	}
 	return false;
 }
 

@@ -25,6 +25,21 @@ enum verdict {
 	VERDICT_REFUSED,  /* the guest refused; @why says why */
 };
 
+/* Which device an event is about: by slot or by name. */
+struct verdict_subject {
+	bool has_slot;
+	uint64_t slot;
+	const char *device, *path; /* of the event's data; NULL where it has none */
+};
+
+/*
+ * verdict_subject() - which device is the event about? Where there are many this is asked first,
+ * and then verdict_is_about() of each; verdict_read() does both. Return: false when it says nothing
+ * about any
+ */
+bool verdict_subject(const char *event, struct json_object *data, struct verdict_subject *out);
+bool verdict_is_about(const struct verdict_subject *s, const struct memdev *d);
+
 /*
  * verdict_read() - read an event for @d
  * @is_eject:	the device is being unplugged: only then are ejection answers meant for us

@@ -12,8 +12,13 @@
 
 void trace_say(const struct trace *trace, const char *channel, char direction, const char *text)
 {
-	if (trace && trace->say)
+	if (trace_is_on(trace))
 		trace->say(trace->context, channel, direction, text);
+}
+
+bool trace_is_on(const struct trace *trace)
+{
+	return trace && trace->say;
 }
 
 static void set_nonblocking(int fd)

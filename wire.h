@@ -21,6 +21,9 @@ struct trace {
 
 void trace_say(const struct trace *trace, const char *channel, char direction, const char *text);
 
+/* trace_is_on() - does anybody listen? Asked where making the text is work */
+bool trace_is_on(const struct trace *trace);
+
 struct wire;
 
 /* A stream that is carried by another, which knows how. As wire_write() and wire_fill(). */

@@ -51,7 +51,8 @@ set_machine() {
 	esac
 	slots=${slots:-32}
 	devices="$devices $second_serial"
-	[ -n "$bus" ] || return 0 # no virtio without PCI: no network
+	[ -n "$bus$agent" ] || return 0 # no virtio without PCI: no network
+	[ -n "$bus" ] || usage "--agent needs virtio-serial, for which machine type '$machine' has no bus"
 	devices="$devices -netdev user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:0-:22"
 	[ "$bus" != pci ] || devices="$devices -device virtio-net-pci,netdev=net0,romfile="
 	[ "$bus" = pci ] || devices="$devices -device virtio-net-$bus,netdev=net0"

@@ -134,6 +134,41 @@ static void the_memory_map_policy_is_read(void **state)
 	}
 }
 
+static void what_an_agent_without_a_shell_says_is_read(void **state)
+{
+	static const char *const lines[] = { "guest 6.1.0 1 - - - limited", "memory - - -",
+					     "size 8000000", "blocks 0 3 online - 1 -",
+					     "blocks 32 33 offline - - -" };
+	static const char *const timed[] = { "guest 6.1.0 1 offline contig-zones N timed" };
+	struct guest_memory g = { 0 };
+	char text[STATE_TEXT_MAX];
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&g, lines, ARRAY_SIZE(lines), &err), 0);
+	assert_true(g.is_limited && g.is_root && !g.is_timed && !g.has);
+	assert_string_equal(g.auto_online, "");
+	assert_int_equal(g.blocks.count, 2);
+	assert_int_equal(blocks_zone(&g.blocks.runs[0]), ZONE_ANY);
+	assert_string_equal(blocks_format_state(text, &g.blocks.runs[0]), "online");
+	assert_string_equal(blocks_format_state(text, &g.blocks.runs[1]), "offline");
+	assert_int_equal(sysfs_sum(&g, -1).movable_bytes, 0);
+	assert_int_equal(parse(&g, timed, 1, &err), 0);
+	assert_true(g.is_timed && !g.is_limited);
+	guest_memory_release(&g);
+}
+
+static void a_state_is_put_into_words(void **state)
+{
+	struct blocks online = run_of(1, 2, "online", "Movable");
+	struct blocks offline = run_of(1, 2, "offline", "Normal Movable");
+	char text[STATE_TEXT_MAX];
+
+	(void)state;
+	assert_string_equal(blocks_format_state(text, &online), "online in zone Movable");
+	assert_string_equal(blocks_format_state(text, &offline), "offline");
+}
+
 static void lines_of_other_commands_are_left_alone(void **state)
 {
 	static const char *const lines[] = { "failed 33 Device or resource busy",
@@ -541,6 +576,8 @@ int main(void)
 		cmocka_unit_test(a_scan_is_read),
 		cmocka_unit_test(a_dash_is_unknown_and_not_zero),
 		cmocka_unit_test(the_memory_map_policy_is_read),
+		cmocka_unit_test(what_an_agent_without_a_shell_says_is_read),
+		cmocka_unit_test(a_state_is_put_into_words),
 		cmocka_unit_test(lines_of_other_commands_are_left_alone),
 		cmocka_unit_test(a_malformed_line_is_refused_and_quoted),
 		cmocka_unit_test(what_is_free_in_movable_is_a_part_of_what_is_free),

@@ -138,6 +138,23 @@ static void several_calls_add_up(void **state)
 	guest_memory_release(&h.before);
 }
 
+static void a_guest_that_cannot_be_told_chooses(void **state)
+{
+	struct hotplug h = { .has_guest = true, .before.is_limited = true };
+	char reason[ZONE_REASON_MAX];
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(zone_choose(&h, ZONE_AUTO, 64 * G, reason), ZONE_ANY);
+	assert_non_null(strstr(reason, "left to the guest's kernel"));
+	assert_int_equal(zone_check(&h, ZONE_AUTO, &err), 0);
+	assert_int_equal(zone_check(&h, ZONE_MOVABLE, &err), -1);
+	assert_int_equal(zone_check(&h, ZONE_KERNEL, &err), -1);
+	assert_int_equal(err.code, ERR_FAILED);
+	h.before.is_limited = false;
+	assert_int_equal(zone_check(&h, ZONE_MOVABLE, &err), 0);
+}
+
 static void a_guest_that_is_not_known_has_no_say(void **state)
 {
 	struct hotplug h = { .has_guest = false };
@@ -156,6 +173,7 @@ int main(void)
 		cmocka_unit_test(of_many_pieces_the_first_go_to_the_kernel),
 		cmocka_unit_test(pieces_of_different_sizes_are_counted_as_they_are),
 		cmocka_unit_test(several_calls_add_up),
+		cmocka_unit_test(a_guest_that_cannot_be_told_chooses),
 		cmocka_unit_test(a_guest_that_is_not_known_has_no_say),
 	};
 

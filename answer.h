@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * answer: what a guest says to one line of commands, a line for each "say" of guest.sh.
+ * May call: util. Must never: know what a line means.
+ */
+#ifndef ANSWER_H
+#define ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Zero-initialise it. */
+struct answer {
+	char **lines;
+	unsigned count;
+	size_t bytes; /* of all lines */
+	bool is_cut;  /* has more lines than are kept */
+};
+
+void answer_release(struct answer *a);
+
+/* answer_put() - line @i, counted from 0, has come; those before it may come later. A copy is kept,
+ * of the first of several. */
+void answer_put(struct answer *a, unsigned i, const char *line);
+
+/* answer_addf() - the next line */
+void answer_addf(struct answer *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* answer_finish() - an answer is whole when its last line is "end" and none before is missing; then
+ * the "end" is dropped, and true returned */
+bool answer_finish(struct answer *a);
+
+#endif

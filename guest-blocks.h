@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * guest-blocks: the commands of guest.sh without a shell: as far as a qemu-guest-agent that does
+ * not allow guest-exec can serve them by its own commands for memory blocks. It knows block size,
+ * kernel, and which blocks there are and online (all others are "offline"); it writes "online" and
+ * "offline". It knows no zones, nodes, policies or sums, and does not end a write that hangs. The
+ * "limited" at the end of the line "guest" says so. May call: guest-agent, answer, json, deadline,
+ * err, util.
+ */
+#ifndef GUEST_BLOCKS_H
+#define GUEST_BLOCKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "answer.h"
+#include "deadline.h"
+#include "err.h"
+#include "guest-agent.h"
+
+/* Zero-initialise it. */
+struct agent_blocks {
+	struct agent *agent; /* borrowed; NULL when not open */
+	bool can_change;     /* guest-set-memory-blocks is allowed */
+	char kernel[80];     /* "-": not known */
+	uint64_t block_bytes;
+	/* what guest-set-memory-blocks was asked for last */
+	uint64_t block;
+	bool is_online;
+};
+
+/*
+ * agent_blocks_open() - ask an agent for what does not change
+ * @a:	open; borrowed as long as @b is used
+ * Return: 0; 1 when it does not allow these commands either, @err untouched; -1
+ */
+int agent_blocks_open(struct agent_blocks *b, struct agent *a, struct deadline *d, struct err *err)
+	__attribute__((warn_unused_result));
+
+/*
+ * agent_blocks_run() - what guest.sh would answer to @commands, when the agent has answered what it
+ * was asked before
+ * @answer:	replaced; the caller releases it
+ * Return: 0; -1 as guest_receive(), and where agent->awaited is set, with a request under way
+ */
+int agent_blocks_run(struct agent_blocks *b, const char *commands, struct answer *answer,
+		     struct deadline *d, struct err *err) __attribute__((warn_unused_result));
+
+/* agent_blocks_finish() - nothing ends a write that hangs: wait until it has ended by itself */
+int agent_blocks_finish(struct agent_blocks *b, struct deadline *d, struct err *err)
+	__attribute__((warn_unused_result));
+
+#endif
