@@ -140,9 +140,8 @@ static int choose_round(struct hotplug *h, struct plug *plug, struct err *err)
 	return 0;
 }
 
-int plug_attach(struct hotplug *h, void *job, struct err *err)
+static int attach_round(struct hotplug *h, struct plug *plug, struct err *err)
 {
-	struct plug *plug = job;
 	uint64_t ids[2] = { 0 };
 
 	if (choose_round(h, plug, err) || add_backends(h, plug, err) || send_devices(h, plug, err))
@@ -152,6 +151,11 @@ int plug_attach(struct hotplug *h, void *job, struct err *err)
 	     qmp_send(h->vm->qmp, qmp_request("query-memdev", NULL), &ids[1], err)))
 		return -1;
 	return take_replies(h, plug, 1, err) || read_back(h, plug, ids, err) ? -1 : 0;
+}
+
+int plug_attach(struct hotplug *h, void *job, struct err *err)
+{
+	return attach_round(h, job, err) ? plug_stop(job, err) : 0;
 }
 
 /* Without a guest the rounds end here. */

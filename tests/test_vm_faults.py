@@ -8,6 +8,7 @@ import re
 import signal
 
 import pytest
+from relay import BEFORE, Relay, at
 from vm import Gone, QmpError, end_process, wait_until
 
 BIG = "4G"  # 32 blocks take long enough to be caught in the middle
@@ -177,6 +178,21 @@ def test_a_machine_that_stands_still_is_left_at_the_deadline_with_words_for_what
         assert code in (6, 7) and found["state"] in ("partial", "pending"), said
         assert "memhp0-dimm" in said and "deadline" in said, said
     bring_back(vm)
+
+
+def test_of_dimms_that_leave_those_gone_and_those_that_may_still_go_are_named(vm):
+    """The machine stands still from when the first is released until memhp has given up."""
+    assert vm.memhp("plug", "3G", "--dimm", "1G", "--zone", "movable").returncode == 0
+    relay = Relay(vm, at("qmp < DEVICE_DELETED", BEFORE), lambda relay: pause(vm))
+    with standing_still(vm, pause):
+        code, out, said = relay.run("--json", "unplug", "--all", timeout=4)
+        left = [d["id"] for d in vm.devices()]
+        assert code == 7 and json.loads(out)["state"] == "partial" and left, said
+        gone, pending = (re.findall(r"memhp\d-dimm", part) for part in said.split("are gone")[1].split("let go of"))
+        assert sorted(pending) == left and sorted(gone + pending) == ["memhp0-dimm", "memhp1-dimm", "memhp2-dimm"]
+        assert vm.backends() == [i.replace("dimm", "mem") for i in left], said
+    wait_until(lambda: not vm.devices(), what="the end of what was pending")
+    assert vm.memhp("repair").returncode == 0
 
 
 def test_a_monitor_that_is_frozen_is_not_waited_for_beyond_the_deadline(vm):

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from test_vm_plug import done, rows, trace, without_ids
-from vm import BLOCK, FIRST, GIB, MIB, end_process
+from vm import BLOCK, FIRST, GIB, MIB, end_process, wait_until
 
 ENOMEM = -12
 BIG_VM = {"slots": "256", "maxmem": "80G"}
@@ -155,6 +155,35 @@ def test_ctrl_c_in_the_middle_of_many_takes_all_back(vm, at):
     out, err = end_process(process)
     assert process.returncode == 130, err
     assert json.loads(out)["state"] == "rolled-back"
+    assert vm.state() == before
+
+
+def test_what_is_online_at_the_deadline_stays_and_the_rest_is_taken_back(boot):
+    """The machine stands still from when the first DIMM is online until memhp gives up."""
+    vm = boot(memory="1G", maxmem="32G")
+    before = vm.state()
+    process = vm.start_memhp("--verbose", "--json", "--timeout", "8", "plug", "12G", "--dimm", "1G", "--zone", "movable",
+                             "--keep-going")
+    wait_until(lambda: vm.zones(39) == ["Movable"])
+    vm.monitor.execute("stop")
+    for line in process.stderr:
+        if "guest > q" in line:
+            break
+    vm.monitor.execute("cont")
+    out, err = end_process(process)
+    left = ids(vm)
+    assert process.returncode == 7, err
+    found = json.loads(out)
+    assert found["state"] == "partial" and 1 <= len(left) < 12, err
+    assert f"{len(left)} of 12 DIMMs are plugged ('memhp0-dimm'" in found["error"]["message"]
+    assert f"{12 - len(left)} are not (" in found["error"]["message"] or len(left) == 11
+    assert set(left) == {f"memhp{n}-dimm" for n in range(len(left))} and len(vm.backends()) == len(left)
+    memory = vm.memory()
+    assert memory.total == before["memory"].total + len(left) * GIB
+    assert [n for n, b in memory.blocks.items() if n >= FIRST and b.state == "online"] == \
+        list(range(FIRST, FIRST + len(left) * GIB // BLOCK)) and len(memory.blocks) == \
+        len(before["memory"].blocks) + len(left) * GIB // BLOCK
+    done(vm.memhp("unplug", "--all"))
     assert vm.state() == before
 
 
