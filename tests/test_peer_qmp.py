@@ -486,7 +486,9 @@ def test_what_cannot_work_is_refused_before_anything_is_changed(path, vm, words,
 
 
 @pytest.mark.parametrize("status, migration, word", [
-    ("paused", None, "paused"), ("prelaunch", None, "prelaunch"), ("inmigrate", None, "inmigrate"),
+    ("paused", None, "paused"), ("prelaunch", None, "prelaunch"),
+    ("inmigrate", None, "waits for a migration to come in (inmigrate)"),
+    ("postmigrate", "completed", "has migrated away (postmigrate)"),
     ("running", "active", "migrating"), ("running", "setup", "migrating"),
 ])
 @pytest.mark.parametrize("words", [("plug", "512M"), ("unplug", "d0")], ids=lambda w: w[0])
