@@ -71,6 +71,24 @@ static bool can_leave(const struct memdev *d)
 	return d->is_hotplugged && memdev_is_dimm(d) && d->handle;
 }
 
+/* After a migration all DIMMs have been there from the start. */
+static int none_hotplugged(const struct hotplug *h, struct err *err)
+{
+	unsigned i, count = 0;
+
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+
+		count += memdev_is_dimm(d) && !d->is_hotplugged && d->handle;
+	}
+	err_set(err, ERR_FAILED, "no DIMM has been hotplugged");
+	if (!count)
+		return err_hint(err, "see memhp list");
+	return err_hint(err, "%u %s there when QEMU started: name %s to unplug %s", count,
+			count > 1 ? "DIMMs were" : "DIMM was", count > 1 ? "them" : "it",
+			count > 1 ? "them" : "it");
+}
+
 int unplug_add_last(const struct hotplug *h, struct unplug *unplug, struct err *err)
 {
 	const struct memdev *last = NULL;
@@ -82,10 +100,7 @@ int unplug_add_last(const struct hotplug *h, struct unplug *unplug, struct err *
 		if (can_leave(d) && (!last || is_newer(d, last)))
 			last = d;
 	}
-	if (last)
-		return unplug_add(unplug, last, err);
-	err_set(err, ERR_FAILED, "no DIMM has been hotplugged");
-	return err_hint(err, "see memhp list");
+	return last ? unplug_add(unplug, last, err) : none_hotplugged(h, err);
 }
 
 int unplug_add_all(const struct hotplug *h, struct unplug *unplug, struct err *err)
@@ -98,7 +113,7 @@ int unplug_add_all(const struct hotplug *h, struct unplug *unplug, struct err *e
 		if (d->is_hotplugged && memdev_is_dimm(d) && unplug_add(unplug, d, err))
 			return -1;
 	}
-	return unplug->leaving_count ? 0 : err_set(err, ERR_FAILED, "no DIMM has been hotplugged");
+	return unplug->leaving_count ? 0 : none_hotplugged(h, err);
 }
 
 static bool is_taken(const struct unplug *unplug, const struct memdev *d)

@@ -612,6 +612,22 @@ def test_a_backend_that_stays_after_an_unplug_is_told_as_partly_done(path, plugg
         host(path, "unplug", "d0").failed(7, "d0-mem", "in use", code="partial", state="partial")
 
 
+@pytest.mark.parametrize("words", [(), ("--all",)])
+def test_dimms_that_were_there_at_the_start_are_unplugged_by_name_only(path, words):
+    """As after a migration, where QEMU is started with them."""
+    vm = Vm()
+    with Monitor(path, vm) as monitor:
+        assert host(path, "unplug", *words).failed(1, "no DIMM has been hotplugged")["error"]["hint"] == "see memhp list"
+        for name in ("d0", "d1"):
+            vm.plug(name, 128)["hotplugged"] = False
+        value = host(path, "unplug", *words).failed(1, "no DIMM has been hotplugged", state="unchanged")
+        assert value["error"]["hint"] == "2 DIMMs were there when QEMU started: name them to unplug them"
+        assert not monitor.changes
+        host(path, "unplug", "d0").succeeded()
+        value = host(path, "unplug", *words).failed(1, state="unchanged")
+        assert value["error"]["hint"] == "1 DIMM was there when QEMU started: name it to unplug it"
+
+
 def test_of_two_dimms_one_gone_and_one_refused_is_told_as_partly_done(path, plugged):
     plugged.plug("d1", 128)
     scripts = [[Default], [reply(), ost(3, 0x82, slot=1)]]
