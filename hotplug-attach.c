@@ -274,24 +274,27 @@ static int remove_objects(struct hotplug *h, struct plug *plug, struct err *err)
 	return 0;
 }
 
-static bool has_devices(const struct plug *plug)
+/* The first DIMM that is to be taken back from QEMU, or NULL. */
+static const struct plug_unit *first_device(const struct plug *plug)
 {
 	unsigned i;
 
 	for (i = 0; i < plug->units_count; i++)
-		if (plug->units[i].is_device_there)
-			return true;
-	return false;
+		if (plug->units[i].is_device_there && !plug_is_kept(plug, &plug->units[i]))
+			return &plug->units[i];
+	return NULL;
 }
 
 int plug_detach(struct hotplug *h, void *job, struct err *err)
 {
 	struct plug *plug = job;
+	const struct plug_unit *first;
 
 	if (collect_replies(h, plug, err))
 		return -1;
-	if (has_devices(plug) && machine_query_devices(&h->machine, h->vm->qmp, err))
-		return err_wrap(err, "'%s' may still be plugged", plug->units[0].dimm.device_id);
+	first = first_device(plug);
+	if (first && machine_query_devices(&h->machine, h->vm->qmp, err))
+		return err_wrap(err, "'%s' may still be plugged", first->dimm.device_id);
 	if (detach_devices(h, plug, err) || remove_objects(h, plug, err))
 		return -1;
 	if (plug_count_kept(plug))

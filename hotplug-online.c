@@ -263,23 +263,16 @@ void plug_online_show(struct hotplug *h, void *job)
 	hotplug_plan(h, "guest", online_words(h, plug, true));
 }
 
-/*
- * Stop what is under way, and see how far it has come: what is complete by now may be kept. For a
- * shell that does not answer there is half of the time: the rest is for QEMU's half.
- */
+/* Stop what is under way, and see how far it has come: what is complete by now may be kept. */
 static int look_again(struct hotplug *h, struct plug *plug, struct err *err)
 {
-	int64_t final_ms = h->deadline->final_ms;
 	struct answer late = { 0 };
 	struct err ignored;
-	int status;
+	int status = hotplug_cancel(h, &late, err);
 
-	h->deadline->final_ms = deadline_within(h->deadline, deadline_left_ms(h->deadline) / 2);
-	status = guest_cancel(h->vm->guest, &late, err);
 	answer_release(&late);
 	if (!status)
 		status = hotplug_guest(h, "scan", "read", "", err);
-	h->deadline->final_ms = final_ms;
 	if (!status && plug->failure.code)
 		(void)!check_round(h, plug, &ignored);
 	return status;
@@ -291,7 +284,8 @@ int plug_offline(struct hotplug *h, void *job, struct err *err)
 	struct plug *plug = job;
 	struct block_list list = { 0 }, there = { 0 };
 	char range[BLOCKS_TEXT_MAX];
-	int status = look_again(h, plug, err);
+	bool is_silent = look_again(h, plug, err);
+	int status = is_silent ? -1 : 0;
 	unsigned i;
 
 	for (i = 0; i < plug->to; i++)
@@ -306,7 +300,9 @@ int plug_offline(struct hotplug *h, void *job, struct err *err)
 		status = hotplug_guest(h, words, "take", "offline", err);
 	}
 	if (status && list.count)
-		err_wrap(err, "some of %s may not be offline",
+		err_wrap(err,
+			 is_silent ? "the guest does not say whether all of %s is offline"
+				   : "some of %s may not be offline",
 			 blocks_format(range, list.runs[0].first, list.runs[list.count - 1].last));
 	block_list_release(&list);
 	block_list_release(&there);

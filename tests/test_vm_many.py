@@ -5,6 +5,8 @@ import re
 import signal
 
 import pytest
+from relay import BEFORE, Relay
+from test_vm_crash import KILL_SHELL
 from test_vm_plug import done, rows, trace, without_ids
 from vm import BLOCK, FIRST, GIB, MIB, end_process, wait_until
 
@@ -185,6 +187,29 @@ def test_what_is_online_at_the_deadline_stays_and_the_rest_is_taken_back(boot):
         len(before["memory"].blocks) + len(left) * GIB // BLOCK
     done(vm.memhp("unplug", "--all"))
     assert vm.state() == before
+
+
+def test_a_shell_that_stands_still_costs_only_the_dimm_it_was_at(boot):
+    """It is stopped when the second DIMM comes, whose memory map the first has to pay for."""
+    vm = boot(memory="256M", maxmem="16G")
+    vm.guest("dd if=/dev/zero of=/tmp/ballast bs=1M count=60")
+    before = vm.state()
+
+    def send(name):
+        vm.guest(KILL_SHELL.replace("kill -9", f"kill -{name}"))
+
+    def is_second(relay, *now):
+        return now == ("qmp > device_add", BEFORE) and relay.seen.count("before qmp > device_add") == 2
+
+    relay = Relay(vm, is_second, lambda relay: send("STOP"))
+    code, out, said = relay.run("--json", "plug", "4G", "--dimm", "2G", "--zone", "kernel", "--keep-going", timeout=8)
+    send("CONT")
+    assert relay.has_struck and code == 7 and json.loads(out)["state"] == "partial", said
+    assert "1 of 2 DIMMs are plugged ('memhp0-dimm'), 1 is not ('memhp1-dimm')" in said, said
+    assert ids(vm) == ["memhp0-dimm"] and vm.backends() == ["memhp0-mem"]
+    assert vm.mem_total() == before["memory"].total + 2 * GIB
+    assert all(block.state == "online" for block in vm.blocks().values())
+    vm.discard()  # the kernel's zone keeps its memory
 
 
 # ---- unplug
