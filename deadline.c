@@ -140,7 +140,8 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 
 	if (count > POLL_MAX)
 		return err_set(err, ERR_FAILED, "cannot wait for %u descriptors at once", count);
-	memcpy(all, fds, count * sizeof(*fds));
+	if (count) /* else fds may be NULL */
+		memcpy(all, fds, count * sizeof(*fds));
 	all[count] = (struct pollfd){ .fd = d->signal_fd, .events = POLLIN };
 	all[count + 1] = (struct pollfd){ .fd = is_watching ? d->watch_fd : -1, .events = POLLIN };
 	for (;;) {

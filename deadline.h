@@ -77,7 +77,7 @@ int deadline_passed(const struct deadline *d, struct err *err);
 
 /*
  * deadline_poll() - poll(2) that ends at the deadline, at @until_ms, or when the user interrupts
- * @fds:	as for poll(2); revents is filled in
+ * @fds:	as for poll(2); revents is filled in; NULL with a @count of 0 only waits
  * @until_ms:	a sooner limit of the caller's own, or DEADLINE_NEVER
  * @err:	ERR_TIMEOUT at the deadline; ERR_INTERRUPTED at the first signal, and while undoing
  * at the second Return: 1 when a descriptor is ready, 0 when @until_ms came first, -1 with @err

@@ -146,9 +146,8 @@ static int choose_round(struct hotplug *h, struct plug *plug, struct err *err)
 	return 0;
 }
 
-int plug_attach(struct hotplug *h, void *job, struct err *err)
+static int attach_round(struct hotplug *h, struct plug *plug, struct err *err)
 {
-	struct plug *plug = job;
 	uint64_t ids[2] = { 0 };
 
 	if (choose_round(h, plug, err) || add_backends(h, plug, err) || send_devices(h, plug, err))
@@ -158,6 +157,11 @@ int plug_attach(struct hotplug *h, void *job, struct err *err)
 	     qmp_send(h->vm->qmp, qmp_request("query-memdev", NULL), &ids[1], err)))
 		return -1;
 	return take_replies(h, plug, 1, err) || read_back(h, plug, ids, err) ? -1 : 0;
+}
+
+int plug_attach(struct hotplug *h, void *job, struct err *err)
+{
+	return attach_round(h, job, err) ? plug_stop(job, err) : 0;
 }
 
 /* Without a guest the rounds end here. */
@@ -276,24 +280,27 @@ static int remove_objects(struct hotplug *h, struct plug *plug, struct err *err)
 	return 0;
 }
 
-static bool has_devices(const struct plug *plug)
+/* The first DIMM that is to be taken back from QEMU, or NULL. */
+static const struct plug_unit *first_device(const struct plug *plug)
 {
 	unsigned i;
 
 	for (i = 0; i < plug->units_count; i++)
-		if (plug->units[i].is_device_there)
-			return true;
-	return false;
+		if (plug->units[i].is_device_there && !plug_is_kept(plug, &plug->units[i]))
+			return &plug->units[i];
+	return NULL;
 }
 
 int plug_detach(struct hotplug *h, void *job, struct err *err)
 {
 	struct plug *plug = job;
+	const struct plug_unit *first;
 
 	if (collect_replies(h, plug, err))
 		return -1;
-	if (has_devices(plug) && machine_query_devices(&h->machine, h->vm->qmp, err))
-		return err_wrap(err, "'%s' may still be plugged", plug->units[0].dimm.device_id);
+	first = first_device(plug);
+	if (first && machine_query_devices(&h->machine, h->vm->qmp, err))
+		return err_wrap(err, "'%s' may still be plugged", first->dimm.device_id);
 	if (detach_devices(h, plug, err) || remove_objects(h, plug, err))
 		return -1;
 	if (plug_count_kept(plug))

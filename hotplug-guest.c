@@ -200,6 +200,18 @@ static void explain_block(struct hotplug *h, const char *commands, const char *v
 		hotplug_explain_held(h, block, err);
 }
 
+int hotplug_cancel(struct hotplug *h, struct answer *answer, struct err *err)
+{
+	int64_t final_ms = h->deadline->final_ms;
+	int status;
+
+	deadline_undo(h->deadline);
+	h->deadline->final_ms = deadline_within(h->deadline, deadline_left_ms(h->deadline) / 2);
+	status = guest_cancel(h->vm->guest, answer, err);
+	h->deadline->final_ms = final_ms;
+	return status;
+}
+
 /*
  * Stop the write that hangs. Where it was shows in the rest of the answer; the short way has none,
  * because what stops it ends the session: another one looks.
@@ -209,9 +221,8 @@ static void stop(struct hotplug *h, const char *commands, struct answer *answer)
 	struct err ignored;
 	int status;
 
-	deadline_undo(h->deadline);
 	guest_memory_release(&h->after);
-	status = guest_cancel(h->vm->guest, answer, &ignored);
+	status = hotplug_cancel(h, answer, &ignored);
 	if (status && guest_is_lost(h->vm->guest) && is_short_way(commands))
 		status = guest_run(h->vm->guest, "scan", answer, &ignored);
 	if (!status && sysfs_parse(&h->after, answer->lines, answer->count, &ignored))

@@ -22,6 +22,13 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 		  struct err *err) __attribute__((warn_unused_result));
 
 /*
+ * hotplug_cancel() - guest_cancel(), to undo from now on. A shell that does not answer costs half
+ * of the time that is left for that: the rest is for what can be done without it.
+ */
+int hotplug_cancel(struct hotplug *h, struct answer *answer, struct err *err)
+	__attribute__((warn_unused_result));
+
+/*
  * hotplug_hold() - let the guest leave new memory offline from now on, where it would bring it
  * online by itself in a zone of its choice; until the channel is closed
  */

@@ -102,10 +102,12 @@ static int wait_answers(struct hotplug *h, struct plug *plug, int64_t patience_m
 
 int plug_appear(struct hotplug *h, void *job, struct err *err)
 {
-	const struct plug *plug = job;
+	struct plug *plug = job;
 	int64_t patience_ms = OST_MS + (int64_t)OST_EACH_MS * (plug->to - plug->from);
 
-	return h->machine.has_acpi_ost ? wait_answers(h, job, patience_ms, err) : 0;
+	if (h->machine.has_acpi_ost && wait_answers(h, plug, patience_ms, err))
+		return plug_stop(plug, err);
+	return 0;
 }
 
 /* The blocks of DIMMs of this round: of those that the guest has not said it took, or else of those
@@ -225,7 +227,7 @@ static int check_round(const struct hotplug *h, struct plug *plug, struct err *e
 	unsigned i;
 
 	for (i = plug->from; i < plug->to; i++)
-		if (!plug->units[i].is_failed &&
+		if (!plug->units[i].is_failed && plug->units[i].has_blocks &&
 		    check_unit(h, plug, &plug->units[i], status ? &other : err))
 			status = -1;
 	return status;
@@ -258,15 +260,22 @@ static int online_round(struct hotplug *h, struct plug *plug, struct err *err)
 	return status ? -1 : check_round(h, plug, err);
 }
 
+/* Has the last round come to its end after all, when time was up and its work was to be stopped? */
+static bool is_late(const struct plug *plug, bool is_complete, const struct err *err)
+{
+	return plug->is_keep_going && is_complete && plug->to == plug->units_count &&
+	       err->code == ERR_TIMEOUT;
+}
+
 int plug_online(struct hotplug *h, void *job, struct err *err)
 {
 	struct plug *plug = job;
 
 	if (online_round(h, plug, err)) {
 		struct err ignored;
+		bool is_complete = !check_round(h, plug, &ignored); /* what is may be kept */
 
-		(void)!check_round(h, plug, &ignored); /* what is complete may be kept */
-		if (plug_fail(plug, err))
+		if (!is_late(plug, is_complete, err) && plug_fail(plug, err))
 			return -1;
 	}
 	return plug->to < plug->units_count ? 1 : plug_finish(plug, err);
@@ -291,22 +300,35 @@ void plug_online_show(struct hotplug *h, void *job)
 	hotplug_plan(h, "guest", online_words(h, plug, true));
 }
 
+/* Stop what is under way, and see how far it has come: what is complete by now may be kept. */
+static int look_again(struct hotplug *h, struct plug *plug, struct err *err)
+{
+	struct answer late = { 0 };
+	struct err ignored;
+	int status = hotplug_cancel(h, &late, err);
+
+	answer_release(&late);
+	if (!status)
+		status = hotplug_guest(h, "scan", "read", "", err);
+	if (!status && plug->failure.code)
+		(void)!check_round(h, plug, &ignored);
+	return status;
+}
+
 /* The blocks of what is to be undone go offline, as far as they are there. */
 int plug_offline(struct hotplug *h, void *job, struct err *err)
 {
 	struct plug *plug = job;
 	struct block_list list = { 0 }, there = { 0 };
-	struct answer late = { 0 };
-	int status = guest_cancel(h->vm->guest, &late, err);
+	char range[BLOCKS_TEXT_MAX];
+	bool is_silent = look_again(h, plug, err);
+	int status = is_silent ? -1 : 0;
 	unsigned i;
 
 	for (i = 0; i < plug->to; i++)
 		if (plug->units[i].has_blocks && !plug_is_kept(plug, &plug->units[i]))
 			block_list_add(&list, &plug->units[i].blocks);
 	block_list_sort(&list);
-	answer_release(&late);
-	if (!status)
-		status = hotplug_guest(h, "scan", "read", "", err);
 	if (!status)
 		block_list_intersect(&there, &h->after.blocks, &list);
 	if (!status && there.count) {
@@ -314,9 +336,12 @@ int plug_offline(struct hotplug *h, void *job, struct err *err)
 
 		status = hotplug_guest(h, words, "take", "offline", err);
 	}
+	if (status && list.count)
+		err_wrap(err,
+			 is_silent ? "the guest does not say whether all of %s is offline"
+				   : "some of %s may not be offline",
+			 blocks_format(range, list.runs[0].first, list.runs[list.count - 1].last));
 	block_list_release(&list);
 	block_list_release(&there);
-	return status ? err_wrap(err, "the blocks of '%s' are not offline",
-				 plug->units[0].dimm.device_id)
-		      : 0;
+	return status ? -1 : 0;
 }

@@ -154,10 +154,7 @@ int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
 	}
 	if (!status)
 		return 0;
-	if (plug_count_kept(plug)) {
-		err_wrap(err, "%u of %u DIMMs are plugged", plug_count_kept(plug),
-			 plug->units_count);
-		err->code = ERR_PARTIAL;
-	}
+	if (plug_count_kept(plug))
+		plug_explain_kept(plug, err);
 	return err_wrap(err, "cannot plug '%s'", plug->request.size_text);
 }

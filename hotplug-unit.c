@@ -5,6 +5,8 @@
 #include "hotplug-unit.h"
 #include "util.h"
 
+#define RUNS_MAX 4 /* of DIMMs that a message names */
+
 void plug_add_units(struct plug *plug, uint64_t size_bytes, unsigned count)
 {
 	for (; count; count--) {
@@ -92,15 +94,22 @@ void plug_show(struct hotplug *h, const struct plug *plug, enum plug_stage stage
 	progress_reach(&h->progress, done, bytes, monotonic_ms());
 }
 
-/* Something has failed: the first time is remembered when what can go on is to go on. */
 int plug_fail(struct plug *plug, const struct err *err)
 {
-	if (!plug->is_keep_going || err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED ||
+	if (err->code == ERR_INTERRUPTED)
+		plug->failure = (struct err){ 0 }; /* all is to be taken back */
+	if (!plug->is_keep_going || err->code == ERR_INTERRUPTED ||
 	    err->code == ERR_QEMU_UNREACHABLE)
 		return -1;
 	if (!plug->failure.code)
 		plug->failure = *err;
-	return 0;
+	return err->code == ERR_TIMEOUT ? -1 : 0;
+}
+
+int plug_stop(struct plug *plug, const struct err *err)
+{
+	(void)!plug_fail(plug, err);
+	return -1;
 }
 
 /* What stays although something failed: complete DIMMs, if others were to go on. */
@@ -116,6 +125,59 @@ unsigned plug_count_kept(const struct plug *plug)
 	for (i = 0; i < plug->units_count; i++)
 		kept += plug_is_kept(plug, &plug->units[i]);
 	return kept;
+}
+
+/* What has become of a DIMM when not all could be plugged. */
+enum fate { FATE_KEPT, FATE_GONE, FATE_UNKNOWN };
+
+static enum fate fate_of(const struct plug *plug, const struct plug_unit *unit)
+{
+	if (plug_is_kept(plug, unit))
+		return FATE_KEPT;
+	return unit->is_object_there || unit->ids[0] || unit->ids[1] ? FATE_UNKNOWN : FATE_GONE;
+}
+
+/* "'x0-dimm', 'x2-dimm' to 'x5-dimm'": the runs of DIMMs of one fate, and how many DIMMs that is */
+static unsigned list_units(const struct plug *plug, enum fate fate, struct buf *names)
+{
+	unsigned i, last, count = 0, runs = 0;
+
+	for (i = 0; i < plug->units_count; i = last + 1) {
+		last = i;
+		if (fate_of(plug, &plug->units[i]) != fate)
+			continue;
+		while (last + 1 < plug->units_count &&
+		       fate_of(plug, &plug->units[last + 1]) == fate)
+			last++;
+		count += last - i + 1;
+		if (++runs > RUNS_MAX)
+			continue;
+		buf_addf(names, "%s'%s'", runs > 1 ? ", " : "", plug->units[i].dimm.device_id);
+		if (last > i)
+			buf_addf(names, "%s'%s'", last > i + 1 ? " to " : ", ",
+				 plug->units[last].dimm.device_id);
+	}
+	if (runs > RUNS_MAX)
+		buf_addf(names, ", ...");
+	return count;
+}
+
+void plug_explain_kept(const struct plug *plug, struct err *err)
+{
+	_cleanup_buf_ struct buf kept = { 0 }, gone = { 0 }, unknown = { 0 }, words = { 0 };
+	unsigned count = list_units(plug, FATE_KEPT, &kept);
+
+	buf_addf(&words, "%u of %u DIMMs are plugged (%s)", count, plug->units_count,
+		 buf_text(&kept));
+	count = list_units(plug, FATE_GONE, &gone);
+	if (count)
+		buf_addf(&words, ", %u %s not (%s)", count, count > 1 ? "are" : "is",
+			 buf_text(&gone));
+	count = list_units(plug, FATE_UNKNOWN, &unknown);
+	if (count)
+		buf_addf(&words, ", %u may be (%s)", count, buf_text(&unknown));
+	err_wrap(err, "%s", buf_text(&words));
+	err->code = ERR_PARTIAL;
 }
 
 /* All rounds are over. */

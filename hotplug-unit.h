@@ -58,10 +58,13 @@ void plug_expect(struct hotplug *h, const struct plug *plug, enum plug_stage sta
 void plug_show(struct hotplug *h, const struct plug *plug, enum plug_stage stage);
 
 /*
- * plug_fail() - something has failed: the first time is remembered when what can go on is to go on
- * Return: 0 to go on; -1 to undo everything
+ * plug_fail() - something has failed: the first time is remembered when what is complete is to stay
+ * Return: 0 to go on; -1 to undo what is not kept: all that is not to stay, or time is up
  */
 int plug_fail(struct plug *plug, const struct err *err) __attribute__((warn_unused_result));
+
+/* plug_stop() - the same where nothing can go on; returns -1 */
+int plug_stop(struct plug *plug, const struct err *err);
 
 /* plug_finish() - all is over: 0, or -1 with what plug_fail() remembered */
 int plug_finish(const struct plug *plug, struct err *err) __attribute__((warn_unused_result));
@@ -70,5 +73,9 @@ int plug_finish(const struct plug *plug, struct err *err) __attribute__((warn_un
  * others were to go on */
 bool plug_is_kept(const struct plug *plug, const struct plug_unit *unit);
 unsigned plug_count_kept(const struct plug *plug);
+
+/* plug_explain_kept() - after the undoing, put in front of @err which DIMMs stay, which do not, and
+ * of which nobody knows */
+void plug_explain_kept(const struct plug *plug, struct err *err);
 
 #endif

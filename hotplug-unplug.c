@@ -10,6 +10,8 @@
 #include "size.h"
 #include "util.h"
 
+#define NAMES_MAX 8 /* that a message has */
+
 void unplug_release(struct unplug *unplug)
 {
 	leaving_release(&unplug->leaving, &unplug->leaving_count);
@@ -69,6 +71,24 @@ static bool can_leave(const struct memdev *d)
 	return d->is_hotplugged && memdev_is_dimm(d) && d->handle;
 }
 
+/* After a migration all DIMMs have been there from the start. */
+static int none_hotplugged(const struct hotplug *h, struct err *err)
+{
+	unsigned i, count = 0;
+
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+
+		count += memdev_is_dimm(d) && !d->is_hotplugged && d->handle;
+	}
+	err_set(err, ERR_FAILED, "no DIMM has been hotplugged");
+	if (!count)
+		return err_hint(err, "see memhp list");
+	return err_hint(err, "%u %s there when QEMU started: name %s to unplug %s", count,
+			count > 1 ? "DIMMs were" : "DIMM was", count > 1 ? "them" : "it",
+			count > 1 ? "them" : "it");
+}
+
 int unplug_add_last(const struct hotplug *h, struct unplug *unplug, struct err *err)
 {
 	const struct memdev *last = NULL;
@@ -80,10 +100,7 @@ int unplug_add_last(const struct hotplug *h, struct unplug *unplug, struct err *
 		if (can_leave(d) && (!last || is_newer(d, last)))
 			last = d;
 	}
-	if (last)
-		return unplug_add(unplug, last, err);
-	err_set(err, ERR_FAILED, "no DIMM has been hotplugged");
-	return err_hint(err, "see memhp list");
+	return last ? unplug_add(unplug, last, err) : none_hotplugged(h, err);
 }
 
 int unplug_add_all(const struct hotplug *h, struct unplug *unplug, struct err *err)
@@ -96,7 +113,7 @@ int unplug_add_all(const struct hotplug *h, struct unplug *unplug, struct err *e
 		if (d->is_hotplugged && memdev_is_dimm(d) && unplug_add(unplug, d, err))
 			return -1;
 	}
-	return unplug->leaving_count ? 0 : err_set(err, ERR_FAILED, "no DIMM has been hotplugged");
+	return unplug->leaving_count ? 0 : none_hotplugged(h, err);
 }
 
 static bool is_taken(const struct unplug *unplug, const struct memdev *d)
@@ -284,29 +301,70 @@ static void offline_show(struct hotplug *h, void *job)
 		hotplug_take_offline_show(h, &unplug->blocks);
 }
 
+/* Has the guest been asked for it, and not answered? */
+static bool is_pending(const struct leaving *l)
+{
+	return l->is_asked && !l->is_gone && !l->is_refused;
+}
+
+/* "'x0-dimm', 'x1-dimm', ...": those that are gone, or those pending, and how many they are */
+static unsigned list_leaving(const struct unplug *unplug, bool is_gone, struct buf *names)
+{
+	unsigned i, count = 0;
+
+	for (i = 0; i < unplug->leaving_count; i++) {
+		const struct leaving *l = &unplug->leaving[i];
+
+		if ((is_gone ? !l->is_gone : !is_pending(l)) || ++count > NAMES_MAX)
+			continue;
+		buf_addf(names, "%s'%s'", count > 1 ? ", " : "", memdev_name(l->device));
+	}
+	if (count > NAMES_MAX)
+		buf_addf(names, ", ...");
+	return count;
+}
+
+/* When some devices are gone: which, and which may still go. */
+static int tell_gone(const struct unplug *unplug, struct err *err)
+{
+	_cleanup_buf_ struct buf gone = { 0 }, pending = { 0 };
+	unsigned count = list_leaving(unplug, true, &gone);
+
+	if (!count)
+		return 0;
+	err_set(err, ERR_PARTIAL, "%u of %u devices are gone (%s)", count, unplug->leaving_count,
+		buf_text(&gone));
+	count = list_leaving(unplug, false, &pending);
+	return count ? err_append(err, "the guest may still let go of %u (%s)", count,
+				  buf_text(&pending))
+		     : -1;
+}
+
 /* Blocks of devices that are gone cannot come back; the others do. */
 static int back_online(struct hotplug *h, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 	struct block_list there = { 0 };
+	struct err gone = { 0 };
 	int status = 0;
-	unsigned i, gone = 0;
+	unsigned i;
 
 	for (i = 0; i < unplug->leaving_count; i++) {
-		const struct memdev *d = unplug->leaving[i].device;
 		struct blocks run;
 
-		gone += unplug->leaving[i].is_gone;
-		if (!unplug->leaving[i].is_gone && hotplug_device_blocks(h, d, &run))
+		if (!unplug->leaving[i].is_gone &&
+		    hotplug_device_blocks(h, unplug->leaving[i].device, &run))
 			block_list_add(&there, &run);
 	}
 	if (there.count && unplug->blocks.count)
 		status = hotplug_restore(h, &there, err);
 	block_list_release(&there);
-	if (!status && gone)
-		status = err_set(err, ERR_PARTIAL, "%u of %u devices are gone", gone,
-				 unplug->leaving_count);
-	return status;
+	if (!tell_gone(unplug, &gone))
+		return status;
+	if (status)
+		return err_append(err, "%s", gone.message);
+	*err = gone;
+	return -1;
 }
 
 static int release(struct hotplug *h, void *job, struct err *err)
@@ -339,12 +397,9 @@ static int release_undo(struct hotplug *h, void *job, struct err *err)
 	if (hotplug_notice_gone(h, unplug->leaving, unplug->leaving_count, err) ||
 	    hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, err))
 		return -1;
-	for (i = 0; i < unplug->leaving_count; i++) {
-		const struct leaving *l = &unplug->leaving[i];
-
-		if (l->is_asked && !l->is_gone && !l->is_refused)
+	for (i = 0; i < unplug->leaving_count; i++)
+		if (is_pending(&unplug->leaving[i]))
 			h->outcome = OUTCOME_PENDING;
-	}
 	return 0;
 }
 

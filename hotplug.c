@@ -142,11 +142,8 @@ static int check_machine(const struct hotplug *h, struct err *err)
 {
 	const struct machine *m = &h->machine;
 
-	if (!m->is_running) {
-		err_set(err, ERR_FAILED, "the VM is %s: its guest cannot answer",
-			strcmp(m->status, "prelaunch") ? m->status : "paused (prelaunch)");
-		return err_hint(err, "let it run first: memhp qmp cont");
-	}
+	if (machine_check_runs(m, err))
+		return -1;
 	if (m->migration) {
 		err_set(err, ERR_FAILED, "the VM is migrating (%s): QEMU refuses hotplug meanwhile",
 			m->migration);

@@ -85,6 +85,10 @@ bool machine_is_over(const struct machine *m);
  * "the VM has migrated away (postmigrate)"; "" for one that runs */
 void machine_describe_state(const struct machine *m, struct buf *out);
 
+/* machine_check_runs() - 0; -1 with ERR_FAILED, why the VM does not run and what can be done */
+int machine_check_runs(const struct machine *m, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* machine_query_devices() - refresh only the devices */
 int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));

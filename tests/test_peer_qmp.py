@@ -486,7 +486,9 @@ def test_what_cannot_work_is_refused_before_anything_is_changed(path, vm, words,
 
 
 @pytest.mark.parametrize("status, migration, word", [
-    ("paused", None, "paused"), ("prelaunch", None, "prelaunch"), ("inmigrate", None, "inmigrate"),
+    ("paused", None, "paused"), ("prelaunch", None, "prelaunch"),
+    ("inmigrate", None, "waits for a migration to come in (inmigrate)"),
+    ("postmigrate", "completed", "has migrated away (postmigrate)"),
     ("running", "active", "migrating"), ("running", "setup", "migrating"),
 ])
 @pytest.mark.parametrize("words", [("plug", "512M"), ("unplug", "d0")], ids=lambda w: w[0])
@@ -610,12 +612,39 @@ def test_a_backend_that_stays_after_an_unplug_is_told_as_partly_done(path, plugg
         host(path, "unplug", "d0").failed(7, "d0-mem", "in use", code="partial", state="partial")
 
 
+@pytest.mark.parametrize("words", [(), ("--all",)])
+def test_dimms_that_were_there_at_the_start_are_unplugged_by_name_only(path, words):
+    """As after a migration, where QEMU is started with them."""
+    vm = Vm()
+    with Monitor(path, vm) as monitor:
+        assert host(path, "unplug", *words).failed(1, "no DIMM has been hotplugged")["error"]["hint"] == "see memhp list"
+        for name in ("d0", "d1"):
+            vm.plug(name, 128)["hotplugged"] = False
+        value = host(path, "unplug", *words).failed(1, "no DIMM has been hotplugged", state="unchanged")
+        assert value["error"]["hint"] == "2 DIMMs were there when QEMU started: name them to unplug them"
+        assert not monitor.changes
+        host(path, "unplug", "d0").succeeded()
+        value = host(path, "unplug", *words).failed(1, state="unchanged")
+        assert value["error"]["hint"] == "1 DIMM was there when QEMU started: name it to unplug it"
+
+
 def test_of_two_dimms_one_gone_and_one_refused_is_told_as_partly_done(path, plugged):
     plugged.plug("d1", 128)
     scripts = [[Default], [reply(), ost(3, 0x82, slot=1)]]
     with Monitor(path, plugged, on={"device_del": scripts}) as monitor:
         host(path, "unplug", "d0", "d1").failed(7, "d1-dimm", "busy", code="partial", state="partial")
     assert monitor.changes == ["device_del d0-dimm", "device_del d1-dimm", "object-del d0-mem"]
+
+
+def test_of_three_dimms_those_gone_and_those_pending_at_the_deadline_are_named(path, plugged):
+    plugged.plug("d1", 128)
+    plugged.plug("d2", 128)
+    scripts = [[Default], [reply(), ost(3, 0x82, slot=1)], [reply()]]
+    with Monitor(path, plugged, on={"device_del": scripts}) as monitor:
+        host(path, "unplug", "--all", more=SHORT).failed(
+            7, "the guest has not let go of 'd2-dimm': the deadline passed", "1 of 3 devices are gone ('d0-dimm')",
+            "may still let go of 1 ('d2-dimm')", code="partial", state="partial")
+    assert monitor.changes[-1] == "object-del d0-mem" and sorted(plugged.objects) == ["d1-mem", "d2-mem", "pc.ram"]
 
 
 # With a guest
@@ -660,6 +689,58 @@ def test_blocks_that_never_appear_are_undone_at_the_deadline(path, tree):
         result = whole(path, tree, "plug", "512M", more=("--timeout", "3"))
     result.failed(6, "blocks", code="timeout", state="rolled-back")
     assert monitor.changes[2:] == ["device_del memhp0-dimm", "object-del memhp0-mem"]
+
+
+GOING = ("--keep-going", "--name", "d")
+
+
+def test_what_is_verified_at_the_deadline_stays_and_a_write_that_hangs_is_undone(path, tree):
+    """So many blocks go the long way, in order: the third DIMM's hang."""
+    vm = Vm(tree, max_mib=65536)
+    add = tree.add
+
+    def add_hanging(first, last, **facts):
+        add(first, last, **facts)
+        if first <= 80 <= last:
+            tree.hang(80, "online_movable")
+
+    tree.add = add_hanging
+    with Monitor(path, vm) as monitor:
+        value = whole(path, tree, "plug", "10G", "--dimm", "2560M", "--zone", "movable", *GOING,
+                      more=("--timeout", "6")).failed(7, "memory80", "the deadline passed", code="partial",
+                                                      state="partial")
+    assert "2 of 4 DIMMs are plugged ('d0-dimm', 'd1-dimm'), 2 are not ('d2-dimm', 'd3-dimm')" in \
+        value["error"]["message"]
+    assert monitor.changes[8:] == ["device_del d2-dimm", "device_del d3-dimm", "object-del d2-mem",
+                                   "object-del d3-mem"]
+    assert tree.states(32, 71) == {"online Movable"} and not tree.block(72).exists()
+    assert sorted(vm.objects) == ["d0-mem", "d1-mem", "pc.ram"]
+
+
+def test_the_rounds_before_the_deadline_stay(path, tmp_path):
+    """The guest never shows the second DIMM."""
+    def insert(request):
+        vm.insert(request["arguments"])
+        tree.remove(33, 33)
+        return {"return": {}, "id": request["id"]}
+
+    tree = peer.Tree(tmp_path / "guest", available_mib=19)
+    vm = Vm(tree)
+    remove = vm.remove
+
+    def remove_unseen(device):
+        tree.add(33, 33)
+        remove(device)
+
+    vm.remove = remove_unseen
+    with Monitor(path, vm, on={"device_add": [[Default], [insert]]}) as monitor:
+        result = whole(path, tree, "plug", "384M", "--dimm", "128M", "--zone", "kernel", *GOING,
+                       more=("--timeout", "3"))
+    result.failed(7, "1 of 3 DIMMs are plugged ('d0-dimm'), 2 are not ('d1-dimm', 'd2-dimm')", "blocks",
+                  code="partial", state="partial")
+    assert monitor.changes == ["object-add d0-mem", "device_add d0-dimm", "object-add d1-mem", "device_add d1-dimm",
+                               "device_del d1-dimm", "object-del d1-mem"]
+    assert tree.states(32, 32) == {"online Normal"} and sorted(vm.objects) == ["d0-mem", "pc.ram"]
 
 
 def test_a_block_that_the_kernel_refuses_to_bring_online_undoes_the_plug(path, tree):

@@ -37,15 +37,18 @@ def kill_shell(relay):
     relay.vm.guest(KILL_SHELL)
 
 
-# What each command is run on, and that command; "elastic" on a machine with a virtio-mem device, whose driver may
-# rest for seconds after a failure: it is only among all moments.
+# What each command is run on, and that command; those of ELASTIC on a machine with a virtio-mem device.
 SCENES = {
     "plug": ((), ("plug", "256M")),
     "unplug": (("plug", "256M"), ("unplug",)),
     "grow": (("plug", "128M"), ("resize", "1G")),
     "shrink": (("plug", "384M", "--dimm", "128M"), ("resize", "640M")),
     "elastic": ((), ("resize", "1G")),
+    "elastic back": (("resize", "1G"), ("resize", "640M")),
+    "both": ((), ("resize", "1664M")),
+    "both back": (("resize", "1664M"), ("resize", "512M")),
 }
+ELASTIC = ("elastic", "elastic back", "both", "both back")  # "both": its 1 GiB and a DIMM
 VIRTIO_MEM = ["-object", "memory-backend-ram,id=vmem0,size=1G", "-device", "virtio-mem-pci,id=vm0,memdev=vmem0"]
 
 # One message of every kind; what is true after one is true before the next.
@@ -56,6 +59,10 @@ MOMENTS = {
                "qmp < DEVICE_DELETED", "qmp > object-del", "qmp < object-del"],
     "grow": ["qmp > device_add", "guest > swift"],
     "shrink": ["guest > ease", "qmp > device_del", "qmp > object-del"],
+    "elastic": ["qmp > qom-set", "guest > swift"],
+    "elastic back": ["qmp > qom-set", "qmp < qom-set"],
+    "both": ["qmp > device_add"],
+    "both back": ["qmp > device_del"],
 }
 
 
@@ -105,7 +112,7 @@ def strike(vm, scene, moment, fate, how=()):
 @pytest.fixture
 def machine(boot):
     """machine(scene): what it plays on."""
-    return lambda scene: boot(VIRTIO_MEM if scene == "elastic" else [])
+    return lambda scene: boot(VIRTIO_MEM if scene in ELASTIC else [])
 
 
 def each(kinds, *whens):

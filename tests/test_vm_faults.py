@@ -6,9 +6,11 @@ import os
 import pathlib
 import re
 import signal
+import subprocess
 
 import pytest
-from vm import Gone, QmpError, end_process, wait_until
+from relay import AFTER, BEFORE, Relay, at
+from vm import Gone, Qmp, QmpError, end_process, run_memhp, wait_until
 
 BIG = "4G"  # 32 blocks take long enough to be caught in the middle
 # What --verbose shows when it is time: the guest gets to work on the blocks of that DIMM, its first, at 4 GiB ...
@@ -179,6 +181,26 @@ def test_a_machine_that_stands_still_is_left_at_the_deadline_with_words_for_what
     bring_back(vm)
 
 
+def test_of_dimms_that_leave_those_gone_and_those_that_may_still_go_are_named(vm):
+    """The machine stands still from when the first is released, before it hears of the others."""
+    assert vm.memhp("plug", "384M", "--dimm", "128M", "--zone", "movable").returncode == 0
+
+    def pause_after_the_first(_):
+        wait_until(lambda: len(vm.devices()) == 2, what="the release of the first")
+        pause(vm)
+
+    relay = Relay(vm, lambda relay, *_: relay.seen.count("before qmp > device_del") == 2, pause_after_the_first)
+    with standing_still(vm, pause):
+        code, out, said = relay.run("--json", "unplug", "--all", timeout=4)
+        left = [d["id"] for d in vm.devices()]
+        assert code == 7 and json.loads(out)["state"] == "partial", said
+        assert left == ["memhp1-dimm", "memhp2-dimm"]
+        gone, pending = (re.findall(r"memhp\d-dimm", part) for part in said.split("are gone")[1].split("let go of"))
+        assert pending == left and gone == ["memhp0-dimm"] and vm.backends() == ["memhp1-mem", "memhp2-mem"], said
+    wait_until(lambda: not vm.devices(), what="the end of what was pending")
+    assert vm.memhp("repair").returncode == 0
+
+
 def test_a_monitor_that_is_frozen_is_not_waited_for_beyond_the_deadline(vm):
     with standing_still(vm, freeze):
         freeze(vm)
@@ -197,6 +219,19 @@ def migrate(vm):
     wait_until(lambda: vm.monitor.execute("query-status")["status"] == "postmigrate", what="the end of the migration")
 
 
+def start_migration(vm):
+    """Somebody begins to move the machine, which runs on meanwhile; that takes for ever."""
+    vm.monitor.execute("migrate-set-parameters", max_bandwidth=4096)
+    vm.monitor.execute("migrate", uri="exec:cat >/dev/null")
+    wait_until(lambda: vm.monitor.execute("query-migrate")["status"] == "active", what="the migration")
+
+
+def cancel_migration(vm):
+    """He has thought better of it."""
+    vm.monitor.execute("migrate_cancel")
+    wait_until(lambda: vm.monitor.execute("query-migrate")["status"] == "cancelled", what="the end of the migration")
+
+
 @pytest.mark.parametrize("moment", ["plug", "unplug"])
 def test_a_machine_that_has_migrated_away_is_not_waited_for(boot, moment):
     vm = boot()
@@ -210,15 +245,94 @@ def test_a_device_del_during_a_migration_is_undone_and_works_afterwards(vm):
     plugged(vm)
     before = vm.memory()
 
-    def start(vm):
-        vm.monitor.execute("migrate-set-parameters", max_bandwidth=4096)
-        vm.monitor.execute("migrate", uri="exec:cat >/dev/null")
-
-    code, found, said = struck(vm, start, AT_WORK, "unplug")
-    vm.monitor.execute("migrate_cancel")
-    wait_until(lambda: vm.monitor.execute("query-migrate")["status"] == "cancelled", what="the end of the migration")
+    code, found, said = struck(vm, start_migration, AT_WORK, "unplug")
+    cancel_migration(vm)
     assert code == 1 and found["state"] == "rolled-back" and "not allowed while migrating" in said, said
     assert vm.memory() == before and vm.memhp("unplug").returncode == 0
+
+
+@pytest.mark.parametrize("when", [BEFORE, AFTER])
+@pytest.mark.parametrize("count, command", [
+    (2, ("plug", "256M", "--dimm", "128M")), (1, ("plug", "256M", "--virtio-mem")), (1, ("resize", "640M"))])
+def test_a_migration_that_begins_between_object_add_and_device_add_leaves_no_backend(vm, command, count, when):
+    """Behind the last object-add: one beside a migration that is being set up can lock up QEMU 7.2."""
+    before = vm.state()
+    relay = Relay(vm, lambda relay, *_: relay.seen.count(f"{when} qmp < object-add") == count,
+                  lambda relay: start_migration(vm))
+    code, out, said = relay.run("--json", *command)
+    assert relay.has_struck and vm.devices() == [] and vm.backends() == [], said
+    cancel_migration(vm)
+    assert code == 1 and json.loads(out)["state"] == "rolled-back" and "not allowed while migrating" in said, said
+    assert vm.state() == before
+
+
+def test_a_plug_that_cannot_be_undone_during_a_migration_is_named(vm):
+    before = vm.state()
+    vm.inject("MEM_GOING_ONLINE", -12)
+    relay = Relay(vm, at("guest > swift", BEFORE), lambda relay: start_migration(vm))
+    code, out, said = relay.run("--json", "plug", "256M")
+    vm.inject("MEM_GOING_ONLINE", 0)
+    cancel_migration(vm)
+    assert code == 7 and json.loads(out)["state"] == "partial", said
+    assert "'memhp0-dimm' may still be plugged" in said and "not allowed while migrating" in said, said
+    assert [d["id"] for d in vm.devices()] == ["memhp0-dimm"] and vm.backends() == ["memhp0-mem"]
+    assert vm.memhp("repair", "--back").returncode == 0 and vm.state() == before
+
+
+def test_a_migration_that_is_cancelled_while_blocks_go_offline_costs_nothing(vm):
+    before = vm.state()
+    plugged(vm)
+
+    def begin_and_cancel(_):
+        start_migration(vm)
+        cancel_migration(vm)
+
+    relay = Relay(vm, at("guest > ease", AFTER), begin_and_cancel)
+    code, _, said = relay.run("unplug")
+    assert relay.has_struck and code == 0, said
+    assert vm.state() == before
+
+
+# ---- the machine has yet to come
+
+
+@pytest.fixture
+def incoming(tmp_path):
+    """The second monitor of a QEMU that waits for a machine, with one DIMM from its start; the first is for memhp."""
+    paths = [tmp_path / name for name in ("qmp", "qmp2", "serial")]
+    first, second, serial = (f"unix:{path},server=on,wait=off" for path in paths)
+    with subprocess.Popen(["qemu-system-x86_64", "-M", "q35", "-m", "512M,slots=4,maxmem=2G", "-display", "none",
+                           "-nodefaults", "-qmp", first, "-qmp", second, "-serial", serial, "-incoming", "defer",
+                           "-object", "memory-backend-ram,id=d0-mem,size=128M",
+                           "-device", "pc-dimm,id=d0-dimm,memdev=d0-mem"]) as qemu:
+        try:
+            wait_until(paths[2].exists, what="QEMU")
+            with Qmp(paths[1]) as monitor:
+                yield monitor
+        finally:
+            qemu.kill()
+
+
+@pytest.mark.parametrize("command", [("plug", "128M"), ("plug", "128M", "--virtio-mem"), ("unplug", "d0"), ("resize", "1G"),
+                                     ("online", "all"), ("offline", "32"), ("blocks",), ("repair",)], ids=" ".join)
+def test_a_machine_that_waits_for_a_migration_is_named_and_left_alone(incoming, tmp_path, command):
+    def look():
+        return [incoming.execute(query) for query in ("query-memory-devices", "query-status", "query-memdev")]
+
+    before = look()
+    result = run_memhp("--json", "--qmp", tmp_path / "qmp", *command)
+    found = json.loads(result.stdout)
+    assert result.returncode == 1 and found["state"] == "unchanged", result
+    assert "the VM waits for a migration to come in (inmigrate)" in found["error"]["message"]
+    assert "come in" in found["error"]["hint"] and "cont" not in found["error"]["hint"]
+    assert look() == before
+
+
+def test_a_machine_that_waits_for_a_migration_can_be_looked_at(incoming, tmp_path):
+    for command in ("list", "status"):
+        assert run_memhp("--qmp", tmp_path / "qmp", command).returncode == 0
+    assert incoming.execute("query-status")["status"] == "inmigrate"
+
 
 # ---- a real ssh
 

@@ -5,8 +5,10 @@ import re
 import signal
 
 import pytest
+from relay import BEFORE, Relay
+from test_vm_crash import KILL_SHELL
 from test_vm_plug import done, rows, trace, without_ids
-from vm import BLOCK, FIRST, GIB, MIB, end_process
+from vm import BLOCK, FIRST, GIB, MIB, end_process, wait_until
 from watch import Watcher
 
 ENOMEM = -12
@@ -162,6 +164,58 @@ def test_ctrl_c_in_the_middle_of_many_takes_all_back(vm, at):
     assert process.returncode == 130, err
     assert json.loads(out)["state"] == "rolled-back"
     assert vm.state() == before
+
+
+def test_what_is_online_at_the_deadline_stays_and_the_rest_is_taken_back(boot):
+    """The machine stands still from when the first DIMM is online until memhp gives up."""
+    vm = boot(memory="1G", maxmem="32G")
+    before = vm.state()
+    process = vm.start_memhp("--verbose", "--json", "--timeout", "8", "plug", "12G", "--dimm", "1G", "--zone", "movable",
+                             "--keep-going")
+    wait_until(lambda: vm.zones(39) == ["Movable"])
+    vm.monitor.execute("stop")
+    for line in process.stderr:
+        if "guest > q" in line:
+            break
+    vm.monitor.execute("cont")
+    out, err = end_process(process)
+    left = ids(vm)
+    assert process.returncode == 7, err
+    found = json.loads(out)
+    assert found["state"] == "partial" and 1 <= len(left) < 12, err
+    assert f"{len(left)} of 12 DIMMs are plugged ('memhp0-dimm'" in found["error"]["message"]
+    assert f"{12 - len(left)} are not (" in found["error"]["message"] or len(left) == 11
+    assert set(left) == {f"memhp{n}-dimm" for n in range(len(left))} and len(vm.backends()) == len(left)
+    memory = vm.memory()
+    assert memory.total == before["memory"].total + len(left) * GIB
+    assert [n for n, b in memory.blocks.items() if n >= FIRST and b.state == "online"] == \
+        list(range(FIRST, FIRST + len(left) * GIB // BLOCK)) and len(memory.blocks) == \
+        len(before["memory"].blocks) + len(left) * GIB // BLOCK
+    done(vm.memhp("unplug", "--all"))
+    assert vm.state() == before
+
+
+def test_a_shell_that_stands_still_costs_only_the_dimm_it_was_at(boot):
+    """It is stopped when the second DIMM comes, whose memory map the first has to pay for."""
+    vm = boot(memory="256M", maxmem="16G")
+    vm.guest("dd if=/dev/zero of=/tmp/ballast bs=1M count=60")
+    before = vm.state()
+
+    def send(name):
+        vm.guest(KILL_SHELL.replace("kill -9", f"kill -{name}"))
+
+    def is_second(relay, *now):
+        return now == ("qmp > device_add", BEFORE) and relay.seen.count("before qmp > device_add") == 2
+
+    relay = Relay(vm, is_second, lambda relay: send("STOP"))
+    code, out, said = relay.run("--json", "plug", "4G", "--dimm", "2G", "--zone", "kernel", "--keep-going", timeout=8)
+    send("CONT")
+    assert relay.has_struck and code == 7 and json.loads(out)["state"] == "partial", said
+    assert "1 of 2 DIMMs are plugged ('memhp0-dimm'), 1 is not ('memhp1-dimm')" in said, said
+    assert ids(vm) == ["memhp0-dimm"] and vm.backends() == ["memhp0-mem"]
+    assert vm.mem_total() == before["memory"].total + 2 * GIB
+    assert all(block.state == "online" for block in vm.blocks().values())
+    vm.discard()  # the kernel's zone keeps its memory
 
 
 # ---- unplug

@@ -147,6 +147,19 @@ static void the_callers_own_limit_is_no_failure(void **state)
 	assert_int_equal(wait_for(e, &d, monotonic_ms() + 2, &err), 0);
 }
 
+static void a_wait_for_nothing_but_the_time(void **state)
+{
+	const struct ends *e = *state;
+	struct deadline d;
+	struct err err = { 0 };
+
+	deadline_init(&d, 60000, e->signals[0]);
+	assert_int_equal(deadline_poll(&d, NULL, 0, monotonic_ms() + 1, &err), 0);
+	interrupt(e);
+	assert_int_equal(deadline_poll(&d, NULL, 0, DEADLINE_NEVER, &err), -1);
+	assert_int_equal(err.code, ERR_INTERRUPTED);
+}
+
 static void the_deadline_is_a_failure(void **state)
 {
 	const struct ends *e = *state;
@@ -323,6 +336,7 @@ int main(void)
 		cmocka_unit_test(a_delay_ends_with_the_deadline_at_the_latest),
 		with_ends(a_ready_descriptor_ends_a_wait),
 		with_ends(the_callers_own_limit_is_no_failure),
+		with_ends(a_wait_for_nothing_but_the_time),
 		with_ends(the_deadline_is_a_failure),
 		with_ends(a_peer_that_never_falls_silent_does_not_outlast_the_deadline),
 		with_ends(undoing_waits_up_to_the_end_of_its_share),
