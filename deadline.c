@@ -78,16 +78,19 @@ void deadline_undo(struct deadline *d)
 	d->undoing = true;
 }
 
-/* Count the signals that have arrived; true when there are more than the present work tolerates. */
-static bool interrupted(struct deadline *d)
+static void count_signals(struct deadline *d)
 {
 	struct signalfd_siginfo info;
 
-	while (d->signal_fd >= 0 &&
-	       read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+	while (read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		d->interrupts++;
 		d->last_signal = (int)info.ssi_signo;
 	}
+}
+
+/* Have there been more signals than the present work tolerates? */
+static bool is_interrupted(const struct deadline *d)
+{
 	return d->interrupts > (d->undoing ? 1 : 0);
 }
 
@@ -151,7 +154,7 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 		tick(d, now);
 		if (is_watching && d->watch(d->watch_context, err))
 			return -1;
-		if (interrupted(d))
+		if (is_interrupted(d))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
 		/* before looking at the descriptors: a peer that never falls silent does not
 		 * outlast it */
@@ -160,6 +163,11 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 		ready = poll(all, count + 2, poll_ms(d, until_ms));
 		if (ready < 0 && errno != EINTR)
 			return err_set(err, ERR_FAILED, "cannot wait: %s", strerror(errno));
+		if (ready > 0 && all[count].revents) {
+			count_signals(d);
+			if (is_interrupted(d))
+				continue;
+		}
 		if (ready > 0 && !all[count].revents && !all[count + 1].revents) {
 			memcpy(fds, all, count * sizeof(*fds));
 			return 1;
