@@ -617,7 +617,8 @@ def test_dimms_that_were_there_at_the_start_are_unplugged_by_name_only(path, wor
     """As after a migration, where QEMU is started with them."""
     vm = Vm()
     with Monitor(path, vm) as monitor:
-        assert host(path, "unplug", *words).failed(1, "no DIMM has been hotplugged")["error"]["hint"] == "see memhp list"
+        value = host(path, "unplug", *words).failed(1, "no DIMM has been hotplugged")
+        assert value["error"]["hint"] == "see memhp list"
         for name in ("d0", "d1"):
             vm.plug(name, 128)["hotplugged"] = False
         value = host(path, "unplug", *words).failed(1, "no DIMM has been hotplugged", state="unchanged")

@@ -313,8 +313,9 @@ def incoming(tmp_path):
             qemu.kill()
 
 
-@pytest.mark.parametrize("command", [("plug", "128M"), ("plug", "128M", "--virtio-mem"), ("unplug", "d0"), ("resize", "1G"),
-                                     ("online", "all"), ("offline", "32"), ("blocks",), ("repair",)], ids=" ".join)
+@pytest.mark.parametrize("command", [
+    ("plug", "128M"), ("plug", "128M", "--virtio-mem"), ("unplug", "d0"), ("resize", "1G"), ("online", "all"),
+    ("offline", "32"), ("blocks",), ("repair",)], ids=" ".join)
 def test_a_machine_that_waits_for_a_migration_is_named_and_left_alone(incoming, tmp_path, command):
     def look():
         return [incoming.execute(query) for query in ("query-memory-devices", "query-status", "query-memdev")]

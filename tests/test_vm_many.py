@@ -170,8 +170,8 @@ def test_what_is_online_at_the_deadline_stays_and_the_rest_is_taken_back(boot):
     """The machine stands still from when the first DIMM is online until memhp gives up."""
     vm = boot(memory="1G", maxmem="32G")
     before = vm.state()
-    process = vm.start_memhp("--verbose", "--json", "--timeout", "8", "plug", "12G", "--dimm", "1G", "--zone", "movable",
-                             "--keep-going")
+    process = vm.start_memhp("--verbose", "--json", "--timeout", "8", "plug", "12G", "--dimm", "1G",
+                             "--zone", "movable", "--keep-going")
     wait_until(lambda: vm.zones(39) == ["Movable"])
     vm.monitor.execute("stop")
     for line in process.stderr:
