@@ -48,6 +48,7 @@ def all_contenders(memhp, lab, directory, stack):
         contender.Memhp("memhp, serial", memhp, lab.path("qmp.sock"), f"serial:{lab.path('serial.sock')}"),
         contender.Memhp("memhp, ssh", memhp, lab.path("qmp.sock"),
                         f"exec:ssh -F {shlex.quote(lab.path('ssh_config'))} lab sh"),
+        contender.Memhp("memhp, agent", memhp, lab.path("qmp.sock"), f"qga:{lab.path('qga.sock')}"),
         contender.Floor(lab, True), contender.Floor(lab, False), contender.ByHand(lab)]
     if not libvirt.is_installed():
         note("libvirt is not installed: left out")

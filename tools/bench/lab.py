@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 
 # All memory at boot lies below 4 GiB, and suffices for the memory map of 64 GiB.
-MACHINE = ("--memory=2560M", "--slots=256", "--maxmem=80G")
+MACHINE = ("--memory=2560M", "--slots=256", "--maxmem=80G", "--agent=exec")
 PROGRAM = str(pathlib.Path(__file__).resolve().parents[2] / "lab" / "memhp-lab")
 
 

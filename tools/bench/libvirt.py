@@ -72,14 +72,20 @@ class Daemons:
         self.pid_files = []
         if URI.endswith("session") or succeeds("virsh", "-c", URI, "version"):
             return
-        for name in ("virtlogd", "libvirtd"):
-            pid_file = pathlib.Path(f"{directory}/{name}.pid")
-            subprocess.run([name, "-d", "-p", pid_file], check=True, stdin=subprocess.DEVNULL)
-            self.pid_files.append(pid_file)
-        await_true(lambda: succeeds("virsh", "-c", URI, "version"), "a daemon that answers")
+        try:
+            for name in ("virtlogd", "libvirtd"):
+                pid_file = pathlib.Path(f"{directory}/{name}.pid")
+                subprocess.run([name, "-d", "-p", pid_file], check=True, stdin=subprocess.DEVNULL)
+                self.pid_files.append(pid_file)
+            await_true(lambda: succeeds("virsh", "-c", URI, "version"), "a daemon that answers")
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self):
         for pid_file in reversed(self.pid_files):
+            if not pid_file.exists():
+                continue
             pid = int(pid_file.read_text(encoding="ascii"))
             os.kill(pid, 15)
             # one that is about to end still answers the next run
@@ -111,7 +117,8 @@ class Libvirt(Contender):
         domain = pathlib.Path(f"{self.directory}/domain.xml")
         domain.write_text(DOMAIN.format(
             type="kvm" if after["-accel"] == "kvm" else "qemu", directory=self.directory,
-            parameters=after["-append"], emulator=os.path.realpath(shutil.which(lab_words[0])),
+            # there is no port for an agent
+            parameters=" ".join(word for word in after["-append"].split() if "agent" not in word), emulator=os.path.realpath(shutil.which(lab_words[0])),
             uid=os.geteuid(), gid=os.getegid(), port=self.port), encoding="utf-8")
         virsh("create", str(domain))
 
