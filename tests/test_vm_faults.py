@@ -10,12 +10,11 @@ import subprocess
 
 import pytest
 from relay import AFTER, BEFORE, Relay, at
+from test_vm_rollback import AT_WORK
 from vm import Gone, Qmp, QmpError, end_process, run_memhp, wait_until
 
-BIG = "4G"  # 32 blocks take long enough to be caught in the middle
-# What --verbose shows when it is time: the guest gets to work on the blocks of that DIMM, its first, at 4 GiB ...
-AT_WORK = r"guest > .*\b(32-63|63-32)\b"
-# ... or QEMU is asked to let go of it.
+BIG = "4G"  # 32 blocks take long enough to be caught in the middle, when AT_WORK has come
+# What --verbose shows when QEMU is asked to let go of that DIMM.
 RELEASE = r'qmp > .*"device_del"'
 SHORT = ("--timeout", "3")  # for what memhp has to wait for in vain ...
 LONG = ("--timeout", "20")  # ... and for what may come, but need not
