@@ -10,8 +10,8 @@
 #include "size.h"
 #include "util.h"
 
-#define FEW_BLOCKS 64 /* of one word; a guest looks at each number, also where there is no block   \
-		       */
+/* Of one word: a guest looks at each number, also where there is no block. */
+#define FEW_BLOCKS 64
 
 void change_release(struct change *change)
 {
