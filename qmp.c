@@ -151,7 +151,11 @@ static int take_message(struct qmp *q, struct json_object *object, size_t bytes,
 	if (json_get_object(object, "QMP", &ignored) && !q->greeting) {
 		q->greeting = object;
 	} else if (json_object_object_get_ex(object, "event", NULL)) {
-		keep_event(q, object, bytes);
+		/* before the greeting: what QEMU could not tell the client before us any more */
+		if (q->greeting)
+			keep_event(q, object, bytes);
+		else
+			json_object_put(object);
 	} else if (json_object_object_get_ex(object, "return", NULL) ||
 		   json_object_object_get_ex(object, "error", NULL)) {
 		keep_reply(q, object, bytes);

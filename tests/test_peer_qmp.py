@@ -132,6 +132,12 @@ def test_a_greeting_that_stops_half_way(path):
         host(path, "list", more=SHORT).failed(3, code="qemu-unreachable", state="unchanged")
 
 
+def test_an_event_before_the_greeting_was_for_another_client(path, plugged):
+    with Monitor(path, plugged, greeting=[deleted("d0-dimm"), peer.GREETING], on={"device_del": [Quietly]}) as qemu:
+        host(path, "unplug", "d0", more=SHORT).failed(6, "d0-dimm", state="pending")
+    assert "object-del" not in qemu.commands
+
+
 def test_a_greeting_without_a_version_will_do(path, plugged):
     with Monitor(path, plugged, greeting={"QMP": {}}):
         assert host(path, "status").succeeded()["qemu"]["version"] is None

@@ -12,7 +12,8 @@ class Monitor:
         self.socket.connect(path)
         self.file = self.socket.makefile("rb")
         self.events = []
-        self.read()
+        while "QMP" not in self.read():
+            pass  # what was still to be told to the client before
         self.call(("qmp_capabilities", {}))
 
     def read(self):
