@@ -29,7 +29,7 @@ static const struct opt keys[] = {
 	{ 0, "qmp", "ADDR", "QMP monitor", NULL, OPT_STRING, offsetof(struct scratch, text), NULL },
 	{ 0, "guest", "ADDR", "guest channel", NULL, OPT_STRING, offsetof(struct scratch, text),
 	  NULL },
-	{ 0, "login", "USER", "on a console", NULL, OPT_STRING, offsetof(struct scratch, text),
+	{ 0, "login", "USER", "on a console", NULL, OPT_USER, offsetof(struct scratch, text),
 	  NULL },
 	{ 0, "password-file", "PATH", "of that user", NULL, OPT_STRING,
 	  offsetof(struct scratch, text), NULL },

@@ -19,7 +19,6 @@
 #define LEAVE_MIN_MS 500   /* ... and gets this even when the deadline has passed */
 #define KEEP_BYTES   4096  /* of what the console shows */
 #define NAMES_MAX    3	   /* a getty that starts anew in between asks again */
-#define USER_MAX     64	   /* bytes */
 
 /*
  * The line that resets a shell (guest-serial.c), but for a getty an empty one: that of agetty and
@@ -393,27 +392,12 @@ static void take_back(const struct dialogue *failed)
 	forget(&g);
 }
 
-/* A name that a getty takes as it is. */
-static int check_user(const char *user, struct err *err)
-{
-	const char *at;
-
-	for (at = user; *at; at++)
-		if ((unsigned char)*at <= ' ' || *at == 0x7f)
-			break;
-	if (!*user || *at || *user == '-' || at - user > USER_MAX)
-		return err_set(err, ERR_USAGE, "bad user '%s' to log in as", user);
-	return 0;
-}
-
 /* Whatever is wrong with these is told before anything is typed. */
 static int check(const struct login *login, struct err *err)
 {
 	char text[PASSWORD_SIZE];
 	int status;
 
-	if (check_user(login->user, err))
-		return -1;
 	if (!login->password_file)
 		return login->password
 			       ? password_check(login->password, "MEMHP_GUEST_PASSWORD", err)

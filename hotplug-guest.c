@@ -355,12 +355,11 @@ char *hotplug_swift_words(const struct block_list *list, enum zone zone)
 
 void hotplug_add_look(const struct hotplug *h, struct buf *words, const struct block_list *list)
 {
-	static const struct block_list all;
 	unsigned i = 1;
 
 	while (i < h->steps_count && h->steps[i].job == h->steps[0].job)
 		i++;
-	look_add_again(words, i < h->steps_count ? &all : list);
+	look_add_again(words, i < h->steps_count ? NULL : list);
 }
 
 /* Add the commands that bring back what was online in @zone before. */

@@ -168,15 +168,13 @@ static int cannot_change(const struct hotplug *h, struct err *err)
 /* The commands of guest.sh for the first look. */
 static void add_first_words(const struct hotplug *h, struct buf *words)
 {
-	static const struct block_list all;
-
 	/* where the guest does not answer to a DIMM, its device events tell */
 	if (h->also && h->has_machine && !h->machine.has_acpi_ost)
 		buf_addf(words, "mark;");
 	if (h->is_about_devices)
 		look_add_devices(words, &h->machine);
 	else
-		look_add_first(words, h->about ? h->about : &all);
+		look_add_first(words, h->about);
 	if (h->also)
 		buf_addf(words, ";%s", h->also);
 }

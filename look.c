@@ -34,7 +34,7 @@ static void add_blocks(struct buf *words, const char *facts, const struct block_
 	struct block_list runs = { 0 };
 	unsigned i;
 
-	for (i = 0; i < list->count; i++)
+	for (i = 0; list && i < list->count; i++)
 		add_run(&runs, list->runs[i].first, list->runs[i].last);
 	block_list_sort(&runs);
 	add_runs(words, facts, &runs);

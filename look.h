@@ -13,9 +13,9 @@
 
 /*
  * look_add_first(), look_add_devices(), look_add_again() - append the words for a look at the
- * blocks of
- * @list, or of QEMU's DIMMs; at all blocks, where those lie in too many places or there are none.
- * The first look shows everything about the guest, another one only its memory.
+ * blocks of @list (NULL: all), or of QEMU's DIMMs; at all blocks, where those lie in too many
+ * places or there are none. The first look shows everything about the guest, another one only its
+ * memory.
  */
 void look_add_first(struct buf *words, const struct block_list *list);
 void look_add_devices(struct buf *words, const struct machine *m);

@@ -39,7 +39,7 @@ static const struct opt global_opts[] = {
 	  "MEMHP_VM", OPT_STRING, offsetof(struct globals, vm), NULL },
 	{ 0, "login", "USER",
 	  "log in as USER on a console that asks for it, and out again; the password is asked for",
-	  "MEMHP_LOGIN", OPT_STRING, offsetof(struct globals, login), NULL },
+	  "MEMHP_LOGIN", OPT_USER, offsetof(struct globals, login), NULL },
 	{ 0, "password-file", "PATH",
 	  "the password of that user, in a file that nobody else can read; or in "
 	  "MEMHP_GUEST_PASSWORD",

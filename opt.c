@@ -10,6 +10,7 @@
 #include "size.h"
 
 #define ROWS_MAX    64
+#define USER_MAX    64 /* bytes */
 #define HELP_COLUMN 28
 #define HELP_WIDTH  80
 
@@ -69,6 +70,18 @@ static int set_choice(const struct opt *opt, const char *text, unsigned *out, st
 	return bad_value(text, buf_text(&words), err);
 }
 
+static int set_user(const char *text, const char **out, struct err *err)
+{
+	const char *at = text;
+
+	while ((unsigned char)*at > ' ' && *at != 0x7f)
+		at++;
+	if (!*text || *at || *text == '-' || at - text > USER_MAX)
+		return bad_value(text, "the name of a user", err);
+	*out = text;
+	return 0;
+}
+
 int opt_set(const struct opt *opt, const char *text, void *options, struct err *err)
 {
 	void *at = (char *)options + opt->offset;
@@ -87,6 +100,8 @@ int opt_set(const struct opt *opt, const char *text, void *options, struct err *
 	case OPT_STRING:
 		*(const char **)at = text;
 		return 0;
+	case OPT_USER:
+		return set_user(text, at, err);
 	case OPT_SIZE:
 		((struct opt_u64 *)at)->is_set = true;
 		return size_parse(text, &((struct opt_u64 *)at)->value, err);
@@ -181,7 +196,7 @@ void opt_forget(struct opt_target *target, const char *name)
 {
 	const struct opt *opt = row_named(target->table, name);
 
-	if (!opt || opt->type != OPT_STRING || target->typed & bit_of(target, opt))
+	if (!opt || (opt->type != OPT_STRING && opt->type != OPT_USER) || target->typed & bit_of(target, opt))
 		return;
 	target->given &= ~bit_of(target, opt);
 	*(const char **)((char *)target->options + opt->offset) = NULL;

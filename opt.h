@@ -16,6 +16,7 @@
 enum opt_type {
 	OPT_FLAG,    /* bool */
 	OPT_STRING,  /* const char *, borrowed from argv */
+	OPT_USER,    /* the same, a name that a login program takes as it is */
 	OPT_SIZE,    /* struct opt_u64, bytes */
 	OPT_NUMBER,  /* struct opt_u64, decimal or 0x hexadecimal */
 	OPT_SECONDS, /* int64_t, milliseconds; fractions allowed */
@@ -59,7 +60,7 @@ const struct opt *opt_awaiting(const struct opt *table, const char *word);
 
 /*
  * opt_set() - set the value of one row
- * @text:	borrowed by OPT_STRING
+ * @text:	borrowed by OPT_STRING and OPT_USER
  * Return: 0; -1 with ERR_USAGE, which does not name the row
  */
 int opt_set(const struct opt *opt, const char *text, void *options, struct err *err)

@@ -208,7 +208,7 @@ def test_without_a_user_the_hint_says_how(guest):
 def test_what_is_no_user_is_refused(guest, user):
     there = guest()
     if user:
-        there.memhp(user=user).failed(2, "bad user", code="usage", state="unchanged")
+        there.memhp(user=user).failed(2, "--login", "the name of a user", code="usage", state="unchanged")
     assert there.told() == []
 
 

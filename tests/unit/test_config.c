@@ -95,6 +95,7 @@ static void mistakes_are_named_with_file_and_line(void **state)
 		{ "[vm a]\n=", 2, "unknown key ''", "" },
 		{ "[vm a]\nqmp = /m\nqmp = /n", 3, "a second 'qmp'", "" },
 		{ "[vm a]\n[vm b]\n[vm a]", 3, "a second section", "" },
+		{ "[vm a]\nlogin = a b", 2, "'a b'", "" },
 		{ "[vm a]\ntimeout = soon", 2, "'soon'", "" },
 		{ "[vm a]\ntimeout = 10 s", 2, "'10 s'", "" },
 		{ "[vm a]\nzone = dma", 2, "auto, movable or kernel", "" },
