@@ -2,7 +2,7 @@
 #
 #   make              build memhp
 #   make demo         install what is missing, boot a lab VM, plug, use and unplug 512M
-#   make check        install what is missing, run all tests
+#   make check        install what is missing, run all tests, JOBS at once (0: one after the other)
 #   make fuzz         FUZZ_SECONDS=60: feed nonsense to every parser for that long in all
 #   make check-login  as root: the tests of logging in also on a Debian guest, which is made first
 #   make memcheck     units, fuzz corpus and the tests of repair under valgrind
@@ -31,6 +31,7 @@ PKG_CONFIG  ?= pkg-config
 JSON_C_LIBS ?= $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null || echo -ljson-c)
 READLINE_LIBS ?= $(shell $(PKG_CONFIG) --libs readline 2>/dev/null || echo -lreadline)
 CFLAGS      ?= -O2 -g
+JOBS        ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 
 # Each build flavour has its own objects: switching never mixes them.
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
@@ -62,8 +63,8 @@ BUILD_DEPS := gcc make libc6-dev libjson-c-dev libreadline-dev
 LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 # What the recipes of docs/ are for: 45 MB installed, most of it Ansible.
 RECIPE_DEPS := jq parallel ansible-core libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
-TEST_DEPS  := libcmocka-dev python3-pytest python3-pyte dash bash zsh fish socat shellcheck mandoc qemu-system-arm qemu-system-ppc \
-	qemu-efi-aarch64 $(RECIPE_DEPS) $(if $(SAN),libasan8 libubsan1)
+TEST_DEPS  := libcmocka-dev python3-pytest python3-pytest-xdist python3-pyte dash bash zsh fish socat shellcheck mandoc \
+	qemu-system-arm qemu-system-ppc qemu-efi-aarch64 $(RECIPE_DEPS) $(if $(SAN),libasan8 libubsan1)
 LOGIN_DEPS  := debootstrap e2fsprogs
 BENCH_DEPS := socat util-linux time python3
 FUZZ_DEPS  := clang
@@ -128,7 +129,7 @@ units: $(UNITS)
 
 check-built: $(BUILD)/memhp units $(FUZZERS)
 	@tools/fuzz.sh replay $(FUZZERS)
-	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests
+	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -n $(JOBS) --dist loadfile tests
 
 fuzz:
 	@tools/depend.sh $(BUILD_DEPS) $(FUZZ_DEPS)
@@ -160,7 +161,7 @@ picture:
 crash:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/memhp
-	MEMHP_CRASH=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -s tests/test_vm_crash.py -k every
+	MEMHP_CRASH=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -rP -n $(JOBS) tests/test_vm_crash.py -k every
 
 soak:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS)

@@ -629,6 +629,8 @@ def test_guest_events_need_a_channel(lab):
 def test_qemu_is_followed_on_when_the_guest_has_gone(lab, guest, tmp_path):
     shell = tmp_path / "pid"
     run = Follower(lab, guest=f"exec:echo $$ >{shell}; exec sh -s {guest.root}")
+    guest.add(40, 40)
+    run.happened("memory40: added, offline")
     os.killpg(int(shell.read_text()), signal.SIGKILL)
     assert "the guest is not followed any more: " in run.told(1)[0]
     lab.say(event("RESUME"))

@@ -348,7 +348,7 @@ def test_names_and_words_of_any_bytes_do_no_harm(here, tmp_path):
 # The table
 
 def test_the_table_fits_a_terminal_and_says_what_is_not_known(here, tmp_path):
-    deep = tmp_path / ("d" * 30)
+    deep = tmp_path / ("d" * 20)
     deep.mkdir()
     vm = here.vm("web", plugged=512)
     path = deep / "vm.qmp"
