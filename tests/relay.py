@@ -5,6 +5,7 @@ The monitor and the console are one sequence of messages, each with a name: "qmp
 "qmp < device_add" its reply, "qmp < DEVICE_DELETED" an event, "guest > swift" a command of guest.sh,
 "guest < blocks" a line of an answer. A fate may strike before and after each of them.
 """
+import collections
 import json
 import pathlib
 import re
@@ -18,6 +19,7 @@ import threading
 from vm import BINARY, clean_environment, connect, end_process
 
 CHANGES = ("qmp > object-add", "qmp > device_del", "qmp > qom-set", "guest > change", "guest > ease", "guest > swift")
+ALIKE_MAX = 3  # moments, between two changes
 BEFORE, AFTER = "before", "after"
 FRAME = re.compile(rb"@[0-9a-f]{8}\.\d+ \d+ \d+ (\S+)")
 COMMAND = re.compile(rb"begin \d+;(\w+)")
@@ -77,7 +79,8 @@ class Relay:
         self.vm, self.moment, self.fate = vm, moment, fate
         self.process = None
         self.has_struck = self.has_changed = False
-        self.seen = []  # every moment until then
+        self.seen = []  # every moment until then, but of what is asked again and again only some
+        self.recent = collections.Counter()  # since the last change
         self.lines = []
         self.is_cut = False
 
@@ -157,8 +160,13 @@ class Relay:
         """A moment has come."""
         if not name or self.has_struck:
             return
+        if name in CHANGES:
+            self.has_changed = True
+            self.recent.clear()
+        self.recent[name, when] += 1
+        if self.recent[name, when] > ALIKE_MAX:
+            return
         self.seen.append(f"{when} {name}")
-        self.has_changed |= name in CHANGES
         if self.moment(self, name, when):
             self.has_struck = True
             self.fate(self)
