@@ -230,7 +230,7 @@ def check_left_alone(vm, before):
     wait_until(lambda: vm.processes() == before["processes"], what="the end of all writers")
 
 
-@pytest.mark.parametrize("shell, timeout", [("ash", 4), ("ash", 20), ("dash", 4), ("bash", 4)],
+@pytest.mark.parametrize("shell, timeout", [("ash", 8), ("ash", 20), ("dash", 8), ("bash", 8)],
                          ids=["ash", "ash, the short way", "dash", "bash"])
 def test_an_offline_that_hangs_ends_at_the_deadline_and_is_undone(boot, shell, timeout):
     vm = boot() if shell == "ash" else boot(shell=shell)

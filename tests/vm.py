@@ -295,7 +295,11 @@ class Vm:
 
     def guest(self, command, **options):
         """Run a command in the guest, on the second console."""
-        return self.console.run(command, **options)
+        try:
+            return self.console.run(command, **options)
+        except Gone as gone:
+            log = (self.run_dir / "console.log").read_text(encoding="utf-8", errors="replace")
+            raise Gone(f"{gone}; on the first one: {log[-2000:]}") from gone
 
     def memory(self):
         """What the guest's kernel says: MemTotal in bytes, and its blocks."""
