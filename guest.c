@@ -29,6 +29,9 @@
 /* Bytes that may wait unread: a terminal drops input past 4095. */
 #define QUEUE_MAX 4000
 
+/* Before what another shell might know too, which reads it when the session has been killed. */
+#define ONLY_OURS "[ $MEMHP ]&&"
+
 /* guest.sh, packed by program.awk: pieces that are sent when a command has one of their words. */
 static const struct piece {
 	const char *words; /* "" for the first, which every command needs */
@@ -113,7 +116,7 @@ static void trace_answer(const struct guest *g, const struct answer *answer)
 static int send_word(struct guest *g, const char *word, struct err *err)
 {
 	_cleanup_free_ char *line =
-		xasprintf("%s\necho @%s.0 1 4 lost 1 4 %s${MEMHP-}@\n", word, g->id, g->id);
+		xasprintf(ONLY_OURS "%s\necho @%s.0 1 4 lost 1 4 %s${MEMHP-}@\n", word, g->id, g->id);
 
 	return wire_write(&g->wire, line, strlen(line), g->deadline, err);
 }
@@ -286,7 +289,7 @@ int guest_load(struct guest *g, const char *commands, struct err *err)
 /* Start commands at a shell that has all it needs for them. */
 static int send_commands(struct guest *g, const char *commands, struct err *err)
 {
-	_cleanup_free_ char *line = xasprintf("begin %u;%s;answer\n", ++g->exchange, commands);
+	_cleanup_free_ char *line = xasprintf("begin %u&&{ %s;answer;}\n", ++g->exchange, commands);
 
 	free(g->commands);
 	g->commands = xstrdup(commands);
@@ -419,7 +422,7 @@ int guest_open(struct guest **out, const char *address, struct login *login,
 
 void guest_leave(struct guest *g)
 {
-	static const char line[] = "exit\n";
+	static const char line[] = ONLY_OURS "exit\n";
 	struct err ignored;
 
 	if (!g->is_console || g->is_pending || g->is_leaving || g->wire.out_fd < 0)

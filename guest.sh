@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The guest half of memhp: a POSIX sh program that memhp feeds to a root shell in the guest, over
-# whatever channel there is, and then calls line by line: "begin 2;appear 9 32-35;scan;answer".
+# whatever channel there is, and then calls line by line: "begin 2&&{ appear 9 32-35;scan;answer;}".
 # It runs under dash, bash and busybox ash and forks only where a write may have to be killed.
 # fd 3 takes the answers; stdout and stderr are null. program.awk packs it: a console costs time for each
 # byte, so what only some commands need is a piece of its own, begun by "#= WORD".
@@ -20,8 +20,7 @@ export LC_ALL=C
 sys=${1-}/sys/devices/system/memory
 params=${1-}/sys/module/memory_hotplug/parameters
 proc=${1-}/proc
-nl='
-'
+nl=${IFS#??}
 held='' node=
 
 # begin EXCHANGE: start an answer
@@ -230,8 +229,8 @@ listen() {
 	# shellcheck disable=SC2229 # an option
 	while read -r "$1" line; do
 		case $line in
-		q) break ;;
-		again | 'echo @'* | '') ;;
+		*'&&q') break ;;
+		*'&&again' | 'echo @'* | '') ;;
 		*)
 			kill "$job" "$$"
 			return
@@ -395,7 +394,7 @@ ease() {
 	{
 		# shellcheck disable=SC3045 # only done where it is known
 		while read -r -t "$1" line; do
-			case $line in again | 'echo @'* | '') ;; *) break ;; esac
+			case $line in *'&&again' | 'echo @'* | '') ;; *) break ;; esac
 		done
 		kill -9 "$$"
 	} <&8 3>&- &

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Turns guest.sh into rows of C, { "WORDS", "PROGRAM" }: without comments and indentation, a function on
-# one line, because a console costs time for each byte and wakes the shell for each line. A comment
+# Turns guest.sh into rows of C, { "WORDS", "PROGRAM" }: without comments and indentation, in few lines,
+# because a console costs time for each byte and wakes the shell for each line. A comment
 # "#= WORD..." begins a piece that is sent only when a command has one of these words. Each piece fits a
 # terminal's input queue, which drops what comes after 4095 unread bytes. Variables are named by a letter.
+#
+# When the session has been killed, what is on its way to it is read by the shell behind it, a person's, which must
+# not get to know one of these functions: each line does something only where MEMHP is set, and fits the line editor
+# of busybox, which drops what comes after 1023 bytes.
 #
 # Finds the next variable's name in "rest", and moves what comes before it to "done": behind a "$", before a
 # "=", in arithmetic, or as what read, get and for assign to.
@@ -93,6 +97,18 @@ function tightened(text)
 	gsub(/ % /, "%", text)
 	return text
 }
+function guarded(text,    lines, count, i, joined, all)
+{
+	count = split(text, lines, "\n") - 1
+	for (i = 1; i <= count; i++) {
+		joined = joined lines[i] ";"
+		if (i < count && length(joined lines[i + 1]) < 1000)
+			continue
+		all = all "[ $MEMHP ]&&{ " joined "}\n"
+		joined = ""
+	}
+	return all
+}
 function print_piece(words, text)
 {
 	if (length(text) > 3900) {
@@ -150,5 +166,5 @@ joined != "" {
 END {
 	choose_letters()
 	for (i = 1; i <= pieces; i++)
-		print_piece(words[i], tightened(with_letters(lines[i])))
+		print_piece(words[i], guarded(tightened(with_letters(lines[i]))))
 }

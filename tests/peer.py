@@ -711,10 +711,10 @@ class Liar(Server):
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
                 session = self.open(connection, session, line)
-                match = re.match(rb"begin (\d+);(.*)", line)
+                match = re.match(rb"begin (\d+)&&\{ (.*);answer;\}", line)
                 if match and session and not self.answer(connection, session, *match.groups()):
                     return
-                if line == b"exit" and session:
+                if line == b"[ $MEMHP ]&&exit" and session:
                     connection.sendall(frame(session, 0, 1, "lost"))
 
     def open(self, connection, session, line):
@@ -730,7 +730,7 @@ class Liar(Server):
         """Answer one line of commands; False when the connection has to end."""
         exchange, commands = int(exchange), commands.decode()
         self.heard.append(commands)
-        said = self.say(session, exchange, commands.removesuffix(";answer"))
+        said = self.say(session, exchange, commands)
         if isinstance(said, list):
             said = b"".join(frame(session, exchange, n, payload)
                             for n, payload in enumerate([*said, "end"], start=1))
@@ -786,7 +786,7 @@ class Agent(Server):
         """A process starts."""
         lines = base64.b64decode(arguments["input-data"]).decode()
         self.session = (re.findall(r"MEMHP=(\w+)", lines) or [self.session])[-1]
-        for exchange in re.findall(r"begin (\d+);", lines):
+        for exchange in re.findall(r"begin (\d+)&&", lines):
             self.output = b"".join(frame(self.session, exchange, n, payload)
                                    for n, payload in enumerate([*SCAN, "end"], start=1))
         return {"return": {"pid": 42}}

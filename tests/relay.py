@@ -22,7 +22,7 @@ CHANGES = ("qmp > object-add", "qmp > device_del", "qmp > qom-set", "guest > cha
 ALIKE_MAX = 3  # moments, between two changes
 BEFORE, AFTER = "before", "after"
 FRAME = re.compile(rb"@[0-9a-f]{8}\.\d+ \d+ \d+ (\S+)")
-COMMAND = re.compile(rb"begin \d+;(\w+)")
+COMMAND = re.compile(rb"begin \d+&&\{ (\w+)")
 
 
 class Line:

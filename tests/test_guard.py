@@ -18,14 +18,14 @@ from relay import Relay
 #   forks      processes that the guest starts
 COLUMNS = ("exchanges", "waits", "requests", "qmp_out", "qmp_in", "guest_out", "guest_in", "forks")
 CEILINGS = {
-    "plug 512M": (2, 4, 14, 880, 3300, 2270, 820, 5),
-    "list": (1, 2, 11, 610, 3150, 1660, 690, 5),
-    "blocks": (1, 2, 11, 610, 3150, 1660, 690, 5),
-    "offline 35": (2, 2, 11, 610, 3150, 2310, 750, 6),
-    "online 35": (2, 2, 11, 610, 3150, 2070, 940, 5),
-    "unplug --all": (2, 5, 14, 790, 3800, 2320, 760, 6),
-    "plug 2G --dimm 128M --zone movable": (2, 4, 44, 4300, 10000, 2270, 820, 5),
-    "unplug --all ": (2, 5, 44, 2800, 17000, 2320, 760, 6),
+    "plug 512M": (2, 4, 14, 880, 3300, 2380, 820, 5),
+    "list": (1, 2, 11, 610, 3150, 1720, 690, 5),
+    "blocks": (1, 2, 11, 610, 3150, 1720, 690, 5),
+    "offline 35": (2, 2, 11, 610, 3150, 2420, 750, 6),
+    "online 35": (2, 2, 11, 610, 3150, 2160, 940, 5),
+    "unplug --all": (2, 5, 14, 790, 3800, 2440, 760, 6),
+    "plug 2G --dimm 128M --zone movable": (2, 4, 44, 4300, 10000, 2380, 820, 5),
+    "unplug --all ": (2, 5, 44, 2800, 17000, 2440, 760, 6),
 }
 TRACE = re.compile(r"\[\d+\.\d{3}\] (qmp|guest) ([<>]) (.*)")
 ROUNDS = 3  # the kernel's own threads are counted with the forks: the least of some rounds has fewest

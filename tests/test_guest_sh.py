@@ -24,16 +24,30 @@ from peer import HANG, Tree, memhp, session_processes
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox ash": ["busybox", "ash"]}
 FRAME = re.compile(rb"@(\w{8})\.(\d+) (\d+) (\d+) (.*) (\d+) (\d+) (\w{8})@\n", re.DOTALL)
 SESSION = "0badcafe"
+CANCEL, AGAIN = "[ $MEMHP ]&&q\n", "[ $MEMHP ]&&again\n"
+
+
+def pieces():
+    """guest.sh as memhp sends it."""
+    rows = subprocess.run(["awk", "-f", peer.ROOT / "program.awk", peer.GUEST_SH], check=True, text=True,
+                          capture_output=True).stdout
+    found = [json.loads(f'"{text}"') for text in re.findall(r'", "(.*)" \},', rows)]
+    assert len(found) == rows.count("\n") > 1
+    return found
 
 
 def packed():
-    """guest.sh as memhp sends it, all pieces."""
-    rows = subprocess.run(["awk", "-f", peer.ROOT / "program.awk", peer.GUEST_SH], check=True, text=True,
-                          capture_output=True).stdout
-    return "".join(json.loads(f'"{text}"') for text in re.findall(r'", "(.*)" \},', rows))
+    """All of it."""
+    return "".join(pieces())
 
 
 PROGRAMS = {"as it is": peer.GUEST_SH.read_text, "packed": packed}
+
+
+def run_shell(shell, text):
+    """What a shell that has read the text says."""
+    return subprocess.run(shell, input=text, text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          env={"PATH": os.environ["PATH"]}).stdout
 
 
 class Guest:
@@ -76,7 +90,7 @@ class Guest:
     def start(self, commands):
         """Start commands."""
         self.exchange += 1
-        self.send(f"begin {self.exchange};{commands};answer\n")
+        self.send(f"begin {self.exchange}&&{{ {commands};answer;}}\n")
 
     def receive(self):
         """The bytes of one answer."""
@@ -224,7 +238,7 @@ def test_blocks_that_have_nothing_in_common_are_all_said(guest, tree):
         tree.add(number, number, state, "Movable")
         said.append(f"{number} {number} {state} 0 1 Movable")
     assert blocks(guest.run("scan")) == said
-    guest.send("again\n")
+    guest.send(AGAIN)
     assert blocks(guest.read()) == said
 
 
@@ -301,7 +315,7 @@ def test_an_answer_is_repeated_as_it_was(guest, tree):
     guest.start("scan")
     first = guest.receive()
     tree.remove(32, 35)
-    guest.send("again\nagain\n")
+    guest.send(AGAIN + AGAIN)
     assert guest.receive() == first
     assert guest.receive() == first
 
@@ -467,7 +481,7 @@ def test_a_watch_is_cancelled(guest, tree):
     guest.run("watch 1")
     guest.start("watch 600")
     assert wait_until(lambda: len(session_processes(guest.process.pid)) >= 4)  # it listens, and pauses
-    guest.send("again\necho @\nq\n")
+    guest.send(AGAIN + "echo @\n" + CANCEL)
     assert guest.read() == []
     assert guest.run("say next") == ["next"]
 
@@ -631,7 +645,7 @@ def test_an_offline_that_tries_for_ever_is_ended_by_its_limit_of_cpu_time(shell,
 def test_a_write_that_hangs_is_ended_by_a_cancel(guest, hanging):
     guest.start("change 1000 lower any 35-32")
     assert wait_until(lambda: has_read_state(hanging))
-    guest.send("again\nagain\nq\n")
+    guest.send(AGAIN + AGAIN + CANCEL)
     assert guest.read() == ["stopped"]
     assert guest.is_alone()
     assert guest.run(":") == []
@@ -649,7 +663,7 @@ def test_a_state_that_cannot_be_opened_is_ended_by_a_cancel(guest, tree):
     os.mkfifo(tree.block(33) / "state")
     guest.start("change 1000 lower any 35-32")
     assert wait_until(lambda: words(tree, 34, 34) == ["offline"])
-    guest.send("q\n")
+    guest.send(CANCEL)
     assert guest.read() == ["stopped"]
     assert guest.is_alone()
 
@@ -702,13 +716,13 @@ def test_the_short_way_ends_at_the_first_block_that_fails(timed, tree):
     assert timed.is_alone()
 
 
-@pytest.mark.parametrize("end", ["q\n", "echo somebody else\n", None], ids=["cancel", "somebody else", "limit"])
+@pytest.mark.parametrize("end", [CANCEL, "echo somebody else\n", None], ids=["cancel", "somebody else", "limit"])
 @pytest.mark.usefixtures("hanging")
 def test_a_write_that_hangs_on_the_short_way_ends_the_session(timed, tree, end):
     timed.start(f"ease {1000 if end else 1} 35-32")
     assert wait_until(lambda: words(tree, 34, 34) == ["offline"])
     if end:
-        timed.send("again\n" + end)
+        timed.send(AGAIN + end)
     assert timed.process.wait(HANG) == -signal.SIGKILL
     assert wait_until(lambda: not session_processes(timed.process.pid))
 
@@ -738,13 +752,20 @@ def test_shellcheck_has_nothing_to_say():
 
 
 def test_every_piece_fits_a_terminals_queue():
-    rows = subprocess.run(["awk", "-f", peer.ROOT / "program.awk", peer.GUEST_SH], check=True, text=True,
-                          capture_output=True).stdout
-    pieces = [json.loads(f'"{text}"') for text in re.findall(r'", "(.*)" \},', rows)]
-    assert len(pieces) == rows.count("\n") > 1
-    for piece in pieces:
+    for piece in pieces():
         assert len(piece) < 4000 and piece.endswith("\n") and "\t" not in piece
         assert subprocess.run(["dash", "-n"], input=piece, text=True, check=False).returncode == 0, piece
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_a_shell_that_is_not_the_session_learns_nothing(name):
+    """It reads what is on its way to a session that has been killed: each line by itself, as far as it is left."""
+    lines = "".join(pieces()).splitlines(keepends=True) + ["begin 1&&{ echo begun;};echo $?\n", CANCEL, AGAIN, "type say\n", "set\n"]
+    assert max(map(len, lines)) < 1024  # the line editor of busybox drops the rest
+    known = run_shell(SHELLS[name], "type say\nset\n")
+    told = run_shell(SHELLS[name], "".join(lines))
+    assert "begun" not in told and "\n127\n" in f"\n{told}"
+    assert {line.partition("=")[0] for line in told.splitlines()} - {line.partition("=")[0] for line in known.splitlines()} <= {"127"}
 
 
 # memhp on channels that are a process

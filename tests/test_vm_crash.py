@@ -128,7 +128,7 @@ def test_what_a_killed_memhp_leaves_is_repaired(machine, scene, name, when):
 
 
 @pytest.mark.parametrize("scene, name, when", each({
-    "plug": ["guest > swift"], "unplug": ["guest > ease", "guest < blocks"]}, BEFORE, AFTER))
+    "plug": ["qmp < query-memory-devices", "guest > swift"], "unplug": ["guest > ease", "guest < blocks"]}, BEFORE, AFTER))
 def test_what_a_killed_shell_in_the_guest_leaves_is_repaired(machine, scene, name, when):
     assert strike(machine(scene), scene, at(name, when), kill_shell)
 

@@ -67,5 +67,5 @@ def test_what_the_kernel_says_is_put_into_words(tmp_path, line):
         result = peer.memhp("--qmp", tmp_path / "qmp", "--guest", f"serial:{tmp_path / 'console'}", "--json",
                             "unplug", "--force")
     message = result.failed(5, "memory33", state="rolled-back")["error"]["message"]
-    assert "held 33;answer" in guest.heard
+    assert "held 33" in guest.heard
     assert message.endswith(f"busy; it is {DUMP[line]}" if DUMP[line] else "busy"), message
