@@ -205,7 +205,7 @@ static int kernel_available(struct hotplug *h, uint64_t enough_bytes, uint64_t *
 	*bytes = g->available_bytes > movable_bytes ? g->available_bytes - movable_bytes : 0;
 	if (*bytes >= enough_bytes || !movable_bytes)
 		return 0;
-	if (hotplug_guest(h, "scan;buddy", "read", "", err))
+	if (hotplug_guest(h, "scan;buddy", "read", "again", err))
 		return -1;
 	g = &h->after;
 	movable_bytes = g->has & GUEST_HAS_MOVABLE_FREE ? g->movable_free_bytes : 0;

@@ -179,7 +179,7 @@ static int explain_loss(struct hotplug *h, const char *verb, const char *to, str
 	err->code = ERR_GUEST_REFUSED;
 	err_wrap(err, "the %s that was to %s the guest's memory %s has gone",
 		 h->before.is_limited ? "agent" : "shell", verb, to);
-	return err_hint(err, "the guest may have run out of memory: free some there first");
+	return err_hint(err, "the guest's dmesg may tell why; it may have run out of memory");
 }
 
 /* Name the block that the change was at when time was up, and what holds it where it was to go

@@ -309,7 +309,7 @@ static int look_again(struct hotplug *h, struct plug *plug, struct err *err)
 
 	answer_release(&late);
 	if (!status)
-		status = hotplug_guest(h, "scan", "read", "", err);
+		status = hotplug_guest(h, "scan", "read", "again", err);
 	if (!status && plug->failure.code)
 		(void)!check_round(h, plug, &ignored);
 	return status;

@@ -174,7 +174,7 @@ static int bring_online(struct hotplug *h, struct vmem *vmem, struct err *err)
 	_cleanup_buf_ struct buf words = { 0 };
 	int status = 0;
 
-	if (hotplug_guest(h, "scan", "read", "", err))
+	if (hotplug_guest(h, "scan", "read", "again", err))
 		return -1;
 	movable = waiting_blocks(h, vmem);
 	take_first(&movable, vmem->kernel_blocks, &kernel);
@@ -242,7 +242,7 @@ static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err
 		if (is_reached(vmem, is_back) && (!is_adding || is_online(h, vmem)))
 			return is_adding || !h->has_guest
 				       ? 0
-				       : hotplug_guest(h, "scan", "read", "", err);
+				       : hotplug_guest(h, "scan", "read", "again", err);
 		if (qmp_wait_event(h->vm->qmp, is_size_change, h,
 				   deadline_within(h->deadline, ASK_MS), &event, err) < 0)
 			return -1;
