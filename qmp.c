@@ -247,8 +247,6 @@ static int dial(struct qmp *q, struct err *err)
 	else
 		status = wire_connect_unix(strncmp(address, "unix:", 5) ? address : address + 5,
 					   &fd, ERR_QEMU_UNREACHABLE, err);
-	if (status < 0 && err->code == ERR_QEMU_UNREACHABLE)
-		err_hint(err, "see which VMs run here with: memhp vms");
 	if (status)
 		return status;
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len))

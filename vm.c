@@ -107,8 +107,13 @@ int vm_open_qmp(struct vm *vm, struct err *err)
 		return open_remote(vm, err);
 	if (!vm->qmp_address)
 		return open_found(vm, err);
-	if (qmp_open(&vm->qmp, vm->qmp_address, &vm->trace, vm->deadline, err))
+	if (qmp_open(&vm->qmp, vm->qmp_address, &vm->trace, vm->deadline, err)) {
+		bool is_here = strncmp(vm->qmp_address, "tcp:", 4) != 0;
+
+		if (is_here && err->code == ERR_QEMU_UNREACHABLE && !err->hint[0])
+			err_hint(err, "see which VMs run here with: memhp vms");
 		return -1;
+	}
 	vm->pid = qmp_peer_pid(vm->qmp);
 	return 0;
 }

@@ -78,7 +78,12 @@ def test_a_tcp_port_that_nobody_listens_on():
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
         address = f"tcp:127.0.0.1:{unheard.getsockname()[1]}"
-        host(address, "list").failed(3, address[4:], "refused", code="qemu-unreachable")
+        value = host(address, "list").failed(3, address[4:], "refused", code="qemu-unreachable")
+    assert not value["error"].get("hint")  # it may be another machine's
+
+
+def test_who_finds_no_socket_is_told_where_to_look(path):
+    assert "memhp vms" in host(path, "list").failed(3, str(path), code="qemu-unreachable")["error"]["hint"]
 
 
 def test_the_schemes_of_an_address_lead_to_the_same_monitor(path, plugged):
