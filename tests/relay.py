@@ -19,7 +19,7 @@ import threading
 from vm import BINARY, clean_environment, connect, end_process
 
 CHANGES = ("qmp > object-add", "qmp > device_del", "qmp > qom-set", "guest > change", "guest > ease", "guest > swift")
-ALIKE_MAX = 3  # moments, between two changes
+ALIKE_MAX = 8  # moments, between two changes: fewer would leave out some of a plug
 BEFORE, AFTER = "before", "after"
 FRAME = re.compile(rb"@[0-9a-f]{8}\.\d+ \d+ \d+ (\S+)")
 COMMAND = re.compile(rb"begin \d+&&\{ (\w+)")
