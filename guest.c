@@ -115,8 +115,8 @@ static void trace_answer(const struct guest *g, const struct answer *answer)
  */
 static int send_word(struct guest *g, const char *word, struct err *err)
 {
-	_cleanup_free_ char *line =
-		xasprintf(ONLY_OURS "%s\necho @%s.0 1 4 lost 1 4 %s${MEMHP-}@\n", word, g->id, g->id);
+	_cleanup_free_ char *line = xasprintf(
+		ONLY_OURS "%s\necho @%s.0 1 4 lost 1 4 %s${MEMHP-}@\n", word, g->id, g->id);
 
 	return wire_write(&g->wire, line, strlen(line), g->deadline, err);
 }

@@ -20,6 +20,7 @@ export LC_ALL=C
 sys=${1-}/sys/devices/system/memory
 params=${1-}/sys/module/memory_hotplug/parameters
 proc=${1-}/proc
+# a new line without one in the text: blank, tab, and this are what IFS is in a shell that begins
 nl=${IFS#??}
 held='' node=
 

@@ -196,7 +196,8 @@ void opt_forget(struct opt_target *target, const char *name)
 {
 	const struct opt *opt = row_named(target->table, name);
 
-	if (!opt || (opt->type != OPT_STRING && opt->type != OPT_USER) || target->typed & bit_of(target, opt))
+	if (!opt || (opt->type != OPT_STRING && opt->type != OPT_USER) ||
+	    target->typed & bit_of(target, opt))
 		return;
 	target->given &= ~bit_of(target, opt);
 	*(const char **)((char *)target->options + opt->offset) = NULL;
