@@ -100,7 +100,8 @@ collect() {
 		# one without a state has gone meanwhile, or is none
 		[ -n "$s" ] || continue
 		read -r r <"$d/removable"
-		read -r z <"$d/valid_zones"
+		# Linux may end whoever asks for the zones of a new block before that has got its node
+		[ "$s" != online ] || read -r z <"$d/valid_zones"
 		# mostly that of the block before
 		if [ ! -e "$d/node$node" ]; then
 			for node in "$d"/node[0-9]*; do :; done
@@ -300,9 +301,10 @@ change() {
 # lies BLOCK ZONE: is the block online, in that zone (movable, kernel, any)?
 lies() {
 	read -r s <"$sys/memory$1/state"
+	[ "$s" = online ] || return
 	read -r z <"$sys/memory$1/valid_zones"
-	case "$s $2 $z" in
-	'online any '* | 'online movable Movable' | 'online kernel '[DHN]*) ;;
+	case "$2 $z" in
+	'any '* | 'movable Movable' | 'kernel '[DHN]*) ;;
 	*) return 1 ;;
 	esac
 }

@@ -58,7 +58,7 @@ def test_what_the_kernel_says_is_put_into_words(tmp_path, line):
             return [line]
         if "lower" in commands:
             return ["failed 33 Device or resource busy", *blocks, "blocks 32 33 online 0 1 Movable",
-                    "blocks 34 35 offline 0 1 Normal Movable"]
+                    "blocks 34 35 offline 0 1 -"]
         return [*blocks, "blocks 32 35 online 0 1 Movable"]
 
     vm = peer.Vm()

@@ -235,7 +235,7 @@ Block = collections.namedtuple("Block", "state zones")
 LOOK = """
 while read -r n v _; do [ "$n" = MemTotal: ] && echo "$n $v"; done </proc/meminfo
 for d in /sys/devices/system/memory/memory[0-9]*; do
-s= z=; read -r s <$d/state; read -r z <$d/valid_zones; echo "${d##*/memory} $s $z"; done"""
+s= z=; read -r s <$d/state; [ "$s" != online ] || read -r z <$d/valid_zones; echo "${d##*/memory} $s $z"; done"""
 
 LIST_PROCESSES = "for p in /proc/[0-9]*; do read -r l <$p/stat && echo \"$l\"; done 2>/dev/null; :"
 
