@@ -94,9 +94,10 @@ choose_accel() {
 	fi
 }
 
-# True if QEMU ended because of an accelerator that the user did not ask for.
-kvm_failed() {
-	[ -z "$accel" ] && [ "$try" = kvm ] && [ ! -s "$run/console.log" ] || return 1
+# True while an accelerator that the user did not ask for has yet to prove itself.
+kvm_is_unproven() { [ -z "$accel" ] && [ "$try" = kvm ] && [ ! -s "$run/console.log" ]; }
+
+give_up_kvm() {
 	note 'KVM does not work here: emulating'
 	echo "$boot_id" >"$cache/no-kvm"
 	try=tcg
