@@ -298,8 +298,7 @@ class Vm:
         try:
             return self.console.run(command, **options)
         except Gone as gone:
-            log = (self.run_dir / "console.log").read_text(encoding="utf-8", errors="replace")
-            raise Gone(f"{gone}; on the first one: {log[-2000:]}") from gone
+            raise Gone(f"{gone}; on the first one: {self.console_log()[-2000:]}") from gone
 
     def memory(self):
         """What the guest's kernel says: MemTotal in bytes, and its blocks."""
@@ -369,8 +368,15 @@ class Vm:
             "memory": self.memory() if status == "running" else None,
         }
 
+    def console_log(self):
+        """All that the first console has said."""
+        return (self.run_dir / "console.log").read_text(encoding="utf-8", errors="replace")
+
     def difference(self):
         """What is not as it was at boot, in words; None when all is."""
+        # what ends a process in the kernel is counted on every architecture, as in "Oops: 0000 [#1]"
+        if died := re.search(r".*\[#\d+\].*", self.console_log()):
+            return f"the guest's kernel: {died[0].strip()}"
         try:
             now = self.state()
         except (Gone, QmpError, OSError) as e:

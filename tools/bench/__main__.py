@@ -19,6 +19,7 @@ import contender
 import cost
 import libvirt
 import machine
+import replay
 import result
 import scale
 import work
@@ -44,8 +45,9 @@ def note(text):
 
 def all_contenders(memhp, lab, directory, stack):
     """The first is memhp over serial."""
+    over_serial = contender.Memhp("memhp, serial", memhp, lab.path("qmp.sock"), f"serial:{lab.path('serial.sock')}")
     found = [
-        contender.Memhp("memhp, serial", memhp, lab.path("qmp.sock"), f"serial:{lab.path('serial.sock')}"),
+        over_serial, replay.Replay(over_serial, (lab.path("qmp.sock"), lab.path("serial.sock"))),
         contender.Memhp("memhp, ssh", memhp, lab.path("qmp.sock"),
                         f"exec:ssh -F {shlex.quote(lab.path('ssh_config'))} lab sh"),
         contender.Memhp("memhp, agent", memhp, lab.path("qmp.sock"), f"qga:{lab.path('qga.sock')}"),
@@ -75,9 +77,12 @@ def measure(contenders, sizes, costs):
     """{work: {contender: [ms]}}; each round has all contenders, one after the other."""
     works = {size.title(verb): {} for size in sizes for verb in size.verbs}
     for size, rounds in sizes.items():
+        able = [who for who in contenders if who.can(size)]
+        for who in able:
+            who.record(size)
         for n in range(rounds):
             note(f"{size.name}, round {n + 1} of {rounds}")
-            for who in contenders:
+            for who in able:
                 for verb in size.verbs:
                     spent, usage = measure_one(who, size, verb)
                     works[size.title(verb)].setdefault(who.title, []).append(spent)

@@ -4,7 +4,7 @@ import html
 
 import result
 
-COLOURS = ("#2f81f7", "#1f9e8f", "#c2407e", "#8b949e", "#b0883b", "#d0672b", "#a371f7")
+COLOURS = ("#2f81f7", "#1f9e8f", "#c2407e", "#8b949e", "#b0883b", "#d0672b", "#a371f7", "#57ab5a")
 STYLE = """text { font: 12px sans-serif; fill: #24292f } .work { font-weight: bold } .one { stroke: #24292f }
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .one { stroke: #e6edf3 } }"""
 LEFT, WIDTH, BAR, GAP, TOP = 190, 420, 15, 16, 46

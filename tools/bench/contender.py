@@ -16,6 +16,13 @@ class Contender:
 
     title = None
 
+    def can(self, _):
+        """Whether it does works of that size."""
+        return True
+
+    def record(self, _):
+        """What has to be known of a size before any work is measured."""
+
     def prepare(self):
         """Open what is open already when the work begins."""
 
@@ -32,16 +39,22 @@ class Memhp(Contender):
 
     def __init__(self, title, binary, qmp, guest):
         self.title = title
-        self.command = (binary, "--quiet", "--timeout=600", "--qmp", qmp, "--guest", guest)
+        self.binary = binary
+        self.channels = ("--qmp", qmp, "--guest", guest)
 
-    def words(self, verb, size):
-        """The command line of a work."""
+    @staticmethod
+    def work(verb, size):
+        """The words of a work, without those that say on which machine."""
         dimm = ("--dimm", f"{size.mib}M") if size.count > 1 else ()
         block = str(size.blocks[1])
-        return (*self.command, *{
+        return ("--quiet", "--timeout=600", *{
             "plug": ("plug", f"{size.count * size.mib}M", *dimm, "--zone", "movable"),
             "unplug": ("unplug", "--all"), "list": ("list",),
             "online": ("online", block), "offline": ("offline", block)}[verb])
+
+    def words(self, verb, size):
+        """The whole command line."""
+        return (self.binary, *self.channels, *self.work(verb, size))
 
     def do(self, verb, size):
         """Do it; returns what the kernel says that the process used."""
