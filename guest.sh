@@ -126,6 +126,8 @@ facts() {
 	say "size $size"
 }
 
+#= scan watch
+
 # scan: everything memhp wants to know, blocks in the order of their numbers without a sort
 scan() {
 	facts
