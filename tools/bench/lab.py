@@ -12,10 +12,10 @@ PROGRAM = str(pathlib.Path(__file__).resolve().parents[2] / "lab" / "memhp-lab")
 class Lab:
     """A running VM; its sockets are below directory."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, machine=MACHINE):
         self.env = {**os.environ, "MEMHP_LAB_DIR": str(directory)}
         self.run = f"{directory}/bench"
-        self.call("start", "-q", *MACHINE, "bench")
+        self.call("start", "-q", *machine, "bench")
 
     def call(self, command, *words):
         subprocess.run([PROGRAM, command, *words], env=self.env, check=True, stdin=subprocess.DEVNULL)

@@ -59,6 +59,18 @@ def time_table(works):
                  if who in samples else "-" for who in names)] for work, samples in works.items()])
 
 
+def pair_table(works):
+    """What the first contender took, and how much more than each other one in the same round."""
+    first, *others = contenders(works)
+    rows = []
+    for name, samples in works.items():
+        more = {who: [mine - theirs for mine, theirs in zip(samples[first], samples[who])] for who in others}
+        rows.append([name, ms(statistics.median(samples[first])),
+                     *(f"{statistics.median(more[who]):+.0f} ({statistics.median(samples[who]):.0f})" for who in others)])
+    return Table(f"{first}, and how much more that is (than): medians of {len(samples[first])} rounds, in ms",
+                 ["work", first, *others], rows)
+
+
 def cost_table(costs):
     return Table("memhp's own: CPU time and most memory, over serial", ["work", "CPU ms", "peak MiB"],
                  [[work, f"{c['cpu_ms']:.1f}", f"{c['peak_kib'] / 1024:.1f}"] for work, c in costs.items()])
