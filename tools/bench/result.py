@@ -68,7 +68,7 @@ def pair_table(works):
         rows.append([name, ms(statistics.median(samples[first])),
                      *(f"{statistics.median(more[who]):+.0f} ({statistics.median(samples[who]):.0f})" for who in others)])
     return Table(f"{first}, and how much more that is (than): medians of {len(samples[first])} rounds, in ms",
-                 ["work", first, *others], rows)
+                 ["work", first.split(",")[0], *others], rows)
 
 
 def cost_table(costs):
