@@ -110,7 +110,8 @@ class Recorder:
             data = self.machine.hear(end)
         else:
             data = end.recv(65536)
-            self.steps += [Step(self.machine.ends[peer], data, tuple(self.machine.heard))] if data else []
+            if data:
+                self.steps.append(Step(self.machine.ends[peer], data, tuple(self.machine.heard)))
         with contextlib.suppress(BrokenPipeError):
             peer.sendall(data)
         if not data:
