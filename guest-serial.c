@@ -75,13 +75,25 @@ static char *begin_line(const char *id)
 }
 
 /*
+ * A 16550's driver hears of 8 bytes at once, but of fewer only when nothing more has come for the
+ * time of four: 4 ms at the 9600 baud that Linux gives a console (drivers/tty/serial/8250:
+ * UART_FCR_R_TRIG_10; hw/char/serial.c of QEMU: fifo_timeout_timer). So 8 bytes without a meaning
+ * go behind a line whose answer is waited for. A terminal in lines drops them itself, which are its
+ * kill character; but behind the line that is still read without lines, by the shell's line editor,
+ * they are blanks before the next one.
+ */
+#define PUSH	   "\025\025\025\025\025\025\025\025"
+#define PUSH_FIRST "        "
+
+/*
  * For that child, and nothing to any other shell; sent again, it is answered again. An echo of it
  * is no answer: it has the variable's name, not the id.
  */
 static char *ask_line(const char *id, unsigned attempt)
 {
-	return xasprintf(" [ \"${MEMHP-}\" = %s ]&&{ stty -echo;"
-			 "echo \"@$MEMHP.0 %u 2 ${" LOGIN_MARK "-go} %u 2 $MEMHP@\">&3;}\n",
+	return xasprintf(" [ \"${MEMHP-}\" = %s ]&&{ stty -echo kill ^U;"
+			 "echo \"@$MEMHP.0 %u 2 ${" LOGIN_MARK
+			 "-go} %u 2 $MEMHP@\">&3;}\n" PUSH_FIRST,
 			 id, attempt, attempt);
 }
 
@@ -219,6 +231,11 @@ int serial_open(struct serial *serial, struct wire *w, const char *path, const c
 	login_leave(login, w, id, d);
 	serial_close(serial, w);
 	return -1;
+}
+
+int serial_write(struct wire *w, const char *line, struct deadline *d, struct err *err)
+{
+	return send_line(w, xasprintf("%s" PUSH, line), d, err);
 }
 
 void serial_close(struct serial *serial, struct wire *w)

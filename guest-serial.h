@@ -35,6 +35,14 @@ int serial_open(struct serial *serial, struct wire *w, const char *path, const c
 		struct login *login, struct deadline *d, struct err *err)
 	__attribute__((warn_unused_result));
 
+/*
+ * serial_write() - send a line that the child is to answer, so that it does not wait in the
+ * console's receiver
+ * @line:	with its line end
+ */
+int serial_write(struct wire *w, const char *line, struct deadline *d, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* serial_close() - put a terminal's modes back, and release the wire; harmless when nothing is open
  */
 void serial_close(struct serial *serial, struct wire *w);

@@ -9,6 +9,7 @@
 #include "guest-agent.h"
 #include "guest-blocks.h"
 #include "guest-exec.h"
+#include "guest-pieces.h"
 #include "guest-process.h"
 #include "guest-serial.h"
 #include "guest.h"
@@ -32,14 +33,6 @@
 /* Before what another shell might know too, which reads it when the session has been killed. */
 #define ONLY_OURS "[ $MEMHP ]&&"
 
-/* guest.sh, packed by program.awk: pieces that are sent when a command has one of their words. */
-static const struct piece {
-	const char *words; /* "" for the first, which every command needs */
-	const char *text;
-} program[] = {
-#include "guest-program.h"
-};
-
 struct guest {
 	struct wire wire;
 	struct process process;
@@ -56,7 +49,7 @@ struct guest {
 	bool is_pending; /* sent, and not answered yet */
 	bool is_leaving; /* told to leave, and has not said goodbye yet */
 	bool is_lost;	 /* the console is there, but not the shell that was on it */
-	bool is_loaded[ARRAY_SIZE(program)];
+	piece_set loaded;
 	char *address;
 	size_t unread_bytes; /* at most: sent since the last answer */
 	guest_hear_fn *hear; /* NULL: nobody listens */
@@ -68,6 +61,28 @@ struct guest {
 	char id[FRAME_ID_LEN + 1];
 	unsigned exchange;
 };
+
+/* After *err of the wire: should the far end have gone away, nothing more comes of it. */
+static int failed(struct guest *g, struct err *err)
+{
+	g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
+	g->is_pending = g->is_pending && !g->is_lost;
+	return process_explain(&g->process, &g->wire, err);
+}
+
+/* Send lines that more is to follow. */
+static int write_text(struct guest *g, const char *text, struct err *err)
+{
+	return wire_write(&g->wire, text, strlen(text), g->deadline, err) ? failed(g, err) : 0;
+}
+
+/* Send a line that is to be answered. */
+static int write_line(struct guest *g, const char *line, struct err *err)
+{
+	if (!g->is_console)
+		return write_text(g, line, err);
+	return serial_write(&g->wire, line, g->deadline, err) ? failed(g, err) : 0;
+}
 
 /*
  * Take the lines that have come into @answer; true when the answer is whole. *noisy says whether
@@ -118,7 +133,7 @@ static int send_word(struct guest *g, const char *word, struct err *err)
 	_cleanup_free_ char *line = xasprintf(
 		ONLY_OURS "%s\necho @%s.0 1 4 lost 1 4 %s${MEMHP-}@\n", word, g->id, g->id);
 
-	return wire_write(&g->wire, line, strlen(line), g->deadline, err);
+	return write_line(g, line, err);
 }
 
 /* An answer is to be waited for; when it is urgent, it is asked for often. */
@@ -158,11 +173,8 @@ static int fill(struct guest *g, const struct answer *answer, int64_t until_ms, 
 	if (answer->bytes > BYTES_MAX || answer->is_cut)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "an answer on the %s is too long",
 			       g->wire.peer);
-	if (wire_fill(&g->wire, until_ms < due_ms ? until_ms : due_ms, g->deadline, err) < 0) {
-		g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
-		g->is_pending = g->is_pending && !g->is_lost;
-		return process_explain(&g->process, &g->wire, err);
-	}
+	if (wire_fill(&g->wire, until_ms < due_ms ? until_ms : due_ms, g->deadline, err) < 0)
+		return failed(g, err);
 	if (!g->is_known && monotonic_ms() >= g->patience_ms)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the %s",
 			       g->wire.peer);
@@ -258,30 +270,15 @@ int guest_fd(const struct guest *g)
 
 static int reopen(struct guest *g, struct err *err);
 
-/* Does @commands have one of the words, separated by blanks? */
-static bool has_word(const char *commands, const char *words)
-{
-	_cleanup_free_ char *list = xstrdup(words);
-	char *save, *word;
-
-	for (word = strtok_r(list, " ", &save); word; word = strtok_r(NULL, " ", &save))
-		if (strstr(commands, word))
-			return true;
-	return !*words;
-}
-
 int guest_load(struct guest *g, const char *commands, struct err *err)
 {
-	size_t i;
+	int piece;
 
-	for (i = 0; i < ARRAY_SIZE(program) && !g->blocks.agent; i++) {
-		if (g->is_loaded[i] || !has_word(commands, program[i].words))
-			continue;
-		if (wire_write(&g->wire, program[i].text, strlen(program[i].text), g->deadline,
-			       err))
-			return process_explain(&g->process, &g->wire, err);
-		g->is_loaded[i] = true;
-		g->unread_bytes += strlen(program[i].text);
+	while (!g->blocks.agent && (piece = pieces_next(commands, g->loaded)) >= 0) {
+		if (write_text(g, pieces_text(piece), err))
+			return -1;
+		g->loaded |= UINT32_C(1) << piece;
+		g->unread_bytes += strlen(pieces_text(piece));
 	}
 	return 0;
 }
@@ -293,8 +290,8 @@ static int send_commands(struct guest *g, const char *commands, struct err *err)
 
 	free(g->commands);
 	g->commands = xstrdup(commands);
-	if (!g->blocks.agent && wire_write(&g->wire, line, strlen(line), g->deadline, err))
-		return process_explain(&g->process, &g->wire, err);
+	if (!g->blocks.agent && write_line(g, line, err))
+		return -1;
 	g->is_pending = true;
 	begin_waiting(g, false);
 	return 0;
@@ -397,8 +394,8 @@ static int start_program(struct guest *g, struct err *err)
 		 "MEMHP=%s;exec 3>&1 >/dev/null 2>&1;"
 		 "echo \"@$MEMHP.0 1 5 alive 1 5 $MEMHP@\" >&3\n",
 		 g->id);
-	if (!g->is_console && wire_write(&g->wire, line, strlen(line), g->deadline, err))
-		return process_explain(&g->process, &g->wire, err);
+	if (!g->is_console && write_text(g, line, err))
+		return -1;
 	return guest_load(g, "", err);
 }
 
@@ -422,12 +419,11 @@ int guest_open(struct guest **out, const char *address, struct login *login,
 
 void guest_leave(struct guest *g)
 {
-	static const char line[] = ONLY_OURS "exit\n";
 	struct err ignored;
 
 	if (!g->is_console || g->is_pending || g->is_leaving || g->wire.out_fd < 0)
 		return;
-	g->is_leaving = !wire_write(&g->wire, line, sizeof(line) - 1, g->deadline, &ignored);
+	g->is_leaving = !write_line(g, ONLY_OURS "exit\n", &ignored);
 }
 
 /* What a goodbye may take. */
@@ -477,7 +473,7 @@ static int reopen(struct guest *g, struct err *err)
 {
 	close_transport(g, false);
 	g->is_lost = false;
-	memset(g->is_loaded, 0, sizeof(g->is_loaded));
+	g->loaded = 0;
 	/* a new id: late frames of the old session are none of this one */
 	return frame_make_id(g->id, err) || open_transport(g, err) || start_program(g, err) ? -1
 											    : 0;

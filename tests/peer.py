@@ -701,6 +701,7 @@ class Liar(Server):
         self.say = say or (lambda session, exchange, commands: SCAN)
         self.opening = opening
         self.heard = []
+        self.received = b""
 
     def serve(self, connection):
         session, buffer = None, b""
@@ -708,8 +709,10 @@ class Liar(Server):
             data = connection.recv(65536)
             if not data:
                 return
+            self.received += data
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
+                line = line.lstrip(b" \025")  # a terminal drops the one, a shell the other
                 session = self.open(connection, session, line)
                 match = re.match(rb"begin (\d+)&&\{ (.*);answer;\}", line)
                 if match and session and not self.answer(connection, session, *match.groups()):

@@ -2,6 +2,7 @@
 """memhp on a guest's console: a real shell on a real terminal with faults, and guests that lie."""
 import os
 import random
+import re
 import termios
 import threading
 
@@ -96,6 +97,16 @@ def test_half_a_line_that_somebody_left_is_not_run(path, tree, shell, typed):
         os.write(console.master, typed)
         sees_all(path)
         assert console.process.poll() is None
+
+
+def test_a_line_that_is_to_be_answered_does_not_wait_in_the_consoles_receiver(path):
+    """A 16550 tells of eight bytes at once, of the last few only when nothing has come for a while."""
+    with Liar(path) as console:
+        on(path, "blocks").succeeded()
+    lines = console.received.split(b"\n")
+    asked = [n for n, line in enumerate(lines) if re.search(rb"go} |;answer;}|&&exit", line)]
+    assert len(asked) == 3, lines
+    assert all(re.match(rb" {8}|\025{8}", lines[n + 1]) for n in asked), lines
 
 
 def test_an_echo_that_the_shell_turns_on_again_does_not_confuse(path, tree):

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import socket
 import subprocess
 
 import peer
@@ -236,6 +237,23 @@ def test_a_console_that_fails_before_anything_is_changed_leaves_all_as_it_was(pa
         result = memhp("--qmp", path, "--guest", f"serial:{tmp_path}/console", "--json", *SHORT, "plug", "512M")
         assert result.code in (4, 6) and result.json["state"] == "unchanged", result
         assert not monitor.changes
+
+
+def test_a_qemu_that_ends_between_two_steps_is_said_to_have_ended(path, tmp_path):
+    """Both its sockets go: what fails first is what memhp writes to the console."""
+    vm = Vm()
+    vm.plug("d0", 256)
+
+    def look_and_end(connection, session, exchange, commands):
+        monitor.connection.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(socket.SHUT_RD)
+        return Liar.answer(console, connection, session, exchange, commands)
+
+    with Monitor(path, vm) as monitor, Liar(tmp_path / "console") as console:
+        console.answer = look_and_end
+        result = memhp("--qmp", path, "--guest", f"serial:{tmp_path}/console", "--json", "unplug", "d0")
+    assert console.heard == ["facts;near 0x 4294967296-4563402751"], console.heard
+    result.failed(7, f"cannot unplug 'd0': the monitor '{path}' went away", state="partial")
 
 
 # A stdout that takes nothing

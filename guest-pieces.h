@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * guest-pieces: guest.sh, packed by program.awk into pieces, of which a guest is sent what its
+ * commands need. May call: util. Must never: send anything.
+ */
+#ifndef GUEST_PIECES_H
+#define GUEST_PIECES_H
+
+#include <stdint.h>
+
+/* A set of pieces: bit N for piece N. */
+typedef uint32_t piece_set;
+
+/*
+ * pieces_next() - the first piece that @commands need and that is not among @loaded
+ * Return: its number; -1 when there is none
+ */
+int pieces_next(const char *commands, piece_set loaded);
+
+/* pieces_text() - whole lines of sh for a piece; static */
+const char *pieces_text(int piece);
+
+#endif
