@@ -15,6 +15,7 @@ import tempfile
 import time
 
 import chart
+import client
 import contender
 import cost
 import libvirt
@@ -50,7 +51,8 @@ def least_contenders(memhp, lab):
     """memhp over serial, and what is less than that."""
     paths = lab.path("qmp.sock"), lab.path("serial.sock")
     over_serial = contender.Memhp("memhp, serial", memhp, paths[0], f"serial:{paths[1]}")
-    return [over_serial, replay.Replay(over_serial, paths), contender.Floor(lab, True), contender.Floor(lab, False)]
+    return [over_serial, replay.Replay(over_serial, paths), contender.Floor(lab, "connected"),
+            contender.Floor(lab, "connecting"), contender.Floor(lab, "pushing", client.PUSH)]
 
 
 def all_contenders(memhp, lab, directory, stack):

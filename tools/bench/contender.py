@@ -70,14 +70,15 @@ class Memhp(Contender):
 class Floor(Contender):
     """The bare client, on connections that are open, or with the connecting counted."""
 
-    def __init__(self, lab, is_connected):
-        self.title = "bare, connected" if is_connected else "bare, connecting"
+    def __init__(self, lab, title, push=""):
+        self.title = f"bare, {title}"
         self.paths = lab.path("qmp2.sock"), lab.path("serial2.sock")
-        self.is_connected = is_connected
+        self.is_connected = title == "connected"
+        self.push = push
         self.monitor = self.console = None
 
     def connect(self):
-        self.monitor, self.console = Monitor(self.paths[0]), Console(self.paths[1])
+        self.monitor, self.console = Monitor(self.paths[0]), Console(self.paths[1], self.push)
 
     def prepare(self):
         if self.is_connected:
