@@ -70,7 +70,7 @@ static int failed(struct guest *g, struct err *err)
 	return process_explain(&g->process, &g->wire, err);
 }
 
-/* Send lines that more is to follow. */
+/* Send lines that more is to follow, or that another shell may read. */
 static int write_text(struct guest *g, const char *text, struct err *err)
 {
 	return wire_write(&g->wire, text, strlen(text), g->deadline, err) ? failed(g, err) : 0;
@@ -133,7 +133,7 @@ static int send_word(struct guest *g, const char *word, struct err *err)
 	_cleanup_free_ char *line = xasprintf(
 		ONLY_OURS "%s\necho @%s.0 1 4 lost 1 4 %s${MEMHP-}@\n", word, g->id, g->id);
 
-	return write_line(g, line, err);
+	return write_text(g, line, err);
 }
 
 /* An answer is to be waited for; when it is urgent, it is asked for often. */
