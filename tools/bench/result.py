@@ -60,7 +60,7 @@ def time_table(works):
 
 
 def pair_table(works):
-    """What the first contender took, and how much more than each other one in the same round."""
+    """What the first contender took, and how much more than each other one in the same round; in 80 columns."""
     first, *others = contenders(works)
     rows = []
     for name, samples in works.items():
@@ -68,7 +68,7 @@ def pair_table(works):
         rows.append([name, ms(statistics.median(samples[first])),
                      *(f"{statistics.median(more[who]):+.0f} ({statistics.median(samples[who]):.0f})" for who in others)])
     return Table(f"{first}, and how much more that is (than): medians of {len(samples[first])} rounds, in ms",
-                 ["work", first.split(",")[0], *others], rows)
+                 ["work", first.split(",")[0], *(who.removeprefix("bare, ") for who in others)], rows)
 
 
 def cost_table(costs):
