@@ -78,9 +78,9 @@ static char *begin_line(const char *id)
  * A 16550's driver hears of 8 bytes at once, but of fewer only when nothing more has come for the
  * time of four: 4 ms at the 9600 baud that Linux gives a console (drivers/tty/serial/8250:
  * UART_FCR_R_TRIG_10; hw/char/serial.c of QEMU: fifo_timeout_timer). So 8 bytes without a meaning
- * go behind a line whose answer is waited for. A terminal in lines drops them itself, which are its
- * kill character; but behind the line that is still read without lines, by the shell's line editor,
- * they are blanks before the next one.
+ * go behind a line whose answer is waited for: the terminal's kill character, which it drops.
+ * Behind the first such line, which may come while the line editor still has the terminal and
+ * nothing is dropped, they are blanks, with which the next line begins.
  */
 #define PUSH	   "\025\025\025\025\025\025\025\025"
 #define PUSH_FIRST "        "

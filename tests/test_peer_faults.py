@@ -245,8 +245,9 @@ def test_a_qemu_that_ends_between_two_steps_is_said_to_have_ended(path, tmp_path
     vm.plug("d0", 256)
 
     def look_and_end(connection, session, exchange, commands):
-        while b"ease(){" not in console.received:  # which is sent ahead, while the guest looks
-            console.received += connection.recv(65536)
+        # what is sent ahead, while the guest looks
+        while b"ease(){" not in console.received and (data := connection.recv(65536)):
+            console.received += data
         monitor.connection.shutdown(socket.SHUT_RDWR)
         connection.shutdown(socket.SHUT_RD)
         return Liar.answer(console, connection, session, exchange, commands)
