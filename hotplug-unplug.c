@@ -367,10 +367,13 @@ static int back_online(struct hotplug *h, void *job, struct err *err)
 	return -1;
 }
 
+/* Not when the user has interrupted since the last wait: what is asked for cannot be taken back. */
 static int release(struct hotplug *h, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 
+	if (deadline_poll(h->deadline, NULL, 0, monotonic_ms(), err) < 0)
+		return -1;
 	return hotplug_release_devices(h, unplug->leaving, unplug->leaving_count, err);
 }
 

@@ -6,6 +6,7 @@ The monitor and the console are one sequence of messages, each with a name: "qmp
 "guest < blocks" a line of an answer. A fate may strike before and after each of them.
 """
 import collections
+import contextlib
 import json
 import pathlib
 import re
@@ -83,9 +84,17 @@ class Relay:
         self.recent = collections.Counter()  # since the last change
         self.lines = []
         self.is_cut = False
+        self.failure = None
 
     def run(self, *words, timeout=30):
         """Run memhp to its end; its exit code, stdout and stderr."""
+        with self.running(*words, timeout=timeout) as process:
+            out, err = end_process(process)
+        return process.returncode, out, err
+
+    @contextlib.contextmanager
+    def running(self, *words, timeout=30):
+        """memhp at work; its process, whose end the caller waits for."""
         with tempfile.TemporaryDirectory(prefix="mh", dir="/tmp") as directory:
             paths = {name: pathlib.Path(directory) / name for name in ("qmp", "guest")}
             listeners = {self.listen(path): name for name, path in paths.items()}
@@ -97,12 +106,13 @@ class Relay:
             thread = threading.Thread(target=self.serve, args=(listeners, stopped), daemon=True)
             thread.start()
             try:
-                out, err = end_process(self.process)
+                yield self.process
             finally:
                 stopper.close()
                 thread.join()
                 stopped.close()
-        return self.process.returncode, out, err
+        if self.failure:
+            raise self.failure
 
     @staticmethod
     def listen(path):
@@ -169,7 +179,10 @@ class Relay:
         self.seen.append(f"{when} {name}")
         if self.moment(self, name, when):
             self.has_struck = True
-            self.fate(self)
+            try:
+                self.fate(self)
+            except BaseException as failure:  # pylint: disable=broad-exception-caught
+                self.failure = failure
 
     def kill(self):
         """memhp is killed, and nothing of what it has said goes on from here."""
@@ -181,6 +194,11 @@ class Relay:
 def at(name, when):
     """The first moment of that name since something was to be changed."""
     return lambda relay, *now: relay.has_changed and now == (name, when)
+
+
+def at_work(when):
+    """The first moment of a command that changes blocks."""
+    return lambda relay, *now: now in [(name, when) for name in ("guest > change", "guest > ease", "guest > swift")]
 
 
 def nth(count):

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What cannot be finished is undone: memory that the guest refuses, deadlines, Ctrl-C."""
 import collections
+import contextlib
+import fcntl
 import json
 import os
-import re
 import signal
+import struct
+import termios
 
 import pytest
+from relay import AFTER, BEFORE, Relay, at_work
 from vm import GIB, MIB, Qmp, end_process, wait_until
 
 ENOMEM, EBUSY = -12, -16
@@ -265,7 +269,7 @@ def test_ctrl_c_ends_an_offline_that_hangs(vm, command):
     process = vm.start_memhp("--json", "--timeout", "0", *command)
     wait_until(lambda: is_stuck(vm))
     process.send_signal(signal.SIGINT)
-    found, _ = check_interrupted(process)
+    found, _ = end_interrupted(process)
     assert found["state"] == "rolled-back" and names_a_block(found["error"]), found
     check_left_alone(vm, before)
     check_console(vm)
@@ -329,38 +333,31 @@ def test_a_guest_whose_kernel_ignores_the_dimm_gets_it_taken_back(boot):
 
 # ---- Ctrl-C
 
-BIG = "4G"  # 32 blocks take long enough to be caught in the middle
+BIG = "4G"  # 32 blocks: that the guest is caught in the middle is likely
 
 
-# What --verbose shows when the guest gets to work on the blocks of that DIMM, its first, at 4 GiB.
-AT_WORK = r"guest > (swift|ease|change) .*\b(32-63|63-32)\b"
-
-
-def start_until(vm, pattern, *command):
-    """Start memhp --verbose and read what it says up to a line that matches; the lines."""
-    process = vm.start_memhp("--verbose", "--json", *command)
-    lines = []
-    for line in process.stderr:
-        lines.append(line)
-        if re.search(pattern, line):
-            return process, lines
-    raise AssertionError("".join(lines))
-
-
-def check_interrupted(process):
-    out, err = end_process(process)
-    assert process.returncode == 130, err
+def check_interrupted(code, out, err):
+    assert code == 130, err
     found = json.loads(out)
     assert found["ok"] is False and found["error"]["code"] == "interrupted"
     return found, [line for line in err.splitlines() if not line.startswith("[")]
 
 
+def end_interrupted(process):
+    out, err = end_process(process)
+    return check_interrupted(process.returncode, out, err)
+
+
+def interrupt_at_work(vm, number, *command):
+    """The signal comes when the guest is at work, and before it can answer."""
+    relay = Relay(vm, at_work(AFTER), lambda relay: relay.process.send_signal(number))
+    return check_interrupted(*relay.run("--json", *command))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_the_middle_of_plug_undoes_it(vm, number):
     before = settled(vm)
-    process, _ = start_until(vm, AT_WORK, "plug", BIG, "--zone", "movable")
-    process.send_signal(number)
-    found, said = check_interrupted(process)
+    found, said = interrupt_at_work(vm, number, "plug", BIG, "--zone", "movable")
     assert found["state"] == "rolled-back"
     assert said[0].startswith("memhp: ") and "interrupted" in said[0].lower()
     assert settled(vm) == before
@@ -369,9 +366,9 @@ def test_a_signal_in_the_middle_of_plug_undoes_it(vm, number):
 
 def test_ctrl_c_before_anything_was_done_changes_nothing(vm):
     before = settled(vm)
-    process, _ = start_until(vm, "query-chardev", "plug", BIG, "--zone", "movable")
+    process = vm.catch_memhp("query-chardev", "--json", "plug", BIG, "--zone", "movable")
     process.send_signal(signal.SIGINT)
-    found, _ = check_interrupted(process)
+    found, _ = end_interrupted(process)
     assert found["state"] in ("unchanged", "rolled-back")
     assert settled(vm) == before
     check_console(vm)
@@ -379,32 +376,41 @@ def test_ctrl_c_before_anything_was_done_changes_nothing(vm):
 
 def test_ctrl_c_right_after_device_add_undoes_it(vm):
     before = settled(vm)
-    process, _ = start_until(vm, '"device_add"', "plug", BIG, "--zone", "movable")
+    process = vm.catch_memhp('"device_add"', "--json", "plug", BIG, "--zone", "movable")
     process.send_signal(signal.SIGINT)
-    found, _ = check_interrupted(process)
+    found, _ = end_interrupted(process)
     assert found["state"] == "rolled-back"
     assert settled(vm) == before
+    with Qmp(vm.path("qmp.sock")) as monitor:
+        assert monitor.execute("query-status")["running"] is True
 
 
-def test_ctrl_c_in_the_middle_of_unplug_brings_the_blocks_back(vm):
+@pytest.mark.parametrize("command", [["unplug"], ["offline", "32-63"]], ids=" ".join)
+def test_ctrl_c_in_the_middle_brings_the_blocks_back(vm, command):
     done(vm.memhp("plug", BIG, "--zone", "movable"))
     before = settled(vm)
-    process, _ = start_until(vm, AT_WORK, "unplug")
-    process.send_signal(signal.SIGINT)
-    found, _ = check_interrupted(process)
+    found, _ = interrupt_at_work(vm, signal.SIGINT, *command)
     assert found["state"] == "rolled-back"
     assert settled(vm) == before
     check_console(vm)
     done(vm.memhp("unplug"))
 
 
-def test_ctrl_c_in_the_middle_of_offline_brings_the_blocks_back(vm):
-    done(vm.memhp("plug", BIG, "--zone", "movable"))
+def has_more_to_read(process):
+    return struct.unpack("i", fcntl.ioctl(process.stderr, termios.FIONREAD, bytes(4)))[0]
+
+
+def test_ctrl_c_that_comes_with_the_last_answer_stops_before_device_del(vm):
+    """memhp, which waits for nothing then, takes that request for one that it cannot take back."""
+    done(vm.memhp("plug", "512M", "--zone", "movable"))
     before = settled(vm)
-    process, _ = start_until(vm, AT_WORK, "offline", "32-63")
+    process = vm.catch_memhp("guest > ease", "--json", "unplug")
+    # it has the answer, and cannot show more than its first line
+    wait_until(lambda: has_more_to_read(process))
     process.send_signal(signal.SIGINT)
-    found, _ = check_interrupted(process)
-    assert found["state"] == "rolled-back"
+    out, err = end_process(process)
+    found, _ = check_interrupted(process.returncode, out, err)
+    assert found["state"] == "rolled-back" and "device_del" not in err
     assert settled(vm) == before
     done(vm.memhp("unplug"))
 
@@ -413,7 +419,7 @@ def test_ctrl_c_after_device_del_tells_the_truth(vm):
     """The guest may already be letting go: then it is pending or done, and never called undone."""
     done(vm.memhp("plug", "512M"))
     before = vm.memory()
-    process, _ = start_until(vm, '"device_del"', "unplug")
+    process = vm.catch_memhp('"device_del"', "--json", "unplug")
     process.send_signal(signal.SIGINT)
     out, err = end_process(process)
     found = json.loads(out)
@@ -428,45 +434,39 @@ def test_ctrl_c_after_device_del_tells_the_truth(vm):
     vm.discard()
 
 
-def pause_in_the_middle(vm):
-    """A plug in whose middle the guest stops, so that undoing has to wait."""
-    process, lines = start_until(vm, AT_WORK, "plug", BIG, "--zone", "movable")
-    vm.monitor.execute("stop")
-    process.send_signal(signal.SIGINT)
-    for line in process.stderr:
-        lines.append(line)
-        if "guest > " in line:
-            return process
-    raise AssertionError("".join(lines))
+@contextlib.contextmanager
+def paused_in_the_middle(vm):
+    """A memhp that plugs and is interrupted, when the guest has stopped: undoing has to wait."""
+    def pause_and_interrupt(relay):
+        vm.monitor.execute("stop")
+        relay.process.send_signal(signal.SIGINT)
+
+    relay = Relay(vm, at_work(BEFORE), pause_and_interrupt)
+    with relay.running("--verbose", "--json", "plug", BIG, "--zone", "movable") as process:
+        for moment in ("guest > swift", "guest > "):  # to undo it
+            assert any(moment in line for line in process.stderr)
+        yield process
 
 
 def test_undoing_waits_for_a_guest_that_is_slow(vm):
     before = settled(vm)
-    process = pause_in_the_middle(vm)
-    vm.monitor.execute("cont")
-    found, _ = check_interrupted(process)
+    with paused_in_the_middle(vm) as process:
+        vm.monitor.execute("cont")
+        found, _ = end_interrupted(process)
     assert found["state"] == "rolled-back"
     assert settled(vm) == before
 
 
 def test_a_second_ctrl_c_stops_at_once_and_says_what_is_left(vm):
     vm.discard()
-    process = pause_in_the_middle(vm)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    found, said = check_interrupted(process)  # while the guest still cannot answer
+    with paused_in_the_middle(vm) as process:
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        found, said = end_interrupted(process)  # while the guest still cannot answer
     assert vm.monitor.execute("query-status")["status"] == "paused"
     assert found["state"] == "partial"
     assert "memhp0" in said[0] or "memory32" in said[0], said
     assert [d["id"] for d in vm.devices()] == ["memhp0-dimm"]
-
-
-def test_a_memhp_that_was_interrupted_leaves_the_monitor_free(vm):
-    process, _ = start_until(vm, AT_WORK, "plug", BIG, "--zone", "movable")
-    process.send_signal(signal.SIGINT)
-    check_interrupted(process)
-    with Qmp(vm.path("qmp.sock")) as monitor:
-        assert monitor.execute("query-status")["running"] is True
 
 
 # ---- deadlines
@@ -495,11 +495,10 @@ def test_a_deadline_in_the_middle_of_plug_undoes_it_or_it_was_in_time(vm):
 
 def test_a_deadline_with_a_paused_guest_says_what_is_left(vm):
     vm.discard()
-    process, _ = start_until(vm, AT_WORK, "--timeout", "4", "plug", BIG, "--zone", "movable")
-    vm.monitor.execute("stop")
-    out, err = end_process(process)
+    relay = Relay(vm, at_work(BEFORE), lambda _: vm.monitor.execute("stop"))
+    code, out, err = relay.run("--json", "plug", BIG, "--zone", "movable", timeout=4)
     found = json.loads(out)
-    assert process.returncode in (6, 7), err
+    assert code in (6, 7), err
     assert found["state"] in ("partial", "pending") and found["ok"] is False
     assert "memhp0" in found["error"]["message"] or "memory32" in found["error"]["message"]
 

@@ -7,6 +7,7 @@ look through the second monitor (class Qmp) and the second console (class Consol
 import atexit
 import collections
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -287,7 +288,25 @@ class Vm:
         return subprocess.Popen(
             [BINARY, *map(str, words)], env=clean_environment(**env), text=True,
             errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, **options)
+            **{"stderr": subprocess.PIPE, **options})
+
+    def catch_memhp(self, pattern, *words, **options):
+        """Start memhp --verbose and read what it says up to a line that matches.
+
+        It stands still there, however slow the caller is: the pipe has room for one line, so that it can
+        say one more, and the next only when somebody reads on.
+        """
+        read_end, write_end = os.pipe2(os.O_DIRECT | os.O_CLOEXEC)
+        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, os.sysconf("SC_PAGE_SIZE"))
+        process = self.start_memhp("--verbose", *words, stderr=write_end, **options)
+        os.close(write_end)
+        process.stderr = os.fdopen(read_end, encoding="utf-8", errors="replace")
+        seen = []
+        for line in process.stderr:
+            seen.append(line)
+            if re.search(pattern, line):
+                return process
+        raise AssertionError("".join(seen))
 
     def terminal(self):
         """The first console, memhp's, as a person has it."""
