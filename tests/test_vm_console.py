@@ -235,9 +235,11 @@ PROMPTS = {
 @contextlib.contextmanager
 def nested_shell(vm, command):
     """The console is at the prompt of a shell of its own that has run a command."""
+    # which it finds in a file: what is typed while a new shell starts may be lost
+    vm.guest(f"cat >/tmp/nested <<'END'\nunset ENV\n{command}\necho nested\nEND")
     with vm.terminal() as terminal:
         terminal.settle()
-        terminal.type(f"sh\n{command}\necho nes''ted\n")
+        terminal.type("ENV=/tmp/nested sh\n")
         terminal.wait_for(r"nested\r?\n")
     yield
     with vm.terminal() as terminal:
@@ -360,10 +362,7 @@ def test_a_program_that_reads_the_console_late_finds_it_usable(vm):
 
 
 def kill_at(vm, pattern, *command):
-    process = vm.start_memhp("--verbose", *command)
-    for line in process.stderr:
-        if pattern in line:
-            break
+    process = vm.catch_memhp(pattern, *command)
     process.send_signal(signal.SIGKILL)
     end_process(process)
     assert process.returncode == -signal.SIGKILL

@@ -9,6 +9,7 @@ import pytest
 from vm import MIB, end_process, wait_until
 
 IMAGE = pathlib.Path(__file__).resolve().parent / "debian.sh"
+ROOT = {"MEMHP_LOGIN": "root", "MEMHP_GUEST_PASSWORD": "root"}
 NOISE = "[ 12.345678] login: root Password: # "
 
 
@@ -127,12 +128,8 @@ def test_kernel_messages_in_the_middle_do_no_harm(vm):
         vm.guest("kill $(cat /tmp/noise); rm /tmp/noise; dmesg -n 1")
 
 
-def start(vm, *words):
-    return vm.start_memhp(*words, env={"MEMHP_LOGIN": "root", "MEMHP_GUEST_PASSWORD": "root"})
-
-
 def test_ctrl_c_in_the_middle_of_the_login_logs_out(vm):
-    process = start(vm, "plug", "128M")
+    process = vm.start_memhp("plug", "128M", env=ROOT)
     # where the looks come too late, it is through
     wait_until(lambda: process.poll() is not None or {"login", "sh"} & set(on_console(vm)))
     process.send_signal(signal.SIGINT)
@@ -145,7 +142,7 @@ def test_ctrl_c_in_the_middle_of_the_login_logs_out(vm):
 def test_what_a_killed_memhp_leaves_is_used_and_logged_out(vm):
     """It holds the console as root; the next one finds that, needs no password, and logs out."""
     before = vm.mem_total()
-    process = start(vm, "plug", "512M")
+    process = vm.catch_memhp('"device_add"', "plug", "512M", env=ROOT)
     wait_until(lambda: vm.devices())
     process.kill()
     process.communicate()
