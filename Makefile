@@ -70,7 +70,7 @@ BENCH_DEPS := socat util-linux time python3
 FUZZ_DEPS  := clang
 MEMCHECK_DEPS := valgrind
 PACKAGE_DEPS := libcmocka-dev debhelper dpkg-dev lintian debootstrap rpm git
-LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git
+LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git pyflakes3
 
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

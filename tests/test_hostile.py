@@ -8,11 +8,10 @@ import select
 import shutil
 import signal
 import subprocess
-import time
 
 import peer
 import pytest
-from peer import BINARY, Console, Default, Liar, Monitor, Run, Tree, Vm, error, memhp, reply
+from peer import BINARY, Console, Liar, Monitor, Tree, Vm, error, memhp, reply
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import base64
 import socket
 
 import pytest
-from peer import Agent, Monitor, Refusal, Vm, memhp
+from peer import Agent, Monitor, Vm, memhp
 
 
 @pytest.fixture

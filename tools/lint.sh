@@ -71,6 +71,7 @@ check_headers
 check_spdx
 check_banned
 shellcheck completions/memhp.bash guest.sh lab/memhp-lab lab/*.sh lab/init tests/*.sh tools/*.sh tools/bench/*.sh docs/recipes/*.sh || failed=1
+git ls-files -co --exclude-standard -- '*.py' | xargs pyflakes3 || failed=1
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	-D_GNU_SOURCE -DMEMHP_VERSION='"0"' -I"$BUILD" ./*.c || failed=1
 clang-tidy --quiet ./*.c -- -std=gnu11 -D_GNU_SOURCE -DMEMHP_VERSION='"0"' -I"$BUILD" 2>/dev/null || failed=1
