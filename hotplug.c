@@ -208,6 +208,24 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 	return (what & LOOK_CHANGE) && !h->before.is_root ? cannot_change(h, err) : 0;
 }
 
+/* The guest is not there, as *err says: QEMU may have ended itself, or stopped the VM meanwhile. */
+static int ask_why(struct hotplug *h, struct err *err)
+{
+	struct err answer = { 0 };
+
+	if (err->code != ERR_GUEST_UNREACHABLE || !h->has_machine)
+		return -1;
+	if (machine_query_state(&h->machine, h->vm->qmp, &answer)) {
+		if (answer.code == ERR_TIMEOUT)
+			return -1;
+		h->has_machine = false;
+		*err = answer;
+	} else if (machine_check_runs(&h->machine, &answer)) {
+		*err = answer;
+	}
+	return -1;
+}
+
 int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 {
 	guest_memory_release(&h->after);
@@ -223,7 +241,7 @@ int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 	if (h->has_machine && !h->machine.is_running)
 		return what & LOOK_GUEST ? check_machine(h, err) : 0;
 	if (look_at_guest(h, what, err))
-		return -1;
+		return ask_why(h, err);
 	return (what & LOOK_GUEST) && !h->has_guest ? vm_no_channel(h->vm, err) : 0;
 }
 

@@ -259,6 +259,31 @@ def test_a_qemu_that_ends_between_two_steps_is_said_to_have_ended(path, tmp_path
     result.failed(7, f"cannot unplug 'd0': the monitor '{path}' went away", state="partial")
 
 
+@pytest.mark.parametrize("words", [("plug", "512M"), ("list",), ("status",), ("blocks",)], ids=lambda w: w[0])
+def test_a_qemu_that_ends_at_the_first_look_is_said_to_have_ended(path, tmp_path, words):
+    """What fails is the console: that of a machine that is not there any more."""
+    def end(connection, _session):
+        monitor.connection.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    with Monitor(path, Vm()) as monitor, Failing(tmp_path / "console", end, b"."):
+        result = memhp("--qmp", path, "--guest", f"serial:{tmp_path}/console", "--json", *words)
+    result.failed(3, f"the monitor '{path}' went away", state="unchanged")
+
+
+@pytest.mark.parametrize("words", [("plug", "512M"), ("blocks",)], ids=lambda w: w[0])
+def test_a_machine_that_stops_at_the_first_look_is_told(path, tmp_path, words):
+    """More to the point than that its console went away."""
+    def stop(connection, _session):
+        vm.status = "guest-panicked"
+        connection.shutdown(socket.SHUT_RDWR)
+
+    vm = Vm()
+    with Monitor(path, vm), Failing(tmp_path / "console", stop, b"."):
+        result = memhp("--qmp", path, "--guest", f"serial:{tmp_path}/console", "--json", *words)
+    result.failed(1, "the guest's kernel has panicked", state="unchanged")
+
+
 # A stdout that takes nothing
 
 COMMANDS = {
