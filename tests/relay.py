@@ -140,9 +140,14 @@ class Relay:
             listener.close()
 
     def accept(self, listener, name):
-        """Connect a new client with the machine."""
-        theirs = connect(self.vm.path({"qmp": "qmp.sock", "guest": "serial.sock"}[name]))
-        self.lines.append(Line(name, listener.accept()[0], theirs))
+        """Connect a new client with the machine, unless that has gone."""
+        ours = listener.accept()[0]
+        try:
+            theirs = connect(self.vm.path({"qmp": "qmp.sock", "guest": "serial.sock"}[name]))
+        except OSError:
+            ours.close()
+            return
+        self.lines.append(Line(name, ours, theirs))
 
     def take(self, line, end):
         """Pass on what has come."""
