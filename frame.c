@@ -35,6 +35,14 @@ static bool take_number(char **at, uint64_t *out)
 	return true;
 }
 
+bool frame_is_last(const char *line, const char *id)
+{
+	char frame[FRAME_ID_LEN + 3];
+
+	snprintf(frame, sizeof(frame), "@%s@", id);
+	return strstr(line, frame) != NULL;
+}
+
 bool frame_parse(char *line, const char *id, struct frame *frame)
 {
 	char start[FRAME_ID_LEN + 3], end[FRAME_ID_LEN + 32];

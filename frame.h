@@ -32,4 +32,8 @@ int frame_make_id(char id[static FRAME_ID_LEN + 1], struct err *err)
  */
 bool frame_parse(char *line, const char *id, struct frame *frame);
 
+/* frame_is_last() - does the line say that the session has ended? It has no number, no payload: @ID@
+ */
+bool frame_is_last(const char *line, const char *id);
+
 #endif

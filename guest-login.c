@@ -27,7 +27,7 @@
  * The last DEL is what either getty sets as the terminal's erase character.
  */
 #define ERASE_8 "\b\b\b\b\b\b\b\b"
-#define RESET	"\033[1;1R\025 ;;;;';;;;\";;;;`;;;;\001" ERASE_8 ERASE_8 ERASE_8 "\177\n"
+#define RESET	"\033[1;1R\025 ;;;';;;\";;;`;;;\001" ERASE_8 ERASE_8 ERASE_8 "\177\n"
 
 /* Before a line: the answer that busybox's line editor may wait for, and away with what is there.
  */

@@ -59,18 +59,19 @@ static int open_path(struct serial *serial, const char *path, int *fd, struct er
  * not be executed, and what follows must not become a part of it. A session that an earlier memhp
  * has left behind, or an earlier attempt of this one, ends of that error.
  */
-#define RESET "\033[1;1R\025 ;;;;';;;;\";;;;`;;;;\n"
+#define RESET "\033[1;1R\025 ;;;';;;\";;;`;;;\n"
 
 /*
  * For the console's own shell, and short: its line editor takes a long time for each byte. In a
- * subshell, which puts the terminal's modes back however its child ends, and says so in a frame, a
- * child that is not interactive, because stdout and stderr are no terminals: no prompt, no line
- * editing.
+ * subshell a child that is not interactive, because stdout and stderr are no terminals: no prompt,
+ * no line editing. It knows the terminal's modes, $TTY, and becomes the stty that puts them back,
+ * which saves a fork. Where it has failed to, because it was killed, the subshell does, and in any
+ * case says in a frame that all is over.
  */
 static char *begin_line(const char *id)
 {
-	return xasprintf(" (trap : 2;i=%s;t=$(\\stty -g);MEMHP=$i sh 3>&1 >/dev/null 2>&1||:;"
-			 "\\stty \"$t\";echo \"@$i.0 1 4 lost 1 4 $i@\")\n",
+	return xasprintf(" (trap : 2;i=%s;t=$(\\stty -g);MEMHP=$i TTY=$t sh 3>&1 >/dev/null 2>&1||"
+			 "\\stty \"$t\";echo @$i@)\n",
 			 id);
 }
 
@@ -91,7 +92,7 @@ static char *begin_line(const char *id)
  */
 static char *ask_line(const char *id, unsigned attempt)
 {
-	return xasprintf(" [ \"${MEMHP-}\" = %s ]&&{ stty -echo kill ^U;"
+	return xasprintf(" [ \"${MEMHP-}\" = %s ]&&{ trap 'exec stty $TTY' 0;stty -echo kill ^U;"
 			 "echo \"@$MEMHP.0 %u 2 ${" LOGIN_MARK
 			 "-go} %u 2 $MEMHP@\">&3;}\n" PUSH_FIRST,
 			 id, attempt, attempt);

@@ -23,7 +23,7 @@ struct serial {
 
 /*
  * serial_open() - start a quiet child shell on the console. When that has ended, and the
- * terminal's modes are back, a frame of exchange 0 says "lost".
+ * terminal's modes are back, a last frame says so.
  * @w:		receives the open wire; serial_close() releases it
  * @path:	a UNIX socket or a tty
  * @id:		the session's id; the child has it in $MEMHP

@@ -96,7 +96,7 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 		struct frame frame;
 		bool ours = frame_parse(line, g->id, &frame);
 
-		if (ours && !frame.exchange && !strcmp(frame.payload, "lost"))
+		if (!ours && frame_is_last(line, g->id))
 			g->is_lost = true;
 		else if (ours && !frame.exchange && !strcmp(frame.payload, "alive"))
 			g->is_known = true;
@@ -125,13 +125,13 @@ static void trace_answer(const struct guest *g, const struct answer *answer)
 
 /*
  * Send a word to the shell on a console. Should that have died, another shell is there now, which
- * does not know the word and says "lost", in a frame of its own, for which it lacks MEMHP. The
+ * does not know the word and says that the session has ended, for which it lacks MEMHP. The
  * listener of guest.sh may be killed while it reads: what is left of either line does nothing.
  */
 static int send_word(struct guest *g, const char *word, struct err *err)
 {
 	_cleanup_free_ char *line = xasprintf(
-		ONLY_OURS "%s\necho @%s.0 1 4 lost 1 4 %s${MEMHP-}@\n", word, g->id, g->id);
+		ONLY_OURS "%s\necho @%s${MEMHP-}@\n", word, g->id);
 
 	return write_text(g, line, err);
 }

@@ -17,9 +17,9 @@
 id=$MEMHP
 export LC_ALL=C
 # The first argument is the directory that a recorded /sys lies below; no environment can set it.
-sys=${1-}/sys/devices/system/memory
-params=${1-}/sys/module/memory_hotplug/parameters
-proc=${1-}/proc
+sys=$1/sys/devices/system/memory
+params=$1/sys/module/memory_hotplug/parameters
+proc=$1/proc
 # a new line without one in the text: blank, tab, and this are what IFS is in a shell that begins
 nl=${IFS#??}
 held='' node=
@@ -52,27 +52,16 @@ q() {
 	:
 }
 
-# get VARIABLE FILE: the first line of a file, or "-"
-get() {
-	eval "$1="
-	[ ! -r "$2" ] || read -r "$1" <"$2"
-	eval "$1=\${$1:--}"
-}
-
-# info: kernel, whether blocks can be changed from here, policies, whether read knows a limit of time (that of dash
-# does not)
+# info: kernel and policies, as far as a scan has read them; whether blocks can be changed from here, and read knows a
+# limit of time (that of dash does not)
 info() {
-	get release "$proc/sys/kernel/osrelease"
-	get auto "$sys/auto_online_blocks"
-	get policy "$params/online_policy"
-	get memmap "$params/memmap_on_memory"
-	root=0
+	root=0 timed=' timed' memmap=
 	[ ! -w "$sys/uevent" ] || root=1
-	timed=' timed'
+	read -r memmap <"$params/memmap_on_memory"
 	# shellcheck disable=SC3045 # that is the question
 	read -r -t 0 _ </dev/null
 	[ "$?" -ne 2 ] || timed=
-	say "guest $release $root $auto $policy $memmap$timed"
+	say "guest ${release:--} $root ${auto:--} ${policy:--} ${memmap:--}$timed"
 }
 
 # memory: the first three lines of meminfo, in KiB; the third has another name in kernels before Linux 3.14
@@ -87,9 +76,10 @@ memory() {
 	say "memory ${total:--} ${free:--} ${value:--}"
 }
 
-# flush: say the blocks collected so far
+# flush: say the blocks collected so far, and start anew
 flush() {
-	[ -z "$first" ] || say "blocks $first $last $key"
+	[ -z "$key" ] || say "blocks $first $last $key"
+	key=
 }
 
 # collect DIRECTORY...: say runs of blocks that have everything in common
@@ -103,18 +93,17 @@ collect() {
 		# Linux may end whoever asks for the zones of a new block before that has got its node
 		[ "$s" != online ] || read -r z <"$d/valid_zones"
 		# mostly that of the block before
-		if [ ! -e "$d/node$node" ]; then
-			for node in "$d"/node[0-9]*; do :; done
+		[ -e "$d/node$node" ] || for node in "$d"/node[0-9]*; do
 			node=${node##*/node}
-			case $node in *[!0-9]*) node=- ;; esac
-		fi
-		now="$s $node ${r:--} ${z:--}"
-		if [ "$now" = "$key" ] && [ "$n" -eq $((last + 1)) ]; then
-			last=$n
-		else
+			# without one this is the pattern
+			node=${node%%[!0-9]*}
+		done
+		now="$s ${node:--} ${r:--} ${z:--}"
+		[ "$n $now" = "$((last + 1)) $key" ] || {
 			flush
-			first=$n last=$n key=$now
-		fi
+			first=$n key=$now
+		}
+		last=$n
 	done
 }
 
@@ -122,16 +111,29 @@ collect() {
 facts() {
 	info
 	memory
-	get size "$sys/block_size_bytes"
-	say "size $size"
+	size=
+	read -r size <"$sys/block_size_bytes"
+	say "size ${size:--}"
+}
+
+#= scan watch appear mark held
+
+# get VARIABLE FILE: the first line of a file, or "-"
+get() {
+	eval "$1="
+	[ ! -r "$2" ] || read -r "$1" <"$2"
+	eval "$1=\${$1:--}"
 }
 
 #= scan watch
 
 # scan: everything memhp wants to know, blocks in the order of their numbers without a sort
 scan() {
+	get release "$proc/sys/kernel/osrelease"
+	get auto "$sys/auto_online_blocks"
+	get policy "$params/online_policy"
 	facts
-	first='' last='' key='' digits=''
+	digits=
 	for _ in 1 2 3 4 5 6 7; do
 		digits="${digits}[0-9]"
 		# shellcheck disable=SC2086 # a pattern
@@ -144,11 +146,9 @@ scan() {
 
 # near UNIT FIRST-LAST...: blocks by their numbers (UNIT is 1), or behind facts (UNIT is 0x) by addresses
 near() {
-	first='' last='' key='' unit=$1
-	if [ "$unit" != 1 ]; then
-		[ "$size" != - ] || return
-		unit=0x$size
-	fi
+	unit=$1
+	[ "$unit" = 1 ] || unit=0x$size
+	[ "$unit" != 0x ] || return
 	shift
 	for range; do
 		n=$((${range%-*} / unit))
@@ -394,8 +394,8 @@ swift() {
 # kernel's policy, which would not be put back.
 ease() {
 	[ -z "$held" ] || return
-	score=$proc/$$/oom_score_adj
-	get was "$score"
+	score=$proc/$$/oom_score_adj was=
+	read -r was <"$score"
 	{
 		# shellcheck disable=SC3045 # only done where it is known
 		while read -r -t "$1" line; do
@@ -432,10 +432,11 @@ hold() {
 	echo offline >"$sys/auto_online_blocks"
 }
 
-# leave: give the kernel its policy back
+# leave: give the kernel its policy back, and the console its modes, as without a policy
 leave() {
 	trap - EXIT
 	echo "$held" >"$sys/auto_online_blocks"
+	[ -z "${TTY-}" ] || exec stty "$TTY"
 }
 
 #= watch
@@ -496,17 +497,17 @@ udev() {
 # dumped BLOCK PAGES: of the pages that the kernel has dumped, as it logs them: what the last one in that block is,
 # behind the error that moving it met; a block has so many pages
 dumped() {
-	why=0 dump='' last=''
+	why=0 dump='' page=''
 	while read -r line; do
-		line=${line#*] }
+		line=${line#*"] "}
 		case $line in
 		'migrating pfn '*) why=${line##*:} ;;
 		page:*) pfn=${line##* pfn:} dump='' ;;
 		aops:* | *'flags: '*) dump="$dump $line" ;;
-		'page dumped because: '*) [ $((${pfn%%[!0-9a-fx]*} / $2)) -ne "$1" ] || last="$why$dump" ;;
+		'page dumped because: '*) [ $((${pfn%%[!0-9a-fx]*} / $2)) -ne "$1" ] || page="$why$dump" ;;
 		esac
 	done
-	echo "$last"
+	echo "$page"
 }
 
 # held BLOCK: what the kernel says about the last page of that block that it could not move
@@ -516,6 +517,6 @@ held() {
 	[ -n "$kib" ] || return
 	get size "$sys/block_size_bytes"
 	pages=$((0x$size / (kib * 1024)))
-	last=$(dmesg | grep -e 'migrating pfn' -e page: -e aops: -e 'flags: ' -e 'page dumped' | tail -n 99 | dumped "$1" "$pages")
-	[ -z "$last" ] || say "held $last"
+	page=$(dmesg | grep -e 'migrating pfn' -e page: -e aops: -e 'flags: ' -e 'page dumped' | tail -n 99 | dumped "$1" "$pages")
+	[ -z "$page" ] || say "held $page"
 }

@@ -84,9 +84,13 @@ function with_letters(text,    word)
 	}
 	return done
 }
-# Without blanks that part nothing.
+# Without blanks that part nothing, and empty quotes. A number before a ">" would be a descriptor.
 function tightened(text)
 {
+	gsub(/=\047\047/, "=", text)
+	gsub(/ </, "<", text)
+	while (match(text, /[^0-9 ] >/))
+		text = substr(text, 1, RSTART) substr(text, RSTART + 2)
 	gsub(/ ;;/, ";;", text)
 	gsub(/; /, ";", text)
 	gsub(/ \|\| /, "||", text)
@@ -95,6 +99,8 @@ function tightened(text)
 	gsub(/ \+ /, "+", text)
 	gsub(/ \* /, "*", text)
 	gsub(/ % /, "%", text)
+	gsub(/ \/ /, "/", text)
+	gsub(/ - 1\)/, "-1)", text)
 	return text
 }
 function guarded(text,    lines, count, i, joined, all)
@@ -146,19 +152,17 @@ BEGIN { emit() }
 { sub(/^\t+/, "") }
 /^[a-z]+\(\) \{$/ {
 	joined = last = $0
+	depth = 1
 	next
 }
 joined != "" {
 	joined = joined glue(last, $0) $0
 	last = $0
-	if ($0 == "}" && --depth < 0) {
+	for (i = 1; i <= NF; i++)
+		depth += ($i == "{") - ($i == "}")
+	if (!depth) {
 		add(joined)
 		joined = ""
-		depth = 0
-	} else if ($0 == "{") {
-		depth++
-	} else if ($0 ~ /^} /) {
-		depth--
 	}
 	next
 }

@@ -718,7 +718,7 @@ class Liar(Server):
                 if match and session and not self.answer(connection, session, *match.groups()):
                     return
                 if line == b"[ $MEMHP ]&&exit" and session:
-                    connection.sendall(frame(session, 0, 1, "lost"))
+                    connection.sendall(f"@{session}@\r\n".encode())
 
     def open(self, connection, session, line):
         """Start a session when the line asks for one; returns its id."""

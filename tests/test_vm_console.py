@@ -157,12 +157,14 @@ def test_half_a_line_at_the_prompt_is_not_executed(shell_vm, half):
     assert vm.guest("ls /tmp/ghost 2>/dev/null", check=False) == ""
 
 
-def test_half_a_command_of_two_lines_is_answered_or_refused_but_not_executed(shell_vm):
-    """The shell waits for the end of a quote: memhp may give up, but does no harm."""
+@pytest.mark.parametrize("half", ["touch /tmp/ghost '", 'touch /tmp/ghost "', "echo `touch /tmp/ghost", "touch /tmp/ghost &&",
+                                  "case x in x) touch /tmp/ghost", "case x in x) touch /tmp/ghost '"])
+def test_half_a_command_of_two_lines_is_answered_or_refused_but_not_executed(shell_vm, half):
+    """The shell waits for its end: memhp may give up, but does no harm."""
     vm = shell_vm
     with vm.terminal() as terminal:
         terminal.settle()
-        terminal.type("touch /tmp/ghost '\n")
+        terminal.type(f"{half}\n")
         terminal.wait_for("> ")
     result = vm.memhp("--timeout", "10", "list", "--guest", f"serial:{vm.path('serial.sock')}")
     assert result.returncode in (0, 4), result

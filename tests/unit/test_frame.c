@@ -45,6 +45,26 @@ static void a_whole_frame_is_read(void **state)
 	}
 }
 
+static void the_last_frame_is_known(void **state)
+{
+	static const char *const is_last[] = { "@" ID "@", "# @" ID "@\r",
+					       "@" ID "@[   12.5] usb 1-1: new device" };
+	static const char *const is_not[] = { "",
+					      "@" ID,
+					      "@" ID ".0 1 2 go 1 2 " ID "@",
+					      "echo @" ID "${MEMHP-}@",
+					      "@0123abce@",
+					      "@0123[   12.5] usb 1-1: new device",
+					      "@" ID ID "@" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(is_last); i++)
+		check(frame_is_last(is_last[i], ID), "%s", is_last[i]);
+	for (i = 0; i < ARRAY_SIZE(is_not); i++)
+		check(!frame_is_last(is_not[i], ID), "%s", is_not[i]);
+}
+
 static void what_is_no_frame_is_refused(void **state)
 {
 	static const char *const lines[] = {
@@ -233,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_frame_is_read),
+		cmocka_unit_test(the_last_frame_is_known),
 		cmocka_unit_test(what_is_no_frame_is_refused),
 		cmocka_unit_test(an_id_of_the_wrong_length_matches_nothing),
 		cmocka_unit_test(a_frame_cut_anywhere_is_refused),

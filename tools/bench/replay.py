@@ -109,7 +109,9 @@ class Recorder:
         if end in self.machine.ends:
             data = self.machine.hear(end)
         else:
-            data = end.recv(65536)
+            data = b""
+            with contextlib.suppress(ConnectionResetError):  # memhp left something unread when it closed
+                data = end.recv(65536)
             if data:
                 self.steps.append(Step(self.machine.ends[peer], data, tuple(self.machine.heard)))
         with contextlib.suppress(BrokenPipeError):
