@@ -396,18 +396,24 @@ def test_a_memhp_killed_again_and_again_does_not_pile_up_sessions(vm):
     wait_until(lambda: vm.processes() == before, what="the end of all of memhp's processes")
 
 
-def test_a_person_gets_the_console_back_after_a_killed_memhp(shell_vm):
-    """With what anyone tries on a dead console: Enter, Ctrl-C, Ctrl-D."""
+@pytest.mark.parametrize("key", ["\003", "\004"], ids=["Ctrl-C", "Ctrl-D"])
+def test_a_person_gets_the_console_back_after_a_killed_memhp(shell_vm, key):
+    """With what anyone tries on a dead console."""
     vm = shell_vm
+    with vm.terminal() as terminal:
+        terminal.settle()
+    before = modes(vm)
     kill_at(vm, "guest < size", "list")
     with vm.terminal() as terminal:
-        for keys in ("\n", "\003", "\004", "\n"):
+        for keys in ("\n", key, "\n"):
             terminal.type(keys)
             with contextlib.suppress(Gone):
                 terminal.wait_for(r"[#$] ", 3)
                 break
         terminal.settle()
         ask(terminal, 'echo "<$((6 * 7))>"', "<42>")
+        terminal.settle()
+    wait_until(lambda: modes(vm) == before, what="the old modes")
 
 
 # ---- a terminal device on this machine
