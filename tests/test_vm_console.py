@@ -76,14 +76,19 @@ def test_the_console_prompts_echoes_and_obeys_after_memhp(shell_vm):
         terminal.settle()
 
 
-def test_the_modes_of_the_console_are_as_before(shell_vm):
+@pytest.mark.parametrize("policy", ["offline", "online"])
+def test_the_modes_of_the_console_are_as_before(shell_vm, policy):
+    """Also where memhp has to give back the kernel's policy on its way out."""
     vm = shell_vm
     with vm.terminal() as terminal:
         terminal.settle()
     before = modes(vm)
+    vm.guest(f"echo {policy} >/sys/devices/system/memory/auto_online_blocks")
     for command in (["list"], ["plug", "128M"], ["unplug"], ["offline", "stick"]):
         vm.memhp(*command)
         wait_until(lambda: modes(vm) == before, what=f"the old modes after {command}")
+        assert vm.guest("cat /sys/devices/system/memory/auto_online_blocks").strip() == policy
+    vm.guest("echo offline >/sys/devices/system/memory/auto_online_blocks")
 
 
 @pytest.mark.parametrize("strange", ["-echo", "-icrnl", "cols 20 rows 5", "-onlcr", "kill ^X", "eof ^B"])

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ratios as bars, in an SVG that can be read on light and on dark."""
 import html
+import itertools
 
 import result
 
-COLOURS = ("#2f81f7", "#1f9e8f", "#c2407e", "#8b949e", "#b0883b", "#d0672b", "#a371f7", "#57ab5a")
+COLOURS = ("#2f81f7", "#1f9e8f", "#c2407e", "#8b949e", "#b0883b", "#d0672b", "#a371f7", "#57ab5a",
+           "#8c564b")
 STYLE = """text { font: 12px sans-serif; fill: #24292f } .work { font-weight: bold } .one { stroke: #24292f }
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .one { stroke: #e6edf3 } }"""
 LEFT, WIDTH, BAR, GAP, TOP = 190, 420, 15, 16, 46
@@ -19,7 +21,7 @@ def bar(y, title, ratio, scale, colour):
 def draw(works):
     """The whole picture: a group of bars for each work."""
     found = result.ratios(works)
-    colours = dict(zip(result.contenders(works), COLOURS))
+    colours = dict(zip(result.contenders(works), itertools.cycle(COLOURS)))
     scale = WIDTH / max(ratio for of in found.values() for ratio in of.values())
     parts, y = [], TOP
     for work, of in found.items():
