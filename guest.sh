@@ -22,7 +22,7 @@ params=$1/sys/module/memory_hotplug/parameters
 proc=$1/proc
 # a new line without one in the text: blank, tab, and this are what IFS is in a shell that begins
 nl=${IFS#??}
-held='' node=
+held='' node='' key='' last=0 release='' auto='' policy=''
 
 # begin EXCHANGE: start an answer
 begin() {
@@ -436,7 +436,7 @@ hold() {
 leave() {
 	trap - EXIT
 	echo "$held" >"$sys/auto_online_blocks"
-	[ -z "${TTY-}" ] || exec stty "$TTY"
+	[ -z "$TTY" ] || exec stty "$TTY"
 }
 
 #= watch

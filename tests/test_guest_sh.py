@@ -13,6 +13,7 @@ import re
 import select
 import shutil
 import signal
+import string
 import subprocess
 import termios
 import time
@@ -53,7 +54,7 @@ def run_shell(shell, text):
 class Guest:
     """A shell that runs guest.sh."""
 
-    def __init__(self, root, shell, program, **env):
+    def __init__(self, root, shell, program, /, **env):
         environment = dict({"PATH": os.environ["PATH"]}, **env)
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             [*shell, "-s", str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
@@ -183,6 +184,22 @@ def test_a_scan_says_everything(guest):
     assert guest.run("scan") == [
         "guest 6.1.0-test 1 offline contig-zones N", "memory 1048576 204800 921600", "size 8000000",
         "blocks 0 7 online 0 0 none", "blocks 32 35 online 0 1 Movable"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_variables_of_the_environment_do_not_matter(shell, program, tmp_path):
+    """Whoever logs in may have exported anything, also what the program calls its own."""
+    text = PROGRAMS[program]()
+    names = set(re.findall(r"\b[a-z]+\b|\b[A-Za-z]\d?\b", text)) | set(string.ascii_letters)
+    work = ("facts;near 0x 4294967296-4831838207", "near 1 0-7", "scan", "mark;appear 0 32-35 99-99", "buddy",
+            "change 1000 lower any 35-34", "swift online_movable 34-35", "hold;scan")
+    said = []
+    for name, env in (("none", {}), ("strange", dict.fromkeys(names, "9 strange; *"))):
+        tree = Tree(tmp_path / name)
+        tree.add(32, 35, "online", "Movable")
+        with Guest(tree.root, shell, text, **env) as guest:
+            said.append([guest.run(words) for words in work])
+    assert said[0] == said[1]
 
 
 def test_blocks_are_merged_where_they_have_everything_in_common(guest, tree):
