@@ -272,9 +272,18 @@ guard() {
 	shift
 	"$@"
 	status=$?
+	dismiss
 	# shellcheck disable=SC2086 # one or two
-	kill $guards && wait $guards
+	wait $guards
 	return "$status"
+}
+
+# dismiss: end the guards. The one that listens has nothing to put back, and a bash that is about to wait in its read
+# may lose any other signal.
+dismiss() {
+	# shellcheck disable=SC2086 # one or two
+	kill $guards
+	kill -9 "${guards%% *}"
 }
 
 # change SECONDS FUNCTION ZONE FROM-TO...: say which block failed and why, or that it was stopped
@@ -287,8 +296,8 @@ change() {
 	failed=${output##*"$nl"}
 	case $failed in
 	'' | *[!0-9]*)
-		# shellcheck disable=SC2086 # the one that is left, else the console's next line is for it
-		kill $guards
+		# the one that is left: else the console's next line is for it
+		dismiss
 		say stopped
 		return
 		;;
@@ -413,7 +422,8 @@ ease() {
 		done
 		break
 	done
-	kill "$!"
+	# a bash that is about to wait in its read may lose any other signal
+	kill -9 "$!"
 	wait "$!"
 	echo "$was" >"$score"
 }
@@ -459,8 +469,8 @@ idle() {
 
 # watch SECONDS: wait for news, and scan; without news in all that time say nothing; the first time, scan at once
 watch() {
-	# shellcheck disable=SC2086 # those that are left
-	[ -z "$seen" ] || guards=$(guard "$1" idle) || kill $guards
+	# those that are left
+	[ -z "$seen" ] || guards=$(guard "$1" idle) || dismiss
 	news || return
 	seen="$events $auto $policy"
 	scan
