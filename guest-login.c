@@ -21,13 +21,13 @@
 #define NAMES_MAX    3	   /* a getty that starts anew in between asks again */
 
 /*
- * The line that resets a shell (guest-serial.c), but for a getty an empty one: that of agetty and
- * of busybox knows two ways to erase a character, and no way to go back to the beginning of the
- * line, which the line editors of shells do with ^A. To a shell without one all of this is text.
- * The last DEL is what either getty sets as the terminal's erase character.
+ * The line that resets a shell, but for a getty an empty one: that of agetty and of busybox knows
+ * two ways to erase a character, and no way to go back to the beginning of the line, which the line
+ * editors of shells do with ^A. To a shell without one all of this is text. The last DEL is what
+ * either getty sets as the terminal's erase character.
  */
 #define ERASE_8 "\b\b\b\b\b\b\b\b"
-#define RESET	"\033[1;1R\025 ;;;';;;\";;;`;;;\001" ERASE_8 ERASE_8 ERASE_8 "\177\n"
+#define RESET	CONSOLE_RESET "\001" ERASE_8 ERASE_8 ERASE_8 "\177\n"
 
 /* Before a line: the answer that busybox's line editor may wait for, and away with what is there.
  */

@@ -17,6 +17,15 @@
 #define LOGIN_MARK "MEMHP_IN"
 #define LOGIN_OURS "in"
 
+/*
+ * Ends whatever the shell has been given so far: its line editor's question where the cursor is
+ * (busybox waits 20 ms for the answer to it), half a line, and then, with a syntax error outside
+ * of quotes and inside of each kind, a command of several lines that waits for its end. It must
+ * not be executed, and what follows must not become a part of it. A session that an earlier memhp
+ * has left behind, or an earlier attempt of this one, ends of that error.
+ */
+#define CONSOLE_RESET "\033[1;1R\025 ;;;';;;\";;;`;;;"
+
 /* Who may log in, and whether a memhp has. Zero-initialise it. */
 struct login {
 	const char *user;	   /* NULL: nobody; borrowed */

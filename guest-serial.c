@@ -52,14 +52,7 @@ static int open_path(struct serial *serial, const char *path, int *fd, struct er
 	return 0;
 }
 
-/*
- * Ends whatever the shell has been given so far: its line editor's question where the cursor is
- * (busybox waits 20 ms for the answer to it), half a line, and then, with a syntax error outside
- * of quotes and inside of each kind, a command of several lines that waits for its end. It must
- * not be executed, and what follows must not become a part of it. A session that an earlier memhp
- * has left behind, or an earlier attempt of this one, ends of that error.
- */
-#define RESET "\033[1;1R\025 ;;;';;;\";;;`;;;\n"
+#define RESET CONSOLE_RESET "\n"
 
 /*
  * For the console's own shell, and short: its line editor takes a long time for each byte. In a

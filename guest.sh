@@ -469,7 +469,7 @@ idle() {
 
 # watch SECONDS: wait for news, and scan; without news in all that time say nothing; the first time, scan at once
 watch() {
-	# those that are left
+	# where it was stopped, those guards that are left
 	[ -z "$seen" ] || guards=$(guard "$1" idle) || dismiss
 	news || return
 	seen="$events $auto $policy"
