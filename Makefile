@@ -74,7 +74,7 @@ LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git pyflakes3
 
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-LABDATA := lab/init lab/initramfs.sh lab/machine.sh
+LABDATA := lab/init lab/private.sh lab/initramfs.sh lab/machine.sh
 
 ifneq ($(V),1)
 say = @echo "  $(1)  $(2)";
