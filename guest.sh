@@ -144,11 +144,17 @@ scan() {
 
 #= near
 
-# near UNIT FIRST-LAST...: blocks by their numbers (UNIT is 1), or behind facts (UNIT is 0x) by addresses
+# near UNIT FIRST-LAST...: blocks by their numbers (UNIT is 1), or behind facts (UNIT is 0x) by addresses, where the
+# block size is one: hexadecimal, and at least 1 MiB. A shell may run what stands in arithmetic: what a file has said
+# gets there only as digits.
 near() {
 	unit=$1
-	[ "$unit" = 1 ] || unit=0x$size
-	[ "$unit" != 0x ] || return
+	case $1$size in
+	1*) ;;
+	0x0* | 0x*[!0-9a-f]*) return ;;
+	0x??????*) unit=$1$size ;;
+	*) return ;;
+	esac
 	shift
 	for range; do
 		n=$((${range%-*} / unit))
@@ -341,7 +347,7 @@ marked=
 # seconds: the guest's uptime
 seconds() {
 	read -r now _ <"$proc/uptime"
-	now=${now%.*}
+	now=${now%%[!0-9]*}
 }
 
 # mark: note how many devices have come and gone in the guest, before a DIMM does
@@ -369,10 +375,10 @@ appear() {
 		while [ "$n" -le "${range#*-}" ]; do
 			until [ -e "$sys/memory$n/valid_zones" ]; do
 				seconds
-				if [ "$now" -ge "$end" ]; then
+				[ "$now" -lt "$end" ] || {
 					absent "$n"
 					return 1
-				fi
+				}
 				sleep 0.01 || sleep 1
 			done
 			n=$((n + 1))
@@ -484,6 +490,7 @@ buddy() {
 	while read -r _ _ _ name counts; do
 		pages=0 order=1
 		for n in $counts; do
+			case $n in *[!0-9]*) continue ;; esac
 			pages=$((pages + n * order)) order=$((order * 2))
 		done
 		case $name in
@@ -514,7 +521,10 @@ dumped() {
 		'migrating pfn '*) why=${line##*:} ;;
 		page:*) pfn=${line##* pfn:} dump='' ;;
 		aops:* | *'flags: '*) dump="$dump $line" ;;
-		'page dumped because: '*) [ $((${pfn%%[!0-9a-fx]*} / $2)) -ne "$1" ] || page="$why$dump" ;;
+		'page dumped because: '*)
+			pfn=${pfn#0x}
+			[ $((0x0${pfn%%[!0-9a-f]*} / $2)) -ne "$1" ] || page="$why$dump"
+			;;
 		esac
 	done
 	echo "$page"
@@ -524,8 +534,9 @@ dumped() {
 held() {
 	[ -r "$proc/self/smaps" ] || return
 	while read -r name kib _ && [ "$name" != KernelPageSize: ]; do :; done <"$proc/self/smaps"
-	[ -n "$kib" ] || return
 	get size "$sys/block_size_bytes"
+	case $kib in '' | 0* | *[!0-9]*) return ;; esac
+	case $size in *[!0-9a-f]*) return ;; esac
 	pages=$((0x$size / (kib * 1024)))
 	page=$(dmesg | grep -e 'migrating pfn' -e page: -e aops: -e 'flags: ' -e 'page dumped' | tail -n 99 | dumped "$1" "$pages")
 	[ -z "$page" ] || say "held $page"
