@@ -310,9 +310,6 @@ static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char 
 	if (!settle_line(ctx, targets, before + 1, argv, err))
 		offer.vm = &ctx->vm;
 	bind_vm(ctx);
-	/* a command that is still being typed must not run */
-	if (opt_is_typed(&targets[0], "guest") && !strncmp(ctx->globals->guest, "exec:", 5))
-		ctx->vm.guest_address = "none";
 	if (offer_words(&offer, before, argv + 1, word))
 		out_printf(":files\n");
 	offer_forget(&offer);

@@ -59,6 +59,12 @@ void offer_forget(struct offer *o)
 	o->is_known = o->knows_guest = false;
 }
 
+/* A channel that is a command of the user's: nobody who presses Tab has asked for it to run. */
+static bool is_command(const char *channel)
+{
+	return channel && !strncmp(channel, "exec:", 5);
+}
+
 /* Ask QEMU, and the guest where it is needed; what cannot be asked stays unknown. */
 static const struct hotplug *look(struct offer *o, bool with_guest)
 {
@@ -72,7 +78,7 @@ static const struct hotplug *look(struct offer *o, bool with_guest)
 		return &o->known;
 	offer_forget(o);
 	outer = deadline_push(vm->deadline, LOOK_MS);
-	if (!with_guest)
+	if (!with_guest || is_command(channel))
 		vm->guest_address = "none";
 	vm->login.is_barred = true; /* a password cannot be asked for here */
 	hotplug_init(&o->known, vm);
