@@ -141,10 +141,11 @@ int prompt_line(const struct prompt_user *user, struct deadline *d, char **line,
 		} else if (ready < 0) {
 			rl_callback_handler_remove();
 			return -1;
-		} else if (!ready || fds[1].revents) {
-			report_ready();
-		} else if (fds[0].revents) {
+		} else if (ready && fds[0].revents) {
+			/* first: what is printed above the line may never end */
 			rl_callback_read_char();
+		} else {
+			report_ready();
 		}
 	}
 	*line = now.line;
