@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "event.h"
 #include "fold.h"
+#include "history.h"
 #include "offer.h"
 #include "prompt.h"
 #include "size.h"
@@ -242,29 +242,6 @@ static bool complete(void *context, const char *before, const char *word)
 	words_release(&words);
 	watch(s);
 	return has_files;
-}
-
-/* ~/.local/state/memhp/history, with its directories; NULL without a home. */
-static char *history_path(void)
-{
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	_cleanup_free_ char *base = NULL;
-	_cleanup_free_ char *directory = NULL;
-	char *at;
-
-	if (state && state[0] == '/')
-		base = xstrdup(state);
-	else if (home && home[0] == '/')
-		base = xasprintf("%s/.local/state", home);
-	else
-		return NULL;
-	directory = xasprintf("%s/memhp", base);
-	for (at = directory + 1; (at = strchr(at, '/')); *at++ = '/') {
-		*at = '\0';
-		mkdir(directory, 0700);
-	}
-	return mkdir(directory, 0700) && errno != EEXIST ? NULL
-							 : xasprintf("%s/history", directory);
 }
 
 static int run_typed(struct shell *s, struct err *err)
