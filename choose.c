@@ -96,22 +96,35 @@ static void find_neighbours(const uint16_t *last, uint64_t sums, uint64_t least,
 			out->above = sum;
 }
 
-/* Where there are too many sums: take what still fits, from the first on, and hope. */
-static bool choose_greedily(const uint64_t *sizes, unsigned count, uint64_t least, bool *chosen,
-			    struct choice *out)
+/* Take what still fits, from the size @first on; returns the sum, @least at most. */
+static uint64_t take_fitting(const uint64_t *sizes, unsigned count, unsigned first, uint64_t least,
+			     bool *chosen)
 {
 	uint64_t sum = 0;
 	unsigned i;
 
-	for (i = 0; i < count; i++) {
+	memset(chosen, 0, count * sizeof(*chosen));
+	for (i = first; i < count; i++) {
 		chosen[i] = sizes[i] <= least - sum;
 		sum += chosen[i] ? sizes[i] : 0;
 	}
-	if (sum != least)
-		memset(chosen, 0, count * sizeof(*chosen));
-	out->sum = sum == least ? sum : 0;
-	out->is_unknown = sum != least;
-	return sum == least;
+	return sum;
+}
+
+/* Where there are too many sums: try those that begin with each size, and say no more than is known. */
+static bool choose_greedily(const uint64_t *sizes, unsigned count, uint64_t least, bool *chosen,
+			    struct choice *out)
+{
+	unsigned first;
+
+	for (first = 0; first < count; first++) {
+		out->sum = take_fitting(sizes, count, first, least, chosen);
+		if (out->sum == least)
+			return true;
+	}
+	memset(chosen, 0, count * sizeof(*chosen));
+	*out = (struct choice){ .is_unknown = true };
+	return false;
 }
 
 /* The sum of all; false when it does not fit, or there are more sizes than can be numbered. */
