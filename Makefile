@@ -37,24 +37,29 @@ JOBS        ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
-ROWS := err util trust base64 nearest words cmdline size progress choose deadline resolve prompt password console json opt out wire frame answer message \
+ROWS := err util fold trust base64 nearest words cmdline size progress choose signals deadline resolve history prompt password console json opt out wire frame answer message \
 	qmp guest-pieces guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
-	machine machine-map machine-name machine-place machine-port machine-request machine-state machine-total backend machine-args host verdict sysfs look event guest-event \
+	machine machine-handle machine-map machine-name machine-place machine-port machine-request machine-state machine-total backend machine-args host verdict sysfs look event guest-event \
 	config discover vm fleet \
 	hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-offline hotplug-release hotplug-check hotplug-unit hotplug-attach \
 	hotplug-online hotplug-plug hotplug-unplug \
 	hotplug-change hotplug-vmem hotplug-vmem-plug hotplug-resize hotplug-finding hotplug-repair \
-	cmd profile offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
+	owner cmd profile prefix offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
 	memhp
 OBJS := $(ROWS:%=$(BUILD)/%.o)
 
+# What not every compiler, or not for every machine, takes: probes of each page of a large frame, and marked
+# targets of jumps and returns (x86: CET; arm64: PAC and BTI).
+takes = $(shell echo 'int x;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo $(1))
+HARDENING := $(foreach flag,-fstack-clash-protection -fcf-protection -mbranch-protection=standard,$(call takes,$(flag)))
+
 override CPPFLAGS += -D_GNU_SOURCE -DMEMHP_VERSION='"$(VERSION)"' -I$(BUILD)
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
-	-Wwrite-strings -Wformat=2 -Wpointer-arith -Wundef -fstack-protector-strong -fPIE \
+	-Wwrite-strings -Wformat=2 -Wpointer-arith -Wundef -fstack-protector-strong -fPIE $(HARDENING) \
 	$(if $(WERROR),-Werror) \
 	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer,\
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) $(if $(FUZZ),-fsanitize=fuzzer-no-link)
-override LDFLAGS += -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=address$(comma)undefined)
+override LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack $(if $(SAN),-fsanitize=address$(comma)undefined)
 override LDLIBS += $(JSON_C_LIBS) $(READLINE_LIBS)
 comma := ,
 

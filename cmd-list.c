@@ -70,21 +70,15 @@ static void add_device(struct out_table *table, const struct hotplug *h, const s
 /* Blocks that belong to no device: what the guest booted with. */
 static struct block_list boot_blocks(const struct hotplug *h)
 {
-	struct block_list boot = { 0 };
+	struct owners owners = owners_find(h);
+	struct block_list split = owners_split(&owners, &h->before.blocks), boot = { 0 };
 	unsigned i;
 
-	for (i = 0; i < h->before.blocks.count; i++) {
-		struct blocks run = h->before.blocks.runs[i];
-		uint64_t block;
-
-		for (block = run.first; block <= run.last; block++) {
-			struct blocks one = run;
-
-			one.first = one.last = block;
-			if (!cmd_owner(h, &one))
-				block_list_add(&boot, &one);
-		}
-	}
+	for (i = 0; i < split.count; i++)
+		if (!owner_of(&owners, split.runs[i].first, NULL))
+			block_list_add(&boot, &split.runs[i]);
+	block_list_release(&split);
+	owners_release(&owners);
 	return boot;
 }
 
@@ -109,7 +103,7 @@ static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 		struct block_list boot = boot_blocks(h);
 
 		json_object_object_add(ctx->result, "boot_blocks",
-				       cmd_json_blocks(h, &boot, false));
+				       cmd_json_blocks(&boot, NULL));
 		block_list_release(&boot);
 	} else {
 		json_object_object_add(ctx->result, "boot_blocks", NULL);
@@ -180,55 +174,24 @@ static int run_list(struct ctx *ctx, void *options, int argc, char **argv, struc
 			  : cmd_run_look(ctx, LOOK_QMP, NULL, report_list, err);
 }
 
-/* Split the runs where the owning device changes, so that each row has one owner. */
-static struct block_list by_owner(const struct hotplug *h)
-{
-	struct block_list split = { 0 };
-	unsigned i;
-
-	for (i = 0; i < h->before.blocks.count; i++) {
-		struct blocks run = h->before.blocks.runs[i];
-		uint64_t block = run.first;
-
-		while (block <= run.last) {
-			struct blocks part = run;
-			const struct memdev *owner;
-
-			part.first = part.last = block;
-			owner = cmd_owner(h, &part);
-			while (block < run.last) {
-				struct blocks next = run;
-
-				next.first = next.last = block + 1;
-				if (cmd_owner(h, &next) != owner)
-					break;
-				block++;
-			}
-			part.last = block++;
-			split.runs = xgrow(split.runs, split.count, sizeof(*split.runs));
-			split.runs[split.count++] = part;
-		}
-	}
-	return split;
-}
-
 static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 {
 	static const char *const headings[] = { "BLOCKS", "STATE",  "ZONE", "SIZE",
 						"NODE",	  "DEVICE", NULL };
 	struct out_table table = { .right = { false, false, false, true, true } };
-	struct block_list split = by_owner(h);
+	struct owners owners = owners_find(h);
+	struct block_list split = owners_split(&owners, &h->before.blocks);
 	struct block_sum sum = sysfs_sum(&h->before, -1);
 	char size[SIZE_TEXT_MAX], online[SIZE_TEXT_MAX], offline[SIZE_TEXT_MAX];
 	unsigned i;
 
 	(void)job;
 	json_add_u64(ctx->result, "block_size", true, h->before.block_size_bytes);
-	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(h, &split, true));
+	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(&split, &owners));
 	add_headings(&table, headings);
 	for (i = 0; i < split.count; i++) {
 		const struct blocks *b = &split.runs[i];
-		const struct memdev *owner = cmd_owner(h, b);
+		const struct memdev *owner = owner_of(&owners, b->first, NULL);
 
 		add_run(&table, b);
 		out_table_cell(&table, size_format(size, (b->last - b->first + 1) *
@@ -237,6 +200,7 @@ static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 		out_table_cell(&table, owner ? memdev_name(owner) : "-");
 	}
 	block_list_release(&split);
+	owners_release(&owners);
 	out_table_finish(&table, !ctx->globals->is_json);
 	if (!ctx->globals->is_json)
 		out_printf("blocks of %s: %s online, %s offline\n",

@@ -145,22 +145,7 @@ int cmd_run_look(struct ctx *ctx, unsigned what, const char *also, cmd_report_fn
 	return status;
 }
 
-const struct memdev *cmd_owner(const struct hotplug *h, const struct blocks *run)
-{
-	unsigned i;
-
-	for (i = 0; i < h->machine.devices_count; i++) {
-		struct blocks of;
-
-		if (hotplug_device_blocks(h, &h->machine.devices[i], &of) &&
-		    run->first >= of.first && run->first <= of.last)
-			return &h->machine.devices[i];
-	}
-	return NULL;
-}
-
-struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_list *list,
-				    bool owners)
+struct json_object *cmd_json_blocks(const struct block_list *list, const struct owners *owners)
 {
 	struct json_object *array = json_object_new_array();
 	unsigned i;
@@ -168,7 +153,7 @@ struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_
 	for (i = 0; i < list->count; i++) {
 		const struct blocks *b = &list->runs[i];
 		struct json_object *run = json_object_new_object();
-		const struct memdev *owner = owners ? cmd_owner(h, b) : NULL;
+		const struct memdev *owner = owners ? owner_of(owners, b->first, NULL) : NULL;
 
 		blocks_add_json(run, b);
 		if (owners)
@@ -199,7 +184,7 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 	if (h->has_guest) {
 		struct block_list blocks = hotplug_found_blocks(h, g, d);
 
-		json_object_object_add(device, "blocks", cmd_json_blocks(h, &blocks, false));
+		json_object_object_add(device, "blocks", cmd_json_blocks(&blocks, NULL));
 		block_list_release(&blocks);
 	} else {
 		json_object_object_add(device, "blocks", NULL);

@@ -133,12 +133,10 @@ static int add_word(const struct hotplug *h, struct change *change, const char *
 		return add_size(h, change, word, err);
 	if (!parse_range(word, &run))
 		return add_device_blocks(h, change, word, err);
-	for (block = run.first; block <= run.last; block++)
-		if (!block_list_has(&h->before.blocks, block)) {
-			err_set(err, ERR_FAILED, "no memory block 'memory%llu'",
-				(unsigned long long)block);
-			return err_hint(err, "see memhp blocks");
-		}
+	if (block_list_lacks(&h->before.blocks, run.first, run.last, &block)) {
+		err_set(err, ERR_FAILED, "no memory block 'memory%llu'", (unsigned long long)block);
+		return err_hint(err, "see memhp blocks");
+	}
 	block_list_add(&change->named, &run);
 	return 0;
 }

@@ -37,6 +37,8 @@ int plug_check_request(struct plug_request *r, struct err *err)
 {
 	if (!r->is_online_wanted && r->zone != ZONE_AUTO)
 		return err_set(err, ERR_USAGE, "--zone and --no-online exclude each other");
+	if (r->size_bytes > SIZE_LIMIT_BYTES || (r->has_address && r->address > SIZE_LIMIT_BYTES))
+		return err_set(err, ERR_FAILED, "no machine has so much memory");
 	return check_name(r->name, err) || backend_check(&r->backend, err) ? -1 : 0;
 }
 

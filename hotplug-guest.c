@@ -24,23 +24,26 @@ unsigned hotplug_seconds_left(const struct hotplug *h)
 	return left_ms / 1000 >= FOREVER_SECONDS ? FOREVER_SECONDS : (unsigned)(left_ms / 1000) + 1;
 }
 
-/* Is the block, as the last scan saw it, in the state that the change was to bring? */
-static bool is_there(const struct hotplug *h, uint64_t block, bool is_online)
-{
-	unsigned i;
-
-	for (i = 0; i < h->after.blocks.count; i++) {
-		const struct blocks *b = &h->after.blocks.runs[i];
-
-		if (block >= b->first && block <= b->last)
-			return is_online ? blocks_are_online(b) : blocks_are_offline(b);
-	}
-	return false;
-}
-
 static bool is_short_way(const char *commands)
 {
 	return !strncmp(commands, "ease ", 5);
+}
+
+/* The first block of a range, in its order, that is not in the state it was to be brought to. */
+static bool find_unchanged(const struct block_list *blocks, const struct range *range,
+			   uint64_t *block)
+{
+	bool is_up = range->from <= range->to;
+
+	for (*block = range->from;;) {
+		const struct blocks *run = block_list_find(blocks, *block);
+
+		if (!run || !(range->is_online ? blocks_are_online(run) : blocks_are_offline(run)))
+			return true;
+		if (is_up ? run->last >= range->to : run->first <= range->to)
+			return false;
+		*block = is_up ? run->last + 1 : run->first - 1;
+	}
 }
 
 /* The block that the changes were at when they were stopped: they go in order. */
@@ -49,16 +52,9 @@ static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t
 	struct range_reader reader = { .commands = commands };
 	struct range range;
 
-	while (range_next(&reader, &range)) {
-		int64_t by = range.from <= range.to ? 1 : -1;
-
-		for (*block = range.from;; *block += (uint64_t)by) {
-			if (!is_there(h, *block, range.is_online))
-				return true;
-			if (*block == range.to)
-				break;
-		}
-	}
+	while (range_next(&reader, &range))
+		if (find_unchanged(&h->after.blocks, &range, block))
+			return true;
 	return false;
 }
 
@@ -66,16 +62,9 @@ static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t
  */
 static bool is_kernels(const struct hotplug *h, uint64_t block)
 {
-	unsigned i;
+	const struct blocks *b = block_list_find(&h->before.blocks, block);
 
-	for (i = 0; i < h->before.blocks.count; i++) {
-		const struct blocks *b = &h->before.blocks.runs[i];
-
-		if (block >= b->first && block <= b->last)
-			return blocks_are_online(b) && b->zones[0] &&
-			       blocks_zone(b) != ZONE_MOVABLE;
-	}
-	return false;
+	return b && blocks_are_online(b) && b->zones[0] && blocks_zone(b) != ZONE_MOVABLE;
 }
 
 /* "gone BLOCK" as an error in words. */
@@ -194,7 +183,7 @@ static void explain_block(struct hotplug *h, const char *commands, const char *v
 	    !find_hanging(h, commands, &block))
 		return;
 	/* where it has not even come, that is what is to be said */
-	if (is_ended && block_list_has(&h->after.blocks, block))
+	if (is_ended && block_list_find(&h->after.blocks, block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,
 			 (unsigned long long)block, to);
 	if (!strcmp(verb, "take") && err->code != ERR_INTERRUPTED && !guest_is_lost(h->vm->guest))

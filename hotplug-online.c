@@ -196,17 +196,17 @@ static int check_unit(const struct hotplug *h, const struct plug *plug, struct p
 		      struct err *err)
 {
 	struct block_list found = found_blocks(h, unit);
-	uint64_t block = unit->blocks.first;
+	uint64_t block;
+	bool is_absent =
+		block_list_lacks(&found, unit->blocks.first, unit->blocks.last, &block);
 	const struct blocks *wrong = NULL;
 	char state[STATE_TEXT_MAX];
 	unsigned i;
 
-	while (block <= unit->blocks.last && block_list_has(&found, block))
-		block++;
 	for (i = 0; plug->request.is_online_wanted && i < found.count && !wrong; i++)
 		if (!blocks_are_online(&found.runs[i]) || blocks_zone(&found.runs[i]) != unit->zone)
 			wrong = &found.runs[i];
-	if (block <= unit->blocks.last)
+	if (is_absent)
 		err_set(err, ERR_GUEST_REFUSED,
 			"the guest has not added the memory: it shows no 'memory%llu'",
 			(unsigned long long)block);
@@ -214,7 +214,7 @@ static int check_unit(const struct hotplug *h, const struct plug *plug, struct p
 		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not %s",
 			(unsigned long long)wrong->first, blocks_format_state(state, wrong),
 			unit->zone == ZONE_ANY ? "online" : sysfs_zone_word(unit->zone));
-	unit->is_complete = !wrong && block > unit->blocks.last;
+	unit->is_complete = !wrong && !is_absent;
 	block_list_release(&found);
 	return unit->is_complete ? 0 : -1;
 }

@@ -33,6 +33,8 @@ static int find_target(struct resize *r, struct err *err)
 
 		return err_set(err, ERR_FAILED, "there is %s", size_exact(before, r->before_bytes));
 	}
+	if (r->target_bytes > SIZE_LIMIT_BYTES || r->dimm_bytes > SIZE_LIMIT_BYTES)
+		return err_set(err, ERR_FAILED, "no machine has so much memory");
 	return 0;
 }
 
@@ -264,6 +266,10 @@ static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
 	char bytes[SIZE_TEXT_MAX];
 	uint64_t most_bytes = choice->below + elastic_bytes;
 
+	if (choice->is_unknown) {
+		err_set(err, ERR_FAILED, "too many sums of DIMMs to find one that fits");
+		return err_hint(err, "unplug DIMMs by name: see memhp list");
+	}
 	err_set(err, ERR_FAILED, "what was plugged does not add up to %s",
 		size_exact(bytes, r->before_bytes - r->target_bytes));
 	if (!most_bytes && !choice->above)

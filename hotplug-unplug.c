@@ -205,6 +205,10 @@ static int add_size(const struct hotplug *h, struct unplug *unplug, const char *
 		return -1;
 	if (unplug_add_sum(h, unplug, -1, size_bytes, size_bytes, &choice))
 		return 0;
+	if (choice.is_unknown) {
+		err_set(err, ERR_FAILED, "too many sums of DIMMs to find one of %s", word);
+		return err_hint(err, "name the DIMMs: see memhp list");
+	}
 	err_set(err, ERR_FAILED, "no hotplugged DIMMs add up to %s", word);
 	if (choice.below && choice.above)
 		return err_hint(err, "%s and %s can be reached", size_exact(below, choice.below),

@@ -364,14 +364,11 @@ static uint64_t blocks_added(const struct hotplug *h, const struct vmem *vmem)
 
 void vmem_choose_zones(struct hotplug *h, struct vmem *vmem)
 {
-	uint64_t i, blocks = h->has_guest ? blocks_added(h, vmem) : 0;
-	_cleanup_free_ uint64_t *sizes = xcalloc(blocks + 1, sizeof(*sizes));
+	uint64_t blocks = h->has_guest ? blocks_added(h, vmem) : 0;
 
-	for (i = 0; i < blocks; i++)
-		sizes[i] = h->before.block_size_bytes;
 	if (blocks)
-		vmem->kernel_blocks =
-			zone_split(h, vmem->zone, sizes, (unsigned)blocks, vmem->zone_reason);
+		vmem->kernel_blocks = zone_split_even(h, vmem->zone, h->before.block_size_bytes,
+						      blocks, vmem->zone_reason);
 }
 
 void vmem_prepare(struct hotplug *h, struct vmem *vmem)

@@ -21,6 +21,10 @@
 unsigned zone_split(struct hotplug *h, enum zone zone, const uint64_t *sizes, unsigned count,
 		    char *reason);
 
+/* zone_split_even() - the same for @count pieces of @size_bytes each */
+uint64_t zone_split_even(struct hotplug *h, enum zone zone, uint64_t size_bytes, uint64_t count,
+			 char *reason);
+
 /* zone_of_others() - where those go: ZONE_MOVABLE, or ZONE_ANY where only the kernel can choose */
 enum zone zone_of_others(const struct hotplug *h);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "machine.h"
+#include "size.h"
 #include "util.h"
 
 static int query_all(struct qmp *q, uint64_t *bytes, struct err *err)
@@ -15,6 +16,8 @@ static int query_all(struct qmp *q, uint64_t *bytes, struct err *err)
 	    json_need_u64(reply, "base-memory", &base_bytes, err))
 		return err_wrap(err, "cannot ask QEMU (query-memory-size-summary)");
 	json_get_u64(reply, "plugged-memory", &plugged_bytes);
+	if (base_bytes > SIZE_LIMIT_BYTES || plugged_bytes > SIZE_LIMIT_BYTES)
+		return err_set(err, ERR_FAILED, "QEMU tells of sizes beyond reason");
 	*bytes = base_bytes + plugged_bytes;
 	return 0;
 }
@@ -27,7 +30,7 @@ static bool find_node(const char *text, int node, uint64_t *bytes)
 	unsigned long long mib;
 
 	if (!at || (at > text && at[-1] != '\n') ||
-	    sscanf(at + strlen(start), "%llu MB", &mib) != 1 || mib > UINT64_MAX >> 20)
+	    sscanf(at + strlen(start), "%llu MB", &mib) != 1 || mib > SIZE_LIMIT_BYTES >> 20)
 		return false;
 	*bytes = (uint64_t)mib << 20;
 	return true;

@@ -14,6 +14,10 @@
 #include "qmp.h"
 #include "util.h"
 
+/* QEMU has at most 256 slots (hw/acpi/acpi.c), and PCI buses for some virtio devices more. */
+#define MACHINE_DEVICES_MAX 1024
+#define MACHINE_NAME_MAX    255 /* bytes of an id, a type, a state: all of them are shown */
+
 enum {
 	MEMDEV_HAS_SLOT = 1,
 	MEMDEV_HAS_NODE = 2,
@@ -88,6 +92,10 @@ void machine_describe_state(const struct machine *m, struct buf *out);
 /* machine_check_runs() - 0; -1 with ERR_FAILED, why the VM does not run and what can be done */
 int machine_check_runs(const struct machine *m, struct err *err)
 	__attribute__((warn_unused_result));
+
+/* machine_complete_devices() - ask for what the list of devices leaves open: the QOM path of those
+ * without an id, and which were hotplugged; what cannot be asked stays unknown */
+void machine_complete_devices(struct machine *m, struct qmp *q);
 
 /* machine_query_devices() - refresh only the devices */
 int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)

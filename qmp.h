@@ -98,4 +98,12 @@ int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t un
 /* qmp_has_events() - are events kept that nobody has asked for? */
 bool qmp_has_events(const struct qmp *q);
 
+/* qmp_count_lost() - how many events could not be kept since this was asked last: they came faster
+ * than somebody took them, or were too large */
+unsigned qmp_count_lost(struct qmp *q);
+
+/* qmp_forget_replies() - nobody will call qmp_receive() for requests that were sent so far: what has
+ * come for them goes, and what still comes is not kept */
+void qmp_forget_replies(struct qmp *q);
+
 #endif

@@ -80,7 +80,12 @@ void block_list_release(struct block_list *list);
 /* block_list_sort() - by first block, merged, each block once */
 void block_list_sort(struct block_list *list);
 uint64_t block_list_blocks(const struct block_list *list);
-bool block_list_has(const struct block_list *list, uint64_t block);
+/* block_list_find() - the run of an ascending list that has the block, or NULL; owned by the list */
+const struct blocks *block_list_find(const struct block_list *list, uint64_t block);
+/* block_list_lacks() - does an ascending list lack a block of @first to @last? *block receives the
+ * first of them */
+bool block_list_lacks(const struct block_list *list, uint64_t first, uint64_t last,
+		      uint64_t *block);
 /* block_list_intersect() - add to @out what the runs of @all say about the blocks of @wanted */
 void block_list_intersect(struct block_list *out, const struct block_list *all,
 			  const struct block_list *wanted);

@@ -171,3 +171,18 @@ void printable(char *text)
 		text += len ? len : 1;
 	}
 }
+
+void clip(char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (text[at]) {
+		size_t next = printable_len(text + at);
+
+		next = next ? next : 1;
+		if (at + next > len)
+			break;
+		at += next;
+	}
+	text[at] = '\0';
+}

@@ -67,4 +67,7 @@ size_t printable_len(const char *text);
  */
 void printable(char *text);
 
+/* clip() - end a text after at most @len bytes, at the edge of a character */
+void clip(char *text, size_t len);
+
 #endif

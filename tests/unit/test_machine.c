@@ -144,6 +144,18 @@ static void a_list_that_makes_no_sense_is_refused(void **state)
 		"[{\"type\": \"dimm\", \"data\": {\"size\": -1}}]",
 		"[{\"type\": \"dimm\", \"data\": {\"size\": 1.5}}]",
 		"[{\"type\": \"dimm\", \"data\": {\"size\": 1}}, null]",
+		/* 2^60 + 1 bytes, an address beyond, and what cannot be */
+		"[{\"type\": \"dimm\", \"data\": {\"size\": 1152921504606846977}}]",
+		"[{\"type\": \"dimm\", \"data\": {\"size\": 18446744073709551615}}]",
+		"[{\"type\": \"dimm\", \"data\": {\"size\": 1, \"addr\": 1152921504606846977}}]",
+		"[{\"type\": \"virtio-mem\", \"data\": {\"size\": 4194304, \"max-size\": 2097152, "
+		"\"requested-size\": 0, \"block-size\": 2097152}}]",
+		"[{\"type\": \"virtio-mem\", \"data\": {\"size\": 0, \"max-size\": 2097152, "
+		"\"requested-size\": 4194304, \"block-size\": 2097152}}]",
+		"[{\"type\": \"virtio-mem\", \"data\": {\"size\": 0, \"max-size\": 2097152, "
+		"\"requested-size\": 0, \"block-size\": 1}}]",
+		"[{\"type\": \"virtio-mem\", \"data\": {\"size\": 0, \"max-size\": 2097152, "
+		"\"requested-size\": 0, \"block-size\": 3145728}}]",
 	};
 	size_t i;
 
@@ -155,6 +167,63 @@ static void a_list_that_makes_no_sense_is_refused(void **state)
 
 		check(machine_read_devices(&m, reply, &err) == -1, "%s", texts[i]);
 		check(err.code == ERR_FAILED && err.message[0], "%s", texts[i]);
+		machine_release(&m);
+	}
+}
+
+/* So many DIMMs of that size. */
+static int read_many(struct machine *m, unsigned count, uint64_t size_bytes, struct err *err)
+{
+	_cleanup_json_ struct json_object *reply = json_object_new_array();
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		struct json_object *device = json_object_new_object();
+		struct json_object *data = json_object_new_object();
+
+		json_add_string(device, "type", "dimm");
+		json_object_object_add(device, "data", data);
+		json_add_u64(data, "size", true, size_bytes);
+		json_object_array_add(reply, device);
+	}
+	return machine_read_devices(m, reply, err);
+}
+
+static void a_list_that_adds_up_beyond_reason_is_refused(void **state)
+{
+	struct machine m = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(read_many(&m, 256, UINT64_C(1) << 52, &err), 0);
+	assert_true(machine_span_bytes(&m) == UINT64_C(1) << 60);
+	assert_int_equal(read_many(&m, 257, UINT64_C(1) << 52, &err), -1);
+	assert_non_null(strstr(err.message, "add up beyond reason"));
+	assert_int_equal(read_many(&m, 1024, 1, &err), 0);
+	assert_int_equal(read_many(&m, 1025, 1, &err), -1);
+	assert_non_null(strstr(err.message, "more than 1024"));
+	machine_release(&m);
+}
+
+static void a_name_that_fills_the_screen_is_refused(void **state)
+{
+	static const char *const keys[] = { "id", "memdev" };
+	_cleanup_free_ char *name = xcalloc(1, 300);
+	size_t i;
+
+	(void)state;
+	memset(name, 'x', 299);
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		_cleanup_free_ char *text =
+			xasprintf("[{\"type\": \"dimm\", \"data\": {\"size\": 1, \"%s\": "
+				  "\"/objects/%s\"}}]",
+				  keys[i], name);
+		_cleanup_json_ struct json_object *reply = json_tokener_parse(text);
+		struct machine m = { 0 };
+		struct err err = { 0 };
+
+		check(machine_read_devices(&m, reply, &err) == -1, "%s", keys[i]);
+		check(strstr(err.message, "more than 255 bytes") != NULL, "%s", err.message);
 		machine_release(&m);
 	}
 }
@@ -350,6 +419,8 @@ int main(void)
 		cmocka_unit_test(devices_come_by_address_whatever_the_order_of_the_answer),
 		cmocka_unit_test(an_empty_id_and_a_foreign_backend_are_unknown),
 		cmocka_unit_test(a_list_that_makes_no_sense_is_refused),
+		cmocka_unit_test(a_list_that_adds_up_beyond_reason_is_refused),
+		cmocka_unit_test(a_name_that_fills_the_screen_is_refused),
 		cmocka_unit_test(slots_and_objects_in_use_are_known),
 		cmocka_unit_test(a_dimm_goes_where_qemu_puts_it),
 		cmocka_unit_test(a_dimm_does_not_go_where_virtio_mem_may_grow),
