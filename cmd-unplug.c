@@ -86,7 +86,7 @@ static int unplug(struct hotplug *h, struct unplug_job *job, bool is_all, int ar
 		  struct err *err)
 {
 	h->ahead = "ease near";
-	h->is_about_devices = true;
+	h->is_about_devices = h->is_taking = true;
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) &&
 	    !choose(h, &job->unplug, is_all, argc, argv, err) &&
 	    !unplug_prepare(h, &job->unplug, err) && !hotplug_execute(h, err))

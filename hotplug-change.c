@@ -7,6 +7,7 @@
 #include "hotplug-change.h"
 #include "hotplug-guest.h"
 #include "hotplug-offline.h"
+#include "hotplug-pool.h"
 #include "size.h"
 #include "util.h"
 
@@ -182,6 +183,8 @@ static char *online_words(const struct hotplug *h, const struct change *change, 
 		return NULL;
 	buf_addf(&words, "%s;", online);
 	hotplug_add_look(h, &words, &change->blocks);
+	if (h->is_taking)
+		buf_addf(&words, ";pool");
 	return words.data;
 }
 
@@ -236,14 +239,17 @@ static int take_offline(struct hotplug *h, void *job, struct err *err)
 {
 	struct change *change = job;
 
-	return hotplug_take_offline(h, &change->blocks, err) || check(h, change, err) ? -1 : 0;
+	if (hotplug_take_offline(h, &change->blocks, err) || check(h, change, err))
+		return -1;
+	hotplug_settle_floor(h);
+	return 0;
 }
 
 static int undo(struct hotplug *h, void *job, struct err *err)
 {
 	struct change *change = job;
 
-	return hotplug_restore(h, &change->blocks, err);
+	return hotplug_restore(h, &change->blocks, err) || hotplug_give_back(h, err) ? -1 : 0;
 }
 
 static void bring_online_show(struct hotplug *h, void *job)
@@ -278,8 +284,13 @@ void change_prepare(struct hotplug *h, struct change *change)
 		hotplug_add_steps(h, change->is_online ? online_steps : offline_steps, 1, change);
 }
 
-static int check_change(const struct hotplug *h, const struct change *change, struct err *err)
+static int check_change(struct hotplug *h, const struct change *change, struct err *err)
 {
+	/* into another zone the way is by offline */
+	if (h->is_taking && hotplug_check_pool(h, &change->blocks, err))
+		return change->is_online
+			       ? err_hint(err, "take them first: memhp offline --force BLOCKS")
+			       : -1;
 	return change->is_online ? zone_check(h, change->zone, err)
 				 : hotplug_check_room(h, bytes_of(h, change), err);
 }
@@ -309,6 +320,7 @@ static int look(struct hotplug *h, const struct change *change, struct err *err)
 
 	h->ahead = change->is_online ? "swift near" : "ease near";
 	h->about = is_about_few(change, &named) ? &named : NULL;
+	h->is_taking = !change->is_online || change->zone != ZONE_AUTO;
 	status = hotplug_look(h, LOOK_GUEST | LOOK_CHANGE, err);
 	h->about = NULL;
 	block_list_release(&named);

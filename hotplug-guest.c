@@ -455,7 +455,7 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 	restore_zone(h, &were, ZONE_ANY, &words);
 	restore_offline(h, &were, &words);
 	if (words.len) {
-		buf_addf(&words, "scan");
+		buf_addf(&words, h->before.pools.is_known ? "scan;pool" : "scan");
 		status = hotplug_guest(h, words.data, "put", "back", err);
 		if (!status)
 			status = check_restored(h, &were, err);

@@ -49,6 +49,8 @@ static char *offline_words(const struct hotplug *h, const struct block_list *lis
 		return NULL;
 	buf_addf(&words, "%s;", offline);
 	hotplug_add_look(h, &words, list);
+	if (h->is_taking)
+		buf_addf(&words, ";pool");
 	return words.data;
 }
 

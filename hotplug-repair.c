@@ -245,6 +245,7 @@ int hotplug_repair(struct hotplug *h, struct repair *r, struct err *err)
 	int status;
 
 	h->ahead = "change";
+	h->is_taking = true;
 	do
 		status = repair_round(h, r, err);
 	while (!status);

@@ -6,6 +6,7 @@
 
 #include "hotplug-guest.h"
 #include "hotplug-offline.h"
+#include "hotplug-pool.h"
 #include "hotplug-unplug.h"
 #include "size.h"
 #include "util.h"
@@ -239,7 +240,7 @@ int unplug_add_words(const struct hotplug *h, struct unplug *unplug, char *const
 }
 
 /* Which of the guest's blocks are the devices', and can it do without those that are online? */
-static int find_blocks(const struct hotplug *h, struct unplug *unplug, struct err *err)
+static int find_blocks(struct hotplug *h, struct unplug *unplug, struct err *err)
 {
 	struct block_list wanted = { 0 };
 	uint64_t online_blocks = 0;
@@ -261,7 +262,10 @@ static int find_blocks(const struct hotplug *h, struct unplug *unplug, struct er
 		if (blocks_are_online(&unplug->blocks.runs[i]))
 			online_blocks +=
 				unplug->blocks.runs[i].last - unplug->blocks.runs[i].first + 1;
-	return hotplug_check_room(h, online_blocks * h->before.block_size_bytes, err);
+	return hotplug_check_pool(h, &unplug->blocks, err) ||
+			       hotplug_check_room(h, online_blocks * h->before.block_size_bytes, err)
+		       ? -1
+		       : 0;
 }
 
 /* Read back: every block of the devices is offline. */
@@ -289,6 +293,7 @@ static int offline(struct hotplug *h, void *job, struct err *err)
 		return 0;
 	if (hotplug_take_offline(h, &unplug->blocks, err) || check_offline(h, &unplug->blocks, err))
 		return -1;
+	hotplug_settle_floor(h);
 	guest_leave(h->vm->guest);
 	return 0;
 }
@@ -357,7 +362,7 @@ static int back_online(struct hotplug *h, void *job, struct err *err)
 			block_list_add(&there, &run);
 	}
 	if (there.count && unplug->blocks.count)
-		status = hotplug_restore(h, &there, err);
+		status = hotplug_restore(h, &there, err) || hotplug_give_back(h, err) ? -1 : 0;
 	block_list_release(&there);
 	if (!tell_gone(unplug, &gone))
 		return status;

@@ -27,6 +27,7 @@ void block_list_release(struct block_list *list)
 void guest_memory_release(struct guest_memory *g)
 {
 	block_list_release(&g->blocks);
+	pools_release(&g->pools);
 	*g = (struct guest_memory){ 0 };
 }
 
@@ -263,12 +264,31 @@ static bool parse_blocks(struct guest_memory *g, char *rest)
 	return true;
 }
 
+/* "floor KIB" */
+static bool parse_floor(struct guest_memory *g, char *rest)
+{
+	return pools_parse_floor(&g->pools, rest);
+}
+
+/* "pool NODE KIB PAGES FREE SURPLUS" */
+static bool parse_pool(struct guest_memory *g, char *rest)
+{
+	return pools_parse_pool(&g->pools, rest);
+}
+
+/* "tails BLOCK PAGES KIB" */
+static bool parse_tails(struct guest_memory *g, char *rest)
+{
+	return pools_parse_tails(&g->pools, rest);
+}
+
 static const struct {
 	const char *word;
 	bool (*parse)(struct guest_memory *g, char *rest);
 } parsers[] = {
 	{ "guest ", parse_guest }, { "memory ", parse_memory }, { "free ", parse_free },
 	{ "udev ", parse_udev },   { "size ", parse_size },	{ "blocks ", parse_blocks },
+	{ "floor ", parse_floor }, { "pool ", parse_pool },	{ "tails ", parse_tails },
 };
 
 int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)
