@@ -505,10 +505,10 @@ udev() {
 #= pool
 
 # pool: what going offline takes from the guest, and coming online does not bring back: huge pages of pools, of each
-# node and in all ("-"), and vm.min_free_kbytes, which the kernel computes anew
+# node and in all ("-"), and vm.min_free_kbytes, which the kernel computes anew. That has no second byte for a read
+# that takes one at a time.
 pool() {
-	n=''
-	read -r n <"$proc/sys/vm/min_free_kbytes"
+	n=$(cat "$proc/sys/vm/min_free_kbytes")
 	say "floor ${n:--}"
 	for d in "$sys"/../node/node[0-9]*/hugepages/*kB "$sys"/../../../kernel/mm/hugepages/*kB; do
 		n=0

@@ -134,6 +134,36 @@ void block_list_intersect(struct block_list *out, const struct block_list *all,
 	}
 }
 
+/* One run, without those blocks. */
+static void subtract(struct block_list *out, struct blocks run, const struct block_list *without)
+{
+	unsigned i;
+
+	for (i = 0; i < without->count; i++) {
+		const struct blocks *gap = &without->runs[i];
+		struct blocks part = run;
+
+		if (gap->last < run.first || gap->first > run.last)
+			continue;
+		part.last = gap->first - 1;
+		if (gap->first > run.first)
+			block_list_add(out, &part);
+		if (gap->last >= run.last)
+			return;
+		run.first = gap->last + 1;
+	}
+	block_list_add(out, &run);
+}
+
+void block_list_subtract(struct block_list *out, const struct block_list *all,
+			 const struct block_list *without)
+{
+	unsigned i;
+
+	for (i = 0; i < all->count; i++)
+		subtract(out, all->runs[i], without);
+}
+
 /* Copy a word, "-" standing for unknown; false when it is too long or has odd characters. */
 static bool copy_word(char *out, size_t size, const char *word, const char *more)
 {

@@ -86,6 +86,10 @@ bool block_list_has(const struct block_list *list, uint64_t block);
 /* block_list_intersect() - add to @out what the runs of @all say about the blocks of @wanted */
 void block_list_intersect(struct block_list *out, const struct block_list *all,
 			  const struct block_list *wanted);
+/* block_list_subtract() - add to @out the runs of @all without the blocks of @without, which is in
+ * order */
+void block_list_subtract(struct block_list *out, const struct block_list *all,
+			 const struct block_list *without);
 
 /*
  * sysfs_blocks_of() - the blocks that hold guest-physical memory: memoryN starts at N x block size
