@@ -42,7 +42,7 @@ ROWS := err util base64 nearest words cmdline size progress choose deadline reso
 	machine machine-map machine-name machine-place machine-port machine-request machine-state machine-total backend machine-args host verdict pool sysfs look event guest-event \
 	config discover vm fleet \
 	hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-pool hotplug-offline hotplug-release hotplug-check hotplug-unit hotplug-attach \
-	hotplug-online hotplug-plug hotplug-unplug \
+	hotplug-online hotplug-plug hotplug-unplug hotplug-leave hotplug-stay \
 	hotplug-change hotplug-vmem hotplug-vmem-plug hotplug-resize hotplug-finding hotplug-repair \
 	cmd profile offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
 	memhp

@@ -193,6 +193,8 @@ static void explain_block(struct hotplug *h, const char *commands, const char *v
 	if ((!is_ended && err->code != ERR_GUEST_REFUSED) || !h->after.blocks.count ||
 	    !find_hanging(h, commands, &block))
 		return;
+	if (h->is_try && err->code == ERR_TIMEOUT)
+		err_set(err, ERR_TIMEOUT, "its share of the time passed");
 	/* where it has not even come, that is what is to be said */
 	if (is_ended && block_list_has(&h->after.blocks, block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,

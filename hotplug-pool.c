@@ -239,3 +239,15 @@ struct taken *hotplug_taken(const struct hotplug *h, unsigned *count)
 	}
 	return taken;
 }
+
+int hotplug_tell_taken(const struct hotplug *h, struct err *err)
+{
+	unsigned i, count;
+	_cleanup_free_ struct taken *taken = hotplug_taken(h, &count);
+	char page[SIZE_TEXT_MAX];
+
+	for (i = 0; i < count; i++)
+		err_append(err, "%llu huge pages of %s went too", (unsigned long long)taken[i].pages,
+			   size_format(page, taken[i].page_bytes));
+	return -1;
+}

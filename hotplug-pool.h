@@ -38,4 +38,7 @@ struct taken {
 /* hotplug_taken() - what the guest lacks now of what it had; the caller frees the array */
 struct taken *hotplug_taken(const struct hotplug *h, unsigned *count);
 
+/* hotplug_tell_taken() - append it to a message; returns -1 */
+int hotplug_tell_taken(const struct hotplug *h, struct err *err);
+
 #endif
