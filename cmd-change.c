@@ -45,6 +45,8 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 		out_printf(": %s\n", blocks_format_state(state, b));
 	}
 	if (cmd_is_text(ctx)) {
+		if (change->mixed.len)
+			out_printf("in several zones: %s\n", change->mixed.data);
 		if (change->blocks.count)
 			cmd_print_memory(h);
 		else

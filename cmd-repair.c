@@ -74,6 +74,8 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 		out_printf(": %s: %s\n", kind_words[r->all.list[i].kind],
 			   action_words[r->all.list[i].action]);
 	}
+	if (r->mixed.len)
+		out_printf("in several zones: %s\n", r->mixed.data);
 	if (!findings_due(&r->all))
 		out_printf("nothing to repair\n");
 	cmd_print_times(h);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "hotplug-pool.h"
 #include "size.h"
 
 static const char *const outcome_names[] = {
@@ -192,6 +193,27 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 	return device;
 }
 
+/* What going offline has taken; NULL: unknown. */
+static struct json_object *json_taken(const struct hotplug *h)
+{
+	unsigned i, count;
+	_cleanup_free_ struct taken *taken = hotplug_taken(h, &count);
+	struct json_object *array;
+
+	if (!hotplug_now(h)->pools.is_known)
+		return NULL;
+	array = json_object_new_array();
+	for (i = 0; i < count; i++) {
+		struct json_object *one = json_object_new_object();
+
+		json_add_u64(one, "page_size", true, taken[i].page_bytes);
+		json_add_u64(one, "taken", true, taken[i].pages);
+		json_add_u64(one, "left", true, taken[i].left);
+		json_object_array_add(array, one);
+	}
+	return array;
+}
+
 struct json_object *cmd_json_guest(const struct hotplug *h)
 {
 	struct json_object *guest;
@@ -204,6 +226,8 @@ struct json_object *cmd_json_guest(const struct hotplug *h)
 		     h->before.total_bytes);
 	json_add_u64(guest, "mem_total_after", hotplug_now(h)->has & GUEST_HAS_TOTAL,
 		     hotplug_now(h)->total_bytes);
+	if (h->is_taking)
+		json_object_object_add(guest, "huge_pages_taken", json_taken(h));
 	return guest;
 }
 
@@ -223,6 +247,19 @@ static void add_memory_row(struct out_table *table, const char *name, const stru
 	add_mib(table, g->has & GUEST_HAS_AVAILABLE, g->available_bytes);
 }
 
+static void print_taken(const struct hotplug *h)
+{
+	unsigned i, count;
+	_cleanup_free_ struct taken *taken = hotplug_taken(h, &count);
+	char page[SIZE_TEXT_MAX];
+
+	for (i = 0; i < count; i++)
+		out_printf("with them went %llu of the guest's huge pages of %s; %llu are left\n",
+			   (unsigned long long)taken[i].pages,
+			   size_format(page, taken[i].page_bytes),
+			   (unsigned long long)taken[i].left);
+}
+
 void cmd_print_memory(const struct hotplug *h)
 {
 	static const char *const heading[] = { "MiB", "total", "free", "available" };
@@ -236,6 +273,7 @@ void cmd_print_memory(const struct hotplug *h)
 	add_memory_row(&table, "before", &h->before);
 	add_memory_row(&table, "after", hotplug_now(h));
 	out_table_finish(&table, true);
+	print_taken(h);
 }
 
 void cmd_print_virtio_mem(const struct machine *m, const char *indent)

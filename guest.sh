@@ -166,12 +166,12 @@ near() {
 	flush
 }
 
-#= change ease watch
+#= change ease watch refill
 
 # A background job of a shell without job control has /dev/null as fd 0: keep the real one.
 exec 8<&0
 
-#= change
+#= change refill
 
 # put BLOCK WORD: one write to a block's state; the kernel's reason goes to stdout
 put() {
@@ -507,6 +507,67 @@ buddy() {
 udev() {
 	rules=$(cd "$sys/../../../.." && grep -ls -e 'SUBSYSTEM=="memory".*online' -- */udev/rules.d/* usr/lib/udev/rules.d/*)
 	[ -z "$rules" ] || say "udev ${rules%%"$nl"*}"
+}
+
+#= pool
+
+# pool: what going offline takes from the guest, and coming online does not bring back: huge pages of pools, of each
+# node and in all ("-"), and vm.min_free_kbytes, which the kernel computes anew. That has no second byte for a read
+# that takes one at a time.
+pool() {
+	n=$(cat "$proc/sys/vm/min_free_kbytes")
+	say "floor ${n:--}"
+	for d in "$sys"/../node/node[0-9]*/hugepages/*kB "$sys"/../../../kernel/mm/hugepages/*kB; do
+		n=0
+		read -r n <"$d/nr_hugepages"
+		[ "$n" != 0 ] || continue
+		read -r free <"$d/free_hugepages"
+		read -r s <"$d/surplus_hugepages"
+		value=${d##*/../node/node}
+		value=${value%%/*} d=${d##*-}
+		say "pool ${value:--} ${d%kB} $n $free $s"
+	done
+}
+
+#= tails
+
+# tails FIRST-LAST...: for each, how many pages are part of a huge page and not its first, and the size of a page in
+# KiB. In the flags of a page, 8 bytes, COMPOUND_TAIL and HUGE make the third one 3, which no other one often is.
+tails() {
+	kib='' size=''
+	while read -r name kib _ && [ "$name" != KernelPageSize: ]; do :; done <"$proc/self/smaps"
+	read -r size <"$sys/block_size_bytes"
+	case $kib/$size in /* | */ | *[!0-9]*/* | */*[!0-9a-f]*) return ;; esac
+	[ -r "$proc/kpageflags" ] || return
+	size=$((0x$size / kib / 128))
+	for range; do
+		n=${range%-*}
+		value=$((${range#*-} - n + 1))
+		n=$(dd "if=$proc/kpageflags" "bs=$size" "skip=$n" "count=$value" | tr -cd '\003' | wc -c)
+		say "tails ${range%-*} $((n)) $kib"
+	done
+}
+
+#= refill
+
+# fill WHERE NUMBER...: the pool of NODE-KIB, or in all of -KIB, or the floor
+fill() {
+	while [ $# != 0 ]; do
+		case $1 in
+		floor) d=$proc/sys/vm/min_free_kbytes ;;
+		-*) d=$sys/../../../kernel/mm/hugepages/hugepages$1kB/nr_hugepages ;;
+		*) d=$sys/../node/node${1%-*}/hugepages/hugepages-${1#*-}kB/nr_hugepages ;;
+		esac
+		echo "$2" >"$d"
+		shift 2
+	done
+}
+
+# refill SECONDS WHERE NUMBER...: the same, within that time
+refill() {
+	limit=$1
+	shift
+	guards=$(guard "$limit" fill "$@") || dismiss
 }
 
 #= held

@@ -182,6 +182,8 @@ static void explain_block(struct hotplug *h, const char *commands, const char *v
 	if ((!is_ended && err->code != ERR_GUEST_REFUSED) || !h->after.blocks.count ||
 	    !find_hanging(h, commands, &block))
 		return;
+	if (h->is_try && err->code == ERR_TIMEOUT)
+		err_set(err, ERR_TIMEOUT, "its share of the time passed");
 	/* where it has not even come, that is what is to be said */
 	if (is_ended && block_list_find(&h->after.blocks, block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,
@@ -444,7 +446,7 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 	restore_zone(h, &were, ZONE_ANY, &words);
 	restore_offline(h, &were, &words);
 	if (words.len) {
-		buf_addf(&words, "scan");
+		buf_addf(&words, h->before.pools.is_known ? "scan;pool" : "scan");
 		status = hotplug_guest(h, words.data, "put", "back", err);
 		if (!status)
 			status = check_restored(h, &were, err);

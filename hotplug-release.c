@@ -19,6 +19,12 @@ void leaving_add(struct leaving **list, unsigned *count, const struct memdev *d)
 		(struct leaving){ .device = d, .backend = d->backend ? xstrdup(d->backend) : NULL };
 }
 
+void leaving_drop(struct leaving *list, unsigned *count, unsigned i)
+{
+	free(list[i].backend);
+	memmove(&list[i], &list[i + 1], (--*count - i) * sizeof(*list));
+}
+
 void leaving_release(struct leaving **list, unsigned *count)
 {
 	unsigned i;
@@ -199,11 +205,20 @@ static int take_verdicts(struct hotplug *h, struct watch *watch, struct err *err
 	return ready;
 }
 
+static bool is_any_asked(const struct leaving *leaving, unsigned count)
+{
+	unsigned i = 0;
+
+	while (i < count && !leaving[i].is_asked)
+		i++;
+	return i < count;
+}
+
 int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned count,
 			    struct err *err)
 {
 	struct watch watch = { h, leaving, count };
-	bool is_again = false;
+	bool is_again = is_any_asked(leaving, count);
 
 	expect_to_go(h, leaving, count);
 	while (!all_settled(leaving, count)) {

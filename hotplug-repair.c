@@ -27,6 +27,7 @@ void repair_release(struct repair *r)
 	findings_release(&r->due);
 	findings_release(&r->tried);
 	findings_release(&r->all);
+	buf_release(&r->mixed);
 	jobs_release(r);
 }
 
@@ -39,6 +40,16 @@ static void add_online(const struct hotplug *h, struct repair *r, const struct m
 		if (blocks_are_offline(&found.runs[i]))
 			block_list_add(&r->change.blocks, &found.runs[i]);
 	block_list_release(&found);
+}
+
+/* What a device gets more goes where the rest of it is, unless devices differ in that. */
+static void add_resize(struct hotplug *h, struct repair *r, const struct memdev *d)
+{
+	bool is_first = !r->vmem.units_count, is_mixed = false;
+	enum zone zone = zone_begun(h, d, &is_mixed);
+
+	r->vmem.zone = is_first || r->vmem.zone == zone ? zone : ZONE_AUTO;
+	vmem_add(h, &r->vmem, d, d->requested_bytes);
 }
 
 static int prepare_device(struct hotplug *h, struct repair *r, const struct finding *f,
@@ -58,7 +69,7 @@ static int prepare_device(struct hotplug *h, struct repair *r, const struct find
 		vmem_add(h, &r->vmem, d, d->size_bytes);
 		return 0;
 	case ACTION_RESIZE:
-		vmem_add(h, &r->vmem, d, d->requested_bytes);
+		add_resize(h, r, d);
 		return 0;
 	case ACTION_NONE:
 	case ACTION_REMOVE:
@@ -128,6 +139,8 @@ static int prepare(struct hotplug *h, struct repair *r, struct err *err)
 	}
 	if (r->change.blocks.count) {
 		change_prepare(h, &r->change);
+		if (r->change.mixed.len)
+			buf_addf(&r->mixed, "%s%s", r->mixed.len ? " " : "", r->change.mixed.data);
 		hotplug_add_steps(h, settle_steps, ARRAY_SIZE(settle_steps), r);
 	}
 	return r->unplug.leaving_count ? unplug_prepare(h, &r->unplug, err) : 0;
@@ -245,6 +258,7 @@ int hotplug_repair(struct hotplug *h, struct repair *r, struct err *err)
 	int status;
 
 	h->ahead = "change";
+	h->is_taking = true;
 	do
 		status = repair_round(h, r, err);
 	while (!status);

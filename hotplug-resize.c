@@ -345,6 +345,7 @@ static void ask_what_is_left(struct hotplug *h, struct resize *r)
 int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)
 {
 	h->ahead = r->sign == '-' ? "ease" : "swift";
+	h->is_taking = r->sign != '+';
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, r, err) &&
 	    !hotplug_execute(h, err))
 		return 0;

@@ -144,9 +144,9 @@ static void take_first(struct block_list *list, uint64_t count, struct block_lis
 }
 
 static void add_online(const struct hotplug *h, const struct block_list *list, enum zone zone,
-		       struct buf *words)
+		       bool is_swift, struct buf *words)
 {
-	_cleanup_free_ char *swift = hotplug_swift_words(list, zone);
+	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(list, zone) : NULL;
 	_cleanup_free_ char *raise = swift ? NULL : hotplug_raise_words(h, list, zone, true);
 
 	if (list->count)
@@ -166,26 +166,63 @@ static struct block_list waiting_blocks(const struct hotplug *h, const struct vm
 	return offline;
 }
 
+/* Bring both lists online, each in its zone; the short way gives no reasons. */
+static int try_online(struct hotplug *h, const struct block_list *kernel,
+		      const struct block_list *movable, bool is_swift, struct err *err)
+{
+	_cleanup_buf_ struct buf words = { 0 };
+
+	add_online(h, kernel, ZONE_KERNEL, is_swift, &words);
+	add_online(h, movable, zone_of_others(h), is_swift, &words);
+	if (!words.len)
+		return 0;
+	buf_addf(&words, "scan");
+	return hotplug_guest(h, words.data, "bring", "online", err);
+}
+
+/* How many blocks of @list are online, in that zone; ZONE_ANY: in any. */
+static uint64_t count_online(const struct hotplug *h, const struct block_list *list, enum zone zone)
+{
+	struct block_list found = { 0 };
+	uint64_t blocks = 0;
+	unsigned i;
+
+	block_list_intersect(&found, &h->after.blocks, list);
+	for (i = 0; i < found.count; i++)
+		if (blocks_are_online(&found.runs[i]) &&
+		    (zone == ZONE_ANY || blocks_zone(&found.runs[i]) == zone))
+			blocks += found.runs[i].last - found.runs[i].first + 1;
+	block_list_release(&found);
+	return blocks;
+}
+
+/* What was refused the short way is told the long way; what the kernel's zones have not got they
+ * are to get next time. */
+static int bring_lists(struct hotplug *h, struct vmem *vmem, const struct block_list *kernel,
+		       const struct block_list *movable, struct err *err)
+{
+	int status = try_online(h, kernel, movable, true, err);
+
+	if (!status &&
+	    (count_online(h, kernel, ZONE_ANY) < block_list_blocks(kernel) ||
+	     count_online(h, movable, ZONE_ANY) < block_list_blocks(movable)))
+		status = try_online(h, kernel, movable, false, err);
+	vmem->kernel_blocks -= count_online(h, kernel, ZONE_KERNEL);
+	return status;
+}
+
 /* Bring online what the driver has added; memory comes block by block, and stops coming while too
  * much of it is offline. */
 static int bring_online(struct hotplug *h, struct vmem *vmem, struct err *err)
 {
 	struct block_list movable, kernel = { 0 };
-	_cleanup_buf_ struct buf words = { 0 };
-	int status = 0;
+	int status;
 
 	if (hotplug_guest(h, "scan", "read", "again", err))
 		return -1;
 	movable = waiting_blocks(h, vmem);
 	take_first(&movable, vmem->kernel_blocks, &kernel);
-	add_online(h, &kernel, ZONE_KERNEL, &words);
-	add_online(h, &movable, zone_of_others(h), &words);
-	if (words.len) {
-		buf_addf(&words, "scan");
-		status = hotplug_guest(h, words.data, "bring", "online", err);
-	}
-	if (!status)
-		vmem->kernel_blocks -= block_list_blocks(&kernel);
+	status = bring_lists(h, vmem, &kernel, &movable, err);
 	block_list_release(&movable);
 	block_list_release(&kernel);
 	return status;

@@ -133,6 +133,24 @@ enum zone zone_choose(struct hotplug *h, enum zone zone, uint64_t size_bytes, ch
 	return zone_split(h, zone, &size_bytes, 1, reason) ? ZONE_KERNEL : zone_of_others(h);
 }
 
+enum zone zone_begun(const struct hotplug *h, const struct memdev *d, bool *is_mixed)
+{
+	struct block_list found = hotplug_found_blocks(h, &h->before, d);
+	enum zone zone = ZONE_AUTO;
+	unsigned i;
+
+	for (i = 0; i < found.count; i++) {
+		enum zone of = blocks_zone(&found.runs[i]);
+
+		if (of == ZONE_ANY)
+			continue;
+		*is_mixed |= zone != ZONE_AUTO && zone != of;
+		zone = of;
+	}
+	block_list_release(&found);
+	return *is_mixed ? ZONE_AUTO : zone;
+}
+
 int zone_check(const struct hotplug *h, enum zone zone, struct err *err)
 {
 	if (zone == ZONE_AUTO || !h->before.is_limited)

@@ -175,6 +175,8 @@ static void add_first_words(const struct hotplug *h, struct buf *words)
 		look_add_devices(words, &h->machine);
 	else
 		look_add_first(words, h->about);
+	if (h->is_taking)
+		buf_addf(words, ";pool");
 	if (h->also)
 		buf_addf(words, ";%s", h->also);
 }

@@ -31,6 +31,7 @@ void block_list_release(struct block_list *list)
 void guest_memory_release(struct guest_memory *g)
 {
 	block_list_release(&g->blocks);
+	pools_release(&g->pools);
 	*g = (struct guest_memory){ 0 };
 }
 
@@ -151,6 +152,36 @@ void block_list_intersect(struct block_list *out, const struct block_list *all,
 				block_list_add(out, &run);
 		}
 	}
+}
+
+/* One run, without those blocks. */
+static void subtract(struct block_list *out, struct blocks run, const struct block_list *without)
+{
+	unsigned i;
+
+	for (i = 0; i < without->count; i++) {
+		const struct blocks *gap = &without->runs[i];
+		struct blocks part = run;
+
+		if (gap->last < run.first || gap->first > run.last)
+			continue;
+		part.last = gap->first - 1;
+		if (gap->first > run.first)
+			block_list_add(out, &part);
+		if (gap->last >= run.last)
+			return;
+		run.first = gap->last + 1;
+	}
+	block_list_add(out, &run);
+}
+
+void block_list_subtract(struct block_list *out, const struct block_list *all,
+			 const struct block_list *without)
+{
+	unsigned i;
+
+	for (i = 0; i < all->count; i++)
+		subtract(out, all->runs[i], without);
 }
 
 /* Copy a word, "-" standing for unknown; false when it is too long or has odd characters. */
@@ -283,12 +314,31 @@ static bool parse_blocks(struct guest_memory *g, char *rest)
 	return true;
 }
 
+/* "floor KIB" */
+static bool parse_floor(struct guest_memory *g, char *rest)
+{
+	return pools_parse_floor(&g->pools, rest);
+}
+
+/* "pool NODE KIB PAGES FREE SURPLUS" */
+static bool parse_pool(struct guest_memory *g, char *rest)
+{
+	return pools_parse_pool(&g->pools, rest);
+}
+
+/* "tails BLOCK PAGES KIB" */
+static bool parse_tails(struct guest_memory *g, char *rest)
+{
+	return pools_parse_tails(&g->pools, rest);
+}
+
 static const struct {
 	const char *word;
 	bool (*parse)(struct guest_memory *g, char *rest);
 } parsers[] = {
 	{ "guest ", parse_guest }, { "memory ", parse_memory }, { "free ", parse_free },
 	{ "udev ", parse_udev },   { "size ", parse_size },	{ "blocks ", parse_blocks },
+	{ "floor ", parse_floor }, { "pool ", parse_pool },	{ "tails ", parse_tails },
 };
 
 int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)

@@ -2,7 +2,7 @@
 /*
  * sysfs: the guest's memory vocabulary (Documentation/admin-guide/mm/memory-hotplug.rst of Linux):
  * blocks, states, zones, policies, as guest.sh's scan says them, parsed strictly.
- * May call: json, size, err, util. Must never: talk to anybody.
+ * May call: json, pool, size, err, util. Must never: talk to anybody.
  */
 #ifndef SYSFS_H
 #define SYSFS_H
@@ -12,6 +12,7 @@
 
 #include "err.h"
 #include "json.h"
+#include "pool.h"
 
 /* A run of memory blocks; from scan with everything that they have in common. */
 struct blocks {
@@ -56,6 +57,7 @@ struct guest_memory {
 	uint64_t total_bytes, free_bytes, available_bytes; /* /proc/meminfo */
 	uint64_t movable_free_bytes;			   /* of free_bytes; only "buddy" tells */
 	struct block_list blocks;			   /* ascending */
+	struct pools pools; /* only "pool" tells, and "tails" */
 };
 
 /* Which zone a block is to be online in. */
@@ -89,6 +91,10 @@ bool block_list_lacks(const struct block_list *list, uint64_t first, uint64_t la
 /* block_list_intersect() - add to @out what the runs of @all say about the blocks of @wanted */
 void block_list_intersect(struct block_list *out, const struct block_list *all,
 			  const struct block_list *wanted);
+/* block_list_subtract() - add to @out the runs of @all without the blocks of @without, which is in
+ * order */
+void block_list_subtract(struct block_list *out, const struct block_list *all,
+			 const struct block_list *without);
 
 /*
  * sysfs_blocks_of() - the blocks that hold guest-physical memory: memoryN starts at N x block size
