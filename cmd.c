@@ -184,6 +184,7 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 	struct json_object *device = json_object_new_object();
 
 	json_add_string(device, "id", d->id);
+	json_add_string(device, "handle", d->handle);
 	json_add_string(device, "type", d->type);
 	json_add_string(device, "backend", d->backend);
 	json_add_u64(device, "address", d->has & MEMDEV_HAS_ADDRESS, d->address);

@@ -19,6 +19,7 @@ struct vmem_unit {
 	uint64_t size_bytes;			/* as seen last */
 	struct blocks span;			/* valid with has_span */
 	bool has_span;
+	bool is_asked; /* QEMU has taken the target, or has not said that it has not */
 };
 
 struct vmem {
