@@ -117,8 +117,10 @@ static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 	if (!ctx->globals->is_json && !h->machine.devices_count)
 		out_printf("no memory devices\n");
 	out_table_finish(&table, !ctx->globals->is_json && h->machine.devices_count);
-	if (!ctx->globals->is_json)
-		cmd_print_virtio_mem(&h->machine, "");
+	if (ctx->globals->is_json)
+		return;
+	cmd_print_virtio_mem(&h->machine, "");
+	cmd_print_absent(h, "");
 }
 
 /* Does a shell leave it as it is in qemu $(memhp list --qemu-args)? What it splits would be further

@@ -195,6 +195,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 	}
 	print_qemu(&h->machine);
 	cmd_print_virtio_mem(&h->machine, "        ");
+	cmd_print_absent(h, "        ");
 	if (h->has_guest)
 		print_guest(ctx, &h->before);
 	else

@@ -273,6 +273,20 @@ void cmd_print_virtio_mem(const struct machine *m, const char *indent)
 	}
 }
 
+void cmd_print_absent(const struct hotplug *h, const char *indent)
+{
+	unsigned i;
+
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+		enum added added = hotplug_added(h, &h->before, d);
+
+		if (added == ADDED_NOT || added == ADDED_PARTLY)
+			out_printf("%s%s: the guest has not added %s\n", indent, memdev_name(d),
+				   added == ADDED_NOT ? "it" : "all of it");
+	}
+}
+
 void cmd_print_times(const struct hotplug *h)
 {
 	unsigned i;
