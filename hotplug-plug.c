@@ -63,6 +63,15 @@ static void place_units(const struct hotplug *h, struct plug *plug, const struct
 	}
 }
 
+/* A wish for a node is read back: the guest may count other nodes than QEMU. */
+static int read_nodes(const struct hotplug *h, struct plug *plug, struct err *err)
+{
+	if (!plug->request.has_node || !h->has_guest || h->is_dry_run)
+		return 0;
+	plug->nodes = xcalloc(1, sizeof(*plug->nodes));
+	return node_map_read(plug->nodes, h, err);
+}
+
 static int choose_zones(struct hotplug *h, struct plug *plug, const uint64_t *sizes,
 			struct err *err)
 {
@@ -93,7 +102,7 @@ int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)
 
 	if (name_units(h, plug, err) ||
 	    plug_check(h, &plug->request, sizes, plug->units_count, places, err) ||
-	    choose_zones(h, plug, sizes, err))
+	    read_nodes(h, plug, err) || choose_zones(h, plug, sizes, err))
 		return -1;
 	place_units(h, plug, places);
 	if (h->has_guest)

@@ -314,6 +314,8 @@ static int grow(struct hotplug *h, struct resize *r, struct err *err)
 	if (!h->is_dry_run && hotplug_hold(h, err))
 		return -1;
 	r->vmem.zone = r->zone;
+	if (r->vmem.units_count && r->node >= 0 && vmem_wish(h, &r->vmem, (uint64_t)r->node, err))
+		return -1;
 	if (r->vmem.units_count)
 		vmem_prepare(h, &r->vmem);
 	if (!dimms_bytes)

@@ -34,6 +34,16 @@ void vmem_release(struct vmem *vmem)
 	for (i = 0; i < vmem->units_count; i++)
 		free(vmem->units[i].handle);
 	free(vmem->units);
+	free(vmem->nodes);
+}
+
+int vmem_wish(const struct hotplug *h, struct vmem *vmem, uint64_t node, struct err *err)
+{
+	if (!h->has_guest)
+		return 0;
+	vmem->nodes = xcalloc(1, sizeof(*vmem->nodes));
+	vmem->node = node;
+	return node_map_read(vmem->nodes, h, err);
 }
 
 bool vmem_is_growing(const struct vmem *vmem)
@@ -313,6 +323,22 @@ static int stop_short(struct hotplug *h, struct vmem *vmem, struct err *err)
 	return -1;
 }
 
+/* Read back: is all of it on the node that was asked for? */
+static int check_nodes(const struct hotplug *h, const struct vmem *vmem, struct err *err)
+{
+	struct block_list shown = { 0 };
+	int status = 0;
+	unsigned i;
+
+	if (!vmem->nodes || !vmem_is_growing(vmem))
+		return 0;
+	shown = shown_blocks(h, vmem);
+	for (i = 0; i < shown.count && !status; i++)
+		status = node_map_check(vmem->nodes, vmem->node, &shown.runs[i], err);
+	block_list_release(&shown);
+	return status;
+}
+
 static int resize(struct hotplug *h, void *job, struct err *err)
 {
 	struct vmem *vmem = job;
@@ -320,7 +346,7 @@ static int resize(struct hotplug *h, void *job, struct err *err)
 	if (request_sizes(h, vmem, false, err))
 		return -1;
 	if (!follow(h, vmem, false, err))
-		return 0;
+		return check_nodes(h, vmem, err);
 	if (err->code != ERR_TIMEOUT)
 		return -1;
 	if (!vmem_is_growing(vmem))

@@ -100,6 +100,24 @@ int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
 int machine_query_total(struct qmp *q, int node, uint64_t *bytes, struct err *err)
 	__attribute__((warn_unused_result));
 
+#define MACHINE_NODES_MAX 128 /* MAX_NODES of QEMU's include/sysemu/numa.h */
+
+/* A NUMA node of the VM, as QEMU counts them: its number is that of device_add's "node". */
+struct machine_node {
+	bool is_there, has_cpus;
+	unsigned first_cpu;		     /* valid with has_cpus */
+	uint64_t total_bytes, plugged_bytes; /* the total includes what was plugged */
+};
+
+struct machine_nodes {
+	struct machine_node list[MACHINE_NODES_MAX];
+	unsigned count; /* one more than the last; 0: the VM has none */
+};
+
+/* machine_query_nodes() - the NUMA nodes, as "info numa" of the human monitor has them */
+int machine_query_nodes(struct machine_nodes *nodes, struct qmp *q, struct err *err)
+	__attribute__((warn_unused_result));
+
 /*
  * machine_args() - what to start a QEMU with that is to have this device from the start, as the
  * target of a migration must
