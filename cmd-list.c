@@ -42,8 +42,39 @@ static void add_run(struct out_table *table, const struct blocks *b)
 	out_table_cell(table, b && blocks_are_online(b) && b->zones[0] ? b->zones : "-");
 }
 
+/* Does the guest count any device's node otherwise than QEMU? */
+static bool counts_otherwise(const struct hotplug *h)
+{
+	unsigned i;
+
+	for (i = 0; h->has_guest && i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+		struct block_list blocks = hotplug_found_blocks(h, &h->before, d);
+		bool differs = false;
+		unsigned b;
+
+		for (b = 0; b < blocks.count && (d->has & MEMDEV_HAS_NODE); b++)
+			differs |= blocks.runs[b].node >= 0 &&
+				   (uint64_t)blocks.runs[b].node != d->node;
+		block_list_release(&blocks);
+		if (differs)
+			return true;
+	}
+	return false;
+}
+
+/* The cells that tell of a run of a device's blocks; with the guest's node where that needs telling.
+ */
+static void add_device_run(struct out_table *table, const struct blocks *b, bool has_nodes)
+{
+	add_run(table, b);
+	if (has_nodes)
+		add_number(table, b && b->node >= 0, b ? (uint64_t)b->node : 0);
+}
+
 /* One row for each run of the device's blocks, the device named in the first. */
-static void add_device(struct out_table *table, const struct hotplug *h, const struct memdev *d)
+static void add_device(struct out_table *table, const struct hotplug *h, const struct memdev *d,
+		       bool has_nodes)
 {
 	struct block_list blocks = { 0 };
 	char size[SIZE_TEXT_MAX];
@@ -56,13 +87,13 @@ static void add_device(struct out_table *table, const struct hotplug *h, const s
 	out_table_cell(table, size_format(size, d->size_bytes));
 	add_number(table, d->has & MEMDEV_HAS_SLOT, d->slot);
 	add_number(table, d->has & MEMDEV_HAS_NODE, d->node);
-	add_run(table, blocks.count ? &blocks.runs[0] : NULL);
+	add_device_run(table, blocks.count ? &blocks.runs[0] : NULL, has_nodes);
 	for (i = 1; i < blocks.count; i++) {
 		unsigned c;
 
 		for (c = 0; c < 5; c++)
 			out_table_cell(table, "");
-		add_run(table, &blocks.runs[i]);
+		add_device_run(table, &blocks.runs[i], has_nodes);
 	}
 	block_list_release(&blocks);
 }
@@ -84,19 +115,22 @@ static struct block_list boot_blocks(const struct hotplug *h)
 
 static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 {
-	static const char *const headings[] = { "DEVICE", "TYPE",  "SIZE", "SLOT", "NODE",
-						"BLOCKS", "STATE", "ZONE", NULL };
+	bool has_nodes = counts_otherwise(h);
+	const char *const headings[] = { "DEVICE", "TYPE",  "SIZE", "SLOT",
+					 "NODE",   "BLOCKS", "STATE", "ZONE",
+					 has_nodes ? "GUEST NODE" : NULL, NULL };
 	struct out_table table = { .right = { false, false, true, true, true } };
 	struct json_object *devices = json_object_new_array();
 	unsigned i;
 
 	(void)job;
+	table.right[8] = true;
 	add_headings(&table, headings);
 	for (i = 0; i < h->machine.devices_count; i++) {
 		const struct memdev *d = &h->machine.devices[i];
 
 		json_object_array_add(devices, cmd_json_device(h, &h->before, d));
-		add_device(&table, h, d);
+		add_device(&table, h, d, has_nodes);
 	}
 	json_object_object_add(ctx->result, "devices", devices);
 	if (h->has_guest) {
@@ -111,8 +145,10 @@ static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 	if (!ctx->globals->is_json && !h->machine.devices_count)
 		out_printf("no memory devices\n");
 	out_table_finish(&table, !ctx->globals->is_json && h->machine.devices_count);
-	if (!ctx->globals->is_json)
-		cmd_print_virtio_mem(&h->machine, "");
+	if (ctx->globals->is_json)
+		return;
+	cmd_print_virtio_mem(&h->machine, "");
+	cmd_print_absent(h, "");
 }
 
 /* Does a shell leave it as it is in qemu $(memhp list --qemu-args)? What it splits would be further

@@ -170,6 +170,7 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 	struct json_object *device = json_object_new_object();
 
 	json_add_string(device, "id", d->id);
+	json_add_string(device, "handle", d->handle);
 	json_add_string(device, "type", d->type);
 	json_add_string(device, "backend", d->backend);
 	json_add_u64(device, "address", d->has & MEMDEV_HAS_ADDRESS, d->address);
@@ -292,6 +293,20 @@ void cmd_print_virtio_mem(const struct machine *m, const char *indent)
 		if (d->requested_bytes != d->size_bytes)
 			out_printf("; %s requested", size_format(requested, d->requested_bytes));
 		out_printf("\n");
+	}
+}
+
+void cmd_print_absent(const struct hotplug *h, const char *indent)
+{
+	unsigned i;
+
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+		enum added added = hotplug_added(h, &h->before, d);
+
+		if (added == ADDED_NOT || added == ADDED_PARTLY)
+			out_printf("%s%s: the guest has not added %s\n", indent, memdev_name(d),
+				   added == ADDED_NOT ? "it" : "all of it");
 	}
 }
 

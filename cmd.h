@@ -131,6 +131,9 @@ void cmd_print_memory(const struct hotplug *h);
 /* cmd_print_virtio_mem() - a line for each virtio-mem device: its size, and what it may have */
 void cmd_print_virtio_mem(const struct machine *m, const char *indent);
 
+/* cmd_print_absent() - a line for each DIMM that the guest has not added, or not all of */
+void cmd_print_absent(const struct hotplug *h, const char *indent);
+
 /* cmd_print_times() - how long each phase took */
 void cmd_print_times(const struct hotplug *h);
 

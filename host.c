@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The memory of this machine. */
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "host.h"
 #include "util.h"
@@ -61,11 +63,30 @@ bool host_huge_pages(struct huge_pages *pages, uint64_t page_bytes)
 	return true;
 }
 
+/* A path of another process, as it sees it; the caller frees it. */
+static char *seen_by(pid_t pid, const char *path)
+{
+	return xasprintf("/proc/%d/%s/%s", (int)pid, path[0] == '/' ? "root" : "cwd", path);
+}
+
 bool host_is_directory(pid_t pid, const char *path)
 {
-	_cleanup_free_ char *seen =
-		xasprintf("/proc/%d/%s/%s", (int)pid, path[0] == '/' ? "root" : "cwd", path);
+	_cleanup_free_ char *seen = seen_by(pid, path);
 	struct stat status;
 
 	return !stat(seen, &status) && S_ISDIR(status.st_mode);
+}
+
+uint64_t host_file_page_bytes(pid_t pid, const char *path)
+{
+	_cleanup_free_ char *seen = seen_by(pid, path);
+	struct statfs status;
+	int failed = statfs(seen, &status);
+
+	/* a file that is still to be made lies in its directory */
+	if (failed) {
+		*strrchr(seen, '/') = '\0';
+		failed = statfs(seen, &status);
+	}
+	return !failed && status.f_type == HUGETLBFS_MAGIC ? (uint64_t)status.f_bsize : 0;
 }

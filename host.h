@@ -32,4 +32,10 @@ bool host_huge_pages(struct huge_pages *pages, uint64_t page_bytes);
  */
 bool host_is_directory(pid_t pid, const char *path);
 
+/*
+ * host_file_page_bytes() - bytes of a huge page, where a path of another process lies on a file
+ * system of these (hugetlbfs; f_bsize of statfs(2)); 0 elsewhere, and when that is not known
+ */
+uint64_t host_file_page_bytes(pid_t pid, const char *path);
+
 #endif

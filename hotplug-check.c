@@ -10,8 +10,7 @@
 #include "size.h"
 #include "util.h"
 
-#define X86_BLOCK_BYTES (UINT64_C(128) << 20) /* no x86 guest has smaller blocks */
-#define HEADROOM_BYTES	(UINT64_C(16) << 20)
+#define HEADROOM_BYTES (UINT64_C(16) << 20)
 
 /* QEMU's rule for ids (id_wellformed() in util/id.c): a letter, then letters, digits, "-", "." and
  * "_". */
@@ -88,7 +87,7 @@ static int check_limit(const struct machine *m, const struct plug_request *r, st
 	return err_hint(err, "start QEMU with a larger -m ...,maxmem=SIZE");
 }
 
-/* QEMU takes what the guest cannot use: a part of a block ... */
+/* QEMU takes what the guest cannot use: a size that is no multiple of a block ... */
 static int check_size(uint64_t size_bytes, uint64_t block_bytes, struct err *err)
 {
 	uint64_t down_bytes = size_bytes - size_bytes % block_bytes;
@@ -104,26 +103,26 @@ static int check_size(uint64_t size_bytes, uint64_t block_bytes, struct err *err
 			size_exact(above, down_bytes + block_bytes));
 }
 
-/* ... or an address inside one. */
-static int check_blocks(const struct hotplug *h, const struct plug_request *r,
-			const uint64_t *sizes, unsigned count, struct err *err)
+static int check_sizes(const struct hotplug *h, const uint64_t *sizes, unsigned count,
+		       struct err *err)
 {
-	bool is_x86 = h->machine.arch && !strcmp(h->machine.arch, "x86_64");
-	uint64_t block_bytes = h->has_guest ? h->before.block_size_bytes
-			       : is_x86	    ? X86_BLOCK_BYTES
-					    : 0;
-	char block[SIZE_TEXT_MAX];
+	uint64_t block_bytes = place_block_bytes(h);
 	unsigned i;
 
 	for (i = 0; block_bytes && i < count; i++)
 		if (check_size(sizes[i], block_bytes, err))
 			return -1;
-	if (block_bytes && r->has_address && r->address % block_bytes)
-		return err_set(
-			err, ERR_FAILED,
-			"the address 0x%llx is not a multiple of the guest's memory block size, %s",
-			(unsigned long long)r->address, size_format(block, block_bytes));
 	return 0;
+}
+
+/* ... or what lies in a block only in part. */
+static int find_places(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
+		       unsigned count, struct place *places, struct err *err)
+{
+	if (!r->has_address)
+		return place_choose(h, &r->backend, sizes, count, places, err);
+	places[0] = (struct place){ .is_known = true, .is_told = true, .address = r->address };
+	return place_check(h, r->address, sizes[0], err);
 }
 
 static int check_huge_pages(const struct plug_request *r, struct err *err)
@@ -179,16 +178,22 @@ static int check_host(const struct hotplug *h, const struct plug_request *r, str
 	return err_hint(err, "take a smaller size, or leave out --prealloc; --force tries anyway");
 }
 
-int plug_check_memory(const struct hotplug *h, const struct plug_request *r, struct err *err)
+int plug_check_device(const struct hotplug *h, const struct plug_request *r, struct place *place,
+		      struct err *err)
 {
-	return check_limit(&h->machine, r, err) || check_host(h, r, err) ? -1 : 0;
+	return check_limit(&h->machine, r, err) || check_sizes(h, &r->size_bytes, 1, err) ||
+			       find_places(h, r, &r->size_bytes, 1, place, err) ||
+			       check_host(h, r, err)
+		       ? -1
+		       : 0;
 }
 
 int plug_check(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
-	       unsigned count, struct err *err)
+	       unsigned count, struct place *places, struct err *err)
 {
 	return check_slots(&h->machine, r, count, err) || check_limit(&h->machine, r, err) ||
-			       check_blocks(h, r, sizes, count, err) ||
+			       check_sizes(h, sizes, count, err) ||
+			       find_places(h, r, sizes, count, places, err) ||
 			       check_file(h, r, count, err) || check_host(h, r, err)
 		       ? -1
 		       : 0;

@@ -191,7 +191,19 @@ static struct block_list found_blocks(const struct hotplug *h, const struct plug
 	return found;
 }
 
-/* Read back: every block of the DIMM is there, and online in the zone that was asked for. */
+/* Are all blocks on the node that was asked for? */
+static int check_node(const struct plug *plug, const struct block_list *found, struct err *err)
+{
+	unsigned i;
+
+	for (i = 0; plug->nodes && i < found->count; i++)
+		if (node_map_check(plug->nodes, plug->request.node, &found->runs[i], err))
+			return -1;
+	return 0;
+}
+
+/* Read back: every block of the DIMM is there, on the node, and online in the zone, that was asked
+ * for. */
 static int check_unit(const struct hotplug *h, const struct plug *plug, struct plug_unit *unit,
 		      struct err *err)
 {
@@ -214,7 +226,7 @@ static int check_unit(const struct hotplug *h, const struct plug *plug, struct p
 		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not %s",
 			(unsigned long long)wrong->first, blocks_format_state(state, wrong),
 			unit->zone == ZONE_ANY ? "online" : sysfs_zone_word(unit->zone));
-	unit->is_complete = !wrong && !is_absent;
+	unit->is_complete = !wrong && !is_absent && !check_node(plug, &found, err);
 	block_list_release(&found);
 	return unit->is_complete ? 0 : -1;
 }

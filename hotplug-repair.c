@@ -162,7 +162,7 @@ static bool has_arrived(const char *name, struct json_object *data, void *contex
 		const struct memdev *d = machine_device(&moving->h->machine, f->id);
 		char why[128];
 
-		if (d && f->kind == FINDING_ABSENT &&
+		if (d && findings_is_absent(f) &&
 		    (verdict_read(name, data, d, false, why, sizeof(why)) == VERDICT_INSERTED ||
 		     verdict_read(name, data, d, true, why, sizeof(why)) == VERDICT_DELETED))
 			return true;
@@ -175,7 +175,7 @@ static bool has_absent(const struct repair *r)
 	unsigned i;
 
 	for (i = 0; i < r->due.count; i++)
-		if (r->due.list[i].kind == FINDING_ABSENT)
+		if (findings_is_absent(&r->due.list[i]))
 			return true;
 	return false;
 }
@@ -187,20 +187,33 @@ static int look_once(struct hotplug *h, struct repair *r, struct err *err)
 	return findings_look(&r->due, h, r->direction, r->is_all, err);
 }
 
-/* A DIMM without blocks may have been plugged, or released, a moment ago. */
-static int look(struct hotplug *h, struct repair *r, struct err *err)
+/* A DIMM without blocks may have been plugged, or released, a moment ago: as long as the guest
+ * answers to such ones, it is looked at again. */
+static int wait_moving(struct hotplug *h, struct repair *r, struct err *err)
 {
 	struct moving moving = { h, r };
-	_cleanup_json_ struct json_object *event = NULL;
+	int ready = 1;
+
+	while (ready > 0 && has_absent(r)) {
+		_cleanup_json_ struct json_object *event = NULL;
+
+		ready = qmp_wait_event(h->vm->qmp, has_arrived, &moving,
+				       deadline_within(h->deadline, MOVING_MS), &event, err);
+		if (ready < 0 || look_once(h, r, err))
+			return -1;
+	}
+	return 0;
+}
+
+static int look(struct hotplug *h, struct repair *r, struct err *err)
+{
 	unsigned i;
 
 	if (look_once(h, r, err))
 		return -1;
 	if (!r->has_waited && has_absent(r)) {
 		r->has_waited = true;
-		if (qmp_wait_event(h->vm->qmp, has_arrived, &moving,
-				   deadline_within(h->deadline, MOVING_MS), &event, err) < 0 ||
-		    look_once(h, r, err))
+		if (wait_moving(h, r, err))
 			return -1;
 	}
 	for (i = 0; i < r->due.count; i++)

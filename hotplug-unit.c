@@ -26,6 +26,8 @@ void plug_reset(struct plug *plug)
 		dimm_request_release(&plug->units[i].dimm);
 		plug->units[i] = (struct plug_unit){ .dimm.size_bytes = size_bytes };
 	}
+	free(plug->nodes);
+	plug->nodes = NULL;
 	plug->from = plug->to = 0;
 	plug->failure = (struct err){ 0 };
 }
@@ -37,6 +39,7 @@ void plug_release(struct plug *plug)
 	for (i = 0; i < plug->units_count; i++)
 		dimm_request_release(&plug->units[i].dimm);
 	free(plug->units);
+	free(plug->nodes);
 }
 
 const struct memdev *plug_unit_device(const struct hotplug *h, const struct plug_unit *unit)

@@ -34,6 +34,16 @@ void vmem_release(struct vmem *vmem)
 	for (i = 0; i < vmem->units_count; i++)
 		free(vmem->units[i].handle);
 	free(vmem->units);
+	free(vmem->nodes);
+}
+
+int vmem_wish(const struct hotplug *h, struct vmem *vmem, uint64_t node, struct err *err)
+{
+	if (!h->has_guest)
+		return 0;
+	vmem->nodes = xcalloc(1, sizeof(*vmem->nodes));
+	vmem->node = node;
+	return node_map_read(vmem->nodes, h, err);
 }
 
 bool vmem_is_growing(const struct vmem *vmem)
@@ -46,24 +56,42 @@ bool vmem_is_growing(const struct vmem *vmem)
 	return false;
 }
 
-/* Ask all devices for their target, or for what they had been asked for before. */
-static int request_sizes(struct hotplug *h, const struct vmem *vmem, bool is_back, struct err *err)
+/* Wait for the reply of a device that was asked; one that refuses is as it was. */
+static int take_reply(struct hotplug *h, struct vmem_unit *unit, uint64_t id, bool is_back,
+		      struct err *err)
+{
+	if (!qmp_receive(h->vm->qmp, id, NULL, err))
+		return 0;
+	if (!is_back && err->code == ERR_QEMU_REFUSED)
+		unit->is_asked = false;
+	return err_wrap(err, "QEMU does not resize '%s'", unit->handle);
+}
+
+/* Ask all devices for their target, or, those that were asked, for what they had been asked for
+ * before; the first failure is the one that is told. */
+static int request_sizes(struct hotplug *h, struct vmem *vmem, bool is_back, struct err *err)
 {
 	_cleanup_free_ uint64_t *ids = xcalloc(vmem->units_count, sizeof(*ids));
+	struct err other;
+	int status = 0;
 	unsigned i;
 
 	for (i = 0; i < vmem->units_count; i++) {
-		const struct vmem_unit *unit = &vmem->units[i];
+		struct vmem_unit *unit = &vmem->units[i];
 		uint64_t size_bytes = is_back ? unit->requested_bytes : unit->target_bytes;
 
+		if (is_back && !unit->is_asked)
+			continue;
+		unit->is_asked = true;
 		if (qmp_send(h->vm->qmp, machine_request_size(unit->handle, size_bytes), &ids[i],
 			     err))
 			return -1;
 	}
 	for (i = 0; i < vmem->units_count; i++)
-		if (qmp_receive(h->vm->qmp, ids[i], NULL, err))
-			return err_wrap(err, "QEMU does not resize '%s'", vmem->units[i].handle);
-	return 0;
+		if (ids[i] && take_reply(h, &vmem->units[i], ids[i], is_back,
+					 status ? &other : err))
+			status = -1;
+	return status;
 }
 
 static uint64_t wanted(const struct vmem_unit *unit, bool is_back)
@@ -332,6 +360,22 @@ static int stop_short(struct hotplug *h, struct vmem *vmem, struct err *err)
 	return -1;
 }
 
+/* Read back: is all of it on the node that was asked for? */
+static int check_nodes(const struct hotplug *h, const struct vmem *vmem, struct err *err)
+{
+	struct block_list shown = { 0 };
+	int status = 0;
+	unsigned i;
+
+	if (!vmem->nodes || !vmem_is_growing(vmem))
+		return 0;
+	shown = shown_blocks(h, vmem);
+	for (i = 0; i < shown.count && !status; i++)
+		status = node_map_check(vmem->nodes, vmem->node, &shown.runs[i], err);
+	block_list_release(&shown);
+	return status;
+}
+
 static int resize(struct hotplug *h, void *job, struct err *err)
 {
 	struct vmem *vmem = job;
@@ -339,7 +383,7 @@ static int resize(struct hotplug *h, void *job, struct err *err)
 	if (request_sizes(h, vmem, false, err))
 		return -1;
 	if (!follow(h, vmem, false, err))
-		return 0;
+		return check_nodes(h, vmem, err);
 	if (err->code != ERR_TIMEOUT)
 		return -1;
 	if (!vmem_is_growing(vmem))
@@ -348,13 +392,24 @@ static int resize(struct hotplug *h, void *job, struct err *err)
 	return short_of(vmem, err);
 }
 
+static bool is_asked(const struct vmem *vmem)
+{
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++)
+		if (vmem->units[i].is_asked)
+			return true;
+	return false;
+}
+
 static int resize_back(struct hotplug *h, void *job, struct err *err)
 {
 	struct vmem *vmem = job;
 	char size[SIZE_TEXT_MAX], before[SIZE_TEXT_MAX];
 	unsigned i;
 
-	if (!request_sizes(h, vmem, true, err) && !follow(h, vmem, true, err))
+	if (!is_asked(vmem) ||
+	    (!request_sizes(h, vmem, true, err) && !follow(h, vmem, true, err)))
 		return 0;
 	for (i = 0; i < vmem->units_count; i++)
 		if (vmem->units[i].size_bytes != vmem->units[i].before_bytes)

@@ -417,3 +417,25 @@ struct block_list hotplug_found_blocks(const struct hotplug *h, const struct gue
 	}
 	return found;
 }
+
+enum added hotplug_added(const struct hotplug *h, const struct guest_memory *g,
+			 const struct memdev *d)
+{
+	uint64_t block_bytes = h->before.block_size_bytes, shown;
+	struct block_list wanted = { 0 }, found = { 0 };
+	struct blocks inner = { .node = -1, .is_removable = -1 };
+
+	if (!h->has_guest || !block_bytes || !memdev_is_dimm(d) || !(d->has & MEMDEV_HAS_ADDRESS))
+		return ADDED_UNKNOWN;
+	inner.first = (d->address + block_bytes - 1) / block_bytes;
+	inner.last = (d->address + d->size_bytes) / block_bytes - 1;
+	if (inner.last + 1 > inner.first)
+		block_list_add(&wanted, &inner);
+	block_list_intersect(&found, &g->blocks, &wanted);
+	shown = block_list_blocks(&found);
+	block_list_release(&wanted);
+	block_list_release(&found);
+	if (!shown)
+		return ADDED_NOT;
+	return shown * block_bytes == d->size_bytes ? ADDED_WHOLE : ADDED_PARTLY;
+}

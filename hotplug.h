@@ -171,4 +171,11 @@ bool hotplug_device_blocks(const struct hotplug *h, const struct memdev *d, stru
 struct block_list hotplug_found_blocks(const struct hotplug *h, const struct guest_memory *g,
 				       const struct memdev *d);
 
+/* How much of a DIMM the guest has made blocks of; it takes none that begins or ends inside one. */
+enum added { ADDED_UNKNOWN, ADDED_WHOLE, ADDED_PARTLY, ADDED_NOT };
+
+/* hotplug_added() - as @g shows it; ADDED_UNKNOWN without a guest, and for what is no DIMM */
+enum added hotplug_added(const struct hotplug *h, const struct guest_memory *g,
+			 const struct memdev *d);
+
 #endif
