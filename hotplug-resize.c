@@ -219,9 +219,11 @@ static int grow(struct hotplug *h, struct resize *r, struct err *err)
 	left_bytes = grow_elastic(h, r, bytes - dimms_bytes);
 	if (left_bytes)
 		return refuse_size(r, left_bytes, step_bytes, err);
+	r->vmem.zone = r->zone;
+	if (r->vmem.units_count && vmem_check_headroom(h, &r->vmem, bytes - dimms_bytes, err))
+		return -1;
 	if (!h->is_dry_run && hotplug_hold(h, err))
 		return -1;
-	r->vmem.zone = r->zone;
 	if (r->vmem.units_count)
 		vmem_prepare(h, &r->vmem);
 	return dimms_bytes ? grow_dimms(h, r, dimms_bytes, err) : 0;

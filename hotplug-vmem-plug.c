@@ -134,6 +134,8 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 	    machine_find_port(&h->machine, h->vm->qmp, &plug->bus, err))
 		return -1;
 	plug->vmem.zone = r->zone;
+	if (vmem_check_headroom(h, &plug->vmem, r->size_bytes, err))
+		return -1;
 	hotplug_add_steps(h, attach_steps, ARRAY_SIZE(attach_steps), plug);
 	vmem_prepare(h, &plug->vmem);
 	hotplug_add_steps(h, verify_steps, ARRAY_SIZE(verify_steps), plug);

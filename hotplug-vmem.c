@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotplug-check.h"
 #include "hotplug-guest.h"
 #include "hotplug-vmem.h"
 #include "size.h"
@@ -228,7 +229,8 @@ static bool is_reached(const struct vmem *vmem, bool is_back)
 /* Wait until the sizes are there and, where memory is added, can be used. */
 static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err *err)
 {
-	bool is_adding = h->has_guest && vmem_is_growing(vmem) != is_back;
+	bool has_guest = h->has_guest && !hotplug_guest_has_ended(h);
+	bool is_adding = has_guest && vmem_is_growing(vmem) != is_back;
 	uint64_t bytes = bytes_left(vmem, is_back);
 
 	progress_expect(&h->progress, NULL, 0, bytes, NULL);
@@ -240,7 +242,7 @@ static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err
 			return -1;
 		progress_reach(&h->progress, 0, bytes - bytes_left(vmem, is_back), monotonic_ms());
 		if (is_reached(vmem, is_back) && (!is_adding || is_online(h, vmem)))
-			return is_adding || !h->has_guest
+			return is_adding || !has_guest
 				       ? 0
 				       : hotplug_guest(h, "scan", "read", "again", err);
 		if (qmp_wait_event(h->vm->qmp, is_size_change, h,
@@ -362,16 +364,42 @@ static uint64_t blocks_added(const struct hotplug *h, const struct vmem *vmem)
 	return blocks;
 }
 
-void vmem_choose_zones(struct hotplug *h, struct vmem *vmem)
+/* How many of so many new blocks go to the kernel's zones. */
+static unsigned split(struct hotplug *h, struct vmem *vmem, const uint64_t *sizes, uint64_t blocks)
 {
-	uint64_t i, blocks = h->has_guest ? blocks_added(h, vmem) : 0;
-	_cleanup_free_ uint64_t *sizes = xcalloc(blocks + 1, sizeof(*sizes));
+	return zone_split(h, vmem->zone, sizes, (unsigned)blocks, vmem->zone_reason);
+}
+
+static uint64_t *block_sizes(const struct hotplug *h, uint64_t blocks)
+{
+	uint64_t i, *sizes = xcalloc(blocks + 1, sizeof(*sizes));
 
 	for (i = 0; i < blocks; i++)
 		sizes[i] = h->before.block_size_bytes;
+	return sizes;
+}
+
+int vmem_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t bytes, struct err *err)
+{
+	uint64_t movable_bytes = h->movable_added_bytes, kernel_bytes = h->kernel_added_bytes;
+	uint64_t block_bytes = h->has_guest ? h->before.block_size_bytes : bytes;
+	uint64_t blocks = h->has_guest ? bytes / block_bytes + !!(bytes % block_bytes) : 0;
+	_cleanup_free_ uint64_t *sizes = block_sizes(h, blocks);
+	struct vmem preview = *vmem;
+	unsigned kernels = split(h, &preview, sizes, blocks);
+
+	h->movable_added_bytes = movable_bytes;
+	h->kernel_added_bytes = kernel_bytes;
+	return plug_check_blocks_headroom(h, sizes, (unsigned)blocks, kernels, err);
+}
+
+void vmem_choose_zones(struct hotplug *h, struct vmem *vmem)
+{
+	uint64_t blocks = h->has_guest ? blocks_added(h, vmem) : 0;
+	_cleanup_free_ uint64_t *sizes = block_sizes(h, blocks);
+
 	if (blocks)
-		vmem->kernel_blocks =
-			zone_split(h, vmem->zone, sizes, (unsigned)blocks, vmem->zone_reason);
+		vmem->kernel_blocks = split(h, vmem, sizes, blocks);
 }
 
 void vmem_prepare(struct hotplug *h, struct vmem *vmem)

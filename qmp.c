@@ -34,6 +34,8 @@ struct qmp {
 	unsigned events_count;
 	size_t events_bytes;
 	uint64_t last_id;
+	qmp_observe_fn *hear; /* NULL: none */
+	void *hear_context;
 	struct json_object *greeting;
 	char *version;
 	char *address;	   /* as the user wrote it */
@@ -108,9 +110,13 @@ static void drop_event(struct qmp *q, const char *name)
 
 static void keep_event(struct qmp *q, struct json_object *object, size_t bytes)
 {
+	struct json_object *data = NULL;
 	const char *name = "";
 
 	json_get_string(object, "event", &name);
+	json_get_object(object, "data", &data);
+	if (q->hear)
+		q->hear(q->hear_context, name, data);
 	while (q->events &&
 	       (q->events_count == EVENTS_MAX || q->events_bytes + bytes > EVENTS_MAX_BYTES))
 		drop_event(q, name);
@@ -447,6 +453,12 @@ int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t un
 		if (ready <= 0)
 			return ready;
 	}
+}
+
+void qmp_observe(struct qmp *q, qmp_observe_fn *hear, void *context)
+{
+	q->hear = hear;
+	q->hear_context = context;
 }
 
 bool qmp_has_events(const struct qmp *q)
