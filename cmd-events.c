@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "cmd.h"
+#include "ending.h"
 #include "event.h"
 #include "fold.h"
 #include "guest-event.h"
@@ -167,12 +168,14 @@ static int lose_guest(struct follower *f, struct err *why, struct err *err)
 /* A guest that begins anew takes its shell along: nothing may be typed to what is there now. */
 static int notice_end(struct follower *f, struct json_object *event, struct err *err)
 {
+	struct endings endings = { 0 };
+	struct json_object *data = NULL;
 	const char *name = "";
 	struct err why = { 0 };
 
 	json_get_string(event, "event", &name);
-	if (!f->ctx->vm.guest || (strcmp(name, "RESET") != 0 && strcmp(name, "SHUTDOWN") != 0 &&
-				  strcmp(name, "GUEST_PANICKED") != 0))
+	json_get_object(event, "data", &data);
+	if (!f->ctx->vm.guest || !endings_take(&endings, name, data, monotonic_ms()))
 		return 0;
 	guest_abandon(f->ctx->vm.guest);
 	err_set(&why, ERR_GUEST_UNREACHABLE, "it has ended or begun anew");

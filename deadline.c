@@ -152,7 +152,8 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 		int ready;
 
 		tick(d, now);
-		if (is_watching && d->watch(d->watch_context, err))
+		if ((is_watching && d->watch(d->watch_context, err)) ||
+		    (d->check && d->check(d->watch_context, err)))
 			return -1;
 		if (is_interrupted(d))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");

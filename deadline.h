@@ -36,8 +36,11 @@ struct deadline {
 	 * nothing.
 	 */
 	int (*watch)(void *context, struct err *err);
-	void *watch_context;
+	/* as watch, but before every wait: it must neither wait nor read */
+	int (*check)(void *context, struct err *err);
+	void *watch_context; /* of both */
 	int watch_fd;
+	bool has_ended; /* what was talked to has begun anew: no goodbye is said to it */
 	/* what keeps the work from going on, as "the VM was paused"; borrowed, NULL for nothing */
 	const char *meanwhile;
 };

@@ -88,6 +88,17 @@ static bool describe_migration(struct json_object *data, struct buf *out)
 	return true;
 }
 
+/* "the guest's watchdog has run out: reset": a hanging guest, and what QEMU does about it */
+static bool describe_watchdog(struct json_object *data, struct buf *out)
+{
+	const char *action;
+
+	buf_addf(out, "the guest's watchdog has run out");
+	if (json_get_string(data, "action", &action))
+		buf_addf(out, ": %s", action);
+	return true;
+}
+
 /* "memory32-memory35: added, online in zone Movable" */
 static bool describe_blocks(struct json_object *data, struct buf *out)
 {
@@ -165,6 +176,8 @@ static const struct {
 	{ "GUEST_LOST", describe_lost, NULL },
 	{ "GUEST_PANICKED", NULL, "the guest has panicked" },
 	{ "EVENTS_FOLDED", describe_folded, NULL },
+	{ "GUEST_CRASHLOADED", NULL, "the guest has panicked and starts its crash kernel" },
+	{ "WATCHDOG", describe_watchdog, NULL },
 };
 
 static bool describe(struct json_object *event, struct buf *out)

@@ -49,6 +49,8 @@ struct guest {
 	bool is_pending; /* sent, and not answered yet */
 	bool is_leaving; /* told to leave, and has not said goodbye yet */
 	bool is_lost;	 /* the console is there, but not the shell that was on it */
+	bool is_abandoned; /* nothing is said to it any more */
+	bool has_panicked; /* as its console says */
 	piece_set loaded;
 	char *address;
 	size_t unread_bytes; /* at most: sent since the last answer */
@@ -65,6 +67,8 @@ struct guest {
 /* After *err of the wire: should the far end have gone away, nothing more comes of it. */
 static int failed(struct guest *g, struct err *err)
 {
+	if (g->is_abandoned)
+		return -1;
 	g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
 	g->is_pending = g->is_pending && !g->is_lost;
 	return process_explain(&g->process, &g->wire, err);
@@ -82,6 +86,14 @@ static int write_line(struct guest *g, const char *line, struct err *err)
 	if (!g->is_console)
 		return write_text(g, line, err);
 	return serial_write(&g->wire, line, g->deadline, err) ? failed(g, err) : 0;
+}
+
+/* "[   12.345678] Kernel panic - not syncing: ...", as panic() in kernel/panic.c of Linux has it */
+static bool is_panic(const char *line)
+{
+	const char *text = strstr(line, "Kernel panic - not syncing");
+
+	return text && strspn(line, "[ 0123456789.]") == (size_t)(text - line);
 }
 
 /*
@@ -108,6 +120,10 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 			g->hear(g->hear_context, frame.payload);
 		else if (!ours)
 			*noisy = true;
+		if (!ours && g->is_console && is_panic(line)) {
+			g->has_panicked = true;
+			guest_abandon(g);
+		}
 		free(line);
 	}
 	if (g->wire.in.len > NOISE_MAX)
@@ -228,7 +244,9 @@ int guest_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct 
 	g->is_known = true;
 	g->unread_bytes = 0;
 	if (g->is_lost)
-		return err_set(err, ERR_GUEST_UNREACHABLE, "the shell on the %s has ended",
+		return err_set(err, ERR_GUEST_UNREACHABLE,
+			       g->has_panicked ? "the guest's kernel has panicked, as the %s says"
+					       : "the shell on the %s has ended",
 			       g->wire.peer);
 	trace_answer(g, answer);
 	return 1;
@@ -253,8 +271,13 @@ bool guest_is_lost(const struct guest *g)
 
 void guest_abandon(struct guest *g)
 {
-	g->is_lost = true;
-	g->is_pending = false;
+	g->is_lost = g->is_abandoned = g->agent.is_lost = true;
+	g->is_pending = g->is_leaving = g->login->is_in = false;
+}
+
+bool guest_has_panicked(const struct guest *g)
+{
+	return g->has_panicked;
 }
 
 void guest_listen(struct guest *g, guest_hear_fn *hear, void *context)
@@ -302,6 +325,8 @@ int guest_send(struct guest *g, const char *commands, struct err *err)
 	struct answer answer = { 0 };
 	int status = 0;
 
+	if (g->is_abandoned)
+		return err_set(err, ERR_GUEST_UNREACHABLE, "the guest has ended or begun anew");
 	if (g->is_console && strlen(commands) > QUEUE_MAX)
 		return err_set(err, ERR_FAILED,
 			       "too many separate blocks for one line on a console");

@@ -49,6 +49,8 @@ static int take_replies(struct hotplug *h, struct plug *plug, unsigned which, st
 			continue;
 		}
 		unit->is_failed = true;
+		if (hotplug_guest_has_ended(h))
+			return -1;
 		if (which)
 			err_wrap(err, "QEMU takes no DIMM '%s'", unit->dimm.device_id);
 		else

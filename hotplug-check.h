@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-check: what must hold before DIMMs are plugged. Changes nothing.
- * May call: hotplug, hotplug-guest, hotplug-place, backend, host, machine, sysfs, size, err, util.
+ * May call: hotplug, hotplug-guest, hotplug-memmap, hotplug-place, backend, host, machine, sysfs, size,
+ * err, util.
  */
 #ifndef HOTPLUG_CHECK_H
 #define HOTPLUG_CHECK_H
@@ -53,5 +54,10 @@ int plug_count_fitting(struct hotplug *h, const uint64_t *sizes, unsigned count,
  */
 int plug_check_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count, unsigned kernels,
 			struct err *err) __attribute__((warn_unused_result));
+
+/* plug_check_blocks_headroom() - the same for memory blocks that virtio-mem is to add */
+int plug_check_blocks_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count,
+			       unsigned kernels, struct err *err)
+	__attribute__((warn_unused_result));
 
 #endif

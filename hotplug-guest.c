@@ -140,31 +140,25 @@ static int read_answer(struct hotplug *h, const struct answer *answer, const cha
 	return is_absent ? 1 : 0;
 }
 
-/* The events that take a guest's shell away (qapi/run-state.json). */
-static bool is_end(const char *name, struct json_object *data, void *context)
+static bool is_nothing(const char *name, struct json_object *data, void *context)
 {
-	(void)data, (void)context;
-	return !strcmp(name, "RESET") || !strcmp(name, "SHUTDOWN") ||
-	       !strcmp(name, "GUEST_PANICKED");
+	(void)name, (void)data, (void)context;
+	return false;
 }
 
 /* The shell in the guest has ended at its work, as *err says: QEMU may know why, or have ended
- * itself. */
+ * itself, which ends the wait. */
 static int explain_loss(struct hotplug *h, const char *verb, const char *to, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
 	int64_t until_ms = monotonic_ms() + LAST_WORDS_MS;
 	struct err gone = { 0 };
-	const char *name = NULL;
 
-	if (h->vm->qmp && qmp_wait_event(h->vm->qmp, is_end, NULL, until_ms, &event, &gone) < 0) {
+	if (h->vm->qmp &&
+	    qmp_wait_event(h->vm->qmp, is_nothing, NULL, until_ms, &event, &gone) < 0) {
 		*err = gone;
 		return -1;
 	}
-	if (event && json_get_string(event, "event", &name))
-		return err_set(err, ERR_GUEST_UNREACHABLE,
-			       "the guest has gone while it was to %s its memory %s (%s)", verb, to,
-			       name);
 	err->code = ERR_GUEST_REFUSED;
 	err_wrap(err, "the %s that was to %s the guest's memory %s has gone",
 		 h->before.is_limited ? "agent" : "shell", verb, to);
@@ -273,14 +267,20 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 		  struct err *err)
 {
 	struct answer answer = { 0 };
-	int status = run(h, commands, &answer, err);
+	int status;
 
+	if (hotplug_guest_has_ended(h))
+		return watch_tell(&h->watch, err);
+	status = run(h, commands, &answer, err);
 	if (!status)
 		status = read_answer(h, &answer, verb, to, err);
 	else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
 		stop(h, commands, &answer);
 	answer_release(&answer);
-	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED)
+	if (guest_has_panicked(h->vm->guest))
+		watch_note_panic(&h->watch);
+	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED &&
+	    !hotplug_guest_has_ended(h))
 		explain_loss(h, verb, to, err);
 	if (status < 0)
 		explain_block(h, commands, verb, to, err);
@@ -416,13 +416,17 @@ static int check_restored(const struct hotplug *h, const struct block_list *were
 }
 
 /* Say which blocks are perhaps not as they were. */
-static int not_back(const struct block_list *were, struct err *err)
+static int not_back(const struct hotplug *h, const struct block_list *were, struct err *err)
 {
 	char range[BLOCKS_TEXT_MAX];
 
-	return err_wrap(
-		err, "some of %s may not be back as they were",
-		blocks_format(range, were->runs[0].first, were->runs[were->count - 1].last));
+	blocks_format(range, were->runs[0].first, were->runs[were->count - 1].last);
+	if (hotplug_guest_has_ended(h))
+		return err_set(err, ERR_PARTIAL,
+			       "the state of %s is not known: it is what the guest's next boot "
+			       "makes of it",
+			       range);
+	return err_wrap(err, "some of %s may not be back as they were", range);
 }
 
 int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err *err)
@@ -437,7 +441,7 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 	if (!were.count)
 		return 0;
 	if (status && !guest_is_lost(h->vm->guest)) {
-		not_back(&were, err);
+		not_back(h, &were, err);
 		block_list_release(&were);
 		return -1;
 	}
@@ -452,7 +456,7 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 			status = check_restored(h, &were, err);
 	}
 	if (status)
-		not_back(&were, err);
+		not_back(h, &were, err);
 	block_list_release(&were);
 	return status ? -1 : 0;
 }
@@ -461,7 +465,7 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 static bool has_room(const struct guest_memory *g, uint64_t bytes)
 {
 	/* what is free now, and the memory map of what goes: MemAvailable leaves out reserves,
-	 * which shrink with the memory */
+	 * which shrink with the memory. Where memmap_on_memory may count, it is not reckoned with. */
 	uint64_t map_bytes = g->memmap_on_memory ? 0 : bytes / MAP_SHARE;
 
 	return g->available_bytes >= bytes + ROOM_BYTES ||

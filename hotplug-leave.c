@@ -133,6 +133,29 @@ static int tell_gone(const struct unplug *unplug, struct err *err)
 		     : -1;
 }
 
+/* Of a guest that has ended or begun anew nobody knows more than which devices QEMU still has. */
+static int tell_left(const struct unplug *unplug, struct err *err)
+{
+	_cleanup_buf_ struct buf left = { 0 };
+	bool may_go = false;
+	unsigned i, count = 0;
+
+	for (i = 0; i < unplug->leaving_count; i++) {
+		const struct leaving *l = &unplug->leaving[i];
+
+		may_go |= is_pending(l);
+		if (!l->is_gone && ++count <= NAMES_MAX)
+			buf_addf(&left, "%s'%s'", count > 1 ? ", " : "", memdev_name(l->device));
+	}
+	if (!count)
+		return 0;
+	return err_set(err, ERR_PARTIAL,
+		       "%s%s %s still plugged%s, with blocks that are what the guest's next boot "
+		       "makes of them",
+		       buf_text(&left), count > NAMES_MAX ? ", ..." : "", count > 1 ? "are" : "is",
+		       may_go ? " and may still go" : "");
+}
+
 /* Blocks of devices that are gone cannot come back; the others do. */
 static int back_online(struct hotplug *h, void *job, struct err *err)
 {
@@ -149,7 +172,9 @@ static int back_online(struct hotplug *h, void *job, struct err *err)
 		    hotplug_device_blocks(h, unplug->leaving[i].device, &run))
 			block_list_add(&there, &run);
 	}
-	if (there.count && unplug->blocks.count)
+	if (hotplug_guest_has_ended(h))
+		status = tell_left(unplug, err);
+	else if (there.count && unplug->blocks.count)
 		status = hotplug_restore(h, &there, err);
 	block_list_release(&there);
 	if (!tell_gone(unplug, &gone))
@@ -193,6 +218,8 @@ static int release_undo(struct hotplug *h, void *job, struct err *err)
 	unsigned i;
 
 	if (hotplug_notice_gone(h, unplug->leaving, unplug->leaving_count, err) ||
+	    (hotplug_guest_has_ended(h) &&
+	     hotplug_read_gone(h, unplug->leaving, unplug->leaving_count, err)) ||
 	    hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, err))
 		return -1;
 	for (i = 0; i < unplug->leaving_count; i++)

@@ -337,6 +337,9 @@ int plug_offline(struct hotplug *h, void *job, struct err *err)
 	int status = is_silent ? -1 : 0;
 	unsigned i;
 
+	if (hotplug_guest_has_ended(h)) /* its blocks go with the DIMM, or are told with it */
+		return 0;
+
 	for (i = 0; i < plug->to; i++)
 		if (plug->units[i].has_blocks && !plug_is_kept(plug, &plug->units[i]))
 			block_list_add(&list, &plug->units[i].blocks);
@@ -348,6 +351,8 @@ int plug_offline(struct hotplug *h, void *job, struct err *err)
 
 		status = hotplug_guest(h, words, "take", "offline", err);
 	}
+	if (status && hotplug_guest_has_ended(h))
+		status = 0;
 	if (status && list.count)
 		err_wrap(err,
 			 is_silent ? "the guest does not say whether all of %s is offline"

@@ -196,7 +196,7 @@ int hotplug_give_back(struct hotplug *h, struct err *err)
 	struct guest_memory answer = { 0 };
 	int status = 0;
 
-	if (!h->before.pools.is_known)
+	if (!h->before.pools.is_known || hotplug_guest_has_ended(h))
 		return 0;
 	if (!h->after.pools.is_known)
 		status = ask(h, "pool", "read", "again", &answer, err);

@@ -88,6 +88,18 @@ int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned cou
 	return ready;
 }
 
+int hotplug_read_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
+{
+	struct machine now = { 0 };
+	int status = machine_query_devices(&now, h->vm->qmp, err);
+	unsigned i;
+
+	for (i = 0; i < count && !status; i++)
+		leaving[i].is_gone |= !machine_device(&now, leaving[i].device->handle);
+	machine_release(&now);
+	return status;
+}
+
 /* Has somebody else unplugged it a moment ago? QEMU says so before it refuses. */
 static bool has_gone(struct hotplug *h, struct leaving *leaving, unsigned count, unsigned i)
 {
@@ -152,11 +164,15 @@ static int report_refusal(const struct leaving *leaving, unsigned count, struct 
 	return 0;
 }
 
-/* Say in words what the deadline left. */
-static int report_pending(const struct leaving *leaving, unsigned count, struct err *err)
+/* Say in words what the deadline left, or the time that a guest gets which has begun anew. */
+static int report_pending(const struct hotplug *h, const struct leaving *leaving, unsigned count,
+			  struct err *err)
 {
 	unsigned i;
 
+	if (hotplug_guest_has_ended(h) && err->code == ERR_TIMEOUT)
+		return err_set(err, ERR_PARTIAL,
+			       "the guest has not let go of it since it ended or began anew");
 	for (i = 0; i < count; i++)
 		if (!leaving[i].is_gone && !leaving[i].is_refused)
 			return err_wrap(err, "the guest has not let go of '%s'",
@@ -228,7 +244,7 @@ int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned
 		if (take_verdicts(h, &watch, err) < 0)
 			return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED ||
 					       err->code == ERR_PARTIAL
-				       ? report_pending(leaving, count, err)
+				       ? report_pending(h, leaving, count, err)
 				       : -1;
 	}
 	return report_refusal(leaving, count, err);

@@ -35,6 +35,10 @@ int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned
 int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* hotplug_read_gone() - the same by asking QEMU which are still there */
+int hotplug_read_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
+	__attribute__((warn_unused_result));
+
 /*
  * hotplug_remove_backends() - object-del the backends of those that are gone, each once
  * Return: 0; -1 when one is left, named in @err

@@ -233,8 +233,10 @@ static int act(struct hotplug *h, struct repair *r, struct err *err)
 }
 
 /* May it be another story after another look? */
-static bool can_go_on(const struct err *err)
+static bool can_go_on(const struct hotplug *h, const struct err *err)
 {
+	if (hotplug_guest_has_ended(h))
+		return false;
 	return err->code == ERR_FAILED || err->code == ERR_QEMU_REFUSED ||
 	       err->code == ERR_GUEST_REFUSED || err->code == ERR_PARTIAL;
 }
@@ -256,7 +258,7 @@ static int repair_round(struct hotplug *h, struct repair *r, struct err *err)
 	}
 	err_set(&r->failure, ERR_FAILED, "'%s' is as it was before", r->due.list[0].id);
 	status = act(h, r, err);
-	if (status && !can_go_on(err))
+	if (status && !can_go_on(h, err))
 		return -1;
 	if (status)
 		r->failure = *err;

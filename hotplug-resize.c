@@ -313,9 +313,12 @@ static int grow(struct hotplug *h, struct resize *r, struct err *err)
 	left_bytes = share(h, r, &dimms_bytes, &unit_bytes);
 	if (left_bytes)
 		return refuse_size(h, r, left_bytes, unit_bytes, err);
+	r->vmem.zone = r->zone;
+	if (r->vmem.units_count &&
+	    vmem_check_headroom(h, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes, err))
+		return -1;
 	if (!h->is_dry_run && hotplug_hold(h, err))
 		return -1;
-	r->vmem.zone = r->zone;
 	if (r->vmem.units_count && r->node >= 0 && vmem_wish(h, &r->vmem, (uint64_t)r->node, err))
 		return -1;
 	if (r->vmem.units_count)

@@ -106,7 +106,7 @@ int plug_fail(struct plug *plug, const struct err *err)
 		return -1;
 	if (!plug->failure.code)
 		plug->failure = *err;
-	return err->code == ERR_TIMEOUT ? -1 : 0;
+	return err->code == ERR_TIMEOUT || err->code == ERR_GUEST_UNREACHABLE ? -1 : 0;
 }
 
 int plug_stop(struct plug *plug, const struct err *err)

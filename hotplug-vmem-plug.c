@@ -146,6 +146,8 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 	plug->device.has_address = place.is_told;
 	plug->device.address = place.address;
 	plug->vmem.zone = r->zone;
+	if (vmem_check_headroom(h, &plug->vmem, r->size_bytes, err))
+		return -1;
 	hotplug_add_steps(h, attach_steps, ARRAY_SIZE(attach_steps), plug);
 	vmem_prepare(h, &plug->vmem);
 	hotplug_add_steps(h, verify_steps, ARRAY_SIZE(verify_steps), plug);

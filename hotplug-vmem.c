@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotplug-check.h"
 #include "hotplug-guest.h"
 #include "hotplug-vmem.h"
 #include "size.h"
@@ -293,7 +294,8 @@ static bool is_reached(const struct vmem *vmem, bool is_back)
 /* Wait until the sizes are there and, where memory is added, can be used. */
 static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err *err)
 {
-	bool is_adding = h->has_guest && vmem_is_growing(vmem) != is_back;
+	bool has_guest = h->has_guest && !hotplug_guest_has_ended(h);
+	bool is_adding = has_guest && vmem_is_growing(vmem) != is_back;
 	uint64_t bytes = bytes_left(vmem, is_back);
 
 	progress_expect(&h->progress, NULL, 0, bytes, NULL);
@@ -305,7 +307,7 @@ static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err
 			return -1;
 		progress_reach(&h->progress, 0, bytes - bytes_left(vmem, is_back), monotonic_ms());
 		if (is_reached(vmem, is_back) && (!is_adding || is_online(h, vmem)))
-			return is_adding || !h->has_guest
+			return is_adding || !has_guest
 				       ? 0
 				       : hotplug_guest(h, "scan", "read", "again", err);
 		if (qmp_wait_event(h->vm->qmp, is_size_change, h,
@@ -452,6 +454,30 @@ static uint64_t blocks_added(const struct hotplug *h, const struct vmem *vmem)
 				   h->before.block_size_bytes - 1) /
 				  h->before.block_size_bytes;
 	return blocks;
+}
+
+/* Are there more blocks than this, fewer and larger pieces are checked in their place. */
+#define PIECES_MAX 65536
+
+int vmem_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t bytes, struct err *err)
+{
+	uint64_t movable_bytes = h->movable_added_bytes, kernel_bytes = h->kernel_added_bytes;
+	uint64_t piece_bytes = h->before.block_size_bytes, count, i, kernels;
+	_cleanup_free_ uint64_t *sizes = NULL;
+	char reason[ZONE_REASON_MAX];
+
+	if (!h->has_guest)
+		return 0;
+	while (bytes / piece_bytes >= PIECES_MAX)
+		piece_bytes *= 2;
+	count = bytes / piece_bytes + !!(bytes % piece_bytes);
+	sizes = xcalloc(count + 1, sizeof(*sizes));
+	for (i = 0; i < count; i++)
+		sizes[i] = piece_bytes;
+	kernels = zone_split_even(h, vmem->zone, piece_bytes, count, reason);
+	h->movable_added_bytes = movable_bytes;
+	h->kernel_added_bytes = kernel_bytes;
+	return plug_check_blocks_headroom(h, sizes, (unsigned)count, (unsigned)kernels, err);
 }
 
 void vmem_choose_zones(struct hotplug *h, struct vmem *vmem)

@@ -2,8 +2,8 @@
 /*
  * hotplug: the transaction. A command is a list of steps, each with its undo; when one fails, those
  * begun are undone in reverse, in the share of time that the deadline keeps for it.
- * May call: vm, machine, sysfs, look, qmp, guest, deadline, json, progress, size, nearest, err,
- * util.
+ * May call: hotplug-watch, vm, machine, sysfs, look, qmp, guest, deadline, json, progress, size,
+ * nearest, err, util.
  * Must never: print.
  */
 #ifndef HOTPLUG_H
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "hotplug-watch.h"
 #include "machine.h"
 #include "progress.h"
 #include "sysfs.h"
@@ -71,7 +72,7 @@ struct hotplug {
 	} phases[PHASES_MAX];
 	unsigned phases_count;
 	int64_t phase_start_ms;
-	struct buf standstill; /* what the deadline says there was meanwhile; owned */
+	struct guest_watch watch; /* from the first look to hotplug_release() */
 	/* what the jobs that were prepared will add */
 	uint64_t movable_added_bytes, kernel_added_bytes;
 	/* commands of guest.sh, borrowed; NULL: none */
@@ -131,6 +132,13 @@ void hotplug_phase(struct hotplug *h, const char *name);
 /* hotplug_elapsed_ms() - from the start of the command to that of the present phase, or the end of
  * the last: what all phases together must account for */
 int64_t hotplug_elapsed_ms(const struct hotplug *h);
+
+/*
+ * hotplug_guest_has_ended() - has the guest been reset, panicked or shut down since the first look?
+ * The wait that it ended has failed with ERR_GUEST_UNREACHABLE. Nothing more is said to the guest,
+ * and what an undo leaves in its hands it has for the time of a boot only.
+ */
+bool hotplug_guest_has_ended(const struct hotplug *h);
 
 /*
  * hotplug_notice_stop() - is it the event that says that the VM does not run any more? Waits on the

@@ -42,6 +42,8 @@ struct qmp {
 	uint64_t *awaited;   /* ids of requests whose reply has not come; owned */
 	size_t awaited_count;
 	uint64_t last_id;
+	qmp_observe_fn *hear; /* NULL: none */
+	void *hear_context;
 	struct json_object *greeting;
 	char *version;
 	char *address;	   /* as the user wrote it */
@@ -119,6 +121,7 @@ static void drop_event(struct qmp *q, const char *name)
 
 static void keep_event(struct qmp *q, struct json_object *object, size_t bytes)
 {
+	struct json_object *data = NULL;
 	const char *name = "";
 
 	if (bytes > EVENT_MAX_BYTES) {
@@ -127,6 +130,9 @@ static void keep_event(struct qmp *q, struct json_object *object, size_t bytes)
 		return;
 	}
 	json_get_string(object, "event", &name);
+	json_get_object(object, "data", &data);
+	if (q->hear)
+		q->hear(q->hear_context, name, data);
 	while (q->events.first && (q->events.count == EVENTS_MAX ||
 				   q->events.bytes + bytes > EVENTS_MAX_BYTES))
 		drop_event(q, name);
@@ -492,6 +498,12 @@ int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t un
 		if (ready <= 0)
 			return ready;
 	}
+}
+
+void qmp_observe(struct qmp *q, qmp_observe_fn *hear, void *context)
+{
+	q->hear = hear;
+	q->hear_context = context;
 }
 
 bool qmp_has_events(const struct qmp *q)

@@ -253,6 +253,17 @@ static bool parse_udev(struct guest_memory *g, char *rest)
 	return copy_word(g->udev_rule, sizeof(g->udev_rule), rest, "/._-+@ ");
 }
 
+/* MemFree and the pages are read one after the other: the nearest size that Linux knows. */
+static uint64_t guess_page_bytes(uint64_t free_bytes, uint64_t pages)
+{
+	uint64_t page_bytes = free_bytes / pages, bytes;
+
+	for (bytes = 4096; bytes <= 65536; bytes *= 4)
+		if (page_bytes > bytes - bytes / 4 && page_bytes < bytes + bytes / 4)
+			return bytes;
+	return 0;
+}
+
 /* "free KERNEL MOVABLE", in pages, whose size shows in MemFree */
 static bool parse_free(struct guest_memory *g, char *rest)
 {
@@ -265,6 +276,7 @@ static bool parse_free(struct guest_memory *g, char *rest)
 		return false;
 	if (!(g->has & GUEST_HAS_FREE) || !(kernel_pages + movable_pages))
 		return true;
+	g->page_bytes = guess_page_bytes(g->free_bytes, kernel_pages + movable_pages);
 	g->movable_free_bytes = g->free_bytes / (kernel_pages + movable_pages) * movable_pages;
 	g->has |= GUEST_HAS_MOVABLE_FREE;
 	return true;
