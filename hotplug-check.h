@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-check: what must hold before DIMMs are plugged. Changes nothing.
- * May call: hotplug, hotplug-guest, backend, host, machine, sysfs, size, err, util.
+ * May call: hotplug, hotplug-guest, backend, demand, host-limits, machine, sysfs, size, err, util.
  */
 #ifndef HOTPLUG_CHECK_H
 #define HOTPLUG_CHECK_H
@@ -14,6 +14,7 @@ struct plug_request {
 	const char *name;      /* base name; NULL for the next free memhpN; borrowed */
 	const char *size_text; /* the size as the user wrote it, for messages; borrowed */
 	uint64_t size_bytes;   /* of all DIMMs together */
+	uint64_t growing_bytes; /* that other devices grow by in the same command */
 	enum zone zone;
 	bool is_online_wanted;
 	bool has_slot, has_node, has_address; /* slot and address: only with a single DIMM */
@@ -28,11 +29,11 @@ int plug_check_request(struct plug_request *r, struct err *err) __attribute__((w
  * plug_check() - what can be known of the machine before anything is changed
  * @sizes:	bytes of each DIMM
  */
-int plug_check(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
+int plug_check(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
 	       unsigned count, struct err *err) __attribute__((warn_unused_result));
 
 /* plug_check_memory() - the part of plug_check() that also a device without a slot has to pass */
-int plug_check_memory(const struct hotplug *h, const struct plug_request *r, struct err *err)
+int plug_check_memory(struct hotplug *h, const struct plug_request *r, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*

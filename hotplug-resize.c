@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotplug-growth.h"
 #include "hotplug-guest.h"
 #include "hotplug-resize.h"
 #include "size.h"
@@ -189,6 +190,7 @@ static int grow_dimms(struct hotplug *h, struct resize *r, uint64_t bytes, struc
 						 .size_bytes = bytes,
 						 .zone = r->zone,
 						 .is_online_wanted = true,
+						 .growing_bytes = growth_bytes(&r->vmem),
 						 .has_node = r->node >= 0,
 						 .node = (uint64_t)r->node };
 	if (plug_check_request(&r->plug.request, err))
@@ -219,7 +221,7 @@ static int grow(struct hotplug *h, struct resize *r, struct err *err)
 	left_bytes = grow_elastic(h, r, bytes - dimms_bytes);
 	if (left_bytes)
 		return refuse_size(r, left_bytes, step_bytes, err);
-	if (!h->is_dry_run && hotplug_hold(h, err))
+	if (growth_check(h, &r->vmem, err) || (!h->is_dry_run && hotplug_hold(h, err)))
 		return -1;
 	r->vmem.zone = r->zone;
 	if (r->vmem.units_count)

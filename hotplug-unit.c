@@ -28,6 +28,7 @@ void plug_reset(struct plug *plug)
 	}
 	plug->from = plug->to = 0;
 	plug->failure = (struct err){ 0 };
+	mem_file_release(&plug->file);
 }
 
 void plug_release(struct plug *plug)
@@ -37,6 +38,7 @@ void plug_release(struct plug *plug)
 	for (i = 0; i < plug->units_count; i++)
 		dimm_request_release(&plug->units[i].dimm);
 	free(plug->units);
+	mem_file_release(&plug->file);
 }
 
 const struct memdev *plug_unit_device(const struct hotplug *h, const struct plug_unit *unit)

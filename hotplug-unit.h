@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-unit: the DIMMs of a plug, and how far each has come.
- * May call: hotplug, hotplug-check, hotplug-zone, machine, progress, err, util.
+ * May call: hotplug, hotplug-check, hotplug-zone, machine, mem-path, progress, err, util.
  */
 #ifndef HOTPLUG_UNIT_H
 #define HOTPLUG_UNIT_H
 
 #include "hotplug-check.h"
 #include "hotplug-zone.h"
+#include "mem-path.h"
 
 #define UNITS_MAX 1024 /* more slots than any machine has */
 
@@ -35,7 +36,8 @@ struct plug {
 	char zone_reason[ZONE_REASON_MAX]; /* why auto took it; "" otherwise */
 	/* the round under way: units[from] to units[to - 1] */
 	unsigned from, to;
-	struct err failure; /* with is_keep_going: the first */
+	struct err failure;    /* with is_keep_going: the first */
+	struct mem_file file; /* that a --mem-path means */
 };
 
 /* plug_add_units() - @count DIMMs of @size_bytes each, behind those that were added before */
