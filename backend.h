@@ -42,8 +42,8 @@ extern const char *const backend_policies[];
 
 #define NODES_MAX 4096 /* NUMA nodes of a host: far more than MAX_NODES of QEMU */
 
-/* backend_read_nodes() - mark the nodes of "0-1,3" in @nodes, which begins empty; false when it is no
- * such list */
+/* backend_read_nodes() - mark the nodes of "0-1,3" in @nodes, which begins empty; false when it is
+ * no such list */
 bool backend_read_nodes(const char *text, bool nodes[static NODES_MAX]);
 
 /*

@@ -9,9 +9,10 @@
 #include "procfs.h"
 #include "util.h"
 
-#define NO_LIMIT (UINT64_C(1) << 62) /* version 1 says "none" as the largest number of whole pages */
+#define NO_LIMIT                                                                                   \
+	(UINT64_C(1) << 62) /* version 1 says "none" as the largest number of whole pages */
 
-#define KINDS	 3
+#define KINDS 3
 
 /* The limits of a controller, and what counts against each: the ends of their files' names. */
 static const struct {
@@ -25,8 +26,8 @@ static const struct {
 
 /* Where a process is in a hierarchy. */
 struct place {
-	char *directory; /* of its cgroup, as seen here; NULL when it cannot be; owned */
-	size_t top_len;	 /* so much of it is the mount point */
+	char *directory;  /* of its cgroup, as seen here; NULL when it cannot be; owned */
+	size_t top_len;	  /* so much of it is the mount point */
 	unsigned version; /* 0 or 1: index into the tables above */
 };
 
@@ -113,8 +114,8 @@ static bool read_mount(char *line, const char *controller, const char *path, str
 		if (!(words[i] = strsep(&line, " ")))
 			return false;
 	super = strrchr(tail, ' ');
-	if (!super || strncmp(tail, place->version ? "cgroup2 " : "cgroup ",
-			      place->version ? 8 : 7) != 0)
+	if (!super ||
+	    strncmp(tail, place->version ? "cgroup2 " : "cgroup ", place->version ? 8 : 7) != 0)
 		return false;
 	if (!place->version && !has_word(super + 1, strlen(super + 1), controller))
 		return false;

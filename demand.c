@@ -20,8 +20,7 @@ static void read_locks(struct demand *d)
 	procfs_bytes(d->pid, "VmPin", &pinned);
 	procfs_bytes(d->pid, "VmRSS", &resident);
 	d->locked_bytes = locked > pinned ? locked : pinned;
-	d->is_pinning =
-		d->locked_bytes >= d->boot_bytes / 2 && procfs_holds(d->pid, "/dev/vfio/");
+	d->is_pinning = d->locked_bytes >= d->boot_bytes / 2 && procfs_holds(d->pid, "/dev/vfio/");
 	d->is_locking = d->is_pinning || (locked && locked >= resident / 2);
 }
 

@@ -11,10 +11,11 @@
 #include "size.h"
 #include "util.h"
 
-#define MIB		(UINT64_C(1) << 20)
-#define CAP_IPC_LOCK	14
-#define MAPPING_BYTES	(4 * MIB)   /* QEMU rounds its mappings up to 2 MiB, and has a page more */
-#define THREADS_BYTES	(128 * MIB) /* stacks of at most 16 threads that take memory at once */
+#define MIB	      (UINT64_C(1) << 20)
+#define CAP_IPC_LOCK  14
+#define SLACK_BYTES	(32 * MIB)  /* QEMU may take that until the hint is followed */
+#define MAPPING_BYTES (4 * MIB)	  /* QEMU rounds its mappings up to 2 MiB, and has a page more */
+#define THREADS_BYTES (128 * MIB) /* stacks of at most 16 threads that take memory at once */
 
 /* A limit: @more_bytes is what the guest may use besides; -1 with @err when it is too low. */
 typedef int limit_fn(const struct demand *d, uint64_t more_bytes, struct err *err);
@@ -55,7 +56,7 @@ static int hint_rlimit(const struct demand *d, const struct rlimit_kind *kind, u
 {
 	return err_hint(err, "raise it: prlimit --pid %d --%s=%llu; --force tries anyway",
 			(int)d->pid, kind->option,
-			(unsigned long long)((bytes + MIB - 1) / MIB * MIB));
+			(unsigned long long)((bytes + SLACK_BYTES + MIB - 1) / MIB * MIB));
 }
 
 /* A limit of which @used_bytes are used. */
@@ -114,8 +115,8 @@ static int check_locked(const struct demand *d, uint64_t more_bytes, struct err 
 	if (!d->is_locking || (d->is_huge && !d->is_pinning) ||
 	    procfs_has_capability(d->pid, CAP_IPC_LOCK))
 		return 0;
-	return check_rlimit(d, &lock_limit, d->locked_bytes + twice,
-			    d->size_bytes + MAPPING_BYTES, err);
+	return check_rlimit(d, &lock_limit, d->locked_bytes + twice, d->size_bytes + MAPPING_BYTES,
+			    err);
 }
 
 static int check_commit(const struct demand *d, uint64_t more_bytes, struct err *err)
@@ -241,14 +242,15 @@ static char *quoted(const char *text)
 /* How to raise the limit of a cgroup so that @missing_bytes more fit. */
 static int hint_cgroup(const struct cgroup_room *room, uint64_t missing_bytes, struct err *err)
 {
-	uint64_t limit = (room->limit_bytes + missing_bytes + MIB - 1) / MIB * MIB;
+	uint64_t limit = (room->limit_bytes + missing_bytes + SLACK_BYTES + MIB - 1) / MIB * MIB;
 	_cleanup_free_ char *directory = quoted(room->directory);
 	bool is_plain = !strpbrk(room->directory, "\\'\" $`&;()<>|*?[]#~!{}\t");
 	const char *shown = is_plain ? room->directory : directory;
 
 	if (strlen(shown) > sizeof(err->hint) - 160)
-		return err_hint(err, "raise the limit of QEMU's cgroup to %llu in its %s; --force "
-				     "tries anyway",
+		return err_hint(err,
+				"raise the limit of QEMU's cgroup to %llu in its %s; --force "
+				"tries anyway",
 				(unsigned long long)limit, room->file);
 	if (cgroup_has_lower_swap_limit(room, limit))
 		return err_hint(err,

@@ -31,7 +31,8 @@ bool host_huge_pages(struct huge_pages *pages, uint64_t page_bytes);
  * count, or is not known */
 bool host_commit_bytes(uint64_t *bytes);
 
-/* host_nodes() - the NUMA nodes that there are, as "0-1,3"; the caller frees it; NULL when unknown */
+/* host_nodes() - the NUMA nodes that there are, as "0-1,3"; the caller frees it; NULL when unknown
+ */
 char *host_nodes(void);
 
 /* host_node_bytes() - what can be had of a node's memory: free, or only page cache */

@@ -11,9 +11,9 @@
 
 /* What a plug is asked for. */
 struct plug_request {
-	const char *name;      /* base name; NULL for the next free memhpN; borrowed */
-	const char *size_text; /* the size as the user wrote it, for messages; borrowed */
-	uint64_t size_bytes;   /* of all DIMMs together */
+	const char *name;	/* base name; NULL for the next free memhpN; borrowed */
+	const char *size_text;	/* the size as the user wrote it, for messages; borrowed */
+	uint64_t size_bytes;	/* of all DIMMs together */
 	uint64_t growing_bytes; /* that other devices grow by in the same command */
 	enum zone zone;
 	bool is_online_wanted;

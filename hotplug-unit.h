@@ -36,7 +36,7 @@ struct plug {
 	char zone_reason[ZONE_REASON_MAX]; /* why auto took it; "" otherwise */
 	/* the round under way: units[from] to units[to - 1] */
 	unsigned from, to;
-	struct err failure;    /* with is_keep_going: the first */
+	struct err failure;   /* with is_keep_going: the first */
 	struct mem_file file; /* that a --mem-path means */
 };
 

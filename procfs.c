@@ -111,8 +111,8 @@ bool procfs_holds(pid_t pid, const char *path)
 
 	while (directory && !found && (entry = readdir(directory))) {
 		char target[256];
-		ssize_t len = readlinkat(dirfd(directory), entry->d_name, target,
-					 sizeof(target) - 1);
+		ssize_t len =
+			readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
 
 		target[len > 0 ? len : 0] = '\0';
 		found = !strncmp(target, path, strlen(path));
@@ -147,8 +147,7 @@ static char *from_root(pid_t pid, const char *path)
 
 int procfs_open(pid_t pid, const char *path, int flags)
 {
-	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC,
-				.resolve = RESOLVE_IN_ROOT };
+	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
 	_cleanup_free_ char *root = xasprintf("/proc/%d/root", (int)pid);
 	_cleanup_free_ char *whole = from_root(pid, path);
 	int fd, saved, top = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);

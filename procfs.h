@@ -13,8 +13,8 @@
 
 #include "util.h"
 
-/* procfs_read() - a whole file of /proc or /sys, at most 1 MiB of it; the caller frees it; NULL when
- * it cannot be read */
+/* procfs_read() - a whole file of /proc or /sys, at most 1 MiB of it; the caller frees it; NULL
+ * when it cannot be read */
 char *procfs_read(const char *path);
 
 /* procfs_text() - the rest of the line "NAME:  VALUE" of /proc/PID/status, which the caller frees;
