@@ -66,6 +66,22 @@ static void report_plan(struct ctx *ctx, const struct hotplug *h)
 	json_object_object_add(ctx->result, "plan", plan);
 }
 
+/* Warnings go to stderr, whatever else is printed, and into the JSON. */
+static void add_warnings(struct ctx *ctx, const struct hotplug *h)
+{
+	struct json_object *warnings;
+	unsigned i;
+
+	if (!h->warnings_count)
+		return;
+	warnings = json_object_new_array();
+	for (i = 0; i < h->warnings_count; i++) {
+		out_note("warning: %s", h->warnings[i]);
+		json_object_array_add(warnings, json_object_new_string(h->warnings[i]));
+	}
+	json_object_object_add(ctx->result, "warnings", warnings);
+}
+
 /* The report could not be written: nobody will know what was done, so it is undone where it can be.
  */
 static int unreported(struct hotplug *h, struct err *err)
@@ -93,6 +109,7 @@ int cmd_finish(struct ctx *ctx, struct hotplug *h, int status, cmd_report_fn *re
 		if (h->has_guest && h->before.is_limited && cmd_is_text(ctx))
 			out_note("the guest agent allows no guest-exec: zones, free memory and "
 				 "policies are unknown, and room is not checked");
+		add_warnings(ctx, h);
 		add_times(ctx, h);
 		if (ctx->globals->is_json)
 			out_json(ctx->result);

@@ -61,10 +61,19 @@ static int take_replies(struct hotplug *h, struct plug *plug, unsigned which, st
 	return 0;
 }
 
+/* Only the file of a single DIMM has a name: others are in a directory. */
+static void expect_file(const struct hotplug *h, struct plug *plug)
+{
+	if (plug->request.backend.mem_path && plug->units_count == 1)
+		mem_file_expect(&plug->file, qmp_peer_pid(h->vm->qmp),
+				plug->request.backend.mem_path, plug->units[0].dimm.size_bytes);
+}
+
 static int add_backends(struct hotplug *h, struct plug *plug, struct err *err)
 {
 	unsigned i;
 
+	expect_file(h, plug);
 	for (i = plug->from; i < plug->to; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
@@ -271,6 +280,9 @@ static int remove_objects(struct hotplug *h, struct plug *plug, struct err *err)
 {
 	unsigned i;
 
+	if (plug_count_kept(plug))
+		mem_file_release(&plug->file);
+	mem_file_identify(&plug->file, plug->units[0].is_object_there, h->deadline);
 	for (i = 0; i < plug->units_count; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
@@ -280,7 +292,7 @@ static int remove_objects(struct hotplug *h, struct plug *plug, struct err *err)
 			return err_wrap(err, "the backend '%s' is left", unit->dimm.backend_id);
 		unit->is_object_there = false;
 	}
-	return 0;
+	return mem_file_remove(&plug->file, err);
 }
 
 /* The first DIMM that is to be taken back from QEMU, or NULL. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host.h"
+#include "host-limits.h"
 #include "hotplug-check.h"
 #include "hotplug-guest.h"
 #include "hotplug-memmap.h"
@@ -126,76 +126,67 @@ static int find_places(const struct hotplug *h, const struct plug_request *r, co
 	return place_check(h, r->address, sizes[0], err);
 }
 
-static int check_huge_pages(const struct plug_request *r, struct err *err)
-{
-	char page[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
-	struct huge_pages pages;
-	uint64_t need;
-
-	if (!host_huge_pages(&pages, r->backend.hugetlb.value)) {
-		err_set(err, ERR_FAILED, "the host has no huge pages of %s",
-			pages.page_bytes ? size_format(page, pages.page_bytes) : "any size");
-		return err_hint(err, "see /sys/kernel/mm/hugepages on the host");
-	}
-	need = r->size_bytes / pages.page_bytes + !!(r->size_bytes % pages.page_bytes);
-	if (pages.free >= need)
-		return 0;
-	err_set(err, ERR_FAILED, "the host has %s free in huge pages of %s",
-		size_format(have, pages.free * pages.page_bytes),
-		size_format(page, pages.page_bytes));
-	return err_hint(err,
-			"have more: echo %llu >/sys/kernel/mm/hugepages/hugepages-%llukB/"
-			"nr_hugepages; --force tries anyway",
-			(unsigned long long)(pages.total + need - pages.free),
-			(unsigned long long)(pages.page_bytes / 1024));
-}
-
 /* One file would be the memory of all DIMMs at once. */
 static int check_file(const struct hotplug *h, const struct plug_request *r, unsigned count,
 		      struct err *err)
 {
 	pid_t pid = qmp_peer_pid(h->vm->qmp);
+	struct mem_path path;
 
 	if (count < 2 || !r->backend.mem_path || !pid ||
-	    host_is_directory(pid, r->backend.mem_path))
+	    (mem_path_read(&path, pid, r->backend.mem_path) && path.is_directory))
 		return 0;
 	err_set(err, ERR_FAILED, "several DIMMs cannot share the file '%s'", r->backend.mem_path);
 	return err_hint(err, "name a directory with --mem-path: each DIMM has its own file there");
 }
 
-/* Memory that is taken at once must be there; other memory may be overcommitted. */
-static int check_host(const struct hotplug *h, const struct plug_request *r, struct err *err)
+static void warn(void *context, const char *text)
 {
-	char have[SIZE_TEXT_MAX];
-	uint64_t free_bytes;
-
-	if (h->is_forced || !backend_takes_now(&r->backend) || !qmp_peer_pid(h->vm->qmp))
-		return 0;
-	if (r->backend.hugetlb.is_set)
-		return check_huge_pages(r, err);
-	if (!host_available_bytes(&free_bytes) || free_bytes >= r->size_bytes)
-		return 0;
-	err_set(err, ERR_FAILED, "the host has only %s available", size_format(have, free_bytes));
-	return err_hint(err, "take a smaller size, or leave out --prealloc; --force tries anyway");
+	hotplug_warn(context, text);
 }
 
-int plug_check_device(const struct hotplug *h, const struct plug_request *r, struct place *place,
+/* Memory that is taken at once must be there; of other memory it is said when it is not. */
+static int check_host(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
+		      unsigned count, struct err *err)
+{
+	struct demand demand = { .pid = qmp_peer_pid(h->vm->qmp),
+				 .backend = &r->backend,
+				 .size_bytes = r->size_bytes,
+				 .boot_bytes = h->machine.base_memory_bytes,
+				 .guest_bytes = h->machine.base_memory_bytes +
+						h->machine.plugged_memory_bytes +
+						r->growing_bytes };
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (sizes[i] > demand.device_bytes)
+			demand.device_bytes = sizes[i];
+	if (h->is_forced || !demand_complete(&demand))
+		return 0;
+	if (host_limits_check(&demand, err) ||
+	    (demand_is_now(&demand) && host_limits_check_taken(&demand, err)))
+		return -1;
+	host_limits_foresee(&demand, warn, h);
+	return 0;
+}
+
+int plug_check_device(struct hotplug *h, const struct plug_request *r, struct place *place,
 		      struct err *err)
 {
 	return check_limit(&h->machine, r, err) || check_sizes(h, &r->size_bytes, 1, err) ||
 			       find_places(h, r, &r->size_bytes, 1, place, err) ||
-			       check_host(h, r, err)
+			       check_host(h, r, &r->size_bytes, 1, err)
 		       ? -1
 		       : 0;
 }
 
-int plug_check(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
+int plug_check(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
 	       unsigned count, struct place *places, struct err *err)
 {
 	return check_slots(&h->machine, r, count, err) || check_limit(&h->machine, r, err) ||
 			       check_sizes(h, sizes, count, err) ||
 			       find_places(h, r, sizes, count, places, err) ||
-			       check_file(h, r, count, err) || check_host(h, r, err)
+			       check_file(h, r, count, err) || check_host(h, r, sizes, count, err)
 		       ? -1
 		       : 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-check: what must hold before DIMMs are plugged. Changes nothing.
- * May call: hotplug, hotplug-guest, hotplug-memmap, hotplug-place, backend, host, machine, sysfs, size,
- * err, util.
+ * May call: hotplug, hotplug-guest, hotplug-memmap, hotplug-place, backend, demand, host-limits, machine,
+ * sysfs, size, err, util.
  */
 #ifndef HOTPLUG_CHECK_H
 #define HOTPLUG_CHECK_H
@@ -13,9 +13,10 @@
 
 /* What a plug is asked for. */
 struct plug_request {
-	const char *name;      /* base name; NULL for the next free memhpN; borrowed */
-	const char *size_text; /* the size as the user wrote it, for messages; borrowed */
-	uint64_t size_bytes;   /* of all DIMMs together */
+	const char *name;	/* base name; NULL for the next free memhpN; borrowed */
+	const char *size_text;	/* the size as the user wrote it, for messages; borrowed */
+	uint64_t size_bytes;	/* of all DIMMs together */
+	uint64_t growing_bytes; /* that other devices grow by in the same command */
 	enum zone zone;
 	bool is_online_wanted;
 	bool has_slot, has_node, has_address; /* slot and address: only with a single DIMM */
@@ -31,12 +32,12 @@ int plug_check_request(struct plug_request *r, struct err *err) __attribute__((w
  * @sizes:	bytes of each DIMM
  * @places:	receives where each of them goes
  */
-int plug_check(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
+int plug_check(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
 	       unsigned count, struct place *places, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* plug_check_device() - the same for one device that takes no slot, such as virtio-mem */
-int plug_check_device(const struct hotplug *h, const struct plug_request *r, struct place *place,
+int plug_check_device(struct hotplug *h, const struct plug_request *r, struct place *place,
 		      struct err *err) __attribute__((warn_unused_result));
 
 /*

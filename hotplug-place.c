@@ -4,6 +4,7 @@
 
 #include "host.h"
 #include "hotplug-place.h"
+#include "mem-path.h"
 #include "size.h"
 #include "util.h"
 
@@ -23,9 +24,12 @@ static uint64_t page_bytes(const struct hotplug *h, const struct backend_options
 {
 	pid_t pid = qmp_peer_pid(h->vm->qmp);
 	struct huge_pages pages = { .page_bytes = b->hugetlb.value };
+	struct mem_path file;
 
 	if (pid && b->mem_path)
-		return host_file_page_bytes(pid, b->mem_path);
+		return mem_path_read(&file, pid, b->mem_path) && file.medium == MEDIUM_HUGE
+			       ? file.page_bytes
+			       : 0;
 	if (b->hugetlb.is_set && !pages.page_bytes && pid)
 		(void)!host_huge_pages(&pages, 0);
 	return pages.page_bytes;

@@ -2,7 +2,7 @@
 /*
  * hotplug-place: where new memory devices go, so that the guest can use all of them: at multiples of
  * its memory block size. Checks, plans and what is sent have it from here. Changes nothing.
- * May call: hotplug, backend, host, machine, size, err, util.
+ * May call: hotplug, backend, host, mem-path, machine, size, err, util.
  */
 #ifndef HOTPLUG_PLACE_H
 #define HOTPLUG_PLACE_H

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotplug-growth.h"
 #include "hotplug-guest.h"
 #include "hotplug-resize.h"
 #include "size.h"
@@ -231,6 +232,7 @@ static int add_units(struct hotplug *h, struct resize *r, uint64_t bytes, struct
 						 .size_bytes = bytes,
 						 .zone = r->zone,
 						 .is_online_wanted = true,
+						 .growing_bytes = growth_bytes(&r->vmem),
 						 .has_node = r->node >= 0,
 						 .node = (uint64_t)r->node };
 	if (plug_check_request(&r->plug.request, err))
@@ -317,7 +319,7 @@ static int grow(struct hotplug *h, struct resize *r, struct err *err)
 	if (r->vmem.units_count &&
 	    vmem_check_headroom(h, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes, err))
 		return -1;
-	if (!h->is_dry_run && hotplug_hold(h, err))
+	if (growth_check(h, &r->vmem, err) || (!h->is_dry_run && hotplug_hold(h, err)))
 		return -1;
 	if (r->vmem.units_count && r->node >= 0 && vmem_wish(h, &r->vmem, (uint64_t)r->node, err))
 		return -1;

@@ -30,6 +30,7 @@ void plug_reset(struct plug *plug)
 	plug->nodes = NULL;
 	plug->from = plug->to = 0;
 	plug->failure = (struct err){ 0 };
+	mem_file_release(&plug->file);
 }
 
 void plug_release(struct plug *plug)
@@ -40,6 +41,7 @@ void plug_release(struct plug *plug)
 		dimm_request_release(&plug->units[i].dimm);
 	free(plug->units);
 	free(plug->nodes);
+	mem_file_release(&plug->file);
 }
 
 const struct memdev *plug_unit_device(const struct hotplug *h, const struct plug_unit *unit)

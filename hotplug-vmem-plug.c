@@ -13,6 +13,7 @@ void vmem_plug_release(struct vmem_plug *plug)
 	dimm_request_release(&plug->device);
 	vmem_release(&plug->vmem);
 	free(plug->bus);
+	mem_file_release(&plug->file);
 }
 
 static struct json_object *object_add(const struct vmem_plug *plug)
@@ -53,6 +54,9 @@ static int attach(struct hotplug *h, void *job, struct err *err)
 {
 	struct vmem_plug *plug = job;
 
+	if (plug->request.backend.mem_path)
+		mem_file_expect(&plug->file, qmp_peer_pid(h->vm->qmp),
+				plug->request.backend.mem_path, plug->device.size_bytes);
 	if (hotplug_request(h, object_add(plug), err))
 		return err_wrap(err, "QEMU makes no backend '%s'", plug->device.backend_id);
 	plug->is_object_there = true;
@@ -80,10 +84,13 @@ static int detach(struct hotplug *h, void *job, struct err *err)
 			status = err_wrap(err, "'%s' stays plugged", plug->device.device_id);
 		leaving_release(&leaving, &count);
 	}
-	if (!status && plug->is_object_there &&
+	if (status)
+		return -1;
+	mem_file_identify(&plug->file, plug->is_object_there, h->deadline);
+	if (plug->is_object_there &&
 	    hotplug_request(h, machine_request_object_del(plug->device.backend_id), err))
-		status = err_wrap(err, "the backend '%s' is left", plug->device.backend_id);
-	return status;
+		return err_wrap(err, "the backend '%s' is left", plug->device.backend_id);
+	return mem_file_remove(&plug->file, err);
 }
 
 static void attach_show(struct hotplug *h, void *job)

@@ -16,6 +16,14 @@ void hotplug_init(struct hotplug *h, struct vm *vm)
 	progress_begin(&h->progress, "connect");
 }
 
+static void drop_warnings(struct hotplug *h)
+{
+	while (h->warnings_count)
+		free(h->warnings[--h->warnings_count]);
+	free(h->warnings);
+	h->warnings = NULL;
+}
+
 void hotplug_release(struct hotplug *h)
 {
 	unsigned i;
@@ -27,6 +35,7 @@ void hotplug_release(struct hotplug *h)
 		free(h->plan[i].text);
 	free(h->plan);
 	watch_end(&h->watch);
+	drop_warnings(h);
 }
 
 void hotplug_restart(struct hotplug *h)
@@ -35,6 +44,7 @@ void hotplug_restart(struct hotplug *h)
 	h->steps_count = h->steps_begun = h->steps_settled = 0;
 	h->movable_added_bytes = h->kernel_added_bytes = 0;
 	h->outcome = OUTCOME_UNCHANGED;
+	drop_warnings(h);
 }
 
 void hotplug_phase(struct hotplug *h, const char *name)
@@ -71,6 +81,17 @@ void hotplug_plan_request(struct hotplug *h, struct json_object *request)
 {
 	hotplug_plan(h, "qmp", xstrdup(json_text(request)));
 	json_object_put(request);
+}
+
+void hotplug_warn(struct hotplug *h, const char *text)
+{
+	unsigned i;
+
+	for (i = 0; i < h->warnings_count; i++)
+		if (!strcmp(h->warnings[i], text))
+			return;
+	h->warnings = xgrow(h->warnings, h->warnings_count, sizeof(*h->warnings));
+	h->warnings[h->warnings_count++] = xstrdup(text);
 }
 
 int hotplug_request(struct hotplug *h, struct json_object *request, struct err *err)

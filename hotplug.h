@@ -65,6 +65,8 @@ struct hotplug {
 	unsigned steps_settled; /* the first so many are not undone any more */
 	struct plan_line *plan;
 	unsigned plan_count;
+	char **warnings; /* what is done all the same, but may end badly; owned */
+	unsigned warnings_count;
 	struct progress progress; /* of the phase that is going on; none at the ends */
 	struct {
 		const char *name;
@@ -156,6 +158,9 @@ int hotplug_check_runs(struct hotplug *h, struct err *err) __attribute__((warn_u
 void hotplug_plan(struct hotplug *h, const char *where, char *text);
 /* hotplug_plan_request() - add a QMP request, which is consumed */
 void hotplug_plan_request(struct hotplug *h, struct json_object *request);
+
+/* hotplug_warn() - add a warning to the report; said once */
+void hotplug_warn(struct hotplug *h, const char *text);
 
 /* hotplug_request() - send one QMP request, which is consumed, and wait for its reply */
 int hotplug_request(struct hotplug *h, struct json_object *request, struct err *err)

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the kernel tells of a process. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "procfs.h"
+
+#define FILE_MAX (1 << 20)
+
+char *procfs_read(const char *path)
+{
+	struct buf text = { 0 };
+	FILE *file = fopen(path, "re");
+	char part[4096];
+	size_t len;
+
+	if (!file)
+		return NULL;
+	while (text.len < FILE_MAX && (len = fread(part, 1, sizeof(part), file)) > 0)
+		buf_add(&text, part, len);
+	fclose(file);
+	return text.data ? text.data : xstrdup("");
+}
+
+const char *procfs_line(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (text) {
+		if (!strncmp(text, name, len) && text[len] == ':')
+			return text + len + 1 + strspn(text + len + 1, " \t");
+		text = strchr(text, '\n');
+		text = text ? text + 1 : NULL;
+	}
+	return NULL;
+}
+
+char *procfs_text(pid_t pid, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/status", (int)pid);
+	_cleanup_free_ char *text = procfs_read(path);
+	const char *value = procfs_line(text, name);
+
+	return value ? xstrndup(value, strcspn(value, "\n")) : NULL;
+}
+
+bool procfs_bytes(pid_t pid, const char *name, uint64_t *bytes)
+{
+	_cleanup_free_ char *text = procfs_text(pid, name);
+	unsigned long long kib;
+
+	if (!text || sscanf(text, "%llu kB", &kib) != 1 || kib > UINT64_MAX / 1024)
+		return false;
+	*bytes = kib * 1024;
+	return true;
+}
+
+bool procfs_limit(pid_t pid, const char *name, uint64_t *value)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/limits", (int)pid);
+	_cleanup_free_ char *text = procfs_read(path);
+	const char *line = text ? strstr(text, name) : NULL;
+	unsigned long long number;
+
+	if (!line)
+		return false;
+	line += strlen(name);
+	line += strspn(line, " ");
+	*value = UINT64_MAX;
+	if (!strncmp(line, "unlimited", 9))
+		return true;
+	if (sscanf(line, "%llu", &number) != 1)
+		return false;
+	*value = number;
+	return true;
+}
+
+/* Capabilities of another user namespace mean nothing outside of it. */
+static bool is_in_our_user_namespace(pid_t pid)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/ns/user", (int)pid);
+	struct stat theirs, ours;
+
+	return !stat(path, &theirs) && !stat("/proc/self/ns/user", &ours) &&
+	       theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+}
+
+bool procfs_has_capability(pid_t pid, unsigned capability)
+{
+	_cleanup_free_ char *text = procfs_text(pid, "CapEff");
+	uint64_t set;
+
+	return text && parse_u64(text, 16, &set) && (set >> capability & 1) &&
+	       is_in_our_user_namespace(pid);
+}
+
+bool procfs_holds(pid_t pid, const char *path)
+{
+	_cleanup_free_ char *name = xasprintf("/proc/%d/fd", (int)pid);
+	DIR *directory = opendir(name);
+	struct dirent *entry;
+	bool found = false;
+
+	while (directory && !found && (entry = readdir(directory))) {
+		char target[256];
+		ssize_t len =
+			readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
+
+		target[len > 0 ? len : 0] = '\0';
+		found = !strncmp(target, path, strlen(path));
+	}
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
+/* A link of the process, as "cwd"; the caller frees it; NULL when it cannot be read. */
+static char *read_link(pid_t pid, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/%s", (int)pid, name);
+	char target[4096];
+	ssize_t len = readlink(path, target, sizeof(target) - 1);
+
+	return len > 0 ? xstrndup(target, (size_t)len) : NULL;
+}
+
+/* A relative path from the process's root; the caller frees it. */
+static char *from_root(pid_t pid, const char *path)
+{
+	_cleanup_free_ char *root = read_link(pid, "root"), *cwd = read_link(pid, "cwd");
+	size_t len = root && strcmp(root, "/") != 0 ? strlen(root) : 0;
+
+	if (path[0] == '/')
+		return xstrdup(path);
+	if (!root || !cwd || strncmp(cwd, root, len) != 0)
+		return NULL;
+	return xasprintf("%s/%s", cwd + len, path);
+}
+
+int procfs_open(pid_t pid, const char *path, int flags)
+{
+	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	_cleanup_free_ char *root = xasprintf("/proc/%d/root", (int)pid);
+	_cleanup_free_ char *whole = from_root(pid, path);
+	int fd, saved, top = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (top < 0 || !whole) {
+		if (top >= 0)
+			close(top);
+		errno = EACCES;
+		return -1;
+	}
+	fd = (int)syscall(SYS_openat2, top, whole, &how, sizeof(how));
+	saved = errno;
+	close(top);
+	errno = saved;
+	return fd;
+}
