@@ -44,7 +44,7 @@ ROWS := err util fold trust base64 nearest words cmdline size progress choose si
 	hotplug-memmap hotplug-watch hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-pool hotplug-offline hotplug-release hotplug-node hotplug-place hotplug-check hotplug-unit hotplug-attach \
 	hotplug-online hotplug-plug hotplug-unplug hotplug-leave hotplug-stay \
 	hotplug-change hotplug-vmem hotplug-growth hotplug-vmem-plug hotplug-resize hotplug-finding hotplug-repair \
-	owner cmd profile prefix offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
+	owners cmd profile prefix offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
 	memhp
 OBJS := $(ROWS:%=$(BUILD)/%.o)
 

@@ -106,7 +106,7 @@ static struct block_list boot_blocks(const struct hotplug *h)
 	unsigned i;
 
 	for (i = 0; i < split.count; i++)
-		if (!owner_of(&owners, split.runs[i].first, NULL))
+		if (!owners_get(&owners, split.runs[i].first, NULL))
 			block_list_add(&boot, &split.runs[i]);
 	block_list_release(&split);
 	owners_release(&owners);
@@ -227,7 +227,7 @@ static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 	add_headings(&table, headings);
 	for (i = 0; i < split.count; i++) {
 		const struct blocks *b = &split.runs[i];
-		const struct memdev *owner = owner_of(&owners, b->first, NULL);
+		const struct memdev *owner = owners_get(&owners, b->first, NULL);
 
 		add_run(&table, b);
 		out_table_cell(&table, size_format(size, (b->last - b->first + 1) *

@@ -171,7 +171,7 @@ struct json_object *cmd_json_blocks(const struct block_list *list, const struct 
 	for (i = 0; i < list->count; i++) {
 		const struct blocks *b = &list->runs[i];
 		struct json_object *run = json_object_new_object();
-		const struct memdev *owner = owners ? owner_of(owners, b->first, NULL) : NULL;
+		const struct memdev *owner = owners ? owners_get(owners, b->first, NULL) : NULL;
 
 		blocks_add_json(run, b);
 		if (owners)

@@ -2,7 +2,7 @@
 /* Which memory device the guest's blocks belong to. */
 #include <stdlib.h>
 
-#include "owner.h"
+#include "owners.h"
 #include "util.h"
 
 struct owners owners_find(const struct hotplug *h)
@@ -30,7 +30,7 @@ void owners_release(struct owners *o)
 	*o = (struct owners){ 0 };
 }
 
-const struct memdev *owner_of(const struct owners *o, uint64_t block, uint64_t *until)
+const struct memdev *owners_get(const struct owners *o, uint64_t block, uint64_t *until)
 {
 	unsigned from = 0, to = o->count; /* the first that ends at the block or behind it */
 	bool is_owned;
@@ -61,7 +61,7 @@ struct block_list owners_split(const struct owners *o, const struct block_list *
 		uint64_t until;
 
 		for (; part.first <= list->runs[i].last; part.first = part.last + 1) {
-			owner_of(o, part.first, &until);
+			owners_get(o, part.first, &until);
 			part.last = until < list->runs[i].last ? until : list->runs[i].last;
 			split.runs = xgrow(split.runs, split.count, sizeof(*split.runs));
 			split.runs[split.count++] = part;

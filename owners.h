@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * owner: which memory device the guest's blocks belong to, asked for ranges: a guest can tell of ten
+ * owners: which memory device the guest's blocks belong to, asked for ranges: a guest can tell of ten
  * million blocks. May call: hotplug, util. Must never: talk to anybody.
  */
-#ifndef OWNER_H
-#define OWNER_H
+#ifndef OWNERS_H
+#define OWNERS_H
 
 #include <stdint.h>
 
@@ -27,11 +27,11 @@ struct owners owners_find(const struct hotplug *h);
 void owners_release(struct owners *o);
 
 /*
- * owner_of() - whose a block is
+ * owners_get() - whose a block is
  * @until:	receives the last block that the same holds for; NULL is fine
  * Return: the device; NULL when it is boot memory
  */
-const struct memdev *owner_of(const struct owners *o, uint64_t block, uint64_t *until);
+const struct memdev *owners_get(const struct owners *o, uint64_t block, uint64_t *until);
 
 /* owners_split() - @list in parts that have one owner each; the caller releases it */
 struct block_list owners_split(const struct owners *o, const struct block_list *list);
