@@ -267,10 +267,11 @@ def test_programs_that_are_not(here, program):
 def test_a_socket_that_another_process_serves_is_refused(here, tmp_path):
     path = tmp_path / "vm.qmp"
     honest = here.qemu("-name", "db", listen=[{"path": str(path)}])
-    here.qemu("-name", "web", "-qmp", f"unix:{path},server")
-    value = here.memhp("--json", "list").failed(3, str(path), f"process {honest.pid}", code="qemu-unreachable")
-    assert "is not that of VM" in value["error"]["message"]
-    assert f"process {honest.pid}" in here.vms()["web"]["problem"]
+    web = here.qemu("-name", "web", "-qmp", f"unix:{path},server")
+    value = here.memhp("--json", "list").failed(3, str(path), f"another process (pid {honest.pid}, ",
+                                                       code="qemu-unreachable")
+    assert f"not to VM {web.pid}" in value["error"]["message"]
+    assert f"(pid {honest.pid}, " in here.vms()["web"]["problem"]
     assert honest.commands() == []
 
 
