@@ -53,7 +53,7 @@ static int open_found(struct vm *vm, struct err *err)
 {
 	struct qemu_list found = { 0 };
 	const struct qemu *qemu = NULL;
-	int status = discover(&found, vm->name && !geteuid(), err);
+	int status = discover(&found, vm->name && !geteuid(), vm->deadline, err);
 
 	if (!status && vm->own_pid)
 		qemu = discover_again(&found, vm->own_pid, vm->own_name, err);
@@ -77,7 +77,7 @@ void vm_stay(struct vm *vm)
 	vm->own_pid = vm->pid;
 	vm->own_name = qemu.line.name;
 	qemu.line.name = NULL;
-	cmdline_release(&qemu.line);
+	emulator_release(&qemu);
 }
 
 /* The monitor of another machine: what listens here is ssh, and paths that QEMU tells are there. */
@@ -132,7 +132,7 @@ char *vm_ssh_address(const struct vm *vm)
 		return NULL;
 	address = qemu.line.ssh;
 	qemu.line.ssh = NULL;
-	cmdline_release(&qemu.line);
+	emulator_release(&qemu);
 	return address;
 }
 
