@@ -210,6 +210,11 @@ int channel_has_client(struct qmp *qmp, const char *label, bool *has_client, str
 	return 0;
 }
 
+bool channel_is_agent(const struct channel *channel)
+{
+	return !strncmp(channel->address, "qga:", 4);
+}
+
 void channel_release(struct channel *channel)
 {
 	free(channel->address);

@@ -31,6 +31,9 @@ int channel_find(struct channel *channel, struct qmp *qmp, struct err *err)
 int channel_has_client(struct qmp *qmp, const char *label, bool *has_client, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* channel_is_agent() - is it the guest's agent, not a console? */
+bool channel_is_agent(const struct channel *channel);
+
 void channel_release(struct channel *channel);
 
 #endif

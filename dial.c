@@ -37,20 +37,21 @@ static bool is_qemu(pid_t pid)
 	bool is_one = pid && discover_process(pid, &qemu);
 
 	if (is_one)
-		cmdline_release(&qemu.line);
+		emulator_release(&qemu);
 	return is_one;
 }
 
 /* Look through all QEMUs that can be seen for one, but @pid, that holds what @is_held says of
  * @fd; 0 when there is none. */
-static pid_t find_holder(pid_t pid, int fd, bool (*is_held)(pid_t pid, int fd))
+static pid_t find_holder(pid_t pid, int fd, bool (*is_held)(pid_t pid, int fd),
+			 struct deadline *d)
 {
 	struct qemu_list found = { 0 };
 	struct err ignored;
 	pid_t holder = 0;
 	unsigned i;
 
-	if (!discover(&found, !geteuid(), &ignored))
+	if (!discover(&found, !geteuid(), d, &ignored))
 		for (i = 0; i < found.count && !holder; i++)
 			if (found.list[i].pid != pid && is_held(found.list[i].pid, fd))
 				holder = found.list[i].pid;
@@ -63,13 +64,14 @@ static bool listens(pid_t pid, int path_fd)
 	return owner_listens(pid, path_fd) == 1;
 }
 
+/* @other: 0 when it is not known which */
 static int belongs_to(const struct dial *dial, const char *path, pid_t other, struct err *err)
 {
-	_cleanup_free_ char *process = owner_describe(other);
+	_cleanup_free_ char *process = other ? owner_describe(other) : NULL;
 
 	err_set(err, ERR_GUEST_UNREACHABLE,
-		"the %s '%s' belongs to another process (%s), not to this VM", what(dial), path,
-		process);
+		"the %s '%s' belongs to another process%s%s%s, not to this VM", what(dial), path,
+		other ? " (" : "", other ? process : "", other ? ")" : "");
 	if (dial->label)
 		return err_hint(err, "give each VM a path of its own; this one can be reached by "
 				     "another channel: --guest");
@@ -115,7 +117,7 @@ static int check_socket(const struct dial *dial, const char *path, int path_fd, 
 	if (!is_qemu(dial->pid))
 		return 0;
 	if (!is_qemu(other))
-		other = path_fd >= 0 ? find_holder(dial->pid, path_fd, listens) : 0;
+		other = path_fd >= 0 ? find_holder(dial->pid, path_fd, listens, dial->deadline) : 0;
 	return other ? belongs_to(dial, path, other, err) : 0;
 }
 
@@ -168,7 +170,7 @@ static int open_terminal(const struct dial *dial, const char *path, int path_fd,
 	pid_t other = 0;
 
 	if (dial->qmp && is_qemu(dial->pid) && !holds_pty(dial->pid, path_fd))
-		other = find_holder(dial->pid, path_fd, holds_pty);
+		other = find_holder(dial->pid, path_fd, holds_pty, dial->deadline);
 	if (other)
 		return belongs_to(dial, path, other, err);
 	*fd = reopen(path_fd);
@@ -230,24 +232,49 @@ static int open_own_pty(const struct dial *dial, const char *path)
 	return fd;
 }
 
-/* The pty that QEMU has named: of the kind it makes, and its own. */
-static int open_pty(const struct dial *dial, const char *path, int *fd, struct err *err)
+/* The number of the pty that QEMU has named, when it is of the kind that it makes. */
+static int read_number(const struct dial *dial, const char *path, unsigned *number,
+		       struct err *err)
 {
 	static const char directory[] = "/dev/pts/";
-	uint64_t number;
+	uint64_t value;
 
 	if (strncmp(path, directory, sizeof(directory) - 1) != 0 ||
-	    !parse_u64(path + sizeof(directory) - 1, 10, &number) || number >> 20)
+	    !parse_u64(path + sizeof(directory) - 1, 10, &value) || value >> 20)
 		return cannot_open(dial, path, "QEMU calls it a pty, but it is none", err);
-	*fd = dial->pid ? owner_open_pty(dial->pid, (unsigned)number) : -1;
-	if (*fd < 0 && dial->pid && errno == EPERM)
-		*fd = open_own_pty(dial, path);
-	if (*fd >= 0)
-		return 0;
-	err_set(err, ERR_GUEST_UNREACHABLE, "the console '%s' is not known to be this VM's: %s", path,
+	*number = (unsigned)value;
+	return 0;
+}
+
+static int not_its_pty(const struct dial *dial, const char *path, struct err *err)
+{
+	err_set(err, ERR_GUEST_UNREACHABLE, "the console '%s' is not known to be this VM's: %s",
+		path,
 		dial->pid ? "its process does not hold that pty"
 			  : "the process behind the monitor is not known");
 	return err_hint(err, "if it is, name it: --guest serial:%s", path);
+}
+
+static int check_pty(const struct dial *dial, const char *path, struct err *err)
+{
+	unsigned number;
+
+	if (read_number(dial, path, &number, err))
+		return -1;
+	return owner_holds_pty(dial->pid, number) ? 0 : not_its_pty(dial, path, err);
+}
+
+/* The pty that QEMU has named, and holds. */
+static int open_pty(const struct dial *dial, const char *path, int *fd, struct err *err)
+{
+	unsigned number;
+
+	if (read_number(dial, path, &number, err))
+		return -1;
+	*fd = dial->pid ? owner_open_pty(dial->pid, number) : -1;
+	if (*fd < 0 && dial->pid && errno == EPERM && owner_holds_pty(dial->pid, number))
+		*fd = open_own_pty(dial, path);
+	return *fd < 0 ? not_its_pty(dial, path, err) : 0;
 }
 
 /* QEMU's path, where QEMU sees it, and then, as it may have gone into another root since, here. */
@@ -283,31 +310,74 @@ struct wire_opener dial_opener(struct dial *dial)
 	return (struct wire_opener){ open_path, dial };
 }
 
+/* Without connecting: does the VM's process listen where @view sees the path? */
+static int check_path(const struct dial *dial, pid_t view, const char *path, struct err *err)
+{
+	int path_fd = peer_open_path(view, path, O_PATH), is_its;
+	pid_t other = 0;
+
+	if (path_fd < 0)
+		return cannot_open(dial, path, strerror(errno), err);
+	is_its = owner_listens(dial->pid, path_fd);
+	if (!is_its)
+		other = find_holder(dial->pid, path_fd, listens, dial->deadline);
+	close(path_fd);
+	if (is_its > 0)
+		return 0;
+	return is_its ? cannot_open(dial, path, "nobody is known to listen there", err)
+		      : belongs_to(dial, path, other, err);
+}
+
+int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct deadline *d,
+	       struct err *err)
+{
+	struct dial dial = { .qmp = qmp,
+			     .pid = pid,
+			     .is_agent = channel_is_agent(channel),
+			     .label = channel->label,
+			     .deadline = d };
+	const char *path = strchr(channel->address, ':') + 1;
+	struct err here;
+
+	if (!is_qemu(pid))
+		return err_set(err, ERR_GUEST_UNREACHABLE,
+			       "the %s '%s' cannot be compared with the VM, whose process is not "
+			       "known",
+			       what(&dial), path);
+	if (channel->is_pty)
+		return check_pty(&dial, path, err);
+	if (path[0] == '@')
+		return owner_listens_abstract(pid, path + 1) == 1
+			       ? 0
+			       : belongs_to(&dial, path, 0, err);
+	return check_path(&dial, pid, path, err) && check_path(&dial, 0, path, &here) ? -1 : 0;
+}
+
 static bool has_accepted(pid_t pid, int fd)
 {
 	return owner_has_accepted(pid, fd);
 }
 
 /* The QEMU that holds the socket which another process has listened on and passed to it. */
-static pid_t find_heir(const char *address)
+static pid_t find_heir(const char *address, struct deadline *d)
 {
 	const char *path = strncmp(address, "unix:", 5) ? address : address + 5;
 	int path_fd = path[0] == '@' ? -1 : peer_open_path(0, path, O_PATH);
-	pid_t pid = path_fd >= 0 ? find_holder(0, path_fd, listens) : 0;
+	pid_t pid = path_fd >= 0 ? find_holder(0, path_fd, listens, d) : 0;
 
 	if (path_fd >= 0)
 		close(path_fd);
 	return pid;
 }
 
-pid_t dial_find_qemu(const struct qmp *qmp, const char *address)
+pid_t dial_find_qemu(const struct qmp *qmp, const char *address, struct deadline *d)
 {
 	pid_t pid = qmp_peer_pid(qmp), heir;
 
 	if (!strncmp(address, "tcp:", 4))
-		return find_holder(0, qmp_fd(qmp), has_accepted);
+		return find_holder(0, qmp_fd(qmp), has_accepted, d);
 	if (!pid || is_qemu(pid))
 		return pid;
-	heir = find_heir(address);
+	heir = find_heir(address, d);
 	return heir ? heir : pid;
 }

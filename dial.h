@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "channel.h"
 #include "deadline.h"
 #include "qmp.h"
 #include "wire.h"
@@ -34,11 +35,20 @@ struct dial {
 struct wire_opener dial_opener(struct dial *dial);
 
 /*
+ * dial_check() - without connecting: is the channel that QEMU has named its own?
+ * @pid:	of QEMU; 0 when unknown
+ * @channel:	with an address
+ * Return: 0; -1 with @err: it is another process's, or cannot be compared
+ */
+int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct deadline *d,
+	       struct err *err) __attribute__((warn_unused_result));
+
+/*
  * dial_find_qemu() - the QEMU behind a monitor that the user has named, also where another process
  * has made its socket, or where it is a TCP port of this machine
  * @qmp:	open
  * Return: its pid, that of another process that passes on what QEMU says, or 0 when unknown
  */
-pid_t dial_find_qemu(const struct qmp *qmp, const char *address);
+pid_t dial_find_qemu(const struct qmp *qmp, const char *address, struct deadline *d);
 
 #endif

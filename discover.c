@@ -14,102 +14,31 @@
 #include "owner.h"
 #include "peer.h"
 #include "util.h"
+#include "words.h"
 
-#define CMDLINE_MAX (1 << 20) /* bytes; a process with a longer command line is passed over */
+/* The VMs that a message names, at most. */
+#define SHOWN_MAX	 8
+#define SHOWN_NAME_BYTES 64
+
+#define HOW "-qmp unix:PATH,server=on,wait=off"
 
 void qemu_list_release(struct qemu_list *found)
 {
 	unsigned i;
 
 	for (i = 0; i < found->count; i++)
-		cmdline_release(&found->list[i].line);
+		emulator_release(&found->list[i]);
 	free(found->list);
 	*found = (struct qemu_list){ 0 };
 }
 
-/* The target of a link below a directory of /proc, which the caller frees; NULL when it cannot be
- * read. */
-static char *read_link(int directory, const char *name)
-{
-	char target[PATH_MAX];
-	ssize_t len = readlinkat(directory, name, target, sizeof(target));
-
-	return len > 0 && (size_t)len < sizeof(target) ? xstrndup(target, (size_t)len) : NULL;
-}
-
-/* /proc/PID: all that is read below it is of one process, also when the number goes to another. */
-static int open_process(pid_t pid)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/%d", (int)pid);
-
-	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
-/* A program's name says that it is QEMU; " (deleted)" follows it after an upgrade. */
-static bool is_qemu(int directory)
-{
-	static const char *const names[] = { "qemu-kvm", "kvm" };
-	_cleanup_free_ char *program = read_link(directory, "exe");
-	const char *slash = program ? strrchr(program, '/') : NULL;
-	size_t i, len;
-
-	if (!slash)
-		return false;
-	if (!strncmp(slash + 1, "qemu-system-", 12))
-		return true;
-	len = strcspn(slash + 1, " ");
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (len == strlen(names[i]) && !strncmp(slash + 1, names[i], len))
-			return true;
-	return false;
-}
-
-static bool read_cmdline(int directory, struct buf *bytes)
-{
-	int fd = openat(directory, "cmdline", O_RDONLY | O_CLOEXEC);
-	char chunk[4096];
-	ssize_t n = -1;
-
-	while (fd >= 0 && bytes->len <= CMDLINE_MAX && (n = read(fd, chunk, sizeof(chunk))) > 0)
-		buf_add(bytes, chunk, (size_t)n);
-	if (fd >= 0)
-		close(fd);
-	return n == 0 && bytes->len;
-}
-
-static bool read_process(int directory, struct qemu *qemu)
-{
-	_cleanup_buf_ struct buf bytes = { 0 };
-	_cleanup_free_ char *cwd = NULL;
-
-	if (!is_qemu(directory) || !read_cmdline(directory, &bytes))
-		return false;
-	cwd = read_link(directory, "cwd");
-	cmdline_parse(&qemu->line, bytes.data, bytes.len, cwd);
-	return true;
-}
-
-/* @uid: the owner that is wanted; NULL for any */
-static bool look_at(pid_t pid, const uid_t *uid, struct qemu *qemu)
-{
-	int directory = open_process(pid);
-	struct stat st;
-	bool is_found = false;
-
-	if (directory < 0)
-		return false;
-	/* the owner of /proc/PID is the effective user of the process, dumpable or not */
-	if (!fstat(directory, &st) && (!uid || st.st_uid == *uid)) {
-		*qemu = (struct qemu){ .pid = pid, .uid = st.st_uid };
-		is_found = read_process(directory, qemu);
-	}
-	close(directory);
-	return is_found;
-}
-
 bool discover_process(pid_t pid, struct qemu *qemu)
 {
-	return look_at(pid, NULL, qemu);
+	if (!emulator_read(qemu, pid, NULL))
+		return false;
+	if (!qemu->is_qemu)
+		emulator_release(qemu);
+	return qemu->is_qemu;
 }
 
 static int by_pid(const void *a, const void *b)
@@ -119,35 +48,79 @@ static int by_pid(const void *a, const void *b)
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-int discover(struct qemu_list *found, bool all, struct err *err)
+/* @qemu is taken over, unless it is none */
+static void keep(struct qemu_list *found, struct qemu *qemu)
+{
+	if (!qemu->is_qemu) {
+		emulator_release(qemu);
+		return;
+	}
+	found->list = xgrow(found->list, found->count, sizeof(*found->list));
+	found->list[found->count++] = *qemu;
+}
+
+/* Sort by pid, and leave out what is no QEMU of its own. */
+static void tidy(struct qemu_list *found)
+{
+	unsigned i, j, kept = 0;
+
+	if (found->count)
+		qsort(found->list, found->count, sizeof(*found->list), by_pid);
+	for (i = 0; i < found->count; i++)
+		for (j = 0; j < found->count && found->list[i].is_qemu; j++)
+			if (found->list[j].is_qemu)
+				found->list[i].is_qemu =
+					!emulator_is_double(&found->list[i], &found->list[j]);
+	for (i = 0; i < found->count; i++) {
+		if (found->list[i].is_qemu)
+			found->list[kept++] = found->list[i];
+		else
+			emulator_release(&found->list[i]);
+	}
+	found->count = kept;
+}
+
+int discover(struct qemu_list *found, bool all, struct deadline *deadline, struct err *err)
 {
 	DIR *directory = opendir("/proc");
 	uid_t uid = geteuid();
 	struct dirent *entry;
+	int status = 0;
 
 	if (!directory)
 		return err_set(err, ERR_FAILED, "cannot look for VMs: /proc: %s", strerror(errno));
-	while ((entry = readdir(directory))) {
+	while (!status && (entry = readdir(directory))) {
 		struct qemu qemu;
 		uint64_t pid;
 
-		if (!parse_u64(entry->d_name, 10, &pid) || pid > INT_MAX ||
-		    !look_at((pid_t)pid, all ? NULL : &uid, &qemu))
+		if (!parse_u64(entry->d_name, 10, &pid) || pid > INT_MAX)
 			continue;
-		found->list = xgrow(found->list, found->count, sizeof(*found->list));
-		found->list[found->count++] = qemu;
+		if (emulator_read(&qemu, (pid_t)pid, all ? NULL : &uid))
+			keep(found, &qemu);
+		status = deadline_poll(deadline, NULL, 0, 0, err);
 	}
 	closedir(directory);
-	if (found->count)
-		qsort(found->list, found->count, sizeof(*found->list), by_pid);
-	return 0;
+	tidy(found);
+	return status;
+}
+
+/* "'web' (pid 4711)", "pid 4712": with what --vm takes */
+static void add_vm(struct buf *text, const struct qemu *q)
+{
+	_cleanup_free_ char *name =
+		q->line.name ? printable_short(q->line.name, SHOWN_NAME_BYTES) : NULL;
+
+	if (name)
+		buf_addf(text, "'%s' (pid %d)", name, (int)q->pid);
+	else
+		buf_addf(text, "pid %d", (int)q->pid);
 }
 
 /* "'web' (pid 4711), pid 4712" */
 static char *list_of(const struct qemu_list *found, const char *name)
 {
 	struct buf text = { 0 };
-	unsigned i;
+	unsigned i, count = 0;
 
 	for (i = 0; i < found->count; i++) {
 		const struct qemu *q = &found->list[i];
@@ -155,26 +128,58 @@ static char *list_of(const struct qemu_list *found, const char *name)
 		if (q->uid != geteuid() || !q->line.monitors_count ||
 		    (name && (!q->line.name || strcmp(q->line.name, name) != 0)))
 			continue;
+		if (++count > SHOWN_MAX)
+			continue;
 		buf_addf(&text, "%s", text.len ? ", " : "");
-		if (q->line.name)
-			buf_addf(&text, "'%s' (pid %d)", q->line.name, (int)q->pid);
-		else
-			buf_addf(&text, "pid %d", (int)q->pid);
+		add_vm(&text, q);
 	}
+	if (count > SHOWN_MAX)
+		buf_addf(&text, " and %u more: see memhp vms", count - SHOWN_MAX);
 	return text.data;
 }
 
+int discover_no_monitor(const struct qemu *q, struct err *err)
+{
+	const char *first = NULL, *human = cmdline_find(&q->line, CMDLINE_HMP);
+	_cleanup_free_ char *unknown = emulator_unknown(q, &first);
+	_cleanup_free_ char *quoted = first ? words_quoted(first) : NULL;
+	_cleanup_buf_ struct buf vm = { 0 };
+
+	add_vm(&vm, q);
+	if (unknown) {
+		err_set(err, ERR_QEMU_UNREACHABLE,
+			"no QMP socket of VM %s is known: it listens on %s", vm.data, unknown);
+		return err_hint(err, "if one of them is, name it: --qmp %s",
+				quoted ? quoted : "PATH");
+	}
+	if (!q->sockets.is_known) {
+		err_set(err, ERR_QEMU_UNREACHABLE,
+			"no QMP socket of VM %s is known: what it listens on cannot be read",
+			vm.data);
+		return err_hint(err, "name its monitor with --qmp");
+	}
+	err_set(err, ERR_QEMU_UNREACHABLE, "VM %s has no QMP socket%s%s%s", vm.data,
+		human ? ": its monitor '" : "", human ? human : "",
+		human ? "' is one for people (HMP)" : "");
+	return err_hint(err, "start the one with pid %d with " HOW, (int)q->pid);
+}
+
+/* None of them has a monitor that is known. */
 static void no_monitor(const struct qemu_list *found, struct err *err)
 {
-	static const char how[] = "-qmp unix:PATH,server=on,wait=off";
+	unsigned i = 0;
 
-	err_set(err, ERR_QEMU_UNREACHABLE, "no running QEMU of yours has a QMP socket");
-	if (found->count)
-		err_hint(err, "the one with pid %d has none: start it with %s",
-			 (int)found->list[0].pid, how);
-	else
-		err_hint(err, "start QEMU with %s, or name a monitor with --qmp%s", how,
+	if (!found->count) {
+		err_set(err, ERR_QEMU_UNREACHABLE, "no running QEMU of yours has a QMP socket");
+		err_hint(err, "start QEMU with " HOW ", or name a monitor with --qmp%s",
 			 geteuid() ? "" : "; memhp vms --all shows those of other users");
+		return;
+	}
+	while (i + 1 < found->count && !found->list[i].sockets.count)
+		i++;
+	discover_no_monitor(&found->list[i], err);
+	if (found->count > 1)
+		err_wrap(err, "none of %u VMs can be reached", found->count);
 }
 
 static const struct qemu *choose_only(const struct qemu_list *found, struct err *err)
@@ -209,7 +214,8 @@ static void not_found(const struct qemu_list *found, const char *name, const cha
 
 	nearest_offer(&nearest, like);
 	for (i = 0; i < found->count; i++)
-		if (found->list[i].uid == geteuid())
+		if (found->list[i].uid == geteuid() && found->list[i].line.name &&
+		    words_is_plain(found->list[i].line.name))
 			nearest_offer(&nearest, found->list[i].line.name);
 	err_set(err, ERR_QEMU_UNREACHABLE, "no running VM '%s'", name);
 	nearest_hint(&nearest, "see memhp vms", err);
@@ -242,13 +248,61 @@ static int find_name(const struct qemu_list *found, const char *name, const stru
 	return err_hint(err, "choose one with --vm PID");
 }
 
+/* A process that is named by its number and is no QEMU that is known: what it is. */
+static void no_qemu(const struct qemu_list *found, const struct qemu *q, const char *name,
+		    struct err *err)
+{
+	_cleanup_free_ char *program = xstrdup(q->program ? q->program : "unknown");
+	_cleanup_buf_ struct buf child = { 0 };
+	unsigned i;
+
+	printable(program);
+	for (i = 0; i < found->count; i++)
+		if (found->list[i].parent == q->pid)
+			add_vm(&child, &found->list[i]);
+	err_set(err, ERR_QEMU_UNREACHABLE, "no running VM '%s': process %d is '%.64s', not QEMU",
+		name, (int)q->pid, program);
+	if (child.data)
+		err_hint(err, "it has started VM %.200s", child.data);
+	else
+		err_hint(err, "see memhp vms; if it is QEMU all the same, name its monitor "
+			      "with --qmp");
+}
+
+/* Nothing of the list has that number. Who is not root sees no process of others. */
+static void no_number(const struct qemu_list *found, const char *name, pid_t pid, const char *like,
+		      struct err *err)
+{
+	struct qemu q;
+	struct proc p;
+
+	if (!proc_open(&p, pid)) {
+		not_found(found, name, like, err);
+		return;
+	}
+	proc_close(&p);
+	if (geteuid() && p.uid != geteuid()) {
+		err_set(err, ERR_QEMU_UNREACHABLE,
+			"no running VM '%s' of yours: process %d belongs to another user (uid %u)",
+			name, (int)pid, (unsigned)p.uid);
+	} else if (emulator_read(&q, pid, NULL)) {
+		no_qemu(found, &q, name, err);
+		emulator_release(&q);
+	} else {
+		err_set(err, ERR_QEMU_UNREACHABLE,
+			"no running VM '%s': process %d has no command line, it ends or is the "
+			"kernel's",
+			name, (int)pid);
+	}
+}
+
 /* Another user's VM is known by its pid alone: its name might be chosen to be mistaken for ours. */
 static const struct qemu *choose_named(const struct qemu_list *found, const char *name,
 				       const char *like, struct err *err)
 {
 	const struct qemu *by_name, *by_number = NULL;
 	uint64_t pid = 0;
-	bool is_number = parse_u64(name, 10, &pid);
+	bool is_number = parse_u64(name, 10, &pid) && pid && pid <= INT_MAX;
 	unsigned i;
 
 	if (find_name(found, name, &by_name, err))
@@ -256,7 +310,9 @@ static const struct qemu *choose_named(const struct qemu_list *found, const char
 	for (i = 0; is_number && i < found->count; i++)
 		if ((uint64_t)found->list[i].pid == pid)
 			by_number = &found->list[i];
-	if (!by_name && !by_number)
+	if (!by_name && !by_number && is_number)
+		no_number(found, name, (pid_t)pid, like, err);
+	else if (!by_name && !by_number)
 		not_found(found, name, like, err);
 	return by_name ? by_name : by_number;
 }
@@ -271,9 +327,7 @@ const struct qemu *discover_choose(const struct qemu_list *found, const char *na
 	qemu = choose_named(found, name, like, err);
 	if (!qemu || qemu->line.monitors_count)
 		return qemu;
-	err_set(err, ERR_QEMU_UNREACHABLE, "the VM '%s' (pid %d) has no QMP socket", name,
-		(int)qemu->pid);
-	err_hint(err, "start it with -qmp unix:PATH,server=on,wait=off");
+	discover_no_monitor(qemu, err);
 	return NULL;
 }
 
@@ -402,5 +456,6 @@ int discover_connect(struct qmp **out, const struct qemu *qemu, const char *addr
 		    : connect_in_network(qemu, address, &fd, deadline, err))
 		return -1;
 	*out = qmp_attach(fd, address, trace, deadline);
+	qmp_set_peer(*out, qemu->pid);
 	return 0;
 }

@@ -20,9 +20,12 @@
 
 #include "owner.h"
 #include "peer.h"
+#include "proc.h"
 #include "util.h"
 
-#define DUMP_BYTES (1 << 15) /* of one message of sock_diag(7), at most 32 KiB */
+#define COMM_BYTES   64
+#define FDINFO_BYTES 4096
+#define DUMP_BYTES   (1 << 15) /* of one message of sock_diag(7), at most 32 KiB */
 
 pid_t owner_of(int fd, uid_t *uid)
 {
@@ -37,30 +40,32 @@ pid_t owner_of(int fd, uid_t *uid)
 
 char *owner_describe(pid_t pid)
 {
-	_cleanup_free_ char *path = xasprintf("/proc/%d/comm", (int)pid);
-	FILE *file = pid ? fopen(path, "re") : NULL;
-	char name[64] = "";
+	_cleanup_buf_ struct buf text = { 0 };
+	struct proc p;
+	char *name;
 
-	if (file && !fgets(name, sizeof(name), file))
-		name[0] = '\0';
-	if (file)
-		fclose(file);
-	name[strcspn(name, "\n")] = '\0';
-	printable(name);
 	if (!pid)
 		return xstrdup("of another pid namespace");
+	if (proc_open(&p, pid)) {
+		proc_read(&p, "comm", COMM_BYTES, &text);
+		proc_close(&p);
+	}
+	buf_add(&text, "", 1);
+	name = text.data;
+	name[strcspn(name, "\n")] = '\0';
+	printable(name);
 	return *name ? xasprintf("pid %d, '%s'", (int)pid, name) : xasprintf("pid %d", (int)pid);
 }
 
 /*
- * Call @match for each descriptor of a process, with /proc/PID and the target of its link, until it
- * returns anything but -1, which is returned; -1 at the end.
+ * Call @match for each descriptor of a process, with the target of its link, until it returns
+ * anything but -1, which is returned; -1 at the end.
  */
-typedef int fd_match_fn(int process, const char *name, const char *target, const void *context);
-static int find_fd(pid_t pid, fd_match_fn *match, const void *context)
+typedef int fd_match_fn(const struct proc *p, const char *name, const char *target,
+			const void *context);
+static int find_below(const struct proc *p, fd_match_fn *match, const void *context)
 {
-	int process = peer_directory(pid), found = -1;
-	int list = process >= 0 ? openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int list = openat(p->directory, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = -1;
 	DIR *directory = list >= 0 ? fdopendir(list) : NULL;
 	struct dirent *entry;
 
@@ -71,20 +76,31 @@ static int find_fd(pid_t pid, fd_match_fn *match, const void *context)
 		if (len <= 0)
 			continue;
 		target[len] = '\0';
-		found = match(process, entry->d_name, target, context);
+		found = match(p, entry->d_name, target, context);
 	}
 	if (directory)
 		closedir(directory);
 	else if (list >= 0)
 		close(list);
-	if (process >= 0)
-		close(process);
 	return found;
 }
 
-static int is_target(int process, const char *name, const char *target, const void *context)
+static int find_fd(pid_t pid, fd_match_fn *match, const void *context)
 {
-	(void)process, (void)name;
+	struct proc p;
+	int found;
+
+	if (!proc_open(&p, pid))
+		return -1;
+	found = find_below(&p, match, context);
+	proc_close(&p);
+	return found;
+}
+
+static int is_target(const struct proc *p, const char *name, const char *target,
+		     const void *context)
+{
+	(void)p, (void)name;
 	return strcmp(target, context) ? -1 : 1;
 }
 
@@ -380,36 +396,32 @@ bool owner_has_accepted(pid_t pid, int fd)
 /* ---- pseudo-terminals */
 
 /* Is it the end of a pty that a terminal emulator has, and of that number? (proc(5): tty-index) */
-static bool is_master(int process, const char *name, const char *target, unsigned number)
+static bool is_master(const struct proc *p, const char *name, const char *target, unsigned number)
 {
-	const char *slash = strrchr(target, '/');
+	const char *slash = strrchr(target, '/'), *line;
 	_cleanup_free_ char *path = xasprintf("fdinfo/%s", name);
+	_cleanup_buf_ struct buf text = { 0 };
 	unsigned index;
-	bool found = false;
-	char line[128];
-	FILE *file;
-	int fd;
 
-	if (!slash || strcmp(slash, "/ptmx") != 0)
+	if (!slash || strcmp(slash, "/ptmx") != 0 || !proc_read(p, path, FDINFO_BYTES, &text))
 		return false;
-	fd = openat(process, path, O_RDONLY | O_CLOEXEC);
-	file = fd >= 0 ? fdopen(fd, "r") : NULL;
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "tty-index: %u", &index) == 1 && index == number;
-	if (file)
-		fclose(file);
-	else if (fd >= 0)
-		close(fd);
-	return found;
+	line = strstr(buf_text(&text), "tty-index:");
+	return line && sscanf(line, "tty-index: %u", &index) == 1 && index == number;
 }
 
 /* The number of that descriptor in its process. */
-static int find_master(int process, const char *name, const char *target, const void *context)
+static int find_master(const struct proc *p, const char *name, const char *target,
+		       const void *context)
 {
 	const unsigned *number = context;
 	uint64_t fd;
 
-	return is_master(process, name, target, *number) && parse_u64(name, 10, &fd) ? (int)fd : -1;
+	return is_master(p, name, target, *number) && parse_u64(name, 10, &fd) ? (int)fd : -1;
+}
+
+bool owner_holds_pty(pid_t pid, unsigned number)
+{
+	return find_fd(pid, find_master, &number) >= 0;
 }
 
 /* A descriptor of another process, in case it still is the end of a pty (device 5:2) by now. */

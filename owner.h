@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * owner: which process is behind a socket or a pseudo-terminal, as the kernel tells it.
- * May call: peer, util. Must never: send anything, believe a path.
+ * May call: peer, proc, util. Must never: send anything, believe a path.
  */
 #ifndef OWNER_H
 #define OWNER_H
@@ -31,6 +31,10 @@ int owner_listens_tcp(pid_t pid, int fd);
 /* owner_has_accepted() - does @pid hold the other end of the TCP connection @fd? Both are in this
  * network namespace, and something has been received */
 bool owner_has_accepted(pid_t pid, int fd);
+
+/* owner_holds_pty() - does @pid hold the other end of a pty of that number? There may be another
+ * one in another file system of ptys */
+bool owner_holds_pty(pid_t pid, unsigned number);
 
 /*
  * owner_open_pty() - open the terminal end of the pty with that number whose other end @pid holds:

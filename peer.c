@@ -2,116 +2,43 @@
 /* Files and sockets where another process sees them. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/openat2.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "peer.h"
+#include "proc.h"
 #include "util.h"
 #include "wire.h"
 
-int peer_directory(pid_t pid)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/%d", (int)pid);
-
-	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
-/* close(2) that leaves errno as it is */
-static void close_quietly(int fd)
-{
-	int saved = errno;
-
-	if (fd >= 0)
-		close(fd);
-	errno = saved;
-}
-
-/* openat2(2), new in Linux 5.6, keeps to @directory as if it were the root (RESOLVE_IN_ROOT), or
- * does not leave it (RESOLVE_BENEATH). Where there is none, a link may lead elsewhere. */
-static int open_within(int directory, const char *path, int flags, uint64_t resolve)
-{
-	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = resolve };
-	long fd = syscall(SYS_openat2, directory, path, &how, sizeof(how));
-
-	if (fd >= 0 || errno != ENOSYS)
-		return (int)fd;
-	path += strspn(path, "/");
-	return openat(directory, *path ? path : ".", flags | O_CLOEXEC);
-}
-
-/* The target of a link below /proc/PID, which the caller frees; NULL when it cannot be read. */
-static char *read_link(int process, const char *name)
-{
-	char target[PATH_MAX];
-	ssize_t len = readlinkat(process, name, target, sizeof(target));
-
-	return len > 0 && (size_t)len < sizeof(target) ? xstrndup(target, (size_t)len) : NULL;
-}
-
-/* Both links are told from the same root, whatever that is. */
-static char *cwd_of(int process)
-{
-	_cleanup_free_ char *root = read_link(process, "root");
-	char *cwd = read_link(process, "cwd");
-	size_t len = root ? strlen(root) : 0;
-
-	if (cwd && len > 1 && !strncmp(cwd, root, len) && (cwd[len] == '/' || !cwd[len]))
-		memmove(cwd, cwd[len] ? cwd + len : "/", strlen(cwd[len] ? cwd + len : "/") + 1);
-	return cwd;
-}
-
 char *peer_cwd(pid_t pid)
 {
-	int process = peer_directory(pid);
-	char *cwd = process >= 0 ? cwd_of(process) : NULL;
+	struct proc p;
+	char *cwd;
 
-	close_quietly(process);
+	if (!proc_open(&p, pid))
+		return NULL;
+	cwd = proc_cwd(&p);
+	proc_close(&p);
 	return cwd;
-}
-
-static int open_below(int process, const char *base, const char *path, int flags, uint64_t resolve)
-{
-	int directory = openat(process, base, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = directory >= 0 ? open_within(directory, path, flags, resolve) : -1;
-
-	close_quietly(directory);
-	return fd;
-}
-
-/* A path that leaves the working directory, by ".." or by a link, starts anew at the root. */
-static int open_relative(int process, const char *path, int flags)
-{
-	_cleanup_free_ char *cwd = NULL;
-	_cleanup_free_ char *whole = NULL;
-	int fd = open_below(process, "cwd", path, flags, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
-
-	if (fd >= 0 || errno != EXDEV)
-		return fd;
-	cwd = cwd_of(process);
-	whole = xasprintf("%s/%s", cwd ? cwd : "", path);
-	return open_below(process, "root", whole, flags, RESOLVE_IN_ROOT);
 }
 
 int peer_open_path(pid_t pid, const char *path, int flags)
 {
-	int process, fd;
+	struct proc p;
+	int fd, saved;
 
 	if (!pid)
 		return open(path, flags | O_CLOEXEC);
-	process = peer_directory(pid);
-	if (process < 0)
+	if (!proc_open(&p, pid))
 		return -1;
-	fd = path[0] == '/' ? open_below(process, "root", path, flags, RESOLVE_IN_ROOT)
-			    : open_relative(process, path, flags);
-	close_quietly(process);
+	fd = proc_open_path(&p, path, flags);
+	saved = errno;
+	proc_close(&p);
+	errno = saved;
 	return fd;
 }
 
@@ -173,10 +100,13 @@ static int receive_fd(int from)
  * right to. */
 static int enter_network(pid_t pid)
 {
-	int process = peer_directory(pid);
-	int net = openat(process, "ns/net", O_RDONLY | O_CLOEXEC);
-	int user = openat(process, "ns/user", O_RDONLY | O_CLOEXEC);
+	int net, user;
+	struct proc p;
 
+	if (!proc_open(&p, pid))
+		return -1;
+	net = openat(p.directory, "ns/net", O_RDONLY | O_CLOEXEC);
+	user = openat(p.directory, "ns/user", O_RDONLY | O_CLOEXEC);
 	if (net < 0)
 		return -1;
 	if (!setns(net, CLONE_NEWNET))

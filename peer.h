@@ -2,7 +2,7 @@
 /*
  * peer: files and sockets where another process of this machine sees them: below its root and its
  * working directory, in its mount and network namespaces.
- * May call: wire, deadline, err, util. Must never: believe that what it finds is that process's
+ * May call: proc, wire, deadline, err, util. Must never: believe that what it finds is that process's
  * own (see owner).
  */
 #ifndef PEER_H
@@ -26,10 +26,6 @@ int peer_open_path(pid_t pid, const char *path, int flags);
 /* peer_cwd() - the working directory of a process, from its own root; the caller frees it; NULL
  * when unknown */
 char *peer_cwd(pid_t pid);
-
-/* peer_directory() - /proc/PID, which the caller closes: all that is opened below it is of one
- * process, also when the number goes to another; -1 with errno */
-int peer_directory(pid_t pid);
 
 /*
  * peer_socket() - socket(2) in the network namespace of a process

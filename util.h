@@ -67,4 +67,8 @@ size_t printable_len(const char *text);
  */
 void printable(char *text);
 
+/* printable_short() - a printable copy of at most @max_bytes, which the caller frees: of a longer
+ * text the beginning, and "..." */
+char *printable_short(const char *text, size_t max_bytes);
+
 #endif

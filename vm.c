@@ -53,7 +53,7 @@ static int open_found(struct vm *vm, struct err *err)
 {
 	struct qemu_list found = { 0 };
 	const struct qemu *qemu = NULL;
-	int status = discover(&found, vm->name && !geteuid(), err);
+	int status = discover(&found, vm->name && !geteuid(), vm->deadline, err);
 
 	if (!status && vm->own_pid)
 		qemu = discover_again(&found, vm->own_pid, vm->own_name, err);
@@ -64,8 +64,6 @@ static int open_found(struct vm *vm, struct err *err)
 		vm->own_pid = vm->own_pid ? qemu->pid : 0;
 		status = open_process(vm, qemu, err);
 	}
-	if (vm->qmp)
-		qmp_set_peer(vm->qmp, vm->pid);
 	qemu_list_release(&found);
 	return qemu ? status : -1;
 }
@@ -79,7 +77,7 @@ void vm_stay(struct vm *vm)
 	vm->own_pid = vm->pid;
 	vm->own_name = qemu.line.name;
 	qemu.line.name = NULL;
-	cmdline_release(&qemu.line);
+	emulator_release(&qemu);
 }
 
 /* The monitor of another machine: what listens here is ssh, and paths that QEMU tells are there. */
@@ -117,7 +115,7 @@ int vm_open_qmp(struct vm *vm, struct err *err)
 			err_hint(err, "see which VMs run here with: memhp vms");
 		return -1;
 	}
-	vm->pid = dial_find_qemu(vm->qmp, vm->qmp_address);
+	vm->pid = dial_find_qemu(vm->qmp, vm->qmp_address, vm->deadline);
 	qmp_set_peer(vm->qmp, vm->pid);
 	return 0;
 }
@@ -136,23 +134,8 @@ char *vm_ssh_address(const struct vm *vm)
 		return NULL;
 	address = qemu.line.ssh;
 	qemu.line.ssh = NULL;
-	cmdline_release(&qemu.line);
+	emulator_release(&qemu);
 	return address;
-}
-
-int vm_find_channel(struct qmp *qmp, char **address, bool *in_use, struct err *err)
-{
-	struct channel found = { 0 };
-
-	*address = NULL;
-	*in_use = false;
-	if (channel_find(&found, qmp, err))
-		return -1;
-	*address = found.address;
-	*in_use = found.in_use;
-	found.address = NULL;
-	channel_release(&found);
-	return 0;
 }
 
 /* The channel is a socket of the other machine too. */
@@ -182,7 +165,7 @@ static int find_guest(struct vm *vm, struct err *err)
 	if (!found->address || !found->in_use)
 		return 0;
 	err_set(err, ERR_GUEST_UNREACHABLE, "the guest's %s '%s' is in use by another program",
-		strncmp(found->address, "qga:", 4) ? "console" : "agent",
+		channel_is_agent(found) ? "agent" : "console",
 		strchr(found->address, ':') + 1);
 	return err_hint(err, "close the other one, or name a channel with --guest");
 }

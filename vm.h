@@ -62,14 +62,6 @@ int vm_no_channel(const struct vm *vm, struct err *err);
 /* vm_channel() - the guest channel's address; NULL when there is none; owned by @vm */
 const char *vm_channel(const struct vm *vm);
 
-/*
- * vm_find_channel() - the guest's console, or else its agent when that runs, as QEMU tells it
- * @address:	"serial:PATH" or "qga:PATH", which the caller frees; NULL when there is none
- * @in_use:	another program is connected to it
- */
-int vm_find_channel(struct qmp *qmp, char **address, bool *in_use, struct err *err)
-	__attribute__((warn_unused_result));
-
 /* vm_ssh_address() - the channel over a port that QEMU's command line forwards to the guest's ssh,
  * for a hint; the caller frees it; NULL for none */
 char *vm_ssh_address(const struct vm *vm);
