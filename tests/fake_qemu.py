@@ -3,8 +3,7 @@
 
 FAKE_QEMU tells where to listen: a list of {"path"} or {"tcp": PORT}, each with what differs from a monitor of a VM
 without DIMMs: "plugged" (MiB), "silent" (greets nobody), "serial" (the path of the guest's console),
-"pty" (what it says is its pty). The command
-"hang-up" ends a connection. Its end is that of its stdin; then it prints what it was asked.
+"pty" (what it calls its pty). The command "hang-up" ends a connection. Its end is that of its stdin; then it prints what it was asked.
 """
 import contextlib
 import json

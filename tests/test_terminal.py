@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pty
+import tempfile
 import threading
 
 import pytest
@@ -75,12 +76,13 @@ def test_a_terminal_of_another_process_is_not_that_of_a_qemu(here, tmp_path, way
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs another user's QEMU")
-def test_a_qemu_of_another_user_cannot_name_a_terminal(here):
-    here.directory.chmod(0o755)
-    place = here.directory / "theirs"
-    place.mkdir()
-    os.chown(place, 65534, 65534)
-    with terminal() as (name, is_untouched):
+def test_a_qemu_of_another_user_cannot_name_a_terminal():
+    with tempfile.TemporaryDirectory(prefix="mw", dir="/tmp") as directory, world(directory) as here, \
+            terminal() as (name, is_untouched):
+        here.directory.chmod(0o755)
+        place = here.directory / "theirs"
+        place.mkdir()
+        os.chown(place, 65534, 65534)
         path = place / "vm.qmp"
         vm = here.qemu("-name", "web", "-qmp", f"unix:{path},server", uid=65534,
                        listen=[{"path": str(path), "pty": name}])
