@@ -18,8 +18,8 @@
 
 #define ASK_MS	       1000  /* so long may QEMU take to say what the prompt shows */
 #define EVENTS_MAX     4096  /* taken at once */
-#define NAME_MAX_BYTES 64    /* of the VM's that the prompt has room for */
 #define LINE_MAX_BYTES 65536 /* of a script */
+#define NAME_BYTES     64    /* of a VM's name in the prompt */
 
 struct shell_options {
 	bool is_stopping;
@@ -185,8 +185,8 @@ static void run_line(struct shell *s, const char *line)
 static char *ask_text(struct qmp *qmp)
 {
 	_cleanup_json_ struct json_object *reply = NULL;
-	_cleanup_free_ char *shown = NULL;
 	char size[SIZE_TEXT_MAX], *text;
+	_cleanup_free_ char *shown = NULL;
 	const char *name = "memhp";
 	struct err ignored;
 	uint64_t bytes;
@@ -195,9 +195,7 @@ static char *ask_text(struct qmp *qmp)
 		return xstrdup("memhp> ");
 	if (!qmp_execute(qmp, "query-name", NULL, &reply, &ignored))
 		json_get_string(reply, "name", &name);
-	shown = xstrdup(name);
-	printable(shown); /* readline prints it as it is */
-	clip(shown, NAME_MAX_BYTES);
+	shown = printable_short(name, NAME_BYTES); /* readline prints it as it is */
 	text = xasprintf("%s %s> ", shown, size_format(size, bytes));
 	return text;
 }

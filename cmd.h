@@ -17,7 +17,7 @@
 #include "json.h"
 #include "opt.h"
 #include "out.h"
-#include "owner.h"
+#include "owners.h"
 #include "vm.h"
 
 /* The global options; their table is in memhp.c. */

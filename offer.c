@@ -7,9 +7,11 @@
 #include "offer.h"
 #include "prefix.h"
 #include "size.h"
+#include "words.h"
 
-#define BLOCKS_MAX 256	/* of the guest's, which can tell of millions */
-#define LOOK_MS	   2000 /* so long may somebody who has pressed Tab be kept waiting */
+#define BLOCKS_MAX     256  /* of the guest's, which can tell of millions */
+#define LOOK_MS	       2000 /* so long may somebody who has pressed Tab be kept waiting */
+#define NAME_MAX_BYTES 128  /* a longer name is none that a person completes */
 
 /* A place in a command line. */
 struct place {
@@ -24,16 +26,6 @@ struct place {
 	bool is_lost;		    /* behind a command that there is not */
 	int words_count;	    /* of the command, before this one */
 };
-
-/* Ids and names come from QEMU and other users: what a shell would take apart is offered to none.
- */
-static bool is_harmless(const char *word)
-{
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=-";
-
-	return *word && strspn(word, plain) == strlen(word);
-}
 
 static bool is_typed_already(const struct place *p, const char *word)
 {
@@ -50,9 +42,16 @@ static void add(const struct place *p, const char *text, const char *meaning)
 {
 	_cleanup_free_ char *whole = xasprintf("%.*s%s", (int)p->fixed, p->word, text);
 
-	if (is_harmless(text) && !strncmp(whole, p->word, strlen(p->word)) &&
-	    !is_typed_already(p, whole))
+	if (!strncmp(whole, p->word, strlen(p->word)) && !is_typed_already(p, whole))
 		p->offer->add(whole, meaning);
+}
+
+/* The same for an id or a name, which comes from QEMU or another user: what a shell would take
+ * apart, or memhp would take for an option, is offered to none. */
+static void add_name(const struct place *p, const char *name, const char *meaning)
+{
+	if (strlen(name) <= NAME_MAX_BYTES && words_is_plain(name))
+		add(p, name, meaning);
 }
 
 void offer_forget(struct offer *o)
@@ -104,7 +103,7 @@ static void offer_devices(const struct place *p, const struct hotplug *h)
 		char size[SIZE_TEXT_MAX];
 
 		if (d->id)
-			add(p, d->id, size_format(size, d->size_bytes));
+			add_name(p, d->id, size_format(size, d->size_bytes));
 	}
 }
 
@@ -188,16 +187,18 @@ static void offer_vms(const struct place *p)
 {
 	struct qemu_list found = { 0 };
 	struct fleet fleet = { 0 };
+	struct deadline moment;
 	struct err ignored;
 	unsigned i;
 
-	if (config_load(p->offer->config, &ignored) || discover(&found, false, &ignored))
+	deadline_init(&moment, LOOK_MS, -1); /* a signal is for what comes after */
+	if (config_load(p->offer->config, &ignored) || discover(&found, false, &moment, &ignored))
 		return;
 	fleet_gather(&fleet, &found, p->offer->config);
 	for (i = 0; i < fleet.count; i++)
 		if (fleet_vm_name(&fleet.vms[i]))
-			add(p, fleet_vm_name(&fleet.vms[i]),
-			    fleet.vms[i].profile ? "profile" : NULL);
+			add_name(p, fleet_vm_name(&fleet.vms[i]),
+				 fleet.vms[i].profile ? "profile" : NULL);
 	fleet_release(&fleet);
 	qemu_list_release(&found);
 }

@@ -186,3 +186,20 @@ void clip(char *text, size_t len)
 	}
 	text[at] = '\0';
 }
+
+char *printable_short(const char *text, size_t max_bytes)
+{
+	size_t len = strnlen(text, max_bytes + 1);
+	char *copy;
+
+	if (len <= max_bytes) {
+		copy = xstrndup(text, len);
+	} else {
+		len = max_bytes - 3;
+		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
+			len--; /* into no character */
+		copy = xasprintf("%.*s...", (int)len, text);
+	}
+	printable(copy);
+	return copy;
+}
