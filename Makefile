@@ -37,10 +37,10 @@ JOBS        ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
-ROWS := err util base64 nearest words cmdline proc sockets readconfig emulator size progress choose deadline resolve prompt password console json opt out wire frame answer message \
+ROWS := err util base64 nearest words cmdline proc sockets readconfig emulator size progress choose deadline resolve prompt password console json opt out wire peer owner frame answer message \
 	qmp guest-pieces guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
 	machine machine-map machine-name machine-place machine-port machine-request machine-state machine-total backend machine-args host verdict sysfs look event guest-event \
-	config discover vm inquiry fleet \
+	config channel discover dial vm inquiry fleet \
 	hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-offline hotplug-release hotplug-check hotplug-unit hotplug-attach \
 	hotplug-online hotplug-plug hotplug-unplug \
 	hotplug-change hotplug-vmem hotplug-vmem-plug hotplug-resize hotplug-finding hotplug-repair \
@@ -108,7 +108,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/seam.c tests/fuzz/replay.c tests/fuzz
 		$(filter-out %/memhp.o,$(OBJS)) | $(BUILD)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CC) $(CPPFLAGS) -I. $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) \
-		-Wl,--wrap=wire_connect_unix,--wrap=getrandom,--wrap=stat -o $@ \
+		-Wl,--wrap=wire_connect_unix,--wrap=getrandom,--wrap=peer_open_path -o $@ \
 		$(filter-out $(if $(FUZZ),%/replay.c) %.h,$^) $(LDLIBS)
 
 $(BUILD):

@@ -35,6 +35,7 @@ static struct json_object *json_vm(const struct fleet_vm *vm)
 	json_add_u64(object, "uid", q, q ? (uint64_t)q->uid : 0);
 	json_add_printable(object, "monitor", vm->monitor);
 	json_add_printable(object, "guest", fleet_vm_guest(vm));
+	json_add_printable(object, "guest_problem", fleet_vm_guest_problem(vm));
 	json_add_u64(object, "plugged_memory", vm->is_known, vm->plugged_bytes);
 	json_add_printable(object, "memory", q ? q->line.memory : NULL);
 	json_add_printable(object, "ssh", q ? q->line.ssh : NULL);
@@ -155,6 +156,9 @@ static void print_note(const struct fleet_vm *vm)
 	if (vm->problem)
 		out_note("nothing known about VM '%s' (pid %d): %s", shown, (int)vm->qemu->pid,
 			 vm->problem);
+	else if (fleet_vm_guest_problem(vm))
+		out_note("VM '%s' (pid %d): %s", shown, (int)vm->qemu->pid,
+			 fleet_vm_guest_problem(vm));
 	else if (!fleet_vm_guest(vm) && vm->qemu->line.ssh)
 		out_note("VM '%s' (pid %d) forwards a port to its guest's ssh: --guest %s", shown,
 			 (int)vm->qemu->pid, vm->qemu->line.ssh);

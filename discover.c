@@ -11,6 +11,8 @@
 
 #include "discover.h"
 #include "nearest.h"
+#include "owner.h"
+#include "peer.h"
 #include "util.h"
 #include "words.h"
 
@@ -28,18 +30,6 @@ void qemu_list_release(struct qemu_list *found)
 		emulator_release(&found->list[i]);
 	free(found->list);
 	*found = (struct qemu_list){ 0 };
-}
-
-char *discover_cwd(pid_t pid)
-{
-	struct proc p;
-	char *cwd;
-
-	if (!proc_open(&p, pid))
-		return NULL;
-	cwd = proc_link(&p, "cwd");
-	proc_close(&p);
-	return cwd;
 }
 
 bool discover_process(pid_t pid, struct qemu *qemu)
@@ -364,63 +354,108 @@ const struct qemu *discover_again(const struct qemu_list *found, pid_t pid, cons
 	return NULL;
 }
 
-static int check_owner(const struct qemu *qemu, const char *path, struct err *err)
+/* @path_fd: opened with O_PATH */
+static int check_user(const struct qemu *qemu, const char *path, int path_fd, struct err *err)
 {
 	struct stat st;
 
-	/* connect(2) will say what is wrong with the path */
-	if (stat(path, &st) || st.st_uid == qemu->uid || !st.st_uid)
+	if (fstat(path_fd, &st) || st.st_uid == qemu->uid || !st.st_uid)
 		return 0;
 	return err_set(err, ERR_QEMU_UNREACHABLE,
 		       "the socket '%s' of VM %d belongs to another user (uid %u)", path,
 		       (int)qemu->pid, (unsigned)st.st_uid);
 }
 
-/* A port number means another socket in another network namespace. */
-static int check_network(const struct qemu *qemu, const char *address, struct err *err)
+static int belongs_to(const struct qemu *qemu, const char *address, pid_t other, struct err *err)
 {
-	struct proc self = PROC_CLOSED, other = PROC_CLOSED;
-	_cleanup_free_ char *ours = NULL;
-	_cleanup_free_ char *theirs = NULL;
+	_cleanup_free_ char *process = other ? owner_describe(other) : NULL;
 
-	if (proc_open(&self, getpid()))
-		ours = proc_link(&self, "ns/net");
-	if (proc_open(&other, qemu->pid))
-		theirs = proc_link(&other, "ns/net");
-	proc_close(&self);
-	proc_close(&other);
-	if (ours && theirs && !strcmp(ours, theirs))
-		return 0;
 	return err_set(err, ERR_QEMU_UNREACHABLE,
-		       "the monitor '%s' of VM %d is in another network namespace", address,
+		       "the monitor '%s' belongs to another process%s%s%s, not to VM %d", address,
+		       process ? " (" : "", process ? process : "", process ? ")" : "",
 		       (int)qemu->pid);
 }
 
-/* The path may lead elsewhere by now; a QEMU that gave up root (-runas) listened as root. */
-static int check_peer(const struct qemu *qemu, const struct qmp *q, const char *path,
-		      struct err *err)
+/* A QEMU that gave up root (-runas) listened as root; another process may have listened for it. */
+static int check_listener(const struct qemu *qemu, const char *address, int path_fd, int fd,
+			  struct err *err)
 {
-	uid_t uid = qmp_peer_uid(q);
+	const char *name = strchr(address, '@');
+	uid_t uid = 0;
+	pid_t other = owner_of(fd, &uid);
 
-	if (qmp_peer_pid(q) == qemu->pid && (uid == qemu->uid || !uid))
+	if (other == qemu->pid && (uid == qemu->uid || !uid))
 		return 0;
-	return err_set(err, ERR_QEMU_UNREACHABLE,
-		       "the socket '%s' is not that of VM %d: process %d listens there", path,
-		       (int)qemu->pid, (int)qmp_peer_pid(q));
+	if ((path_fd >= 0 ? owner_listens(qemu->pid, path_fd)
+			  : owner_listens_abstract(qemu->pid, name + 1)) == 1)
+		return 0;
+	return belongs_to(qemu, address, other, err);
+}
+
+/* Connect where @view sees the path; 0 for this process. */
+static int connect_path(const struct qemu *qemu, pid_t view, const char *path, int *fd,
+			struct err *err)
+{
+	int path_fd = peer_open_path(view, path, O_PATH), status;
+
+	*fd = -1;
+	if (path_fd < 0)
+		return err_set(err, ERR_QEMU_UNREACHABLE, "cannot connect to '%s': %s", path,
+			       strerror(errno));
+	status = check_user(qemu, path, path_fd, err);
+	if (!status)
+		status = peer_connect_at(path_fd, path, fd, ERR_QEMU_UNREACHABLE, err);
+	if (!status && check_listener(qemu, path, path_fd, *fd, err)) {
+		close(*fd);
+		status = -1;
+	}
+	close(path_fd);
+	return status;
+}
+
+/* The path of a QEMU that has gone into another root since (-chroot) is one of this process. */
+static int connect_unix(const struct qemu *qemu, const char *path, int *fd, struct err *err)
+{
+	struct err here;
+
+	if (!connect_path(qemu, qemu->pid, path, fd, err) ||
+	    !connect_path(qemu, 0, path, fd, &here))
+		return 0;
+	return -1;
+}
+
+/* A name or a port number means another socket in another network namespace. */
+static int connect_in_network(const struct qemu *qemu, const char *address, int *fd,
+			      struct deadline *d, struct err *err)
+{
+	bool is_tcp = !strncmp(address, "tcp:", 4);
+
+	if (peer_connect(qemu->pid, address, fd, ERR_QEMU_UNREACHABLE, d, err)) {
+		if (!peer_shares_network(qemu->pid)) {
+			err_append(err, "VM %d is in another network namespace", (int)qemu->pid);
+			if (geteuid())
+				err_hint(err, "root can enter it: run memhp as root");
+		}
+		return -1;
+	}
+	if (is_tcp ? owner_listens_tcp(qemu->pid, *fd) == 1
+		   : !check_listener(qemu, address, -1, *fd, err))
+		return 0;
+	close(*fd);
+	return is_tcp ? belongs_to(qemu, address, 0, err) : -1;
 }
 
 int discover_connect(struct qmp **out, const struct qemu *qemu, const char *address,
 		     const struct trace *trace, struct deadline *deadline, struct err *err)
 {
-	bool is_unix = address[0] == '/';
+	const char *path = strncmp(address, "unix:", 5) ? address : address + 5;
+	bool is_path = path[0] != '@' && strncmp(path, "tcp:", 4) != 0;
+	int fd;
 
-	if (is_unix ? check_owner(qemu, address, err) : check_network(qemu, address, err))
+	if (is_path ? connect_unix(qemu, path, &fd, err)
+		    : connect_in_network(qemu, address, &fd, deadline, err))
 		return -1;
-	if (qmp_connect(out, address, trace, deadline, err))
-		return -1;
-	if (!is_unix || !check_peer(qemu, *out, address, err))
-		return 0;
-	qmp_close(*out);
-	*out = NULL;
-	return -1;
+	*out = qmp_attach(fd, address, trace, deadline);
+	qmp_set_peer(*out, qemu->pid);
+	return 0;
 }

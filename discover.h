@@ -2,8 +2,8 @@
 /*
  * discover: the QEMU processes of this machine, from /proc, and a way to their monitors that makes
  * sure who answers there.
- * May call: emulator, qmp, nearest, words, deadline, err, util. Must never: trust a socket of
- * another user.
+ * May call: emulator, owner, peer, qmp, nearest, words, deadline, err, util. Must never: trust a
+ * socket of another user.
  */
 #ifndef DISCOVER_H
 #define DISCOVER_H
@@ -37,9 +37,6 @@ void qemu_list_release(struct qemu_list *found);
  * read */
 bool discover_process(pid_t pid, struct qemu *qemu);
 
-/* discover_cwd() - the working directory of a process, which the caller frees; NULL when unknown */
-char *discover_cwd(pid_t pid);
-
 /*
  * discover_choose() - the VM that is meant
  * @name:	its name, if it is this user's, or its pid, of which is told what it is when it is
@@ -64,9 +61,10 @@ const struct qemu *discover_again(const struct qemu_list *found, pid_t pid, cons
 				  struct err *err);
 
 /*
- * discover_connect() - connect to a monitor of @qemu without waiting for its greeting
- * @address:	one of qemu->line.monitors
- * @err:	ERR_QEMU_UNREACHABLE when nobody, or somebody else, is behind it
+ * discover_connect() - connect to a monitor of @qemu, where that sees it, without waiting for its
+ * greeting
+ * @address:	one of qemu->line.monitors: "/PATH", "@NAME", "unix:" before either, "tcp:HOST:PORT"
+ * @err:	ERR_QEMU_UNREACHABLE when nobody, or another process, is behind it
  */
 int discover_connect(struct qmp **out, const struct qemu *qemu, const char *address,
 		     const struct trace *trace, struct deadline *deadline, struct err *err)

@@ -161,7 +161,7 @@ static bool read_process(struct qemu *q, const struct proc *p)
 
 	if (!read_words(q, p, &words))
 		return false;
-	cwd = proc_link(p, "cwd");
+	cwd = proc_cwd(p);
 	cmdline_parse(&q->line, words.data, words.len, cwd);
 	if (!may_be(q))
 		return true;

@@ -12,6 +12,7 @@ static void vm_release(struct fleet_vm *vm)
 {
 	free(vm->console);
 	free(vm->channel);
+	free(vm->channel_problem);
 	free(vm->problem);
 }
 
@@ -129,6 +130,8 @@ static void take_answer(struct fleet_vm *vm, const struct inquiry *inquiry)
 		vm->monitor = inquiry->address;
 		vm->plugged_bytes = inquiry->plugged_bytes;
 		vm->channel = inquiry->channel ? xstrdup(inquiry->channel) : NULL;
+		if (inquiry->channel_problem)
+			vm->channel_problem = xstrdup(inquiry->channel_problem);
 		free(vm->problem);
 		vm->problem = NULL;
 	} else if (!vm->problem) {
@@ -165,4 +168,9 @@ const char *fleet_vm_guest(const struct fleet_vm *vm)
 	if (!guest)
 		guest = vm->channel;
 	return !guest && !vm->is_known ? vm->console : guest;
+}
+
+const char *fleet_vm_guest_problem(const struct fleet_vm *vm)
+{
+	return vm->profile && profile_get(vm->profile, "guest") ? NULL : vm->channel_problem;
 }

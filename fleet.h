@@ -23,6 +23,7 @@ struct fleet_vm {
 	const char *monitor;	       /* that answered, else the first; NULL for none; borrowed */
 	char *console;		       /* channel to the guest by the command line; NULL for none */
 	char *channel;		       /* the same, as QEMU tells; NULL when unknown */
+	char *channel_problem;	       /* why that may be another VM's; NULL for nothing */
 	bool is_known;		       /* the monitor has answered */
 	uint64_t plugged_bytes;	       /* valid with is_known */
 	char *problem;		       /* why it has not; NULL for none */
@@ -53,5 +54,8 @@ const char *fleet_vm_name(const struct fleet_vm *vm);
 
 /* fleet_vm_guest() - the channel that commands would take; NULL when there is none, or unknown */
 const char *fleet_vm_guest(const struct fleet_vm *vm);
+
+/* fleet_vm_guest_problem() - why that channel is not known to be the VM's; NULL for nothing */
+const char *fleet_vm_guest_problem(const struct fleet_vm *vm);
 
 #endif

@@ -51,6 +51,7 @@ struct guest {
 	bool is_lost;	 /* the console is there, but not the shell that was on it */
 	piece_set loaded;
 	char *address;
+	struct wire_opener opener;
 	size_t unread_bytes; /* at most: sent since the last answer */
 	guest_hear_fn *hear; /* NULL: nobody listens */
 	void *hear_context;
@@ -356,7 +357,7 @@ static bool scheme_is(const char *address, const char *scheme, const char **rest
 static int open_agent(struct guest *g, const char *path, struct err *err)
 {
 	g->blocks.agent = NULL;
-	if (agent_open(&g->agent, path, g->deadline, err))
+	if (agent_open(&g->agent, path, g->opener, g->deadline, err))
 		return -1;
 	exec_open(&g->exec, &g->agent, &g->wire, g->id);
 	return 0;
@@ -369,7 +370,8 @@ static int open_transport(struct guest *g, struct err *err)
 
 	if (scheme_is(address, "serial", &rest) && *rest) {
 		g->is_console = true;
-		return serial_open(&g->serial, &g->wire, rest, g->id, g->login, g->deadline, err);
+		return serial_open(&g->serial, &g->wire, rest, g->opener, g->id, g->login,
+				   g->deadline, err);
 	}
 	if (scheme_is(address, "ssh", &rest) && *rest)
 		return process_open_ssh(&g->wire, &g->process, rest, NULL, "sh", g->deadline, err);
@@ -399,8 +401,9 @@ static int start_program(struct guest *g, struct err *err)
 	return guest_load(g, "", err);
 }
 
-int guest_open(struct guest **out, const char *address, struct login *login,
-	       const struct trace *trace, struct deadline *deadline, struct err *err)
+int guest_open(struct guest **out, const char *address, struct wire_opener opener,
+	       struct login *login, const struct trace *trace, struct deadline *deadline,
+	       struct err *err)
 {
 	struct guest *g = xcalloc(1, sizeof(*g));
 
@@ -409,6 +412,7 @@ int guest_open(struct guest **out, const char *address, struct login *login,
 	g->deadline = deadline;
 	g->trace = trace;
 	g->address = xstrdup(address);
+	g->opener = opener;
 	if (frame_make_id(g->id, err) || open_transport(g, err) || start_program(g, err)) {
 		guest_close(g);
 		return -1;

@@ -21,13 +21,15 @@ struct guest;
  * guest_open() - connect, and bring guest.sh into a shell
  * @address:	"serial:PATH", "ssh:[USER@]HOST[:PORT]", "qga:PATH", "exec:COMMAND",
  *		"local[:SYSROOT]"
+ * @opener:	opens the PATH of serial: and qga:, again where the channel is opened anew
  * @login:	who may log in on a console that asks for it; borrowed
  * @trace:	hears commands and answers; borrowed; may be NULL
  * @deadline:	bounds every wait of the channel; borrowed
  * Return: 0 with a channel for guest_close(); -1 with ERR_GUEST_UNREACHABLE or ERR_USAGE
  */
-int guest_open(struct guest **out, const char *address, struct login *login,
-	       const struct trace *trace, struct deadline *deadline, struct err *err)
+int guest_open(struct guest **out, const char *address, struct wire_opener opener,
+	       struct login *login, const struct trace *trace, struct deadline *deadline,
+	       struct err *err)
 	__attribute__((warn_unused_result));
 
 /*

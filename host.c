@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The memory of this machine. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "host.h"
+#include "peer.h"
 #include "util.h"
 
 /* The value of a "Name:   123 kB" line of /proc/meminfo, in bytes. */
@@ -63,9 +65,9 @@ bool host_huge_pages(struct huge_pages *pages, uint64_t page_bytes)
 
 bool host_is_directory(pid_t pid, const char *path)
 {
-	_cleanup_free_ char *seen =
-		xasprintf("/proc/%d/%s/%s", (int)pid, path[0] == '/' ? "root" : "cwd", path);
-	struct stat status;
+	int fd = peer_open_path(pid, path, O_PATH | O_DIRECTORY);
 
-	return !stat(seen, &status) && S_ISDIR(status.st_mode);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * host: the memory of this machine. May call: util. Must never: believe that QEMU runs here too.
+ * host: the memory of this machine. May call: peer, util. Must never: believe that QEMU runs here too.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -28,7 +28,7 @@ bool host_huge_pages(struct huge_pages *pages, uint64_t page_bytes);
 
 /*
  * host_is_directory() - does a path of another process lead to a directory?
- * @pid:	a relative path starts in its working directory
+ * @pid:	it is looked for where that process sees it
  */
 bool host_is_directory(pid_t pid, const char *path);
 

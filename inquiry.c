@@ -9,46 +9,52 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "channel.h"
+#include "dial.h"
 #include "inquiry.h"
 #include "json.h"
-#include "vm.h"
 
 #define GREETING_MS 500	 /* is a monitor free? */
 #define ANSWER_MS   2000 /* for all that it is asked */
 #define CHILD_MS    1000 /* behind that, for the child itself */
 #define REPORT_MAX  (16 << 10)
 
-/* What is wrong with a monitor, or NUL-terminated: "", plugged bytes, channel. */
-static void write_report(int fd, const struct err *err, uint64_t plugged_bytes, const char *channel)
+/* What is wrong with a monitor, or NUL-terminated: "", plugged bytes, channel, what is wrong with
+ * that. */
+static void write_report(int fd, const struct err *err, uint64_t plugged_bytes,
+			 const struct channel *channel, const struct err *channel_err)
 {
 	_cleanup_buf_ struct buf report = { 0 };
 	size_t sent = 0;
 	ssize_t n = 0;
 
-	buf_addf(&report, "%s%c%llu%c%s%c", err->message, 0, (unsigned long long)plugged_bytes, 0,
-		 channel ? channel : "", 0);
+	buf_addf(&report, "%s%c%llu%c%s%c%s%c", err->message, 0, (unsigned long long)plugged_bytes,
+		 0, channel->address ? channel->address : "", 0, channel_err->message, 0);
 	while (sent < report.len && n >= 0) {
 		n = write(fd, report.data + sent, report.len - sent);
 		sent += n > 0 ? (size_t)n : 0;
 	}
 }
 
+/* @channel_err: filled in when the channel is not known to be that VM's */
 static int ask(const struct qemu *qemu, const char *address, struct deadline *d, uint64_t *bytes,
-	       char **channel, struct err *err)
+	       struct channel *channel, struct err *channel_err, struct err *err)
 {
 	_cleanup_json_ struct json_object *sizes = NULL;
 	struct qmp *qmp;
-	bool in_use;
 
 	if (qemu ? discover_connect(&qmp, qemu, address, NULL, d, err)
 		 : qmp_connect(&qmp, address, NULL, d, err))
 		return -1;
 	if (qmp_start(qmp, deadline_within(d, GREETING_MS), err) ||
 	    qmp_execute(qmp, "query-memory-size-summary", NULL, &sizes, err) ||
-	    vm_find_channel(qmp, channel, &in_use, err))
+	    channel_find(channel, qmp, err))
 		return -1;
 	if (!json_get_u64(sizes, "plugged-memory", bytes))
 		return err_set(err, ERR_FAILED, "it does not tell how much memory it has");
+	if (channel->address)
+		(void)!dial_check(qmp, qemu ? qemu->pid : dial_find_qemu(qmp, address, d), channel,
+				  d, channel_err);
 	return 0;
 }
 
@@ -56,17 +62,19 @@ static int ask(const struct qemu *qemu, const char *address, struct deadline *d,
 static void report(int fd, const struct qemu *qemu, const char *address)
 {
 	struct deadline moment;
-	struct err err = { 0 };
-	char *channel = NULL;
+	struct err err = { 0 }, channel_err = { 0 };
+	struct channel channel = { 0 };
 	uint64_t bytes = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	deadline_init(&moment, 0, -1);
 	moment.work_ms = moment.final_ms = monotonic_ms() + ANSWER_MS;
-	if (ask(qemu, address, &moment, &bytes, &channel, &err) && err.code == ERR_TIMEOUT)
+	if (ask(qemu, address, &moment, &bytes, &channel, &channel_err, &err) &&
+	    err.code == ERR_TIMEOUT)
 		err_set(&err, ERR_TIMEOUT, "the monitor '%s' gives no answer within %d s", address,
 			ANSWER_MS / 1000);
-	write_report(fd, &err, bytes, channel);
+	write_report(fd, &err, bytes, &channel, &channel_err);
+	channel_release(&channel);
 }
 
 void inquiry_start(struct inquiries *all, unsigned about, const struct qemu *qemu,
@@ -116,12 +124,13 @@ static int receive(const struct inquiry *inquiry, struct buf *text, int64_t unti
 
 static void take_report(struct inquiry *inquiry, const struct buf *text)
 {
-	const char *problem = buf_text(text), *bytes, *channel;
+	const char *problem = buf_text(text), *bytes, *channel, *channel_problem;
 	const char *end = problem + text->len;
 
 	bytes = text->len ? problem + strlen(problem) + 1 : end;
 	channel = bytes < end ? bytes + strlen(bytes) + 1 : end;
-	if (channel >= end || end[-1])
+	channel_problem = channel < end ? channel + strlen(channel) + 1 : end;
+	if (channel_problem >= end || end[-1])
 		inquiry->problem = xasprintf("the monitor '%s' gives no answer", inquiry->address);
 	else if (*problem)
 		inquiry->problem = xstrdup(problem);
@@ -129,6 +138,8 @@ static void take_report(struct inquiry *inquiry, const struct buf *text)
 		inquiry->is_known = parse_u64(bytes, 10, &inquiry->plugged_bytes);
 	if (inquiry->is_known && *channel)
 		inquiry->channel = xstrdup(channel);
+	if (inquiry->is_known && *channel_problem)
+		inquiry->channel_problem = xstrdup(channel_problem);
 }
 
 int inquiries_finish(struct inquiries *all, struct deadline *deadline, struct err *err)
@@ -162,6 +173,7 @@ void inquiries_release(struct inquiries *all)
 		if (inquiry->fd >= 0)
 			close(inquiry->fd);
 		free(inquiry->channel);
+		free(inquiry->channel_problem);
 		free(inquiry->problem);
 	}
 	free(all->list);

@@ -2,7 +2,7 @@
 /*
  * inquiry: one monitor asked by a child process, so that a monitor that is busy, slow or hostile
  * costs nothing but its own answer.
- * May call: vm, discover, qmp, json, deadline, err, util. Must never: wait longer than a moment.
+ * May call: channel, dial, discover, qmp, json, deadline, err, util. Must never: wait longer than a moment.
  */
 #ifndef INQUIRY_H
 #define INQUIRY_H
@@ -23,6 +23,7 @@ struct inquiry {
 	bool is_known;	     /* it has answered: */
 	uint64_t plugged_bytes;
 	char *channel; /* to the guest, as QEMU tells; NULL for none */
+	char *channel_problem; /* why it is not known to be that VM's; NULL for nothing */
 	char *problem; /* else why not */
 };
 

@@ -101,26 +101,73 @@ char *proc_program(const struct proc *p)
 	return xstrndup(slash + 1, len);
 }
 
-/* Open a path below the process's own root, with links led there too; -1 when there is none. */
-static int open_below(const struct proc *p, const char *start, const char *path)
+/* Both links are told from the same root, whatever that is. */
+char *proc_cwd(const struct proc *p)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
-	int root = openat(p->directory, start, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = root >= 0 ? (int)syscall(SYS_openat2, root, path, &how, sizeof(how)) : -1;
+	_cleanup_free_ char *root = proc_link(p, "root");
+	char *cwd = proc_link(p, "cwd");
+	size_t len = root ? strlen(root) : 0;
+	const char *rest;
 
-	if (root >= 0)
-		close(root);
+	if (!cwd || len < 2 || strncmp(cwd, root, len) != 0 || (cwd[len] && cwd[len] != '/'))
+		return cwd;
+	rest = cwd[len] ? cwd + len : "/";
+	memmove(cwd, rest, strlen(rest) + 1);
+	return cwd;
+}
+
+/* openat2(2), new in Linux 5.6, keeps to a directory as if it were the root (RESOLVE_IN_ROOT), or
+ * does not leave it (RESOLVE_BENEATH). Where there is none, a link may lead elsewhere. */
+static int open_within(int directory, const char *path, int flags, uint64_t resolve)
+{
+	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = resolve };
+	long fd = syscall(SYS_openat2, directory, path, &how, sizeof(how));
+
+	if (fd >= 0 || errno != ENOSYS)
+		return (int)fd;
+	path += strspn(path, "/");
+	return openat(directory, *path ? path : ".", flags | O_CLOEXEC);
+}
+
+static int open_below(const struct proc *p, const char *start, const char *path, int flags,
+		      uint64_t resolve)
+{
+	int directory = openat(p->directory, start, O_PATH | O_DIRECTORY | O_CLOEXEC), saved;
+	int fd = directory >= 0 ? open_within(directory, path, flags, resolve) : -1;
+
+	saved = errno;
+	if (directory >= 0)
+		close(directory);
+	errno = saved;
 	return fd;
+}
+
+/* A path that leaves the working directory, by ".." or by a link, starts anew at the root. */
+static int open_relative(const struct proc *p, const char *path, int flags)
+{
+	_cleanup_free_ char *cwd = NULL;
+	_cleanup_free_ char *whole = NULL;
+	int fd = open_below(p, "cwd", path, flags, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+
+	if (fd >= 0 || errno != EXDEV)
+		return fd;
+	cwd = proc_cwd(p);
+	whole = xasprintf("%s/%s", cwd ? cwd : "", path);
+	return open_below(p, "root", whole, flags, RESOLVE_IN_ROOT);
+}
+
+int proc_open_path(const struct proc *p, const char *path, int flags)
+{
+	return path[0] == '/' ? open_below(p, "root", path, flags, RESOLVE_IN_ROOT)
+			      : open_relative(p, path, flags);
 }
 
 bool proc_read_file(const struct proc *p, const char *path, size_t max_bytes, struct buf *bytes)
 {
-	_cleanup_free_ char *cwd = path[0] == '/' ? NULL : proc_link(p, "cwd");
-	_cleanup_free_ char *whole = cwd ? xasprintf("%s/%s", cwd, path) : xstrdup(path);
+	int found = proc_open_path(p, path, O_PATH), fd;
 	_cleanup_free_ char *self = NULL;
 	struct stat st;
 	bool is_read = false;
-	int found = whole[0] == '/' ? open_below(p, "root", whole) : -1, fd;
 
 	if (found < 0)
 		return false;

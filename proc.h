@@ -31,6 +31,10 @@ void proc_close(struct proc *p);
  * it; NULL when that cannot be read */
 char *proc_link(const struct proc *p, const char *name);
 
+/* proc_cwd() - its working directory, from its own root; the caller frees it; NULL when that cannot
+ * be read */
+char *proc_cwd(const struct proc *p);
+
 /*
  * proc_read() - append what a file below /proc/PID has, as "cmdline" or "net/unix"
  * @max_bytes:	no more is read
@@ -46,6 +50,14 @@ pid_t proc_parent(const struct proc *p);
  * Of one that was replaced on disk since, the name before that. NULL when it cannot be read.
  */
 char *proc_program(const struct proc *p);
+
+/*
+ * proc_open_path() - open(2) as the process would: a path begins at its root, or at its working
+ * directory, and links lead there too
+ * @flags:	of open(2); no file is made
+ * Return: the descriptor, which the caller closes; -1 with errno
+ */
+int proc_open_path(const struct proc *p, const char *path, int flags);
 
 /*
  * proc_read_file() - append a regular file of that name as the process sees it

@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "message.h"
+#include "owner.h"
+#include "peer.h"
 #include "qmp.h"
 #include "util.h"
 
@@ -37,7 +38,7 @@ struct qmp {
 	struct json_object *greeting;
 	char *version;
 	char *address;	   /* as the user wrote it */
-	struct ucred peer; /* pid 0 when unknown */
+	pid_t peer_pid;	   /* 0 when unknown */
 };
 
 static void message_append(struct message **list, struct json_object *object, size_t bytes)
@@ -235,44 +236,29 @@ static void read_version(struct qmp *q)
 				       (unsigned long long)minor, (unsigned long long)micro);
 }
 
-static int dial(struct qmp *q, struct err *err)
+struct qmp *qmp_attach(int fd, const char *address, const struct trace *trace,
+		       struct deadline *deadline)
 {
-	const char *address = q->address;
-	struct ucred credentials;
-	socklen_t len = sizeof(credentials);
-	int fd, status;
+	struct qmp *q = xcalloc(1, sizeof(*q));
+	uid_t uid;
 
-	if (!strncmp(address, "tcp:", 4))
-		status = wire_connect_tcp(address + 4, &fd, ERR_QEMU_UNREACHABLE, q->deadline, err);
-	else
-		status = wire_connect_unix(strncmp(address, "unix:", 5) ? address : address + 5,
-					   &fd, ERR_QEMU_UNREACHABLE, err);
-	if (status)
-		return status;
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len))
-		q->peer = credentials;
+	q->deadline = deadline;
+	q->trace = trace;
+	q->address = xstrdup(address);
+	q->peer_pid = owner_of(fd, &uid);
+	message_init(&q->reader);
 	wire_init(&q->wire, fd, fd, xasprintf("monitor '%s'", address), ERR_QEMU_UNREACHABLE);
-	return 0;
+	return q;
 }
 
 int qmp_connect(struct qmp **out, const char *address, const struct trace *trace,
 		struct deadline *deadline, struct err *err)
 {
-	struct qmp *q = xcalloc(1, sizeof(*q));
-	int status;
+	int fd, status = peer_connect(0, address, &fd, ERR_QEMU_UNREACHABLE, deadline, err);
 
-	q->wire.in_fd = q->wire.out_fd = -1;
-	q->deadline = deadline;
-	q->trace = trace;
-	q->address = xstrdup(address);
-	message_init(&q->reader);
-	status = dial(q, err);
-	if (status) {
-		qmp_close(q);
-		return status;
-	}
-	*out = q;
-	return 0;
+	if (!status)
+		*out = qmp_attach(fd, address, trace, deadline);
+	return status;
 }
 
 int qmp_start(struct qmp *q, int64_t until_ms, struct err *err)
@@ -336,17 +322,12 @@ const char *qmp_version(const struct qmp *q)
 
 pid_t qmp_peer_pid(const struct qmp *q)
 {
-	return q->peer.pid;
+	return q->peer_pid;
 }
 
-uid_t qmp_peer_uid(const struct qmp *q)
+void qmp_set_peer(struct qmp *q, pid_t pid)
 {
-	return q->peer.uid;
-}
-
-void qmp_forget_peer(struct qmp *q)
-{
-	q->peer = (struct ucred){ 0 };
+	q->peer_pid = pid;
 }
 
 int qmp_fd(const struct qmp *q)

@@ -2,8 +2,8 @@
 """What memhp takes for QEMU: run under such a name, with QEMU's words as arguments, which it does not read.
 
 FAKE_QEMU tells where to listen: a list of {"path"} or {"tcp": PORT}, each with what differs from a monitor of a VM
-without DIMMs: "plugged" (MiB), "silent" (greets nobody), "serial" (the path of the guest's console). The command
-"hang-up" ends a connection. Its end is that of its stdin; then it prints what it was asked.
+without DIMMs: "plugged" (MiB), "silent" (greets nobody), "serial" (the path of the guest's console),
+"pty" (what it calls its pty). The command "hang-up" ends a connection. Its end is that of its stdin; then it prints what it was asked.
 """
 import contextlib
 import json
@@ -31,6 +31,8 @@ def monitor(where, directory):
     if where.get("serial"):
         vm.chardevs = [{"frontend-open": True, "label": "serial0",
                         "filename": f"disconnected:unix:{where['serial']},server=on"}]
+    if where.get("pty"):
+        vm.chardevs = [{"frontend-open": True, "label": "serial0", "filename": f"pty:{where['pty']}"}]
     path = where.get("path", f"{directory}/tcp")
     pathlib.Path(path).unlink(missing_ok=True)  # of one that has ended, as QEMU has it
     made = peer.Monitor(path, vm, on={"hang-up": [hang_up]}, **({"greeting": None} if where.get("silent") else {}))

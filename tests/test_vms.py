@@ -267,10 +267,11 @@ def test_programs_that_are_not(here, program):
 def test_a_socket_that_another_process_serves_is_refused(here, tmp_path):
     path = tmp_path / "vm.qmp"
     honest = here.qemu("-name", "db", listen=[{"path": str(path)}])
-    here.qemu("-name", "web", "-qmp", f"unix:{path},server")
-    value = here.memhp("--json", "list").failed(3, str(path), f"process {honest.pid}", code="qemu-unreachable")
-    assert "is not that of VM" in value["error"]["message"]
-    assert f"process {honest.pid}" in here.vms()["web"]["problem"]
+    web = here.qemu("-name", "web", "-qmp", f"unix:{path},server")
+    value = here.memhp("--json", "list").failed(3, str(path), f"another process (pid {honest.pid}, ",
+                                                       code="qemu-unreachable")
+    assert f"not to VM {web.pid}" in value["error"]["message"]
+    assert f"(pid {honest.pid}, " in here.vms()["web"]["problem"]
     assert honest.commands() == []
 
 
@@ -374,6 +375,8 @@ def test_the_json_has_it_in_full(here, tmp_path):
                    listen=[{"path": str(path), "plugged": 256, "serial": str(tmp_path / "console")}])
     config = here.configure("[vm far]\nqmp = /nowhere/far.qmp\nguest = exec:sh\n")
     found = here.vms()
+    assert str(tmp_path / "console") in found["web"].pop("guest_problem")  # nobody listens there
+    assert found["far"].pop("guest_problem") is None
     assert found["web"] == {
         "name": "web", "pid": vm.pid, "uid": 0, "monitor": str(path),
         "guest": f"serial:{tmp_path}/console", "plugged_memory": 256 * peer.MIB, "memory": "1G,slots=4,maxmem=4G",
