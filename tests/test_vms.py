@@ -251,6 +251,7 @@ def test_another_monitor_of_a_vm_answers_for_one_that_is_mute(here, tmp_path):
               listen=[{"path": paths[0], "mute": True}, {"path": paths[1], "plugged": 256}])
     found = here.vms()[None]
     assert (found["monitor"], found["plugged_memory"], found["problem"]) == (paths[1], 256 * peer.MIB, None)
+    assert devices(here) == [256]
 
 
 def test_a_monitor_that_does_not_listen_any_more(here, tmp_path):

@@ -29,7 +29,7 @@ static void sections_become_options(void **state)
 		{ "[mon \"m\"]\n  mode = \"control\"\n  chardev = \"c\"\n",
 		  "-mon|id=m,mode=control,chardev=c|" },
 		{ "[chardev \"c\"]\n backend = \"socket\"\n path = "
-		  "\"/a,b\"\n[mon]\nchardev=\"c\"\n",
+		  "\"/a,b\"\n[mon]\nchardev = \"c\"\n",
 		  "-chardev|id=c,backend=socket,path=/a,,b|-mon|chardev=c|" },
 		{ "[memory]\n  size = \"1G\"", "-m|size=1G|" },
 		{ "[name]\n# guest = \"x\"\n  guest = \"web\"\n", "-name|guest=web|" },
