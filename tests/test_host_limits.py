@@ -169,7 +169,7 @@ def test_a_directory_of_hugetlbfs_is_known_as_huge_pages(huge_pages, bare, tmp_p
         done(qemu.memhp("plug", "128M", "--prealloc", "--mem-path", tmp_path))
         qemu.stop()
     finally:
-        subprocess.run(["umount", tmp_path], check=True)
+        subprocess.run(["umount", "-l", tmp_path], check=True)
 
 
 # ---- limits of the process
