@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -136,35 +135,3 @@ def paste(hint):
     command = re.search(r": (.*?)(; --force tries anyway)?$", hint)[1]
     subprocess.run(["sh", "-c", command], check=True)
     return command
-
-
-@pytest.fixture
-def cgroup():
-    """cgroup("memory", "name", above=...): one that is removed after the test."""
-    made = []
-
-    def make(*words, **options):
-        made.append(Cgroup(*words, **options))
-        return made[-1]
-
-    yield make
-    for group in reversed(made):
-        group.remove()
-
-
-@pytest.fixture
-def bare(tmp_path, cgroup):  # pylint: disable=redefined-outer-name,unused-argument
-    """bare(arguments, cgroup=..., prefix=...): a QEMU that ends with the test, before its cgroup does."""
-    if not shutil.which("qemu-system-x86_64"):
-        pytest.skip("no qemu-system-x86_64")
-    made = []
-
-    def start(*arguments, **options):
-        directory = tmp_path / f"qemu{len(made)}"
-        directory.mkdir()
-        made.append(Bare(directory, arguments, **options))
-        return made[-1]
-
-    yield start
-    for qemu in made:
-        qemu.stop()

@@ -6,10 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bare import bare, cgroup, paste  # noqa: F401 pylint: disable=unused-import
-from test_vm_backend import huge_pages  # noqa: F401 pylint: disable=unused-import
+from bare import paste
 from test_vm_plug import done
-from vm import GIB, MIB, run_memhp
+from vm import BINARY, GIB, MIB, run_memhp
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="cgroups and mounts are root's")
 
@@ -116,6 +115,24 @@ def test_a_private_mapping_of_a_tmpfs_has_all_of_it_twice(cgroup, bare):
     assert qemu.process.poll() is None
 
 
+def test_namespaces_of_cgroups(cgroup, bare, tmp_path):
+    point = tmp_path / "point"
+    point.mkdir()
+    group = cgroup("memory", "namespace")
+    group.limit(400 * MIB)
+    qemu = bare(cgroup=group, prefix=("unshare", "--cgroup", "--mount"))
+    words = ("plug", "512M", "--prealloc", "--dry-run")
+    assert leaves(qemu.refused(*words)[0]) < 400
+    # memhp in one, which shows its part of the hierarchy as all there is; and where none is mounted there
+    kind = "-t cgroup -o memory" if group.version == 1 else "-t cgroup2"
+    for mount, code in ((f"mount {kind} none {point}", 1), ("true", 0)):
+        done_ = subprocess.run(
+            ["sh", "-c", f"echo $$ >{group.path}/cgroup.procs; exec \"$@\"", "sh", "unshare", "--cgroup", "--mount",
+             "sh", "-c", f"{mount}; exec \"$@\"", "sh", BINARY, "--qmp", qemu.sockets[0], "--guest", "none", *words],
+            capture_output=True, text=True, check=False)
+        assert done_.returncode == code and (code == 0 or leaves(done_.stderr) < 400), done_
+
+
 def test_without_a_process_to_be_known_nothing_is_claimed(cgroup, bare):
     group = cgroup("memory", "tcp")
     group.limit(300 * MIB)
@@ -169,7 +186,7 @@ def test_a_directory_of_hugetlbfs_is_known_as_huge_pages(huge_pages, bare, tmp_p
         done(qemu.memhp("plug", "128M", "--prealloc", "--mem-path", tmp_path))
         qemu.stop()
     finally:
-        subprocess.run(["umount", tmp_path], check=True)
+        subprocess.run(["umount", "-l", tmp_path], check=True)
 
 
 # ---- limits of the process
