@@ -36,15 +36,16 @@ static uint64_t page_bytes(const struct hotplug *h, const struct backend_options
 }
 
 /*
- * Where the address space for memory devices ends, if it matters for what is to end at @last: it is
- * as large as maxmem leaves it, or larger. False when QEMU need not be asked, or does not say.
+ * Where the address space for memory devices ends, if it matters for what is to lie from @first up
+ * to @last: it is as large as maxmem leaves it, or larger. False when QEMU need not be asked, or
+ * does not say.
  */
-static bool find_end(const struct hotplug *h, uint64_t last, uint64_t *end)
+static bool find_end(const struct hotplug *h, uint64_t first, uint64_t last, uint64_t *end)
 {
 	const struct machine *m = &h->machine;
 
 	if (!m->has_base_address || !m->has_limits || m->max_memory_bytes < m->base_memory_bytes ||
-	    (last >= m->base_address &&
+	    (first >= m->base_address &&
 	     last - m->base_address <= m->max_memory_bytes - m->base_memory_bytes))
 		return false;
 	return machine_query_end(m, h->vm->qmp, end);
@@ -80,7 +81,7 @@ static int check_ends(const struct hotplug *h, const uint64_t *sizes, const uint
 	for (i = 0; i < count; i++)
 		if (addresses[i] + sizes[i] > last)
 			last = addresses[i] + sizes[i];
-	if (!find_end(h, last, &end))
+	if (!find_end(h, h->machine.base_address, last, &end))
 		return 0;
 	for (i = 0; i < count; i++)
 		if (addresses[i] + sizes[i] > end)
@@ -126,7 +127,8 @@ int place_check(const struct hotplug *h, uint64_t address, uint64_t size_bytes, 
 		return err_set(err, ERR_FAILED, "'%s' lies at 0x%llx to 0x%llx",
 			       memdev_name(taken), (unsigned long long)taken->address,
 			       (unsigned long long)(taken->address + taken->span_bytes - 1));
-	if (address > UINT64_MAX - size_bytes || !find_end(h, address + size_bytes, &end) ||
+	if (address > UINT64_MAX - size_bytes ||
+	    !find_end(h, address, address + size_bytes, &end) ||
 	    (address >= m->base_address && address + size_bytes <= end))
 		return 0;
 	return err_set(err, ERR_FAILED,

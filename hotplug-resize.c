@@ -43,20 +43,20 @@ static int find_target(struct resize *r, struct err *err)
 	return 0;
 }
 
-/* Say which totals next to the target are possible; what there is already is none. */
+/* Say which totals next to the target are possible; what there is already only if that is all. */
 static int reachable(const struct resize *r, uint64_t below_bytes, uint64_t above_bytes,
 		     struct err *err)
 {
 	char below[SIZE_TEXT_MAX], above[SIZE_TEXT_MAX];
-	bool has_below = below_bytes != r->before_bytes, has_above = above_bytes != r->before_bytes;
 
+	if (below_bytes == r->before_bytes)
+		below_bytes = above_bytes;
+	if (above_bytes == r->before_bytes)
+		above_bytes = below_bytes;
 	size_exact(below, below_bytes);
-	size_exact(above, above_bytes);
-	if (has_below && has_above && below_bytes != above_bytes)
-		return err_hint(err, "%s and %s can be reached", below, above);
-	return has_below || has_above ? err_hint(err, "%s can be reached",
-						 has_below ? below : above)
-				      : -1;
+	if (below_bytes == above_bytes)
+		return err_hint(err, "%s can be reached", below);
+	return err_hint(err, "%s and %s can be reached", below, size_exact(above, above_bytes));
 }
 
 static bool is_ours(const struct resize *r, const struct memdev *d)
