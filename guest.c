@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One guest channel: guest.sh at the far end of whatever transport there is. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "answer.h"
 #include "frame.h"
@@ -97,6 +99,14 @@ static bool is_panic(const char *line)
 	return text && strspn(line, "[ 0123456789.]") == (size_t)(text - line);
 }
 
+static void notice_panic(struct guest *g, const char *line)
+{
+	if (!g->is_console || !is_panic(line))
+		return;
+	g->has_panicked = true;
+	guest_abandon(g);
+}
+
 /*
  * Take the lines that have come into @answer; true when the answer is whole. *noisy says whether
  * anything else was among them, which on a console may have damaged a frame.
@@ -121,10 +131,8 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 			g->hear(g->hear_context, frame.payload);
 		else if (!ours)
 			*noisy = true;
-		if (!ours && g->is_console && is_panic(line)) {
-			g->has_panicked = true;
-			guest_abandon(g);
-		}
+		if (!ours)
+			notice_panic(g, line);
 		free(line);
 	}
 	if (g->wire.in.len > NOISE_MAX)
@@ -274,6 +282,31 @@ void guest_abandon(struct guest *g)
 {
 	g->is_lost = g->is_abandoned = g->agent.is_lost = true;
 	g->is_pending = g->is_leaving = g->login->is_in = false;
+}
+
+int guest_idle_fd(const struct guest *g)
+{
+	return g->is_console && !g->is_pending && !g->is_abandoned ? g->wire.in_fd : -1;
+}
+
+bool guest_hear(struct guest *g)
+{
+	char bytes[4096], *line, *next;
+	ssize_t n = read(g->wire.in_fd, bytes, sizeof(bytes));
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	buf_add(&g->wire.in, bytes, (size_t)n);
+	/* a goodbye among the lines is waited for later: they all stay */
+	for (line = g->wire.in.data; (next = memchr(line, '\n', (size_t)(g->wire.in.data + g->wire.in.len - line)));
+	     line = next + 1) {
+		_cleanup_free_ char *copy = xstrndup(line, (size_t)(next - line));
+
+		notice_panic(g, copy);
+	}
+	if (g->wire.in.len > NOISE_MAX || !g->is_leaving)
+		buf_drop(&g->wire.in, (size_t)(line - g->wire.in.data));
+	return true;
 }
 
 bool guest_has_panicked(const struct guest *g)

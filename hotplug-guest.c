@@ -277,8 +277,10 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 	else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
 		stop(h, commands, &answer);
 	answer_release(&answer);
-	if (guest_has_panicked(h->vm->guest))
+	if (status < 0 && guest_has_panicked(h->vm->guest)) {
 		watch_note_panic(&h->watch);
+		watch_tell(&h->watch, err);
+	}
 	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED &&
 	    !hotplug_guest_has_ended(h))
 		explain_loss(h, verb, to, err);

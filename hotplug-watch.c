@@ -17,9 +17,7 @@ static const struct {
 	{ "online", "memhp waited for it to bring memory online" },
 	{ "offline", "memhp waited for it to take memory offline" },
 	{ "release", "memhp waited for it to let go of memory" },
-	{ "remove", "memhp was removing backends" },
 	{ "resize", "memhp waited for virtio-mem to change its size" },
-	{ "verify", "memhp was reading the result back" },
 	{ "undo", "memhp was undoing what it had begun" },
 };
 
@@ -31,6 +29,13 @@ static const char *words_of(const char *phase)
 		if (!strcmp(waits[i].phase, phase))
 			return waits[i].words;
 	return "memhp waited for its answer";
+}
+
+/* Does what is waited for not depend on the guest? What it has let go of is removed, or is read
+ * back, all the same. */
+static bool is_of_qemu_only(const char *phase)
+{
+	return phase && (!strcmp(phase, "remove") || !strcmp(phase, "verify"));
 }
 
 /* Nothing more is to be said to a guest that has ended: what listens there now is something else.
@@ -50,11 +55,32 @@ static void notice(void *context, const char *event, struct json_object *data)
 		abandon(w);
 }
 
+/* The guest's console has something to say, while something else is waited for. */
+static void hear_guest(void *context)
+{
+	struct guest_watch *w = context;
+
+	if (!guest_hear(w->vm->guest))
+		w->is_deaf = true;
+	if (guest_has_panicked(w->vm->guest))
+		watch_note_panic(w);
+}
+
+/* A console is listened to as long as it says nothing that is waited for. */
+static void listen_to_guest(struct guest_watch *w)
+{
+	struct deadline *d = w->vm->deadline;
+
+	d->hear_fd = w->vm->guest && !w->is_deaf ? guest_idle_fd(w->vm->guest) : -1;
+	d->hear = d->hear_fd >= 0 ? hear_guest : NULL;
+}
+
 static int check(void *context, struct err *err)
 {
 	struct guest_watch *w = context;
 
-	if (w->endings.count == w->told)
+	listen_to_guest(w);
+	if (w->endings.count == w->told || is_of_qemu_only(w->progress->phase))
 		return 0;
 	abandon(w);
 	return watch_tell(w, err);
@@ -114,6 +140,7 @@ void watch_end(struct guest_watch *w)
 	if (w->vm) {
 		w->vm->deadline->watch = NULL;
 		w->vm->deadline->check = NULL;
+		w->vm->deadline->hear = NULL;
 		w->vm->deadline->meanwhile = NULL;
 		if (w->vm->qmp)
 			qmp_observe(w->vm->qmp, NULL, NULL);

@@ -19,6 +19,7 @@ struct guest_watch {
 	const struct progress *progress; /* borrowed: what is waited for */
 	struct endings endings;
 	unsigned told;	       /* so many of them have ended a wait; the others will */
+	bool is_deaf;	       /* the guest's console has been closed */
 	struct buf standstill; /* what the deadline says there was meanwhile; owned */
 };
 
