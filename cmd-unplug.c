@@ -34,6 +34,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 {
 	struct unplug_job *job = data;
 	char size[SIZE_TEXT_MAX];
+	unsigned i;
 
 	json_object_object_add(ctx->result, "devices", json_object_get(job->devices));
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
@@ -44,6 +45,9 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 	else
 		out_styled(OUT_BOLD, buf_text(&job->names));
 	out_printf(": unplugged %s\n", size_format(size, job->unplug.size_bytes));
+	for (i = 0; i < job->unplug.stayers_count; i++)
+		out_printf("%s stays: %s\n", job->unplug.stayers[i].name,
+			   job->unplug.stayers[i].err.message);
 	if (h->has_guest && (h->after.has & GUEST_HAS_TOTAL))
 		cmd_print_memory(h);
 	cmd_print_times(h);

@@ -178,7 +178,7 @@ static int back_online(struct hotplug *h, void *job, struct err *err)
 		status = hotplug_restore(h, &there, err);
 	block_list_release(&there);
 	if (!tell_gone(unplug, &gone))
-		return status || (unplug->blocks.count && hotplug_give_back(h, err)) ? -1 : 0;
+		return status || (h->has_guest && hotplug_give_back(h, err)) ? -1 : 0;
 	if (status)
 		return err_append(err, "%s", gone.message);
 	*err = gone;
@@ -236,7 +236,7 @@ static int tell_staying(struct hotplug *h, struct unplug *unplug, struct err *er
 
 	for (i = 0; unplug->leaves && i < unplug->leaving_count; i++)
 		unplug->leaves(unplug, h, unplug->leaving[i].device);
-	if (!unplug->stayers_count)
+	if (!stayers_count_against(unplug))
 		return 0;
 	stayers_explain(unplug, buf_text(&gone), count, err);
 	return hotplug_tell_taken(h, err);

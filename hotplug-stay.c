@@ -37,6 +37,15 @@ bool stayers_have(const struct unplug *unplug, const char *name)
 	return i < unplug->stayers_count;
 }
 
+bool stayers_count_against(const struct unplug *unplug)
+{
+	unsigned i = 0;
+
+	while (i < unplug->stayers_count && unplug->stayers[i].is_chosen && !unplug->is_short)
+		i++;
+	return i < unplug->stayers_count;
+}
+
 void stayers_release(struct unplug *unplug)
 {
 	unsigned i;
@@ -52,7 +61,8 @@ void stayers_move(struct unplug *unplug, unsigned i, const struct err *err)
 {
 	const struct leaving *l = &unplug->leaving[i];
 
-	(void)!stayers_add(unplug, memdev_name(l->device), err);
+	if (!stayers_add(unplug, memdev_name(l->device), err))
+		unplug->stayers[unplug->stayers_count - 1].is_chosen = l->is_chosen;
 	unplug->size_bytes -= l->device->size_bytes;
 	if (l->is_chosen)
 		unplug->short_bytes += l->device->size_bytes;
@@ -120,7 +130,7 @@ static bool can_go_on(const struct hotplug *h, const struct err *err)
 /* Those from leaving[i] on, and what is chosen in the place of those that stay. */
 static int admit_from(struct hotplug *h, struct unplug *unplug, unsigned i, struct err *err)
 {
-	bool is_safe = !i || h->is_pool_safe;
+	bool is_safe = h->is_pool_safe;
 	uint64_t bytes = 0;
 	unsigned j;
 
@@ -144,6 +154,7 @@ static int admit_from(struct hotplug *h, struct unplug *unplug, unsigned i, stru
 
 int unplug_admit_some(struct hotplug *h, struct unplug *unplug, struct err *err)
 {
+	h->is_pool_safe = true;
 	if (admit_from(h, unplug, 0, err))
 		return -1;
 	return unplug->leaving_count ? 0 : all_stay(unplug, err);

@@ -199,7 +199,10 @@ void unplug_make_up(const struct hotplug *h, struct unplug *unplug)
 	struct choice choice;
 
 	unplug->short_bytes = 0;
-	if (bytes && !unplug_add_sum(h, unplug, -1, bytes, bytes, &choice) && choice.below)
+	if (!bytes || unplug_add_sum(h, unplug, -1, bytes, bytes, &choice))
+		return;
+	unplug->is_short = true;
+	if (choice.below)
 		(void)!unplug_add_sum(h, unplug, -1, choice.below, choice.below, &choice);
 }
 

@@ -13,6 +13,7 @@
 struct stayer {
 	char *name; /* of the device, or the word that stands for none; owned */
 	struct err err;
+	bool is_chosen; /* by a size, which others may make up */
 };
 
 struct unplug {
@@ -27,6 +28,7 @@ struct unplug {
 	struct stayer *stayers;
 	unsigned stayers_count;
 	uint64_t short_bytes; /* of sizes: what those that stay have left to be made up */
+	bool is_short;	      /* and could not be made up */
 };
 
 /*
@@ -37,6 +39,9 @@ int stayers_add(struct unplug *unplug, const char *name, const struct err *err)
 	__attribute__((warn_unused_result));
 bool stayers_have(const struct unplug *unplug, const char *name);
 void stayers_release(struct unplug *unplug);
+
+/* stayers_count_against() - is there any that no other was taken for? */
+bool stayers_count_against(const struct unplug *unplug);
 
 /* stayers_move() - the device leaving[i] stays, for the reason in @err */
 void stayers_move(struct unplug *unplug, unsigned i, const struct err *err);

@@ -6,6 +6,7 @@
 
 #include "hotplug-check.h"
 #include "hotplug-guest.h"
+#include "hotplug-pool.h"
 #include "hotplug-vmem.h"
 #include "size.h"
 #include "util.h"
@@ -291,6 +292,15 @@ static bool is_reached(const struct vmem *vmem, bool is_back)
 	return true;
 }
 
+/* The driver has taken memory away. Huge pages it moves (alloc_contig_range()). */
+static int read_less(struct hotplug *h, struct err *err)
+{
+	if (hotplug_guest(h, h->is_taking ? "scan;pool" : "scan", "read", "again", err))
+		return -1;
+	hotplug_settle_floor(h);
+	return 0;
+}
+
 /* Wait until the sizes are there and, where memory is added, can be used. */
 static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err *err)
 {
@@ -307,9 +317,7 @@ static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err
 			return -1;
 		progress_reach(&h->progress, 0, bytes - bytes_left(vmem, is_back), monotonic_ms());
 		if (is_reached(vmem, is_back) && (!is_adding || is_online(h, vmem)))
-			return is_adding || !has_guest
-				       ? 0
-				       : hotplug_guest(h, "scan", "read", "again", err);
+			return is_adding || !has_guest ? 0 : read_less(h, err);
 		if (qmp_wait_event(h->vm->qmp, is_size_change, h,
 				   deadline_within(h->deadline, ASK_MS), &event, err) < 0)
 			return -1;
@@ -410,9 +418,10 @@ static int resize_back(struct hotplug *h, void *job, struct err *err)
 	char size[SIZE_TEXT_MAX], before[SIZE_TEXT_MAX];
 	unsigned i;
 
-	if (!is_asked(vmem) ||
-	    (!request_sizes(h, vmem, true, err) && !follow(h, vmem, true, err)))
+	if (!is_asked(vmem))
 		return 0;
+	if (!request_sizes(h, vmem, true, err) && !follow(h, vmem, true, err))
+		return h->has_guest ? hotplug_give_back(h, err) : 0;
 	for (i = 0; i < vmem->units_count; i++)
 		if (vmem->units[i].size_bytes != vmem->units[i].before_bytes)
 			return err_wrap(err, "'%s' is at %s, was at %s", vmem->units[i].handle,

@@ -11,7 +11,7 @@
 
 void hotplug_init(struct hotplug *h, struct vm *vm)
 {
-	*h = (struct hotplug){ .vm = vm, .deadline = vm->deadline };
+	*h = (struct hotplug){ .vm = vm, .deadline = vm->deadline, .is_pool_safe = true };
 	h->phase_start_ms = vm->deadline->start_ms;
 	progress_begin(&h->progress, "connect");
 }
