@@ -59,7 +59,7 @@ static void add_frame(struct buf *stream, unsigned exchange, unsigned sequence, 
 		 payload, sequence, len);
 }
 
-/* The same answer to whatever the guest is asked. */
+/* The same answer to whatever the guest is asked, and then it is gone. */
 static void add_answers(struct buf *stream, const char *text)
 {
 	unsigned exchange;
@@ -75,6 +75,7 @@ static void add_answers(struct buf *stream, const char *text)
 				add_frame(stream, exchange, ++sequence, line);
 		add_frame(stream, exchange, ++sequence, "end");
 	}
+	buf_addf(stream, "@" SEAM_ID "@\n"); /* its goodbye */
 }
 
 static void run(const char *line)

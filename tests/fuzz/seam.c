@@ -80,10 +80,11 @@ int __wrap_wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struc
 
 	for (i = 0; i < ARRAY_SIZE(ends); i++) {
 		struct end *end = &ends[i];
-		const char *from = end->fed + end->said, *line_end;
+		const char *from, *line_end;
 
 		if (w->through.fill || w->in_fd < 0 || end->near != w->in_fd || end->said == end->size)
 			continue;
+		from = end->fed + end->said;
 		line_end = memchr(from, '\n', end->size - end->said);
 		len = line_end ? (size_t)(line_end + 1 - from) : end->size - end->said;
 		buf_add(&w->in, from, len);
