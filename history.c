@@ -27,6 +27,14 @@ static bool is_trusted(const struct stat *st)
 	return st->st_uid == geteuid() || !st->st_uid;
 }
 
+/* May others write to it? Not those of a user's own group, which has the user's number. */
+static bool is_open(const struct stat *st)
+{
+	bool is_own_group = st->st_gid == getegid() && getegid() == geteuid();
+
+	return st->st_mode & (S_IWOTH | (is_own_group ? 0 : S_IWGRP));
+}
+
 /* Is it a directory in which nobody else can put something else in the place of what is there? A
  * sticky one, such as /tmp, belongs to all, but what is in it only to its owner: also a link. */
 static bool is_ours(const char *path)
@@ -34,8 +42,7 @@ static bool is_ours(const char *path)
 	struct stat link, st;
 
 	return !lstat(path, &link) && is_trusted(&link) && !stat(path, &st) && is_trusted(&st) &&
-	       S_ISDIR(st.st_mode) &&
-	       (!(st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_mode & S_ISVTX));
+	       S_ISDIR(st.st_mode) && (!is_open(&st) || (st.st_mode & S_ISVTX));
 }
 
 /* The directory, and those on the way to it: each is made where it is missing. */
@@ -79,7 +86,7 @@ static bool is_private(int fd)
 	struct stat st;
 
 	return !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-	       st.st_nlink == 1 && !(st.st_mode & (S_IWGRP | S_IWOTH));
+	       st.st_nlink == 1 && !is_open(&st);
 }
 
 static void read_lines(int fd, void (*take)(const char *line))

@@ -88,6 +88,9 @@ static int find_backends(const struct hotplug *h, struct findings *f, bool is_al
 			continue;
 		if (!map && machine_query_map(h->vm->qmp, &map, err))
 			return -1;
+		/* the map may be long, and the backends many */
+		if (deadline_poll(h->deadline, NULL, 0, monotonic_ms(), err) < 0)
+			return -1;
 		if (!machine_map_has(map, id))
 			add(f, FINDING_BACKEND, is_ours || is_all ? ACTION_REMOVE : ACTION_NONE,
 			    id);

@@ -69,10 +69,10 @@ void hotplug_explain_held(struct hotplug *h, uint64_t block, struct err *err)
 	struct err ignored;
 	unsigned i;
 
-	if (deadline_left_ms(h->deadline) < ASK_MS ||
-	    guest_run(h->vm->guest, words, &answer, &ignored))
+	if (deadline_left_ms(h->deadline) < ASK_MS)
 		return;
-	for (i = 0; i < answer.count; i++)
-		describe(answer.lines[i], err);
-	answer_release(&answer);
+	if (!guest_run(h->vm->guest, words, &answer, &ignored))
+		for (i = 0; i < answer.count; i++)
+			describe(answer.lines[i], err);
+	answer_release(&answer); /* also what has come of one that broke off */
 }

@@ -5,6 +5,8 @@
 #include "machine.h"
 #include "util.h"
 
+#define MAP_MAX_BYTES (4 << 20) /* that of 256 DIMMs has a few hundred thousand */
+
 int machine_query_map(struct qmp *q, char **map, struct err *err)
 {
 	struct json_object *arguments = json_object_new_object();
@@ -15,6 +17,8 @@ int machine_query_map(struct qmp *q, char **map, struct err *err)
 		return err_wrap(err, "cannot ask QEMU (info mtree)");
 	if (!json_object_is_type(reply, json_type_string))
 		return err_set(err, ERR_FAILED, "info mtree did not answer with text");
+	if (json_object_get_string_len(reply) > MAP_MAX_BYTES)
+		return err_set(err, ERR_FAILED, "info mtree answered with more than 4 MiB");
 	*map = xstrdup(json_object_get_string(reply));
 	return 0;
 }

@@ -8,6 +8,8 @@
 #include "size.h"
 #include "util.h"
 
+#define OBJECTS_MAX 4096 /* below /objects: each is compared with each device */
+
 /* hw/virtio/virtio-mem.c: VIRTIO_MEM_MIN_BLOCK_SIZE */
 #define STEP_MIN_BYTES (UINT64_C(1) << 20)
 
@@ -292,6 +294,8 @@ static int read_objects(struct machine *m, struct json_object *reply, struct err
 	if (!json_object_is_type(reply, json_type_array))
 		return err_set(err, ERR_FAILED, "qom-list did not answer with a list");
 	count = json_object_array_length(reply);
+	if (count > OBJECTS_MAX)
+		return err_set(err, ERR_FAILED, "more than %d objects", OBJECTS_MAX);
 	m->objects = xcalloc(count, sizeof(*m->objects));
 	m->backends = xcalloc(count, sizeof(*m->backends));
 	for (i = 0; i < count; i++) {

@@ -15,6 +15,9 @@
  */
 #define SEAM_PATH "/seam"
 
+/* The same for a guest beside it, with the bytes of seam_feed_guest(). */
+#define SEAM_GUEST_PATH "/seam-guest"
+
 /* The id of every guest session: random bytes are zeros here. */
 #define SEAM_ID "00000000"
 
@@ -25,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
  * @data:	borrowed until the connection is made
  */
 void seam_feed(const void *data, size_t size);
+void seam_feed_guest(const void *data, size_t size);
 
 /* seam_deadline() - a deadline that never passes: the end of the stream comes first */
 struct deadline seam_deadline(void);

@@ -78,7 +78,10 @@ static void look(const struct machine *m, char *events)
 	machine_has_object(m, "memhp0-mem");
 	machine_device(m, "memhp0-dimm");
 	machine_span_bytes(m);
-	machine_predict_addresses(m, sizes, ARRAY_SIZE(sizes), addresses);
+	if (machine_place(m, sizes, ARRAY_SIZE(sizes), sizes[1], addresses))
+		seam_check(!(addresses[0] % sizes[1]) && !(addresses[1] % sizes[1]));
+	machine_largest_gap(m, UINT64_C(1) << 40, sizes[1]);
+	machine_device_in(m, sizes[0], sizes[0]);
 	while ((line = next_line(&events))) {
 		_cleanup_json_ struct json_object *value = json_tokener_parse(line);
 

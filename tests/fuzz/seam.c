@@ -13,19 +13,32 @@
 #include "peer.h"
 #include "wire.h"
 
-static const void *fed;
-static size_t fed_size;
+/* Who can be connected to, and what it says. */
+static struct end {
+	const char *path;
+	const char *fed;
+	size_t size, said;
+	int near, far; /* of the last connection */
+} ends[] = { { SEAM_PATH, NULL, 0, 0, -1, -1 }, { SEAM_GUEST_PATH, NULL, 0, 0, -1, -1 } };
 
 int __wrap_wire_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
 			     struct err *err);
+int __wrap_wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err);
+int __real_wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err);
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags);
 int __wrap_peer_open_path(pid_t pid, const char *path, int flags);
 int __real_peer_open_path(pid_t pid, const char *path, int flags);
 
 void seam_feed(const void *data, size_t size)
 {
-	fed = data;
-	fed_size = size;
+	ends[0].fed = data;
+	ends[0].size = size;
+}
+
+void seam_feed_guest(const void *data, size_t size)
+{
+	ends[1].fed = data;
+	ends[1].size = size;
 }
 
 struct deadline seam_deadline(void)
@@ -42,26 +55,46 @@ void seam_fail(const char *condition, const char *file, int line)
 	abort();
 }
 
-/* The far end: its words wait in the socket. It reads nothing, but stays until the next connection:
- * who talks to nobody hears of that before the words. */
+/* The far end reads nothing, but stays until the next connection: who talks to nobody hears of that
+ * before the words. */
 int __wrap_wire_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
 			     struct err *err)
 {
-	static int far = -1;
+	struct end *end = &ends[!strcmp(name, SEAM_GUEST_PATH)];
 	int pair[2];
 
-	(void)path, (void)name;
-	if (far >= 0)
-		close(far);
-	far = -1;
+	(void)path;
+	if (end->far >= 0)
+		close(end->far);
+	end->near = end->far = -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return err_set(err, code, "cannot make a socket: %s", strerror(errno));
-	*fd = pair[0];
-	far = pair[1];
-	if (fed_size)
-		seam_check(send(far, fed, fed_size, MSG_DONTWAIT) == (ssize_t)fed_size);
-	shutdown(far, SHUT_WR);
+	*fd = end->near = pair[0];
+	end->far = pair[1];
+	end->said = 0;
+	shutdown(end->far, SHUT_WR);
 	return 0;
+}
+
+/* Its words come line by line, each when it is waited for: a reply is none before the request. */
+int __wrap_wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err)
+{
+	size_t i, len;
+
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		struct end *end = &ends[i];
+		const char *from, *line_end;
+
+		if (w->through.fill || w->in_fd < 0 || end->near != w->in_fd || end->said == end->size)
+			continue;
+		from = end->fed + end->said;
+		line_end = memchr(from, '\n', end->size - end->said);
+		len = line_end ? (size_t)(line_end + 1 - from) : end->size - end->said;
+		buf_add(&w->in, from, len);
+		end->said += len;
+		return 1;
+	}
+	return __real_wire_fill(w, until_ms, d, err);
 }
 
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags)
@@ -74,7 +107,7 @@ ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags)
 /* A socket, to be connected to as above. */
 int __wrap_peer_open_path(pid_t pid, const char *path, int flags)
 {
-	if (strcmp(path, SEAM_PATH) != 0)
+	if (strcmp(path, SEAM_PATH) != 0 && strcmp(path, SEAM_GUEST_PATH) != 0)
 		return __real_peer_open_path(pid, path, flags);
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
