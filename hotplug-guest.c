@@ -40,7 +40,7 @@ static bool is_there(const struct hotplug *h, uint64_t block, bool is_online)
 
 static bool is_short_way(const char *commands)
 {
-	return !strncmp(commands, "ease ", 5);
+	return strstr(commands, "ease ");
 }
 
 /* The block that the changes were at when they were stopped: they go in order. */

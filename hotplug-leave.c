@@ -80,7 +80,8 @@ static int offline(struct hotplug *h, void *job, struct err *err)
 				  : offline_all(h, unplug, err))
 		return -1;
 	hotplug_settle_floor(h);
-	guest_leave(h->vm->guest);
+	if (!h->has_cpusets)
+		guest_leave(h->vm->guest); /* else its session would forget them */
 	return 0;
 }
 

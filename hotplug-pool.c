@@ -190,14 +190,29 @@ static int refill(struct hotplug *h, const char *words, struct err *err)
 	return status;
 }
 
-int hotplug_give_back(struct hotplug *h, struct err *err)
+/* Let cpusets use the nodes again that have memory again. */
+static int recall_cpusets(struct hotplug *h, struct err *err)
+{
+	struct guest_memory answer;
+	int status = ask(h, "recall", "put", "back", &answer, err);
+	uint64_t lost = answer.pools.has_cpusets ? answer.pools.cpusets : UINT64_MAX;
+
+	guest_memory_release(&answer);
+	if (status || !lost)
+		return status;
+	return lost == UINT64_MAX
+		       ? err_set(err, ERR_PARTIAL,
+				 "it is not known which nodes the guest's cpusets could use")
+		       : err_set(err, ERR_PARTIAL, "%llu of the guest's cpusets may use fewer nodes",
+				 (unsigned long long)lost);
+}
+
+static int give_back_pools(struct hotplug *h, struct err *err)
 {
 	_cleanup_buf_ struct buf words = { 0 };
 	struct guest_memory answer = { 0 };
 	int status = 0;
 
-	if (!h->before.pools.is_known)
-		return 0;
 	if (!h->after.pools.is_known)
 		status = ask(h, "pool", "read", "again", &answer, err);
 	if (!status)
@@ -205,7 +220,16 @@ int hotplug_give_back(struct hotplug *h, struct err *err)
 	if (words.len)
 		status = refill(h, words.data, err);
 	guest_memory_release(&answer);
-	return status ? err_wrap(err, "not all that going offline took is back") : 0;
+	return status;
+}
+
+int hotplug_give_back(struct hotplug *h, struct err *err)
+{
+	if (!h->before.pools.is_known)
+		return 0;
+	if (give_back_pools(h, err) || (h->has_cpusets && recall_cpusets(h, err)))
+		return err_wrap(err, "not all that going offline took is back");
+	return 0;
 }
 
 void hotplug_settle_floor(struct hotplug *h)

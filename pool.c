@@ -76,6 +76,13 @@ bool pools_parse_tails(struct pools *p, char *rest)
 	return true;
 }
 
+bool pools_parse_cpusets(struct pools *p, char *rest)
+{
+	p->has_cpusets = true;
+	p->cpusets = UINT64_MAX;
+	return !strcmp(rest, "-") || (take_number(&rest, PAGES_MAX, &p->cpusets) && !rest);
+}
+
 const struct pool *pools_find(const struct pools *p, int node, uint64_t page_kib)
 {
 	unsigned i;
