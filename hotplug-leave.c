@@ -41,7 +41,8 @@ static int check_blocks(struct hotplug *h, struct unplug *unplug, struct err *er
 			online_blocks +=
 				unplug->blocks.runs[i].last - unplug->blocks.runs[i].first + 1;
 	return hotplug_check_pool(h, &unplug->blocks, err) ||
-			       hotplug_check_room(h, online_blocks * h->before.block_size_bytes, err)
+			       hotplug_check_room(h, online_blocks * h->before.block_size_bytes,
+						  err)
 		       ? -1
 		       : 0;
 }

@@ -6,11 +6,11 @@
 #include "pool.h"
 #include "util.h"
 
-#define NODE_MAX     65535
-#define KIB_MAX	     (UINT64_C(1) << 34) /* of a page: 16 GiB are the largest that Linux has */
-#define PAGES_MAX    (UINT64_C(1) << 40)
-#define LINES_MAX    8192 /* 1024 nodes with every size of a machine */
-#define SHARE_MAX    (KIB_MAX / 4)
+#define NODE_MAX  65535
+#define KIB_MAX	  (UINT64_C(1) << 34) /* of a page: 16 GiB are the largest that Linux has */
+#define PAGES_MAX (UINT64_C(1) << 40)
+#define LINES_MAX 8192 /* 1024 nodes with every size of a machine */
+#define SHARE_MAX (KIB_MAX / 4)
 
 void pools_release(struct pools *p)
 {

@@ -24,7 +24,7 @@ struct pool {
 
 /* Of a run of blocks: the pages that are part of a huge page, without the first of each. */
 struct pool_tails {
-	uint64_t block; /* the first */
+	uint64_t block;		  /* the first */
 	uint64_t pages, page_kib; /* page_kib: of a plain page */
 };
 

@@ -322,9 +322,9 @@ static const struct {
 	const char *word;
 	bool (*parse)(struct guest_memory *g, char *rest);
 } parsers[] = {
-	{ "guest ", parse_guest }, { "memory ", parse_memory }, { "free ", parse_free },
-	{ "udev ", parse_udev },   { "size ", parse_size },	{ "blocks ", parse_blocks },
-	{ "floor ", parse_floor }, { "pool ", parse_pool },	{ "tails ", parse_tails },
+	{ "guest ", parse_guest },     { "memory ", parse_memory }, { "free ", parse_free },
+	{ "udev ", parse_udev },       { "size ", parse_size },	    { "blocks ", parse_blocks },
+	{ "floor ", parse_floor },     { "pool ", parse_pool },	    { "tails ", parse_tails },
 	{ "cpusets ", parse_cpusets },
 };
 
