@@ -17,8 +17,9 @@ static const struct opt opts[] = {
 	  offsetof(struct unplug_options, is_all), NULL },
 	{ 0, "keep-going", NULL, "take what can be taken, and name what stays", NULL, OPT_FLAG,
 	  offsetof(struct unplug_options, is_keep_going), NULL },
-	{ 0, "force", NULL, "do not check whether the guest can do without the memory", NULL,
-	  OPT_FLAG, offsetof(struct unplug_options, is_forced), NULL },
+	{ 0, "force", NULL,
+	  "do not check whether the guest can do without the memory, nor spare its huge pages",
+	  NULL, OPT_FLAG, offsetof(struct unplug_options, is_forced), NULL },
 	{ 0 },
 };
 
@@ -150,7 +151,8 @@ const struct cmd cmd_unplug = {
 	.details =
 		"NAME is a device of memhp list, or the name given to plug; SIZE stands for DIMMs\n"
 		"that add up to it; without either, the DIMM plugged last. When the guest cannot\n"
-		"give the memory back, all is put back, and the block and the reason are named.\n\n"
+		"give the memory back, all is put back, and the block and the reason are named;\n"
+		"with --keep-going only what cannot leave stays.\n\n"
 		"  memhp unplug\n"
 		"  memhp unplug cache --timeout 10\n"
 		"  memhp unplug 1G\n",

@@ -570,6 +570,53 @@ refill() {
 	guards=$(guard "$limit" fill "$@") || dismiss
 }
 
+#= cpusets recall
+
+mems='' listed=''
+
+# cpusets: keep in mind which nodes the groups of cgroup v1 may use, three levels down: they lose one whose memory has
+# all gone, and do not get it back with that
+cpusets() {
+	listed=1
+	while read -r _ d s n _; do
+		case $s,$n, in
+		cgroup,*,cpuset,*)
+			for d in "$d"/*/cpuset.mems "$d"/*/*/cpuset.mems "$d"/*/*/*/cpuset.mems; do
+				n=''
+				read -r n <"$d"
+				[ -z "$n" ] || mems="$mems$n $d$nl"
+			done
+			;;
+		esac
+	done <"$proc/mounts"
+}
+
+# lost: of "NODES FILE" lines, let each use those nodes again; prints how many cannot
+lost() {
+	n=0
+	while read -r s d; do
+		value=''
+		read -r value <"$d"
+		[ "$value" != "$s" ] || continue
+		echo "$s" >"$d"
+		read -r value <"$d"
+		[ "$value" = "$s" ] || n=$((n + 1))
+	done
+	echo "$n"
+}
+
+# recall: let them use those again; say how many cannot, or "-" where it is not known what they could
+recall() {
+	n=0
+	if [ "$listed" ]; then
+		n=$(printf '%s' "$mems" | lost)
+	else
+		cpusets
+		[ -z "$mems" ] || n=
+	fi
+	say "cpusets ${n:--}"
+}
+
 #= held
 
 # dumped BLOCK PAGES: of the pages that the kernel has dumped, as it logs them: what the last one in that block is,

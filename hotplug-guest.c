@@ -26,7 +26,7 @@ unsigned hotplug_seconds_left(const struct hotplug *h)
 
 static bool is_short_way(const char *commands)
 {
-	return !strncmp(commands, "ease ", 5);
+	return strstr(commands, "ease ");
 }
 
 /* The first block of a range, in its order, that is not in the state it was to be brought to. */

@@ -41,7 +41,8 @@ static int check_blocks(struct hotplug *h, struct unplug *unplug, struct err *er
 			online_blocks +=
 				unplug->blocks.runs[i].last - unplug->blocks.runs[i].first + 1;
 	return hotplug_check_pool(h, &unplug->blocks, err) ||
-			       hotplug_check_room(h, online_blocks * h->before.block_size_bytes, err)
+			       hotplug_check_room(h, online_blocks * h->before.block_size_bytes,
+						  err)
 		       ? -1
 		       : 0;
 }
@@ -80,7 +81,8 @@ static int offline(struct hotplug *h, void *job, struct err *err)
 				  : offline_all(h, unplug, err))
 		return -1;
 	hotplug_settle_floor(h);
-	guest_leave(h->vm->guest);
+	if (!h->has_cpusets)
+		guest_leave(h->vm->guest); /* else its session would forget them */
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Taking blocks offline: the short way where it will do, else the long one. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "hotplug-guest.h"
 #include "hotplug-offline.h"
@@ -38,6 +39,20 @@ static bool are_offline(const struct hotplug *h, const struct block_list *list)
 	return is_so;
 }
 
+/* Can a node lose its memory? The first has what the guest booted with. */
+static bool is_of_later_node(const struct hotplug *h, const struct block_list *list)
+{
+	struct block_list found = { 0 };
+	bool is_so = false;
+	unsigned i;
+
+	block_list_intersect(&found, &h->before.blocks, list);
+	for (i = 0; i < found.count; i++)
+		is_so |= found.runs[i].node > 0;
+	block_list_release(&found);
+	return is_so;
+}
+
 /* With what reads it back; the caller frees it. */
 static char *offline_words(const struct hotplug *h, const struct block_list *list, bool is_short)
 {
@@ -47,11 +62,19 @@ static char *offline_words(const struct hotplug *h, const struct block_list *lis
 
 	if (!offline)
 		return NULL;
+	if (h->is_taking && !h->has_cpusets && is_of_later_node(h, list))
+		buf_addf(&words, "cpusets;");
 	buf_addf(&words, "%s;", offline);
 	hotplug_add_look(h, &words, list);
 	if (h->is_taking)
 		buf_addf(&words, ";pool");
 	return words.data;
+}
+
+static int take(struct hotplug *h, const char *words, struct err *err)
+{
+	h->has_cpusets |= !strncmp(words, "cpusets;", 8);
+	return hotplug_guest(h, words, "take", "offline", err);
 }
 
 int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struct err *err)
@@ -60,13 +83,13 @@ int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struc
 	_cleanup_free_ char *lower = NULL;
 
 	if (ease) {
-		if (hotplug_guest(h, ease, "take", "offline", err))
+		if (take(h, ease, err))
 			return -1;
 		if (are_offline(h, list))
 			return 0;
 	}
 	lower = offline_words(h, list, false);
-	return hotplug_guest(h, lower, "take", "offline", err);
+	return take(h, lower, err);
 }
 
 void hotplug_take_offline_show(struct hotplug *h, const struct block_list *list)

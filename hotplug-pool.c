@@ -106,9 +106,9 @@ static uint64_t missing(const struct pools *before, const struct pools *now, int
 }
 
 /*
- * Add "NODE-KIB NUMBER" for each node that lacks pages of this size, at most @pages in all. A number
- * for one node is taken as that of all, with what the others have, and surplus pages come to count
- * first (set_max_huge_pages() in mm/hugetlb.c).
+ * Add "NODE-KIB NUMBER" for each node that lacks pages of this size, at most @pages in all. A
+ * number for one node is taken as that of all, with what the others have, and surplus pages come to
+ * count first (set_max_huge_pages() in mm/hugetlb.c).
  */
 static uint64_t add_nodes(const struct hotplug *h, const struct pools *now, uint64_t page_kib,
 			  uint64_t pages, struct buf *words)
@@ -142,7 +142,8 @@ static void add_refill(const struct hotplug *h, const struct pools *now, struct 
 
 	/* what the blocks did not hold, somebody else has taken */
 	for (i = 0; i < before->count && !h->is_pool_safe; i++) {
-		uint64_t kib = before->list[i].page_kib, pages = missing(before, now, POOL_ALL, kib);
+		uint64_t kib = before->list[i].page_kib,
+			 pages = missing(before, now, POOL_ALL, kib);
 
 		if (before->list[i].node == POOL_ALL && add_nodes(h, now, kib, pages, words))
 			buf_addf(words, " -%llu %llu", (unsigned long long)kib,
@@ -170,9 +171,9 @@ static int check_given(const struct hotplug *h, const struct pools *now, struct 
 				       (unsigned long long)pools_lasting(before, POOL_ALL, kib));
 	}
 	if (is_floor_raised(before, now))
-		return err_set(err, ERR_PARTIAL, "the guest's vm.min_free_kbytes is %llu now, was %llu",
-			       (unsigned long long)now->floor_kib,
-			       (unsigned long long)before->floor_kib);
+		return err_set(
+			err, ERR_PARTIAL, "the guest's vm.min_free_kbytes is %llu now, was %llu",
+			(unsigned long long)now->floor_kib, (unsigned long long)before->floor_kib);
 	return 0;
 }
 
@@ -190,14 +191,30 @@ static int refill(struct hotplug *h, const char *words, struct err *err)
 	return status;
 }
 
-int hotplug_give_back(struct hotplug *h, struct err *err)
+/* Let cpusets use the nodes again that have memory again. */
+static int recall_cpusets(struct hotplug *h, struct err *err)
+{
+	struct guest_memory answer;
+	int status = ask(h, "recall", "put", "back", &answer, err);
+	uint64_t lost = answer.pools.has_cpusets ? answer.pools.cpusets : UINT64_MAX;
+
+	guest_memory_release(&answer);
+	if (status || !lost)
+		return status;
+	return lost == UINT64_MAX
+		       ? err_set(err, ERR_PARTIAL,
+				 "it is not known which nodes the guest's cpusets could use")
+		       : err_set(err, ERR_PARTIAL,
+				 "%llu of the guest's cpusets may use fewer nodes",
+				 (unsigned long long)lost);
+}
+
+static int give_back_pools(struct hotplug *h, struct err *err)
 {
 	_cleanup_buf_ struct buf words = { 0 };
 	struct guest_memory answer = { 0 };
 	int status = 0;
 
-	if (!h->before.pools.is_known || hotplug_guest_has_ended(h))
-		return 0;
 	if (!h->after.pools.is_known)
 		status = ask(h, "pool", "read", "again", &answer, err);
 	if (!status)
@@ -205,7 +222,16 @@ int hotplug_give_back(struct hotplug *h, struct err *err)
 	if (words.len)
 		status = refill(h, words.data, err);
 	guest_memory_release(&answer);
-	return status ? err_wrap(err, "not all that going offline took is back") : 0;
+	return status;
+}
+
+int hotplug_give_back(struct hotplug *h, struct err *err)
+{
+	if (!h->before.pools.is_known || hotplug_guest_has_ended(h))
+		return 0;
+	if (give_back_pools(h, err) || (h->has_cpusets && recall_cpusets(h, err)))
+		return err_wrap(err, "not all that going offline took is back");
+	return 0;
 }
 
 void hotplug_settle_floor(struct hotplug *h)
@@ -213,8 +239,8 @@ void hotplug_settle_floor(struct hotplug *h)
 	struct err ignored;
 
 	if (is_floor_raised(&h->before.pools, &h->after.pools)) {
-		_cleanup_free_ char *words = xasprintf(
-			" floor %llu", (unsigned long long)h->before.pools.floor_kib);
+		_cleanup_free_ char *words =
+			xasprintf(" floor %llu", (unsigned long long)h->before.pools.floor_kib);
 
 		(void)!refill(h, words, &ignored);
 	}
@@ -247,7 +273,8 @@ int hotplug_tell_taken(const struct hotplug *h, struct err *err)
 	char page[SIZE_TEXT_MAX];
 
 	for (i = 0; i < count; i++)
-		err_append(err, "%llu huge pages of %s went too", (unsigned long long)taken[i].pages,
+		err_append(err, "%llu huge pages of %s went too",
+			   (unsigned long long)taken[i].pages,
 			   size_format(page, taken[i].page_bytes));
 	return -1;
 }

@@ -14,7 +14,7 @@ struct leaving {
 	char *backend;		     /* owned; NULL when unknown or already removed */
 	bool is_asked, is_gone, is_refused;
 	bool is_chosen; /* a size stands for it: another one will do as well */
-	char why[128]; /* of a refusal */
+	char why[128];	/* of a refusal */
 };
 
 /* leaving_drop() - take the one at @i from a list */

@@ -12,7 +12,7 @@
 
 #define LEAST_MS    1000  /* a try has more than this, or all that is left */
 #define MOST_MS	    60000 /* where there is no deadline */
-#define REASONS_MAX 3 /* that a message has; JSON has all */
+#define REASONS_MAX 3	  /* that a message has; JSON has all */
 
 int stayers_add(struct unplug *unplug, const char *name, const struct err *err)
 {

@@ -46,8 +46,8 @@ bool stayers_count_against(const struct unplug *unplug);
 /* stayers_move() - the device leaving[i] stays, for the reason in @err */
 void stayers_move(struct unplug *unplug, unsigned i, const struct err *err);
 
-/* stayers_explain() - put in front of the reason which of the devices are gone, @gone as "'a', 'b'",
- * and which stay; returns -1 */
+/* stayers_explain() - put in front of the reason which of the devices are gone, @gone as "'a',
+ * 'b'", and which stay; returns -1 */
 int stayers_explain(const struct unplug *unplug, const char *gone, unsigned gone_count,
 		    struct err *err);
 

@@ -233,9 +233,8 @@ static int bring_lists(struct hotplug *h, struct vmem *vmem, const struct block_
 {
 	int status = try_online(h, kernel, movable, true, err);
 
-	if (!status &&
-	    (count_online(h, kernel, ZONE_ANY) < block_list_blocks(kernel) ||
-	     count_online(h, movable, ZONE_ANY) < block_list_blocks(movable)))
+	if (!status && (count_online(h, kernel, ZONE_ANY) < block_list_blocks(kernel) ||
+			count_online(h, movable, ZONE_ANY) < block_list_blocks(movable)))
 		status = try_online(h, kernel, movable, false, err);
 	vmem->kernel_blocks -= count_online(h, kernel, ZONE_KERNEL);
 	return status;

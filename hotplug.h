@@ -82,7 +82,8 @@ struct hotplug {
 	const char *ahead; /* that will be needed later */
 	/* blocks are to go offline: what that may take is asked for with each look */
 	bool is_taking;
-	bool is_try; /* a change of blocks that hangs is not the end: others are to be tried */
+	bool is_try;	  /* a change of blocks that hangs is not the end: others are to be tried */
+	bool has_cpusets; /* the guest keeps in mind which nodes its cpusets may use */
 	bool is_pool_safe; /* the blocks hold none of the guest's huge pages */
 	/* the blocks that matter, and are looked at first: those of QEMU's devices, or of a list
 	 * (borrowed, not empty); otherwise all */

@@ -6,11 +6,11 @@
 #include "pool.h"
 #include "util.h"
 
-#define NODE_MAX     65535
-#define KIB_MAX	     (UINT64_C(1) << 34) /* of a page: 16 GiB are the largest that Linux has */
-#define PAGES_MAX    (UINT64_C(1) << 40)
-#define LINES_MAX    8192 /* 1024 nodes with every size of a machine */
-#define SHARE_MAX    (KIB_MAX / 4)
+#define NODE_MAX  65535
+#define KIB_MAX	  (UINT64_C(1) << 34) /* of a page: 16 GiB are the largest that Linux has */
+#define PAGES_MAX (UINT64_C(1) << 40)
+#define LINES_MAX 8192 /* 1024 nodes with every size of a machine */
+#define SHARE_MAX (KIB_MAX / 4)
 
 void pools_release(struct pools *p)
 {
@@ -74,6 +74,13 @@ bool pools_parse_tails(struct pools *p, char *rest)
 	p->tails = xgrow(p->tails, p->tails_count, sizeof(*p->tails));
 	p->tails[p->tails_count++] = tails;
 	return true;
+}
+
+bool pools_parse_cpusets(struct pools *p, char *rest)
+{
+	p->has_cpusets = true;
+	p->cpusets = UINT64_MAX;
+	return !strcmp(rest, "-") || (take_number(&rest, PAGES_MAX, &p->cpusets) && !rest);
 }
 
 const struct pool *pools_find(const struct pools *p, int node, uint64_t page_kib)

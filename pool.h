@@ -2,8 +2,9 @@
 /*
  * pool: what of a guest's memory going offline takes and coming online does not bring back, as
  * guest.sh says it, parsed strictly: pools of huge pages (Documentation/admin-guide/mm/
- * hugetlbpage.rst of Linux; offline_pages() dissolves those that are free) and
- * vm.min_free_kbytes, which init_per_zone_wmark_min() computes anew.
+ * hugetlbpage.rst of Linux; offline_pages() dissolves those that are free),
+ * vm.min_free_kbytes, which init_per_zone_wmark_min() computes anew, and the nodes of cpusets of
+ * cgroup v1 (hotplug_update_tasks_legacy()).
  * May call: util. Must never: talk to anybody.
  */
 #ifndef POOL_H
@@ -23,7 +24,7 @@ struct pool {
 
 /* Of a run of blocks: the pages that are part of a huge page, without the first of each. */
 struct pool_tails {
-	uint64_t block; /* the first */
+	uint64_t block;		  /* the first */
 	uint64_t pages, page_kib; /* page_kib: of a plain page */
 };
 
@@ -34,13 +35,16 @@ struct pools {
 	struct pool_tails *tails;
 	unsigned tails_count;
 	uint64_t floor_kib; /* vm.min_free_kbytes; 0: unknown */
+	bool has_cpusets;   /* "recall" has answered: */
+	uint64_t cpusets;   /* groups that may use fewer nodes than before; UINT64_MAX: unknown */
 };
 
-/* pools_parse_floor(), pools_parse_pool(), pools_parse_tails() - add what a line says; @rest is
- * what stands behind its first word, and is written to. Return: false when it makes no sense */
+/* pools_parse_floor(), ..._pool(), ..._tails(), ..._cpusets() - add what a line says; @rest is what
+ * stands behind its first word, and is written to. Return: false when it makes no sense */
 bool pools_parse_floor(struct pools *p, char *rest);
 bool pools_parse_pool(struct pools *p, char *rest);
 bool pools_parse_tails(struct pools *p, char *rest);
+bool pools_parse_cpusets(struct pools *p, char *rest);
 
 void pools_release(struct pools *p);
 

@@ -344,13 +344,20 @@ static bool parse_tails(struct guest_memory *g, char *rest)
 	return pools_parse_tails(&g->pools, rest);
 }
 
+/* "cpusets COUNT" */
+static bool parse_cpusets(struct guest_memory *g, char *rest)
+{
+	return pools_parse_cpusets(&g->pools, rest);
+}
+
 static const struct {
 	const char *word;
 	bool (*parse)(struct guest_memory *g, char *rest);
 } parsers[] = {
-	{ "guest ", parse_guest }, { "memory ", parse_memory }, { "free ", parse_free },
-	{ "udev ", parse_udev },   { "size ", parse_size },	{ "blocks ", parse_blocks },
-	{ "floor ", parse_floor }, { "pool ", parse_pool },	{ "tails ", parse_tails },
+	{ "guest ", parse_guest },     { "memory ", parse_memory }, { "free ", parse_free },
+	{ "udev ", parse_udev },       { "size ", parse_size },	    { "blocks ", parse_blocks },
+	{ "floor ", parse_floor },     { "pool ", parse_pool },	    { "tails ", parse_tails },
+	{ "cpusets ", parse_cpusets },
 };
 
 int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)

@@ -58,7 +58,7 @@ struct guest_memory {
 	uint64_t total_bytes, free_bytes, available_bytes; /* /proc/meminfo */
 	uint64_t movable_free_bytes;			   /* of free_bytes; only "buddy" tells */
 	struct block_list blocks;			   /* ascending */
-	struct pools pools; /* only "pool" tells, and "tails" */
+	struct pools pools;				   /* only "pool" tells, and "tails" */
 };
 
 /* Which zone a block is to be online in. */

@@ -174,6 +174,23 @@ def test_virtio_mem_takes_no_huge_pages_and_leaves_the_floor(boot):
     vm.guest(f"echo {computed} >{FLOOR}")
 
 
+def test_a_cpuset_gets_a_node_back_whose_memory_had_all_gone(boot):
+    """Linux takes the node from the groups of cgroup v1, and does not give it back."""
+    vm = boot(["-object", "memory-backend-ram,id=n0.ram,size=512M", "-numa", "node,nodeid=0,memdev=n0.ram,cpus=0",
+               "-numa", "node,nodeid=1,cpus=1"], cpus=2)
+    done(vm.memhp("plug", "256M", "--node", "1", "--zone", "movable"))
+    vm.guest("mkdir /tmp/cpuset && mount -t cgroup -o cpuset none /tmp/cpuset && mkdir -p /tmp/cpuset/a/b && "
+             "echo 0-1 >/tmp/cpuset/a/cpuset.mems && echo 1 >/tmp/cpuset/a/b/cpuset.mems")
+    process = vm.catch_memhp("guest > .*(ease|change)", "unplug")
+    mems = "cat /tmp/cpuset/a/cpuset.mems /tmp/cpuset/a/b/cpuset.mems"
+    wait_until(lambda: vm.guest(mems).split() == ["0"])
+    process.send_signal(signal.SIGINT)
+    end_process(process)
+    assert process.returncode == 130 and vm.zones(32, 33) == ["Movable"] * 2
+    assert vm.guest(mems).split() == ["0-1", "1"]
+    vm.discard()
+
+
 def test_each_node_gets_its_own_back(boot):
     vm = boot(NODES)
     pool = Pool(vm)
