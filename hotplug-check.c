@@ -115,11 +115,11 @@ static int check_sizes(const struct hotplug *h, const uint64_t *sizes, unsigned 
 
 /* ... or what lies in a block only in part. */
 static int find_places(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
-		       unsigned count, struct place *places, struct err *err)
+		       unsigned count, struct device_place *places, struct err *err)
 {
 	if (!r->has_address)
 		return place_choose(h, &r->backend, sizes, count, places, err);
-	places[0] = (struct place){ .is_known = true, .is_told = true, .address = r->address };
+	places[0] = (struct device_place){ .is_known = true, .is_told = true, .address = r->address };
 	return place_check(h, r->address, sizes[0], err);
 }
 
@@ -176,7 +176,7 @@ static int check_host(const struct hotplug *h, const struct plug_request *r, str
 	return err_hint(err, "take a smaller size, or leave out --prealloc; --force tries anyway");
 }
 
-int plug_check_device(const struct hotplug *h, const struct plug_request *r, struct place *place,
+int plug_check_device(const struct hotplug *h, const struct plug_request *r, struct device_place *place,
 		      struct err *err)
 {
 	return check_limit(&h->machine, r, err) || check_sizes(h, &r->size_bytes, 1, err) ||
@@ -187,7 +187,7 @@ int plug_check_device(const struct hotplug *h, const struct plug_request *r, str
 }
 
 int plug_check(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
-	       unsigned count, struct place *places, struct err *err)
+	       unsigned count, struct device_place *places, struct err *err)
 {
 	return check_slots(&h->machine, r, count, err) || check_limit(&h->machine, r, err) ||
 			       check_sizes(h, sizes, count, err) ||
