@@ -20,7 +20,7 @@ static const struct opt opts[] = {
 	  NULL, OPT_CHOICE, offsetof(struct resize_options, zone), zone_choices },
 	{ 0, "dimm", "SIZE", "add DIMMs of this size (chosen for at most 8, in half of the slots)",
 	  NULL, OPT_SIZE, offsetof(struct resize_options, dimm), NULL },
-	{ 0, "node", "N", "only guest NUMA node N counts and changes", NULL, OPT_NUMBER,
+	{ 0, "node", "N", "only NUMA node N counts and changes, as QEMU counts them", NULL, OPT_NUMBER,
 	  offsetof(struct resize_options, node), NULL },
 	{ 0, "force", NULL, "do not check whether the guest has room for it", NULL, OPT_FLAG,
 	  offsetof(struct resize_options, is_forced), NULL },

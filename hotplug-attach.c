@@ -101,7 +101,8 @@ static int send_devices(struct hotplug *h, struct plug *plug, struct err *err)
 }
 
 /* Is the DIMM in QEMU's list as it was asked for, at blocks that the guest can use? */
-static int read_unit(const struct hotplug *h, struct plug_unit *unit, struct err *err)
+static int read_unit(const struct hotplug *h, struct plug *plug, struct plug_unit *unit,
+		     struct err *err)
 {
 	const struct memdev *d = plug_unit_device(h, unit);
 
@@ -113,6 +114,7 @@ static int read_unit(const struct hotplug *h, struct plug_unit *unit, struct err
 	unit->has_blocks = hotplug_device_blocks(h, d, &unit->blocks);
 	if (unit->has_blocks)
 		return 0;
+	plug->is_misplaced = true;
 	err_set(err, ERR_FAILED, "QEMU put '%s' at 0x%llx, inside a memory block",
 		unit->dimm.device_id, (unsigned long long)d->address);
 	return err_hint(err, "another device came at this moment: try again");
@@ -134,7 +136,7 @@ static int read_back(struct hotplug *h, struct plug *plug, const uint64_t *ids, 
 
 		if (unit->is_failed)
 			continue;
-		if (read_unit(h, unit, err) ||
+		if (read_unit(h, plug, unit, err) ||
 		    (backends && backend_verify(&plug->request.backend, unit->dimm.backend_id,
 						unit->dimm.size_bytes, backends, err)))
 			return -1;

@@ -55,8 +55,14 @@ static int add_device_blocks(const struct hotplug *h, struct change *change, con
 	const struct memdev *d = hotplug_find_device(h, word);
 	struct blocks run;
 
-	if (!d || !hotplug_device_blocks(h, d, &run))
+	if (!d)
 		return unknown_word(h, word, err);
+	if (hotplug_added(h, &h->before, d) == ADDED_NOT) {
+		err_set(err, ERR_FAILED, "the guest has not added '%s'", word);
+		return err_hint(err, "take it away with: memhp repair");
+	}
+	if (!hotplug_device_blocks(h, d, &run))
+		return err_set(err, ERR_FAILED, "the guest has no memory blocks of '%s'", word);
 	block_list_add(&change->named, &run);
 	return 0;
 }

@@ -118,11 +118,12 @@ static int check_sizes(const struct hotplug *h, const uint64_t *sizes, unsigned 
 
 /* ... or what lies in a block only in part. */
 static int find_places(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
-		       unsigned count, struct place *places, struct err *err)
+		       unsigned count, struct device_place *places, struct err *err)
 {
 	if (!r->has_address)
 		return place_choose(h, &r->backend, sizes, count, places, err);
-	places[0] = (struct place){ .is_known = true, .is_told = true, .address = r->address };
+	places[0] =
+		(struct device_place){ .is_known = true, .is_told = true, .address = r->address };
 	return place_check(h, r->address, sizes[0], err);
 }
 
@@ -170,7 +171,7 @@ static int check_host(struct hotplug *h, const struct plug_request *r, const uin
 	return 0;
 }
 
-int plug_check_device(struct hotplug *h, const struct plug_request *r, struct place *place,
+int plug_check_device(struct hotplug *h, const struct plug_request *r, struct device_place *place,
 		      struct err *err)
 {
 	return check_limit(&h->machine, r, err) || check_sizes(h, &r->size_bytes, 1, err) ||
@@ -181,7 +182,7 @@ int plug_check_device(struct hotplug *h, const struct plug_request *r, struct pl
 }
 
 int plug_check(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
-	       unsigned count, struct place *places, struct err *err)
+	       unsigned count, struct device_place *places, struct err *err)
 {
 	return check_slots(&h->machine, r, count, err) || check_limit(&h->machine, r, err) ||
 			       check_sizes(h, sizes, count, err) ||
@@ -279,8 +280,7 @@ static int no_headroom(const struct hotplug *h, const struct pieces *p, uint64_t
 		"the guest needs %s for its memory map and its kernel has %s available",
 		size_format(need, all_map_bytes(h, p)), size_format(have, have_bytes));
 	size_exact(fit, fit_bytes - fit_bytes % block_bytes);
-	if (!p->is_virtio_mem &&
-	    memmap_lies_inside(hotplug_now(h), h->machine.arch, block_bytes))
+	if (!p->is_virtio_mem && memmap_lies_inside(hotplug_now(h), h->machine.arch, block_bytes))
 		return err_hint(err,
 				"at most %s fits; DIMMs of one block hold their map themselves, as "
 				"memmap_on_memory is on: --dimm %lluM; --force tries anyway",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-check: what must hold before DIMMs are plugged. Changes nothing.
- * May call: hotplug, hotplug-guest, hotplug-memmap, hotplug-place, backend, demand, host-limits, machine,
- * sysfs, size, err, util.
+ * May call: hotplug, hotplug-guest, hotplug-memmap, hotplug-place, backend, demand, host-limits,
+ * machine, sysfs, size, err, util.
  */
 #ifndef HOTPLUG_CHECK_H
 #define HOTPLUG_CHECK_H
@@ -33,11 +33,11 @@ int plug_check_request(struct plug_request *r, struct err *err) __attribute__((w
  * @places:	receives where each of them goes
  */
 int plug_check(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
-	       unsigned count, struct place *places, struct err *err)
+	       unsigned count, struct device_place *places, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* plug_check_device() - the same for one device that takes no slot, such as virtio-mem */
-int plug_check_device(struct hotplug *h, const struct plug_request *r, struct place *place,
+int plug_check_device(struct hotplug *h, const struct plug_request *r, struct device_place *place,
 		      struct err *err) __attribute__((warn_unused_result));
 
 /*

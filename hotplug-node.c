@@ -139,7 +139,8 @@ static int next_with_cpus(const struct node_map *map, int64_t cpu)
 	return next;
 }
 
-/* Nodes with CPUs come first, in the order of these, unless their memory shows otherwise. */
+/* Nodes with CPUs come first, in the order of these, unless their memory shows otherwise: those
+ * that are not there yet count too, and are not known. */
 static void map_cpus(struct node_map *map)
 {
 	int order[MACHINE_NODES_MAX], count = 0, i;
@@ -183,7 +184,7 @@ int node_map_read(struct node_map *map, const struct hotplug *h, struct err *err
 	if (!h->has_guest || !h->before.block_size_bytes)
 		return 0;
 	map_boot_memory(map, h);
-	if (h->machine.has_acpi_ost)
+	if (h->machine.has_acpi_ost && map->nodes.has_all_cpus)
 		map_cpus(map);
 	map_devices(map, h);
 	return 0;

@@ -90,7 +90,7 @@ static int check_ends(const struct hotplug *h, const uint64_t *sizes, const uint
 }
 
 int place_choose(const struct hotplug *h, const struct backend_options *b, const uint64_t *sizes,
-		 unsigned count, struct place *places, struct err *err)
+		 unsigned count, struct device_place *places, struct err *err)
 {
 	_cleanup_free_ uint64_t *ours = xcalloc(count + 1, sizeof(*ours));
 	_cleanup_free_ uint64_t *tight = xcalloc(count + 1, sizeof(*tight));
@@ -105,7 +105,7 @@ int place_choose(const struct hotplug *h, const struct backend_options *b, const
 	if (is_known && block_bytes && check_ends(h, sizes, ours, count, align_bytes, err))
 		return -1;
 	for (i = 0; i < count; i++)
-		places[i] = (struct place){ .is_known = is_known && block_bytes,
+		places[i] = (struct device_place){ .is_known = is_known && block_bytes,
 					    .is_told = is_told,
 					    .address = ours[i] };
 	return 0;

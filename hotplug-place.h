@@ -11,7 +11,7 @@
 #include "hotplug.h"
 
 /* The place of one memory device that is to be made. */
-struct place {
+struct device_place {
 	bool is_known;	  /* where it will be */
 	bool is_told;	  /* by itself QEMU would take another: it has to be told */
 	uint64_t address; /* guest-physical, bytes; valid with is_known or is_told */
@@ -29,7 +29,7 @@ uint64_t place_block_bytes(const struct hotplug *h);
  * Return: 0; -1 with ERR_FAILED when there is no gap for one of them
  */
 int place_choose(const struct hotplug *h, const struct backend_options *b, const uint64_t *sizes,
-		 unsigned count, struct place *places, struct err *err)
+		 unsigned count, struct device_place *places, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* place_check() - can a device be at this address? 0; -1 with ERR_FAILED and the reason */

@@ -205,7 +205,7 @@ static uint64_t smaller_dimm(uint64_t dimm_bytes, uint64_t block_bytes)
 static bool has_gaps(const struct hotplug *h, const struct plug *plug)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
-	_cleanup_free_ struct place *places = xcalloc(plug->units_count + 1, sizeof(*places));
+	_cleanup_free_ struct device_place *places = xcalloc(plug->units_count + 1, sizeof(*places));
 	struct err ignored;
 
 	return !place_choose(h, &plug->request.backend, sizes, plug->units_count, places, &ignored);
@@ -280,7 +280,7 @@ static bool can_grow_to(struct hotplug *h, const struct resize *r, uint64_t tota
 
 	if (can && dimms_bytes) {
 		_cleanup_free_ uint64_t *sizes = plug_sizes(&try.plug);
-		_cleanup_free_ struct place *places =
+		_cleanup_free_ struct device_place *places =
 			xcalloc(try.plug.units_count + 1, sizeof(*places));
 
 		can = !plug_check(h, &try.plug.request, sizes, try.plug.units_count, places,

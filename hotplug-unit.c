@@ -28,6 +28,7 @@ void plug_reset(struct plug *plug)
 	}
 	free(plug->nodes);
 	plug->nodes = NULL;
+	plug->is_misplaced = false;
 	plug->from = plug->to = 0;
 	plug->failure = (struct err){ 0 };
 	mem_file_release(&plug->file);

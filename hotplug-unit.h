@@ -31,6 +31,7 @@ enum plug_stage { STAGE_OBJECT, STAGE_DEVICE, STAGE_INSERTED };
 
 struct plug {
 	struct plug_request request;
+	bool is_misplaced;  /* another device has come, and one of ours lies inside a block */
 	bool is_keep_going; /* what is complete stays when another DIMM fails */
 	struct plug_unit *units;
 	unsigned units_count;

@@ -135,7 +135,7 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 {
 	const struct plug_request *r = &plug->request;
 	_cleanup_free_ char *name = NULL;
-	struct place place;
+	struct device_place place;
 
 	name = r->name ? xstrdup(r->name)
 		       : xasprintf(MACHINE_DEFAULT_NAME "%llu",

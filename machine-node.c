@@ -32,6 +32,20 @@ static void read_line(struct machine_nodes *nodes, const char *line)
 	}
 }
 
+static bool has_all_cpus(struct qmp *q)
+{
+	struct json_object *arguments = json_object_new_object();
+	_cleanup_json_ struct json_object *reply = NULL;
+	uint64_t cpus, max;
+	struct err ignored;
+
+	json_add_string(arguments, "path", "/machine");
+	json_add_string(arguments, "property", "smp");
+	return !qmp_execute(q, "qom-get", arguments, &reply, &ignored) &&
+	       json_get_u64(reply, "cpus", &cpus) && json_get_u64(reply, "maxcpus", &max) &&
+	       cpus == max;
+}
+
 int machine_query_nodes(struct machine_nodes *nodes, struct qmp *q, struct err *err)
 {
 	struct json_object *arguments = json_object_new_object();
@@ -45,6 +59,7 @@ int machine_query_nodes(struct machine_nodes *nodes, struct qmp *q, struct err *
 		return err_wrap(err, "cannot ask QEMU (info numa)");
 	if (!json_object_is_type(reply, json_type_string))
 		return err_set(err, ERR_FAILED, "info numa did not answer with text");
+	nodes->has_all_cpus = has_all_cpus(q);
 	text = xstrdup(json_object_get_string(reply));
 	for (line = strtok_r(text, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save))
 		read_line(nodes, line);

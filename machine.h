@@ -120,9 +120,11 @@ struct machine_node {
 struct machine_nodes {
 	struct machine_node list[MACHINE_NODES_MAX];
 	unsigned count; /* one more than the last; 0: the VM has none */
+	bool has_all_cpus; /* none can be plugged that the guest has seen in its tables */
 };
 
-/* machine_query_nodes() - the NUMA nodes, as "info numa" of the human monitor has them */
+/* machine_query_nodes() - the NUMA nodes, as "info numa" of the human monitor has them, and the
+ * machine's "smp" (SMPConfiguration, qapi/machine.json) */
 int machine_query_nodes(struct machine_nodes *nodes, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
 

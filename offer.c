@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fleet.h"
+#include "hotplug-place.h"
 #include "offer.h"
 #include "prefix.h"
 #include "size.h"
@@ -177,10 +178,24 @@ static void offer_additions(const struct place *p, const struct hotplug *h)
 		offer_sizes(p, h->before.block_size_bytes, m->max_memory_bytes - used);
 }
 
+/* Doubling; above what there is, such as are a number of blocks away. */
 static void offer_totals(const struct place *p, const struct hotplug *h)
 {
-	if (h->machine.has_limits)
-		offer_sizes(p, h->machine.base_memory_bytes, h->machine.max_memory_bytes);
+	const struct machine *m = &h->machine;
+	uint64_t now_bytes = m->base_memory_bytes + m->plugged_memory_bytes;
+	uint64_t block_bytes = place_block_bytes(h), bytes;
+
+	if (!m->has_limits)
+		return;
+	for (bytes = m->base_memory_bytes; bytes && bytes <= m->max_memory_bytes; bytes *= 2) {
+		uint64_t over = bytes > now_bytes && block_bytes
+					? (bytes - now_bytes) % block_bytes
+					: 0;
+		uint64_t total = over ? bytes - over + block_bytes : bytes;
+
+		if (total <= m->max_memory_bytes)
+			offer_size(p, total);
+	}
 }
 
 static void offer_vms(const struct place *p)

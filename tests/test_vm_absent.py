@@ -38,6 +38,14 @@ def test_a_dimm_that_the_guest_rejects_is_shown_and_taken_away(vm, more):
     done(vm.memhp("unplug", "--all"))
 
 
+def test_its_blocks_cannot_be_brought_online(vm):
+    add_odd(vm)
+    result = vm.memhp("online", "odd")
+    assert result.returncode == 1 and "the guest has not added 'odd'" in result.stderr
+    assert "memhp repair" in result.stderr
+    done(vm.memhp("repair"))
+
+
 def test_one_without_an_id_has_a_handle(vm):
     vm.monitor.execute("object-add", qom_type="memory-backend-ram", id="nameless", size=130 * MIB)
     vm.monitor.execute("device_add", driver="pc-dimm", memdev="nameless")

@@ -110,21 +110,37 @@ def test_a_place_that_another_tool_takes_at_the_last_moment_is_chosen_anew(odd):
     remove(odd, "--all")
 
 
-@pytest.mark.parametrize("address, words", [
-    ((FIRST + 1) * BLOCK, "'odd' lies at 0x100000000 to 0x1081fffff"),
-    ((FIRST - 1) * BLOCK, "outside of the address space for memory devices"),
-    (FIRST * BLOCK + 1024 * GIB, "outside of the address space for memory devices"),
-    (FIRST * BLOCK + 130 * MIB, "not a multiple of the guest's memory block size"),
-])
+def test_a_neighbour_that_comes_at_the_last_moment_is_gone_around(vm):
+    relay = Relay(vm, at("qmp > device_add", BEFORE), lambda _relay: add_odd(vm))
+    code, _, err = relay.run("plug", "256M", "--dimm", "128M", "--zone", "movable")
+    assert relay.has_struck and code == 0, err
+    check_blocks(vm, "memhp0-dimm", FIRST + 2, 1)
+    check_blocks(vm, "memhp1-dimm", FIRST + 3, 1)
+    remove(vm, "--all")
+
+
 @pytest.mark.parametrize("kind", [[], ["--virtio-mem"]], ids=["dimm", "virtio-mem"])
-def test_an_address_that_cannot_be_is_refused_before_anything_is_sent(odd, kind, address, words):
+def test_an_address_that_cannot_be_is_refused_before_anything_is_sent(odd, kind):
     before = odd.state()
-    message, _ = refused(odd, 1, "plug", "128M", "--addr", hex(address), *kind)
-    assert words in message and odd.state() == before
+    for address, words in (((FIRST + 1) * BLOCK, "'odd' lies at 0x100000000 to 0x1081fffff"),
+                           ((FIRST - 1) * BLOCK, "outside of the address space for memory devices"),
+                           (FIRST * BLOCK + 1024 * GIB, "outside of the address space for memory devices"),
+                           (FIRST * BLOCK + 130 * MIB, "not a multiple of the guest's memory block size")):
+        message, _ = refused(odd, 1, "plug", "128M", "--addr", hex(address), *kind)
+        assert words in message
+    assert odd.state() == before
     remove(odd, "odd")
 
 
 # ---- resize
+
+
+def test_totals_that_are_offered_can_be_reached(odd):
+    offered = done(odd.memhp("__complete", "resize", "")).splitlines()
+    assert offered == ["512M", "1026M", "2050M", "4098M"]
+    for word in offered[:3]:  # more is too much for the memory map of so small a guest
+        done(odd.memhp("--dry-run", "resize", word))
+    remove(odd, "odd")
 
 
 def test_the_totals_that_resize_names_can_be_reached(odd):
