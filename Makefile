@@ -38,10 +38,10 @@ BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
 ROWS := err util base64 nearest words cmdline size progress choose deadline resolve prompt password console json opt out wire frame answer message \
-	qmp guest-pieces guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
+	qmp guest-pieces guest-panic guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
 	machine machine-map machine-name machine-place machine-port machine-request machine-state machine-total backend machine-args host verdict ending sysfs look event guest-event \
 	config discover vm fleet \
-	hotplug-memmap hotplug-watch hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-offline hotplug-release hotplug-check hotplug-unit hotplug-attach \
+	hotplug-memmap hotplug-watch hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-offline hotplug-release hotplug-room hotplug-check hotplug-unit hotplug-attach \
 	hotplug-online hotplug-plug hotplug-unplug \
 	hotplug-change hotplug-vmem hotplug-vmem-plug hotplug-resize hotplug-finding hotplug-repair \
 	cmd profile offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \

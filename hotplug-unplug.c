@@ -6,6 +6,7 @@
 
 #include "hotplug-guest.h"
 #include "hotplug-offline.h"
+#include "hotplug-room.h"
 #include "hotplug-unplug.h"
 #include "size.h"
 #include "util.h"
@@ -239,10 +240,9 @@ int unplug_add_words(const struct hotplug *h, struct unplug *unplug, char *const
 }
 
 /* Which of the guest's blocks are the devices', and can it do without those that are online? */
-static int find_blocks(const struct hotplug *h, struct unplug *unplug, struct err *err)
+static int find_blocks(struct hotplug *h, struct unplug *unplug, struct err *err)
 {
 	struct block_list wanted = { 0 };
-	uint64_t online_blocks = 0;
 	unsigned i;
 
 	if (!h->has_guest)
@@ -257,11 +257,7 @@ static int find_blocks(const struct hotplug *h, struct unplug *unplug, struct er
 	block_list_sort(&wanted);
 	block_list_intersect(&unplug->blocks, &h->before.blocks, &wanted);
 	block_list_release(&wanted);
-	for (i = 0; i < unplug->blocks.count; i++)
-		if (blocks_are_online(&unplug->blocks.runs[i]))
-			online_blocks +=
-				unplug->blocks.runs[i].last - unplug->blocks.runs[i].first + 1;
-	return hotplug_check_room(h, online_blocks * h->before.block_size_bytes, err);
+	return room_check(h, unplug->leaving, unplug->leaving_count, err);
 }
 
 /* Read back: every block of the devices is offline. */

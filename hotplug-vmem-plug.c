@@ -128,13 +128,12 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 					      .node = r->node,
 					      .has_address = r->has_address,
 					      .address = r->address };
+	plug->vmem.zone = r->zone;
 	if (machine_name(&h->machine, name, "vmem", &plug->device.backend_id,
 			 &plug->device.device_id, err) ||
 	    plug_check_memory(h, r, err) ||
+	    vmem_check_headroom(h, &plug->vmem, r->size_bytes, err) ||
 	    machine_find_port(&h->machine, h->vm->qmp, &plug->bus, err))
-		return -1;
-	plug->vmem.zone = r->zone;
-	if (vmem_check_headroom(h, &plug->vmem, r->size_bytes, err))
 		return -1;
 	hotplug_add_steps(h, attach_steps, ARRAY_SIZE(attach_steps), plug);
 	vmem_prepare(h, &plug->vmem);

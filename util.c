@@ -171,3 +171,13 @@ void printable(char *text)
 		text += len ? len : 1;
 	}
 }
+
+bool has_scheme(const char *address, const char *scheme, const char **rest)
+{
+	size_t len = strlen(scheme);
+
+	if (strncmp(address, scheme, len) != 0 || (address[len] && address[len] != ':'))
+		return false;
+	*rest = address[len] ? address + len + 1 : address + len;
+	return true;
+}
