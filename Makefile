@@ -38,10 +38,10 @@ BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
 ROWS := err util fold trust base64 nearest words cmdline proc sockets readconfig emulator size progress choose signals deadline resolve history prompt password console json opt out wire peer owner frame answer message \
-	qmp guest-pieces guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
+	qmp guest-pieces guest-panic guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
 	machine machine-handle machine-map machine-name machine-node machine-place machine-port machine-request machine-state machine-total backend machine-args procfs cgroup mem-path host demand host-limits verdict ending pool sysfs look event guest-event \
 	config channel discover dial vm inquiry fleet \
-	hotplug-memmap hotplug-watch hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-pool hotplug-offline hotplug-release hotplug-node hotplug-place hotplug-check hotplug-unit hotplug-attach \
+	hotplug-memmap hotplug-watch hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-pool hotplug-offline hotplug-release hotplug-room hotplug-node hotplug-place hotplug-check hotplug-unit hotplug-attach \
 	hotplug-online hotplug-plug hotplug-unplug hotplug-leave hotplug-stay \
 	hotplug-change hotplug-vmem hotplug-growth hotplug-vmem-plug hotplug-resize hotplug-finding hotplug-repair \
 	owners cmd profile prefix offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \

@@ -53,3 +53,11 @@ bool answer_finish(struct answer *a)
 	free(a->lines[--a->count]);
 	return true;
 }
+
+void answer_trace(const struct answer *a, const struct trace *trace)
+{
+	unsigned i;
+
+	for (i = 0; i < a->count; i++)
+		trace_say(trace, "guest", '<', a->lines[i]);
+}

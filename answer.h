@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * answer: what a guest says to one line of commands, a line for each "say" of guest.sh.
- * May call: util. Must never: know what a line means.
+ * May call: wire, util. Must never: know what a line means.
  */
 #ifndef ANSWER_H
 #define ANSWER_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "wire.h"
 
 /* Zero-initialise it. */
 struct answer {
@@ -25,6 +27,9 @@ void answer_put(struct answer *a, unsigned i, const char *line);
 
 /* answer_addf() - the next line */
 void answer_addf(struct answer *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* answer_trace() - let @trace, which may be NULL, hear the lines */
+void answer_trace(const struct answer *a, const struct trace *trace);
 
 /* answer_finish() - an answer is whole when its last line is "end" and none before is missing; then
  * the "end" is dropped, and true returned */

@@ -68,6 +68,14 @@ int64_t deadline_within(const struct deadline *d, int64_t delay_ms)
 	return monotonic_ms() + (left < delay_ms ? left : delay_ms);
 }
 
+struct deadline deadline_parting(const struct deadline *d, int64_t min_ms, int64_t max_ms)
+{
+	int64_t now_ms = monotonic_ms(), left_ms = d->final_ms - now_ms;
+
+	left_ms = left_ms > max_ms ? max_ms : left_ms < min_ms ? min_ms : left_ms;
+	return (struct deadline){ .final_ms = now_ms + left_ms, .undoing = true, .signal_fd = -1 };
+}
+
 void deadline_work(struct deadline *d)
 {
 	d->undoing = false;

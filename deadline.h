@@ -80,6 +80,10 @@ void deadline_work(struct deadline *d);
 /* deadline_undo() - from now on waits are for undoing: the share kept back may be used */
 void deadline_undo(struct deadline *d);
 
+/* deadline_parting() - for a goodbye, which does not end at Ctrl-C: what is left, also for undoing,
+ * but @min_ms even when the deadline has passed, and no more than @max_ms */
+struct deadline deadline_parting(const struct deadline *d, int64_t min_ms, int64_t max_ms);
+
 /* deadline_passed() - set ERR_TIMEOUT, with what it was meanwhile; returns -1 */
 int deadline_passed(const struct deadline *d, struct err *err);
 

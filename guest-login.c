@@ -349,15 +349,6 @@ static int become_root(struct dialogue *g, struct err *err)
 	return err_hint(err, "memhp needs a user whose shell can run: exec sh");
 }
 
-/* For a goodbye, even when the deadline has passed, and without end at Ctrl-C. */
-static struct deadline parting(const struct deadline *d)
-{
-	int64_t now_ms = monotonic_ms(), left_ms = d->final_ms - now_ms;
-
-	left_ms = left_ms > LEAVE_MS ? LEAVE_MS : left_ms < LEAVE_MIN_MS ? LEAVE_MIN_MS : left_ms;
-	return (struct deadline){ .final_ms = now_ms + left_ms, .undoing = true, .signal_fd = -1 };
-}
-
 /* Where a password has led that nobody waits for any more. */
 static enum stage await_outcome(struct dialogue *g)
 {
@@ -379,7 +370,7 @@ static enum stage await_outcome(struct dialogue *g)
  */
 static void take_back(const struct dialogue *failed)
 {
-	struct deadline end = parting(failed->d);
+	struct deadline end = deadline_parting(failed->d, LEAVE_MIN_MS, LEAVE_MS);
 	struct dialogue g = *failed;
 	struct err ignored;
 
@@ -431,7 +422,7 @@ int login_enter(struct login *login, struct wire *w, const char *path, const cha
 
 void login_leave(struct login *login, struct wire *w, const char *id, const struct deadline *d)
 {
-	struct deadline end = parting(d);
+	struct deadline end = deadline_parting(d, LEAVE_MIN_MS, LEAVE_MS);
 	struct dialogue g = { .login = login, .w = w, .id = id, .d = &end };
 	int64_t wait_ms = PROBE_MS;
 	struct err ignored;

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One guest channel: guest.sh at the far end of whatever transport there is. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "answer.h"
 #include "frame.h"
 #include "guest-agent.h"
 #include "guest-blocks.h"
 #include "guest-exec.h"
+#include "guest-panic.h"
 #include "guest-pieces.h"
 #include "guest-process.h"
 #include "guest-serial.h"
@@ -26,6 +25,7 @@
 #define HEARTBEAT_MS 2000
 #define ANSWER_MAX_MS                                                                              \
 	20000 /* a first sign of life takes no longer: it is no shell, or cannot be reached */
+
 #define LEAVE_MS     3000 /* a goodbye takes no longer ... */
 #define LEAVE_MIN_MS 300  /* ... and gets this even when the deadline has passed */
 
@@ -91,18 +91,8 @@ static int write_line(struct guest *g, const char *line, struct err *err)
 	return serial_write(&g->wire, line, g->deadline, err) ? failed(g, err) : 0;
 }
 
-/* "[   12.345678] Kernel panic - not syncing: ...", as panic() in kernel/panic.c of Linux has it */
-static bool is_panic(const char *line)
+static void notice_panic(struct guest *g)
 {
-	const char *text = strstr(line, "Kernel panic - not syncing");
-
-	return text && strspn(line, "[ 0123456789.]") == (size_t)(text - line);
-}
-
-static void notice_panic(struct guest *g, const char *line)
-{
-	if (!g->is_console || !is_panic(line))
-		return;
 	g->has_panicked = true;
 	guest_abandon(g);
 }
@@ -131,21 +121,13 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 			g->hear(g->hear_context, frame.payload);
 		else if (!ours)
 			*noisy = true;
-		if (!ours)
-			notice_panic(g, line);
+		if (!ours && g->is_console && panic_is(line))
+			notice_panic(g);
 		free(line);
 	}
 	if (g->wire.in.len > NOISE_MAX)
 		buf_drop(&g->wire.in, g->wire.in.len);
 	return g->is_lost || answer_finish(answer);
-}
-
-static void trace_answer(const struct guest *g, const struct answer *answer)
-{
-	unsigned i;
-
-	for (i = 0; i < answer->count; i++)
-		trace_say(g->trace, "guest", '<', answer->lines[i]);
 }
 
 /*
@@ -257,7 +239,7 @@ int guest_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct 
 			       g->has_panicked ? "the guest's kernel has panicked, as the %s says"
 					       : "the shell on the %s has ended",
 			       g->wire.peer);
-	trace_answer(g, answer);
+	answer_trace(answer, g->trace);
 	return 1;
 }
 
@@ -291,22 +273,11 @@ int guest_idle_fd(const struct guest *g)
 
 bool guest_hear(struct guest *g)
 {
-	char bytes[4096], *line, *next;
-	ssize_t n = read(g->wire.in_fd, bytes, sizeof(bytes));
+	int heard = panic_hear(&g->wire, g->is_leaving, NOISE_MAX);
 
-	if (n <= 0)
-		return n < 0 && (errno == EAGAIN || errno == EINTR);
-	buf_add(&g->wire.in, bytes, (size_t)n);
-	/* a goodbye among the lines is waited for later: they all stay */
-	for (line = g->wire.in.data; (next = memchr(line, '\n', (size_t)(g->wire.in.data + g->wire.in.len - line)));
-	     line = next + 1) {
-		_cleanup_free_ char *copy = xstrndup(line, (size_t)(next - line));
-
-		notice_panic(g, copy);
-	}
-	if (g->wire.in.len > NOISE_MAX || !g->is_leaving)
-		buf_drop(&g->wire.in, (size_t)(line - g->wire.in.data));
-	return true;
+	if (heard > 0)
+		notice_panic(g);
+	return heard >= 0;
 }
 
 bool guest_has_panicked(const struct guest *g)
@@ -401,17 +372,6 @@ int guest_cancel(struct guest *g, struct answer *answer, struct err *err)
 	return receive(g, answer, true, err);
 }
 
-/* Does @address name @scheme? Then *rest is what follows the colon, "" without one. */
-static bool scheme_is(const char *address, const char *scheme, const char **rest)
-{
-	size_t len = strlen(scheme);
-
-	if (strncmp(address, scheme, len) != 0 || (address[len] && address[len] != ':'))
-		return false;
-	*rest = address[len] ? address + len + 1 : address + len;
-	return true;
-}
-
 static int open_agent(struct guest *g, const char *path, struct err *err)
 {
 	g->blocks.agent = NULL;
@@ -426,18 +386,18 @@ static int open_transport(struct guest *g, struct err *err)
 {
 	const char *address = g->address, *rest;
 
-	if (scheme_is(address, "serial", &rest) && *rest) {
+	if (has_scheme(address, "serial", &rest) && *rest) {
 		g->is_console = true;
 		return serial_open(&g->serial, &g->wire, rest, g->opener, g->id, g->login,
 				   g->deadline, err);
 	}
-	if (scheme_is(address, "ssh", &rest) && *rest)
+	if (has_scheme(address, "ssh", &rest) && *rest)
 		return process_open_ssh(&g->wire, &g->process, rest, NULL, "sh", g->deadline, err);
-	if (scheme_is(address, "qga", &rest) && *rest)
+	if (has_scheme(address, "qga", &rest) && *rest)
 		return open_agent(g, rest, err);
-	if (scheme_is(address, "exec", &rest) && *rest)
+	if (has_scheme(address, "exec", &rest) && *rest)
 		return process_open_command(&g->wire, &g->process, rest, err);
-	if (scheme_is(address, "local", &rest))
+	if (has_scheme(address, "local", &rest))
 		return process_open_local(&g->wire, &g->process, rest, err);
 	err_set(err, ERR_USAGE, "bad guest channel '%s'", address);
 	return err_hint(err, "write serial:PATH, ssh:[USER@]HOST[:PORT], qga:PATH, exec:COMMAND, "
@@ -488,18 +448,6 @@ void guest_leave(struct guest *g)
 	g->is_leaving = !write_line(g, ONLY_OURS "exit\n", &ignored);
 }
 
-/* What a goodbye may take. */
-static struct deadline parting_deadline(const struct guest *g)
-{
-	int64_t now_ms = monotonic_ms(), left_ms = g->deadline->final_ms - now_ms;
-	struct deadline parting = { .undoing = true, .signal_fd = -1 };
-
-	parting.final_ms = now_ms + (left_ms > LEAVE_MS	      ? LEAVE_MS
-				     : left_ms < LEAVE_MIN_MS ? LEAVE_MIN_MS
-							      : left_ms);
-	return parting;
-}
-
 /* Wait until what is under way has ended, and the guest says that it has put the console's modes
  * back, so that none of it is lost. */
 static void part(struct guest *g)
@@ -517,7 +465,8 @@ static void part(struct guest *g)
 
 static void close_transport(struct guest *g, bool is_for_good)
 {
-	struct deadline *whole = g->deadline, parting = parting_deadline(g);
+	struct deadline *whole = g->deadline;
+	struct deadline parting = deadline_parting(whole, LEAVE_MIN_MS, LEAVE_MS);
 
 	g->deadline = &parting;
 	if (g->agent.is_open || (g->is_console && g->wire.out_fd >= 0))

@@ -6,6 +6,7 @@
 #include "hotplug-guest.h"
 #include "hotplug-offline.h"
 #include "hotplug-pool.h"
+#include "hotplug-room.h"
 #include "hotplug-unplug.h"
 #include "util.h"
 
@@ -32,17 +33,9 @@ void unplug_find_blocks(const struct hotplug *h, struct unplug *unplug)
 /* Can the guest do without those blocks that are online? */
 static int check_blocks(struct hotplug *h, struct unplug *unplug, struct err *err)
 {
-	uint64_t online_blocks = 0;
-	unsigned i;
-
 	unplug_find_blocks(h, unplug);
-	for (i = 0; i < unplug->blocks.count; i++)
-		if (blocks_are_online(&unplug->blocks.runs[i]))
-			online_blocks +=
-				unplug->blocks.runs[i].last - unplug->blocks.runs[i].first + 1;
 	return hotplug_check_pool(h, &unplug->blocks, err) ||
-			       hotplug_check_room(h, online_blocks * h->before.block_size_bytes,
-						  err)
+			       room_check(h, unplug->leaving, unplug->leaving_count, err)
 		       ? -1
 		       : 0;
 }

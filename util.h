@@ -74,4 +74,7 @@ void clip(char *text, size_t len);
  * text the beginning, and "..." */
 char *printable_short(const char *text, size_t max_bytes);
 
+/* has_scheme() - does @address name @scheme? Then *rest is what follows the colon, "" without one. */
+bool has_scheme(const char *address, const char *scheme, const char **rest);
+
 #endif

@@ -10,20 +10,20 @@ import subprocess
 import pytest
 from relay import AFTER, BEFORE, Relay, at, at_work
 from test_vm_faults import panic, plugged, power_down, reboot, reset
-from vm import BINARY, Console, Gone, Terminal, clean_environment, wait_until
+from vm import BINARY, PATIENCE, Console, Gone, Terminal, clean_environment, wait_until
 
 FAR = ("--timeout", "600")
 
 
 def await_shell(path):
-    """Type until a shell obeys."""
+    """Type until a shell obeys; what is typed while the guest boots is lost, or only half of it."""
     with Terminal(path) as terminal:
-        for _ in range(200):
-            terminal.type("\necho set''tled\n")
-            with contextlib.suppress(Gone):  # what is typed while the guest boots is lost
-                terminal.wait_for(r"settled\r?\n[^\n]*[#$] ", 0.3)
+        for _ in range(PATIENCE * 2):
+            terminal.type("\necho obeys$?\n")
+            with contextlib.suppress(Gone):
+                terminal.wait_for(r"obeys\d+\r?\n[^\n]*[#$] ", 0.5)
                 return
-    raise AssertionError(f"no shell on {path}")
+        raise AssertionError(f"no shell on {path}, but {terminal.text[-2000:]!r}")
 
 
 def revive(vm):

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * hotplug-room: can the guest do without the memory of devices that are to leave?
+ * May call: hotplug, hotplug-guest, hotplug-memmap, hotplug-release, sysfs, err.
+ */
+#ifndef HOTPLUG_ROOM_H
+#define HOTPLUG_ROOM_H
+
+#include "hotplug-release.h"
+
+/*
+ * room_check() - as hotplug_check_room() for what is online of the devices. Only where that is too
+ * much, and the memory map may lie in what leaves, the guest is asked for its version.
+ * Return: 0; -1 with ERR_GUEST_REFUSED
+ */
+int room_check(struct hotplug *h, const struct leaving *leaving, unsigned count, struct err *err)
+	__attribute__((warn_unused_result));
+
+#endif
