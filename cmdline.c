@@ -181,16 +181,14 @@ static char *chardev_address(const struct parse *p, const char *id)
 	return options ? socket_address(p, options) : NULL;
 }
 
-/* "HOST:PORT,..." or "[HOST]:PORT,..." as options of -chardev socket; NULL when it is none. */
-static char *host_options(const char *text)
+/* "HOST:PORT,..." as options of -chardev socket; NULL when it is none. */
+static char *host_options(const char *host)
 {
-	const char *host = text + (*text == '['),
-		   *end = host + strcspn(host, *text == '[' ? "]," : ":,");
-	const char *colon = *text == '[' && *end == ']' ? end + 1 : end;
+	const char *colon = strchr(host, ':');
 
-	if (*colon != ':' || (*text == '[' && *end != ']'))
+	if (!colon || colon > host + strcspn(host, ","))
 		return NULL;
-	return xasprintf("host=%.*s,port=%s", (int)(end - host), host, colon + 1);
+	return xasprintf("host=%.*s,port=%s", (int)(colon - host), host, colon + 1);
 }
 
 /* The address behind the short form: "unix:PATH,...", "tcp:HOST:PORT,...", "chardev:ID". */

@@ -52,9 +52,10 @@ static int ask(const struct qemu *qemu, const char *address, struct deadline *d,
 		return -1;
 	if (!json_get_u64(sizes, "plugged-memory", bytes))
 		return err_set(err, ERR_FAILED, "it does not tell how much memory it has");
-	if (channel->address)
-		(void)!dial_check(qmp, qemu ? qemu->pid : dial_find_qemu(qmp, address, d), channel,
-				  d, channel_err);
+	if (!channel->address ||
+	    !dial_check(qmp, qemu ? qemu->pid : dial_find_qemu(qmp, address, d), channel, d,
+			channel_err))
+		channel_err->message[0] = '\0'; /* of an attempt before the one that counts */
 	return 0;
 }
 
@@ -69,8 +70,9 @@ static void report(int fd, const struct qemu *qemu, const char *address)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	deadline_init(&moment, 0, -1);
 	moment.work_ms = moment.final_ms = monotonic_ms() + ANSWER_MS;
-	if (ask(qemu, address, &moment, &bytes, &channel, &channel_err, &err) &&
-	    err.code == ERR_TIMEOUT)
+	if (!ask(qemu, address, &moment, &bytes, &channel, &channel_err, &err))
+		err.message[0] = '\0'; /* likewise */
+	else if (err.code == ERR_TIMEOUT)
 		err_set(&err, ERR_TIMEOUT, "the monitor '%s' gives no answer within %d s", address,
 			ANSWER_MS / 1000);
 	write_report(fd, &err, bytes, &channel, &channel_err);

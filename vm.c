@@ -9,8 +9,8 @@
 #include "util.h"
 #include "vm.h"
 
-/* For a monitor that is not the last one of its VM: whether it greets is known sooner than this. */
-#define NEXT_MONITOR_MS 300
+/* For a monitor that has greeted and is not the last one of its VM. */
+#define NEXT_MONITOR_MS 1000
 
 /* For a console that is to be logged out, and does not answer. */
 #define LOG_OUT_MS 8000
@@ -28,23 +28,59 @@ static unsigned connect_all(struct vm *vm, const struct qemu *qemu, struct qmp *
 	return count;
 }
 
-/* Take the first monitor of @qemu that greets. */
+/* Which of them says something first; -1 when none does in time. */
+static int wait_for_greeting(struct vm *vm, struct qmp **sessions, unsigned count, struct err *err)
+{
+	struct pollfd fds[CMDLINE_MONITORS_MAX];
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		fds[i] = (struct pollfd){ .fd = qmp_fd(sessions[i]), .events = POLLIN };
+	if (deadline_poll(vm->deadline, fds, count, deadline_within(vm->deadline, QMP_GREETING_MS),
+			  err) <= 0)
+		return -1;
+	for (i = 0; !fds[i].revents; i++)
+		;
+	return (int)i;
+}
+
+/* Where there are others, one that greets and then is silent has no more than a moment. */
+static int start(struct vm *vm, struct qmp *session, bool is_last, struct err *err)
+{
+	int64_t left_ms = deadline_left_ms(vm->deadline);
+	struct deadline outer;
+	int status;
+
+	if (is_last || left_ms <= NEXT_MONITOR_MS)
+		return qmp_start(session, deadline_within(vm->deadline, QMP_GREETING_MS), err);
+	outer = deadline_push(vm->deadline, NEXT_MONITOR_MS);
+	status = qmp_start(session, DEADLINE_NEVER, err);
+	deadline_pop(vm->deadline, outer);
+	return status;
+}
+
+/* Take the first monitor of @qemu that greets and answers. */
 static int open_process(struct vm *vm, const struct qemu *qemu, struct err *err)
 {
 	struct qmp *sessions[CMDLINE_MONITORS_MAX];
 	unsigned i, count = connect_all(vm, qemu, sessions, err);
 
-	for (i = 0; i < count && !vm->qmp; i++) {
-		int64_t wait_ms = i + 1 < count ? NEXT_MONITOR_MS : QMP_GREETING_MS;
+	while (count && !vm->qmp) {
+		int ready = wait_for_greeting(vm, sessions, count, err);
+		unsigned at = ready < 0 ? 0 : (unsigned)ready;
 
-		if (!qmp_start(sessions[i], deadline_within(vm->deadline, wait_ms), err))
-			vm->qmp = sessions[i];
-		else if (err->code == ERR_INTERRUPTED)
+		/* of those that are silent the first tells what is wrong */
+		if (!start(vm, sessions[at], ready < 0 || count == 1, err))
+			vm->qmp = sessions[at];
+		else
+			qmp_close(sessions[at]);
+		count--;
+		memmove(&sessions[at], &sessions[at + 1], (count - at) * sizeof(*sessions));
+		if (ready < 0)
 			break;
 	}
 	for (i = 0; i < count; i++)
-		if (sessions[i] != vm->qmp)
-			qmp_close(sessions[i]);
+		qmp_close(sessions[i]);
 	return vm->qmp ? 0 : -1;
 }
 
