@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pty
+import socket
 import tempfile
 import threading
 
@@ -88,6 +89,31 @@ def test_a_qemu_of_another_user_cannot_name_a_terminal():
                        listen=[{"path": str(path), "pty": name}])
         here.memhp("--json", "--vm", vm.pid, "offline", "33").failed(4, "does not hold that pty")
         assert is_untouched()
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs another user's QEMU")
+@pytest.mark.parametrize("is_found", [True, False])
+def test_a_qemu_of_another_user_cannot_have_a_socket_of_roots_connected_to(is_found):
+    """Also where it calls itself something else, and the user names its monitor: it is not believed."""
+    with tempfile.TemporaryDirectory(prefix="mw", dir="/tmp") as directory, world(directory) as here, \
+            socket.socket(socket.AF_UNIX) as listener:
+        here.directory.chmod(0o755)
+        secret = here.directory / "secret"
+        listener.bind(str(secret))
+        secret.chmod(0o600)
+        listener.listen(4)
+        place = here.directory / "theirs"
+        place.mkdir()
+        os.chown(place, 65534, 65534)
+        path = place / "vm.qmp"
+        vm = here.qemu("-name", "web", "-qmp", f"unix:{path},server", uid=65534,
+                       program="qemu-system-x86_64" if is_found else "something",
+                       listen=[{"path": str(path), "serial": str(secret)}])
+        words = ["--vm", vm.pid] if is_found else ["--qmp", path]
+        here.memhp("--json", *words, "offline", "33").failed(4, f"'{secret}' belongs to another process")
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def test_a_file_that_the_user_names_is_not_written_to(precious, tmp_path):

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 import vm as virtual
-from vm import MIB, Console, Qmp, Vm, end_process, run_memhp, wait_until
+from vm import MIB, Console, Qmp, Vm, run_memhp, wait_until
 from world import IS_ROOT
 
 as_root = pytest.mark.skipif(not IS_ROOT, reason="needs root: namespaces, another process's descriptors")
