@@ -289,6 +289,25 @@ def test_a_monitor_in_another_root_is_reached(tmp_path, words):
         qemu.wait()
 
 
+def test_a_monitor_that_another_qemu_has_taken_over_is_not_used(tmp_path):
+    """Two that were started with the same -qmp: the path is that of the second."""
+    words = ["-qmp", f"unix:{tmp_path}/m,server=on,wait=off"]
+    with small_qemu(words) as first:
+        try:
+            wait_until(lambda: monitor_of(first.pid), what="its monitor")
+            with small_qemu(words) as second:
+                try:
+                    wait_until(lambda: monitor_of(second.pid), what="the other monitor")
+                    done = run_memhp("--vm", first.pid, "qmp", "query-name")
+                    assert done.returncode == 3, done
+                    assert f"belongs to another process (pid {second.pid}, 'qemu-system-x86'), not to VM {first.pid}" \
+                        in done.stderr, done
+                finally:
+                    second.kill()
+        finally:
+            first.kill()
+
+
 # Names that are no plain paths
 
 @pytest.mark.parametrize("name, more", [("console,server=on,1", {}), ("x" * 150, {}), ("{pid}", {"abstract": True}),
