@@ -14,6 +14,7 @@
 #include "discover.h"
 #include "owner.h"
 #include "peer.h"
+#include "proc.h"
 #include "util.h"
 
 /* What QEMU may take to see that somebody has connected, and in what intervals it is asked: no
@@ -31,11 +32,27 @@ static const char *what(const struct dial *dial)
 	return dial->is_agent ? "guest agent's socket" : "console";
 }
 
+/* Most are by their program's name, which costs nothing to read. */
+static bool is_qemu_by_name(pid_t pid)
+{
+	_cleanup_free_ char *program = NULL;
+	struct proc p;
+
+	if (!proc_open(&p, pid))
+		return false;
+	program = proc_program(&p);
+	proc_close(&p);
+	return program && !strncmp(program, "qemu-system-", 12);
+}
+
 static bool is_qemu(pid_t pid)
 {
 	struct qemu qemu;
-	bool is_one = pid && discover_process(pid, &qemu);
+	bool is_one;
 
+	if (!pid || is_qemu_by_name(pid))
+		return pid;
+	is_one = discover_process(pid, &qemu);
 	if (is_one)
 		emulator_release(&qemu);
 	return is_one;
@@ -57,6 +74,17 @@ static pid_t find_holder(pid_t pid, int fd, bool (*is_held)(pid_t pid, int fd),
 				holder = found.list[i].pid;
 	qemu_list_release(&found);
 	return holder;
+}
+
+/* Is it a process of another user, but not root's? */
+static bool is_foreign(pid_t pid)
+{
+	struct proc p;
+
+	if (!pid || !proc_open(&p, pid))
+		return false;
+	proc_close(&p);
+	return p.uid && p.uid != geteuid();
 }
 
 static bool listens(pid_t pid, int path_fd)
@@ -112,13 +140,23 @@ static int check_socket(const struct dial *dial, const char *path, int path_fd, 
 				       : owner_listens_abstract(dial->pid, path + 1) == 1))
 		return 0;
 	if (dial->label)
-		return is_qemu(dial->pid) ? belongs_to(dial, path, other, err)
-					  : prove(dial, path, err);
+		return is_qemu(dial->pid) || is_foreign(dial->pid)
+			       ? belongs_to(dial, path, other, err)
+			       : prove(dial, path, err);
 	if (!is_qemu(dial->pid))
 		return 0;
 	if (!is_qemu(other))
 		other = path_fd >= 0 ? find_holder(dial->pid, path_fd, listens, dial->deadline) : 0;
 	return other ? belongs_to(dial, path, other, err) : 0;
+}
+
+/* Another user's QEMU may name what only this user can connect to: that is not even done where the
+ * kernel says beforehand whose it is. */
+static int check_before(const struct dial *dial, const char *path, int path_fd, struct err *err)
+{
+	if (!dial->label || !is_foreign(dial->pid) || owner_listens(dial->pid, path_fd))
+		return 0;
+	return belongs_to(dial, path, 0, err);
 }
 
 /* Keep *fd, a socket that has been connected to, when it is this VM's. */
@@ -187,7 +225,9 @@ static int open_at(const struct dial *dial, pid_t view, const char *path, int *f
 		cannot_open(dial, path, strerror(errno), err);
 		status = NOT_THERE;
 	} else if (S_ISSOCK(st.st_mode)) {
-		status = peer_connect_at(path_fd, path, fd, ERR_GUEST_UNREACHABLE, err) ||
+		status = check_before(dial, path, path_fd, err) ||
+					 peer_connect_at(path_fd, path, fd, ERR_GUEST_UNREACHABLE,
+							 err) ||
 					 keep_socket(dial, path, path_fd, fd, err)
 				 ? -1
 				 : 0;

@@ -135,7 +135,8 @@ def test_names_of_vms_are_those_of_profiles_too(lab, tmp_path):
 
 
 def test_ids_that_a_shell_would_take_apart_are_not_offered(lab):
-    for n, name in enumerate(["$(touch x)", "`id`", "a b", "a;b", "a\x1b[2J", "a'b", 'a"b', "a*", "\\a", "a\nb", ""]):
+    for n, name in enumerate(["$(touch x)", "`id`", "a b", "a;b", "a\x1b[2J", "a'b", 'a"b', "a*", "\\a", "a\nb", "",
+                              "-x", "--force", "-", "n" * 129, "~root", "a=$b", "{a,b}", "#a", "!a"]):
         lab.vm.objects[f"m{n}"] = 1 << 27
         lab.vm.devices.append({"id": name, "memdev": f"/objects/m{n}", "hotplugged": True, "hotpluggable": True,
                                "addr": (8 + n) << 30, "size": 1 << 27, "slot": 9, "node": 0})

@@ -271,6 +271,13 @@ def test_the_prompt_of_the_shell_gets_no_escapes(path, tmp_path, monkeypatch):
     assert not re.search("[\x00-\x06\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", output), output
 
 
+def test_a_huge_name_does_not_spin_the_prompt(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with Monitor(path, Vm(), on={"query-name": [reply({"name": "\u00e9n" * (2 << 20)})]}):
+        output = on_a_terminal("--qmp", path, "--guest", "none", "shell", typed=b"list\nexit\n", term="dumb")
+    assert "..." in output and "512 MiB> " in output and len(output) < 4000
+
+
 # What belongs to others
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a program of somebody else's")

@@ -387,6 +387,17 @@ def test_names_and_words_of_any_bytes_do_no_harm(here, tmp_path):
     assert devices(here, "--vm", names[0]) == []
 
 
+def test_names_that_a_shell_or_memhp_would_take_apart_are_not_offered(here):
+    for name in ("web", "-x", "--force", "a b", "$(touch x)", "a;b", "n" * 129):
+        here.qemu("-name", name, "-qmp", f"unix:{here.directory}/{abs(hash(name))},server",
+                  listen=[{"path": f"{here.directory}/{abs(hash(name))}"}])
+    for words in (["--vm", ""], ["--vm="]):
+        offered = here.memhp("__complete", *words).stdout.splitlines()
+        assert [word.removeprefix("--vm=") for word in offered] == ["web"]
+    value = here.memhp("--json", "--vm", "-y", "list").failed(3, "'-y'")
+    assert value["error"]["hint"] == "see memhp vms"  # "-x" is no better
+
+
 def test_a_name_that_is_too_long_is_cut_or_none(here, tmp_path):
     names = ["n" * 200, "m" * 300]
     for n, name in enumerate(names):

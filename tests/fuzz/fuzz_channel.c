@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A QEMU that tells anything of its character devices: each line is the answer to what comes next,
+ * query-chardev first. */
+#include <string.h>
+
+#include "channel.h"
+#include "fuzz.h"
+#include "util.h"
+
+static const char greeting[] = "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, "
+			       "\"micro\": 0}}, \"capabilities\": []}}\n"
+			       "{\"return\": {}, \"id\": 1}\n";
+
+static void check(const struct channel *channel)
+{
+	const char *colon;
+
+	if (!channel->address)
+		return;
+	colon = strchr(channel->address, ':');
+	seam_check(colon && channel->label);
+	seam_check(channel_is_agent(channel) == !strncmp(channel->address, "qga:", 4));
+	seam_check(!channel->is_pty || !channel_is_agent(channel));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_free_ char *text = xstrndup((const char *)data, size);
+	_cleanup_buf_ struct buf stream = { 0 };
+	struct deadline d = seam_deadline();
+	struct channel channel = { 0 };
+	struct err err = { 0 };
+	char *rest = text, *line;
+	bool has_client;
+	struct qmp *q;
+	unsigned id;
+
+	buf_addf(&stream, "%s", greeting);
+	for (id = 2; (line = strsep(&rest, "\n")); id++)
+		buf_addf(&stream, "{\"return\": %s, \"id\": %u}\n", line, id);
+	seam_feed(stream.data, stream.len);
+	if (qmp_open(&q, SEAM_PATH, NULL, &d, &err))
+		return 0;
+	if (!channel_find(&channel, q, &err))
+		check(&channel);
+	if (channel.label)
+		(void)!channel_has_client(q, channel.label, &has_client, &err);
+	channel_release(&channel);
+	qmp_close(q);
+	return 0;
+}
