@@ -18,10 +18,10 @@ from world import IS_ROOT
 as_root = pytest.mark.skipif(not IS_ROOT, reason="needs root: namespaces, another process's descriptors")
 
 
-def take_over(vm, path, device="serial0"):
+def take_over(vm, path, device="serial0", **more):
     """Have a running QEMU listen at a path: what is there goes without a word, as at its start."""
     vm.monitor.execute("chardev-change", id=device, backend={"type": "socket", "data": {
-        "addr": {"type": "unix", "data": {"path": str(path)}}, "server": True, "wait": False}})
+        "addr": {"type": "unix", "data": {"path": str(path), **more}}, "server": True, "wait": False}})
 
 
 @contextlib.contextmanager
@@ -107,9 +107,11 @@ def relay(kind, path):
         assert any("listening on" in line for line in socat.stderr)
         drain = threading.Thread(target=socat.stderr.read)
         drain.start()
-        yield address
-        socat.send_signal(signal.SIGTERM)
-        drain.join()
+        try:
+            yield address
+        finally:
+            socat.terminate()
+            drain.join()
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
@@ -285,6 +287,33 @@ def test_a_monitor_in_another_root_is_reached(tmp_path, words):
     finally:
         qemu.kill()
         qemu.wait()
+
+
+# Names that are no plain paths
+
+@pytest.mark.parametrize("name, more", [("console,server=on,1", {}), ("x" * 150, {}), ("{pid}", {"abstract": True}),
+                                        ("{pid}", {"abstract": True, "tight": False})], ids=str)
+def test_a_console_of_any_name_is_found(pair, name, more):
+    a, b = pair
+    if len(name) > 107:  # longer than the address of a socket: by way of a working directory
+        path = pathlib.Path(a.path("d" * 150)) / "s"
+        path.parent.mkdir()
+        take_over(a, a.path("s"))
+        pathlib.Path(a.path("s")).rename(path)
+        words = ["--guest", f"serial:{path}"]
+    else:
+        path = name.format(pid=os.getpid()) if more else a.path(name)
+        take_over(a, path, **more)
+        words = []
+    try:
+        done = a.memhp(*words, "plug", "128M")
+        assert done.returncode == 0 and "memory34: online" in done.stdout, done
+        if more:
+            refused(b.memhp("--guest", f"serial:@{path}", "list"), a)
+            assert next(v for v in json.loads(run_memhp("--json", "vms").stdout)["vms"]
+                        if v["pid"] == a.pid)["guest_problem"] is None
+    finally:
+        take_over(a, a.path("serial.sock"))
 
 
 # Descriptors that another process has listened on
