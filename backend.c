@@ -9,8 +9,6 @@
 #include "size.h"
 #include "util.h"
 
-#define NODE_MAX 4095 /* far more than MAX_NODES of QEMU */
-
 const char *const backend_types[] = { [BACKEND_AUTO] = "",
 				      [BACKEND_RAM] = "ram",
 				      [BACKEND_MEMFD] = "memfd",
@@ -26,8 +24,7 @@ const char *const backend_policies[] = { [POLICY_UNSET] = "",
 					 [POLICY_INTERLEAVE] = "interleave",
 					 NULL };
 
-/* Mark the nodes of "0-1,3" in @nodes, which begins empty; false when it is no such list. */
-static bool read_nodes(const char *text, bool nodes[static NODE_MAX + 1])
+bool backend_read_nodes(const char *text, bool nodes[static NODES_MAX])
 {
 	_cleanup_free_ char *list = xstrdup(text);
 	char *rest = list, *word;
@@ -39,7 +36,7 @@ static bool read_nodes(const char *text, bool nodes[static NODE_MAX + 1])
 		if (dash)
 			*dash = '\0';
 		if (!parse_u64(word, 10, &first) || !parse_u64(dash ? dash + 1 : word, 10, &last) ||
-		    first > last || last > NODE_MAX)
+		    first > last || last >= NODES_MAX)
 			return false;
 		memset(nodes + first, true, last - first + 1);
 	}
@@ -50,11 +47,11 @@ static bool read_nodes(const char *text, bool nodes[static NODE_MAX + 1])
 static struct json_object *json_nodes(const char *text)
 {
 	struct json_object *array = json_object_new_array();
-	bool nodes[NODE_MAX + 1] = { false };
+	bool nodes[NODES_MAX] = { false };
 	unsigned i;
 
-	read_nodes(text, nodes);
-	for (i = 0; i <= NODE_MAX; i++)
+	backend_read_nodes(text, nodes);
+	for (i = 0; i < NODES_MAX; i++)
 		if (nodes[i])
 			json_object_array_add(array, json_object_new_uint64(i));
 	return array;
@@ -82,9 +79,9 @@ static int check_type(struct backend_options *b, struct err *err)
 
 static int check_placement(const struct backend_options *b, struct err *err)
 {
-	bool wants_nodes = b->policy > POLICY_DEFAULT, nodes[NODE_MAX + 1] = { false };
+	bool wants_nodes = b->policy > POLICY_DEFAULT, nodes[NODES_MAX] = { false };
 
-	if (b->host_nodes && !read_nodes(b->host_nodes, nodes)) {
+	if (b->host_nodes && !backend_read_nodes(b->host_nodes, nodes)) {
 		err_set(err, ERR_USAGE, "bad value '%s' for --host-nodes", b->host_nodes);
 		return err_hint(err, "write a list such as 0 or 0-1,3");
 	}

@@ -40,6 +40,12 @@ extern const char *const backend_types[];
 extern const char *const backend_reserves[];
 extern const char *const backend_policies[];
 
+#define NODES_MAX 4096 /* NUMA nodes of a host: far more than MAX_NODES of QEMU */
+
+/* backend_read_nodes() - mark the nodes of "0-1,3" in @nodes, which begins empty; false when it is
+ * no such list */
+bool backend_read_nodes(const char *text, bool nodes[static NODES_MAX]);
+
 /*
  * backend_check() - find out the type, and refuse what cannot be
  * Return: 0; -1 with ERR_USAGE: options that exclude each other or lack what they need

@@ -211,7 +211,8 @@ int serial_open(struct serial *serial, struct wire *w, const char *path, struct 
 		status = login_enter(login, w, path, id, d, err);
 	if (status > 0)
 		status = no_answer(path, w, err);
-	else if (!status && (status = converse(w, path, id, &login->is_in, d, err)) && !at_login(w))
+	else if (!status && (status = converse(w, path, id, &login->is_in, d, err)) &&
+		 !at_login(w) && !d->has_ended)
 		take_back(w, id);
 	if (!status)
 		return 0;

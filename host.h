@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * host: the memory of this machine. May call: peer, util. Must never: believe that QEMU runs here too.
+ * host: the memory of this machine. May call: procfs, util. Must never: believe that QEMU runs here
+ * too.
  */
 #ifndef HOST_H
 #define HOST_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 /* host_available_bytes() - MemAvailable of /proc/meminfo; false when that is not known */
 bool host_available_bytes(uint64_t *bytes);
@@ -16,7 +16,7 @@ bool host_available_bytes(uint64_t *bytes);
 struct huge_pages {
 	uint64_t page_bytes;
 	uint64_t total; /* nr_hugepages */
-	uint64_t free;	/* neither used nor reserved for somebody */
+	uint64_t free;	/* neither used nor reserved, and those that may be made on demand */
 };
 
 /*
@@ -26,10 +26,19 @@ struct huge_pages {
  */
 bool host_huge_pages(struct huge_pages *pages, uint64_t page_bytes);
 
-/*
- * host_is_directory() - does a path of another process lead to a directory?
- * @pid:	it is looked for where that process sees it
+/* host_commit_bytes() - what may still be promised where the kernel promises no more than it has
+ * (vm.overcommit_memory=2, Documentation/mm/overcommit-accounting.rst); false where it does not
+ * count, or is not known */
+bool host_commit_bytes(uint64_t *bytes);
+
+/* host_nodes() - the NUMA nodes that there are, as "0-1,3"; the caller frees it; NULL when unknown
  */
-bool host_is_directory(pid_t pid, const char *path);
+char *host_nodes(void);
+
+/* host_node_bytes() - what can be had of a node's memory: free, or only page cache */
+bool host_node_bytes(unsigned node, uint64_t *bytes);
+
+/* host_node_huge_bytes() - what is free in huge pages of that size on a node */
+bool host_node_huge_bytes(unsigned node, uint64_t page_bytes, uint64_t *bytes);
 
 #endif

@@ -49,6 +49,8 @@ static int take_replies(struct hotplug *h, struct plug *plug, unsigned which, st
 			continue;
 		}
 		unit->is_failed = true;
+		if (hotplug_guest_has_ended(h))
+			return -1;
 		if (which)
 			err_wrap(err, "QEMU takes no DIMM '%s'", unit->dimm.device_id);
 		else
@@ -59,10 +61,19 @@ static int take_replies(struct hotplug *h, struct plug *plug, unsigned which, st
 	return 0;
 }
 
+/* Only the file of a single DIMM has a name: others are in a directory. */
+static void expect_file(const struct hotplug *h, struct plug *plug)
+{
+	if (plug->request.backend.mem_path && plug->units_count == 1)
+		mem_file_expect(&plug->file, qmp_peer_pid(h->vm->qmp),
+				plug->request.backend.mem_path, plug->units[0].dimm.size_bytes);
+}
+
 static int add_backends(struct hotplug *h, struct plug *plug, struct err *err)
 {
 	unsigned i;
 
+	expect_file(h, plug);
 	for (i = plug->from; i < plug->to; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
@@ -100,10 +111,11 @@ static int read_unit(const struct hotplug *h, struct plug_unit *unit, struct err
 	if (!h->has_guest)
 		return 0;
 	unit->has_blocks = hotplug_device_blocks(h, d, &unit->blocks);
-	if (!unit->has_blocks)
-		return err_set(err, ERR_FAILED, "QEMU put '%s' at 0x%llx, inside a memory block",
-			       unit->dimm.device_id, (unsigned long long)d->address);
-	return 0;
+	if (unit->has_blocks)
+		return 0;
+	err_set(err, ERR_FAILED, "QEMU put '%s' at 0x%llx, inside a memory block",
+		unit->dimm.device_id, (unsigned long long)d->address);
+	return err_hint(err, "another device came at this moment: try again");
 }
 
 /* Read the devices and, where that says more, the backends back. */
@@ -268,6 +280,9 @@ static int remove_objects(struct hotplug *h, struct plug *plug, struct err *err)
 {
 	unsigned i;
 
+	if (plug_count_kept(plug))
+		mem_file_release(&plug->file);
+	mem_file_identify(&plug->file, plug->units[0].is_object_there, h->deadline);
 	for (i = 0; i < plug->units_count; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
@@ -277,7 +292,7 @@ static int remove_objects(struct hotplug *h, struct plug *plug, struct err *err)
 			return err_wrap(err, "the backend '%s' is left", unit->dimm.backend_id);
 		unit->is_object_there = false;
 	}
-	return 0;
+	return mem_file_remove(&plug->file, err);
 }
 
 /* The first DIMM that is to be taken back from QEMU, or NULL. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-attach: QEMU's half of a plug, as functions of struct step.
- * May call: hotplug, hotplug-unit, hotplug-check, hotplug-release, backend, machine, qmp, err,
- * util.
+ * May call: hotplug, hotplug-unit, hotplug-check, hotplug-release, backend, machine, mem-path, qmp,
+ * err, util.
  */
 #ifndef HOTPLUG_ATTACH_H
 #define HOTPLUG_ATTACH_H

@@ -13,6 +13,7 @@ void vmem_plug_release(struct vmem_plug *plug)
 	dimm_request_release(&plug->device);
 	vmem_release(&plug->vmem);
 	free(plug->bus);
+	mem_file_release(&plug->file);
 }
 
 static struct json_object *object_add(const struct vmem_plug *plug)
@@ -53,6 +54,9 @@ static int attach(struct hotplug *h, void *job, struct err *err)
 {
 	struct vmem_plug *plug = job;
 
+	if (plug->request.backend.mem_path)
+		mem_file_expect(&plug->file, qmp_peer_pid(h->vm->qmp),
+				plug->request.backend.mem_path, plug->device.size_bytes);
 	if (hotplug_request(h, object_add(plug), err))
 		return err_wrap(err, "QEMU makes no backend '%s'", plug->device.backend_id);
 	plug->is_object_there = true;
@@ -80,10 +84,13 @@ static int detach(struct hotplug *h, void *job, struct err *err)
 			status = err_wrap(err, "'%s' stays plugged", plug->device.device_id);
 		leaving_release(&leaving, &count);
 	}
-	if (!status && plug->is_object_there &&
+	if (status)
+		return -1;
+	mem_file_identify(&plug->file, plug->is_object_there, h->deadline);
+	if (plug->is_object_there &&
 	    hotplug_request(h, machine_request_object_del(plug->device.backend_id), err))
-		status = err_wrap(err, "the backend '%s' is left", plug->device.backend_id);
-	return status;
+		return err_wrap(err, "the backend '%s' is left", plug->device.backend_id);
+	return mem_file_remove(&plug->file, err);
 }
 
 static void attach_show(struct hotplug *h, void *job)
@@ -114,10 +121,21 @@ static int verify(struct hotplug *h, void *job, struct err *err)
 static const struct step attach_steps[] = { { "attach", attach, detach, attach_show } };
 static const struct step verify_steps[] = { { "verify", verify, NULL, NULL } };
 
+/* Before the device is there: QEMU may not let go of it. */
+static int check_node(const struct hotplug *h, struct vmem_plug *plug, struct err *err)
+{
+	uint64_t node = plug->request.node;
+
+	if (vmem_wish(h, &plug->vmem, node, err))
+		return -1;
+	return plug->vmem.nodes ? node_map_check_wish(plug->vmem.nodes, h, node, err) : 0;
+}
+
 static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 {
 	const struct plug_request *r = &plug->request;
 	_cleanup_free_ char *name = NULL;
+	struct place place;
 
 	name = r->name ? xstrdup(r->name)
 		       : xasprintf(MACHINE_DEFAULT_NAME "%llu",
@@ -125,15 +143,18 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 									   MACHINE_DEFAULT_NAME));
 	plug->device = (struct dimm_request){ .size_bytes = r->size_bytes,
 					      .has_node = r->has_node,
-					      .node = r->node,
-					      .has_address = r->has_address,
-					      .address = r->address };
+					      .node = r->node };
 	if (machine_name(&h->machine, name, "vmem", &plug->device.backend_id,
 			 &plug->device.device_id, err) ||
-	    plug_check_memory(h, r, err) ||
+	    plug_check_device(h, r, &place, err) ||
+	    (r->has_node && check_node(h, plug, err)) ||
 	    machine_find_port(&h->machine, h->vm->qmp, &plug->bus, err))
 		return -1;
+	plug->device.has_address = place.is_told;
+	plug->device.address = place.address;
 	plug->vmem.zone = r->zone;
+	if (vmem_check_headroom(h, &plug->vmem, r->size_bytes, err))
+		return -1;
 	hotplug_add_steps(h, attach_steps, ARRAY_SIZE(attach_steps), plug);
 	vmem_prepare(h, &plug->vmem);
 	hotplug_add_steps(h, verify_steps, ARRAY_SIZE(verify_steps), plug);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-vmem-plug: the job of adding a virtio-mem device and giving it its size.
- * May call: hotplug, hotplug-*, backend, machine, qmp, err, util.
+ * May call: hotplug, hotplug-*, backend, machine, mem-path, qmp, err, util.
  */
 #ifndef HOTPLUG_VMEM_PLUG_H
 #define HOTPLUG_VMEM_PLUG_H
 
 #include "hotplug-check.h"
 #include "hotplug-vmem.h"
+#include "mem-path.h"
 
 struct vmem_plug {
 	struct plug_request request; /* without a slot */
@@ -15,6 +16,7 @@ struct vmem_plug {
 	char *bus;		     /* a PCIe root port; NULL: the machine's own bus; owned */
 	struct vmem vmem;	     /* the device, once it is there */
 	bool is_object_there, is_device_there;
+	struct mem_file file; /* that a --mem-path means */
 };
 
 /* hotplug_vmem_plug() - the whole command */

@@ -102,7 +102,22 @@ typedef bool qmp_match_fn(const char *name, struct json_object *data, void *cont
 int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t until_ms,
 		   struct json_object **event, struct err *err) __attribute__((warn_unused_result));
 
+/*
+ * qmp_observe() - have every event told to @hear as it comes, before it is kept; NULL: to none.
+ * It must not use the session.
+ */
+typedef void qmp_observe_fn(void *context, const char *name, struct json_object *data);
+void qmp_observe(struct qmp *q, qmp_observe_fn *hear, void *context);
+
 /* qmp_has_events() - are events kept that nobody has asked for? */
 bool qmp_has_events(const struct qmp *q);
+
+/* qmp_count_lost() - how many events could not be kept since this was asked last: they came faster
+ * than somebody took them, or were too large */
+unsigned qmp_count_lost(struct qmp *q);
+
+/* qmp_forget_replies() - nobody will call qmp_receive() for requests that were sent so far: what has
+ * come for them goes, and what still comes is not kept */
+void qmp_forget_replies(struct qmp *q);
 
 #endif

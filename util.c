@@ -172,6 +172,21 @@ void printable(char *text)
 	}
 }
 
+void clip(char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (text[at]) {
+		size_t next = printable_len(text + at);
+
+		next = next ? next : 1;
+		if (at + next > len)
+			break;
+		at += next;
+	}
+	text[at] = '\0';
+}
+
 char *printable_short(const char *text, size_t max_bytes)
 {
 	size_t len = strnlen(text, max_bytes + 1);

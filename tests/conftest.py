@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fixtures: the binary under test, and virtual machines shared between tests."""
+import os
+import pathlib
+import shutil
 import signal
 
 import pytest
 import vm as virtual
+from bare import Bare, Cgroup
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +65,56 @@ def boot(machines, request):
 def vm(boot):
     """The default machine: q35, 512 MiB, 32 slots, maxmem 8 GiB, busybox ash."""
     return boot()
+
+
+@pytest.fixture
+def cgroup():
+    """cgroup("memory", "name", above=...): one that is removed after the test."""
+    made = []
+
+    def make(*words, **options):
+        made.append(Cgroup(*words, **options))
+        return made[-1]
+
+    yield make
+    for group in reversed(made):
+        group.remove()
+
+
+@pytest.fixture
+def bare(tmp_path, cgroup):
+    """bare(arguments, cgroup=..., prefix=...): a QEMU that ends with the test, before its cgroup does."""
+    if not shutil.which("qemu-system-x86_64"):
+        pytest.skip("no qemu-system-x86_64")
+    made = []
+
+    def start(*arguments, **options):
+        directory = tmp_path / f"qemu{len(made)}"
+        directory.mkdir()
+        made.append(Bare(directory, arguments, **options))
+        return made[-1]
+
+    yield start
+    for qemu in made:
+        qemu.stop()
+
+
+@pytest.fixture
+def huge_pages():
+    """huge_pages(MIB): so much of the host in huge pages of 2 MiB, until the test ends."""
+    huge = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
+    knob = huge / "nr_hugepages"
+    if not os.access(knob, os.W_OK):
+        pytest.skip("the host lets nobody here have huge pages")
+    before = knob.read_text()
+
+    def get(mib):
+        knob.write_text(str(mib // 2))
+        if int(knob.read_text()) < mib // 2:
+            pytest.skip("the host has no memory for huge pages")
+
+    yield get
+    # QEMU lets go of them a moment after it has said so
+    virtual.wait_until(lambda: {(huge / f"{name}_hugepages").read_text() for name in ("nr", "free")} == {knob.read_text()}
+                       and (huge / "resv_hugepages").read_text() == "0\n")
+    knob.write_text(before)

@@ -591,7 +591,7 @@ def test_the_events_of_other_devices_are_not_ours(path, plugged):
               deleted(None, "/machine/peripheral-anon/device[0]"),
               event("DEVICE_UNPLUG_GUEST_ERROR", device="d1-dimm", path="/machine/peripheral/d1-dimm"),
               event("ACPI_DEVICE_OST", info={"source": 3, "status": 0x82, "slot": "0", "slot-type": "CPU"}),
-              event("RESET", guest=True), event("DEVICE_DELETED"), {"event": "DEVICE_DELETED"}, {"event": 7}]
+              event("POWERDOWN"), event("DEVICE_DELETED"), {"event": "DEVICE_DELETED"}, {"event": 7}]
     with Monitor(path, plugged, on={"device_del": others + [Default]}) as monitor:
         host(path, "unplug", "d0").succeeded()
         assert monitor.changes == ["device_del d0-dimm", "object-del d0-mem"]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The host's side of a DIMM: every kind of backend and option, as QEMU lists it afterwards."""
 import json
-import os
 import re
 import shlex
 from pathlib import Path
@@ -9,9 +8,7 @@ from pathlib import Path
 import pytest
 from test_vm_many import ids, refused
 from test_vm_plug import done
-from vm import GIB, MIB, wait_until
-
-HUGE = Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
+from vm import GIB, MIB
 
 
 def backend(vm, name="memhp0-mem"):
@@ -80,7 +77,6 @@ def test_several_dimms_do_not_share_one_file(vm, tmp_path):
 @pytest.mark.parametrize("words,message", [
     (["--mem-path", "/no/such/directory/file"], "'memhp0-mem'"),
     (["--mem-path", "/proc/none"], "'memhp0-mem'"),
-    (["--policy", "bind", "--host-nodes", "4000"], "'memhp0-mem'"),
     (["--prealloc=4294967296"], "'memhp0-mem'"),
 ])
 def test_what_only_qemu_can_refuse_is_told_in_its_words_and_leaves_nothing(vm, words, message):
@@ -121,26 +117,6 @@ def test_memory_that_the_host_does_not_have_is_not_taken_at_once(boot):
     vm = boot(maxmem="500G")
     message, hint = refused(vm, 1, "--dry-run", "plug", "400G", "--prealloc")
     assert "host has only" in message and "--prealloc" in hint
-
-
-@pytest.fixture
-def huge_pages():
-    """huge_pages(MIB): so much of the host in huge pages of 2 MiB, until the test ends."""
-    knob = HUGE / "nr_hugepages"
-    if not os.access(knob, os.W_OK):
-        pytest.skip("the host lets nobody here have huge pages")
-    before = knob.read_text()
-
-    def get(mib):
-        knob.write_text(str(mib // 2))
-        if int(knob.read_text()) < mib // 2:
-            pytest.skip("the host has no memory for huge pages")
-
-    yield get
-    # QEMU lets go of them a moment after it has said so
-    wait_until(lambda: {(HUGE / f"{name}_hugepages").read_text() for name in ("nr", "free")} == {knob.read_text()}
-               and (HUGE / "resv_hugepages").read_text() == "0\n")
-    knob.write_text(before)
 
 
 @pytest.mark.parametrize("words,kind", [

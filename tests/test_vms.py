@@ -615,11 +615,12 @@ def test_a_configuration_with_mistakes_hinders_nobody_who_does_not_use_it(here):
     assert devices(here) == [256]
 
 
-def test_a_configuration_that_everybody_can_change_is_refused(here):
+@pytest.mark.parametrize("mode", [0o602, 0o660, 0o620], ids=oct)
+def test_a_configuration_that_others_can_change_is_refused(here, mode):
     here.vm("web")
     path = here.configure("[vm web]\nguest = none\n")
-    path.chmod(0o602)
-    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "by everybody", code="usage")
+    path.chmod(mode)
+    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "by others", f"chmod go-w '{path}'", code="usage")
 
 
 @as_root
@@ -627,6 +628,50 @@ def test_a_configuration_of_another_user_is_refused(here):
     path = here.configure("[vm web]\nguest = none\n")
     os.chown(path, NOBODY, NOBODY)
     here.memhp("--json", "--vm", "web", "list").failed(2, str(path), f"another user (uid {NOBODY})", code="usage")
+
+
+@pytest.mark.parametrize("part", [".config/memhp", ".config", "."])
+@pytest.mark.parametrize("mode", [0o770, 0o707], ids=oct)
+def test_a_configuration_that_others_can_exchange_is_refused(here, part, mode):
+    here.vm("web")
+    here.configure("[vm web]\nguest = none\n")
+    directory = here.home / part
+    directory.chmod(mode)
+    here.memhp("--json", "--vm", "web", "list").failed(2, "on the way to it", "by others", f"chmod go-w '{directory}'",
+                                                       code="usage")
+    directory.chmod(mode | 0o1000)  # in a sticky one they can only add
+    here.json("--vm", "web", "list")
+
+
+@as_root
+def test_a_configuration_behind_a_link_of_another_user_is_refused(here, tmp_path):
+    """Or behind one of this user's into a directory where another could exchange the file."""
+    here.vm("web")
+    path = here.configure("[vm web]\nguest = none\n")
+    there = tmp_path / "there"
+    there.mkdir(mode=0o700)
+    shutil.move(path, there / "config")
+    path.symlink_to(there / "config")
+    here.json("--vm", "web", "list")
+    there.chmod(0o777)
+    here.memhp("--json", "--vm", "web", "list").failed(2, "there, on the way to it,", code="usage")
+    there.chmod(0o700)
+    os.lchown(path, NOBODY, NOBODY)
+    here.memhp("--json", "--vm", "web", "list").failed(2, f"another user (uid {NOBODY})", code="usage")
+
+
+@pytest.mark.parametrize("where", ["profile", "environment"])
+def test_tab_runs_no_command_that_was_not_typed_to_run(here, tmp_path, where):
+    """A profile or the environment may name one; Tab asks QEMU alone then."""
+    here.vm("web", plugged=256)
+    mark = tmp_path / "mark"
+    command = f"exec:touch {mark}; exec sh"
+    here.configure(f"[vm web]\nqmp = {tmp_path}/web.qmp\n" + (f"guest = {command}\n" if "profile" in where else ""))
+    env = {"MEMHP_GUEST": command} if where == "environment" else {}
+    for words in (["unplug", ""], ["online", "memory"], ["offline", ""], ["plug", ""], ["resize", ""], ["plug", "--dimm", ""]):
+        vm = [] if where == "environment" else ["--vm", "web"]
+        done = here.memhp("__complete", *vm, *words, env=env)
+        assert done.code == 0 and not mark.exists(), (words, done)
 
 
 def test_what_is_no_file_is_refused_at_once(here):

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The limits of memory that stand above a process. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "procfs.h"
+#include "util.h"
+
+#define NO_LIMIT                                                                                   \
+	(UINT64_C(1) << 62) /* version 1 says "none" as the largest number of whole pages */
+
+#define KINDS 3
+
+/* The limits of a controller, and what counts against each: the ends of their files' names. */
+static const struct {
+	const char *limit, *usage;
+} kinds[2][KINDS] = {
+	{ { "limit_in_bytes", "usage_in_bytes" },
+	  { "memsw.limit_in_bytes", "memsw.usage_in_bytes" },
+	  { "rsvd.limit_in_bytes", "rsvd.usage_in_bytes" } },
+	{ { "max", "current" }, { "high", "current" }, { "rsvd.max", "rsvd.current" } },
+};
+
+/* Where a process is in a hierarchy. */
+struct place {
+	char *directory;  /* of its cgroup, as seen here; NULL when it cannot be; owned */
+	size_t top_len;	  /* so much of it is the mount point */
+	unsigned version; /* 0 or 1: index into the tables above */
+};
+
+/* Is @word one of the comma separated words of @list, @len bytes? */
+static bool has_word(const char *list, size_t len, const char *word)
+{
+	size_t word_len = strlen(word);
+	const char *end = list + len;
+
+	while (list < end) {
+		size_t part = strcspn(list, ",");
+
+		if (part > (size_t)(end - list))
+			part = (size_t)(end - list);
+		if (part == word_len && !strncmp(list, word, part))
+			return true;
+		list += part + 1;
+	}
+	return false;
+}
+
+/* The path of the process's cgroup ("N:LIST:PATH" of /proc/PID/cgroup); the caller frees it. */
+static char *find_path(pid_t pid, const char *controller, unsigned *version)
+{
+	_cleanup_free_ char *file = xasprintf("/proc/%d/cgroup", (int)pid);
+	_cleanup_free_ char *text = procfs_read(file);
+	char *line, *rest = text, *path = NULL;
+
+	while (rest && (line = strsep(&rest, "\n"))) {
+		char *list = strchr(line, ':'), *end = list ? strchr(list + 1, ':') : NULL;
+		bool is_v2 = end == list + 1;
+
+		if (!end || (!is_v2 && !has_word(list + 1, (size_t)(end - list) - 1, controller)))
+			continue;
+		if (is_v2 && path)
+			continue; /* a controller is in one hierarchy only */
+		free(path);
+		path = xstrdup(end + 1);
+		*version = is_v2;
+	}
+	return path;
+}
+
+/* Undo the \ooo of /proc/PID/mountinfo, in place. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	for (; *text; text++) {
+		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] >= '0' &&
+		    text[2] <= '7' && text[3] >= '0' && text[3] <= '7') {
+			*out++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
+					(text[3] - '0'));
+			text += 3;
+		} else {
+			*out++ = *text;
+		}
+	}
+	*out = '\0';
+}
+
+/* What of @path lies below @root, the part of the hierarchy that is mounted; NULL: it does not. */
+static const char *below(const char *path, const char *root)
+{
+	size_t len = strcmp(root, "/") ? strlen(root) : 0;
+
+	if (strncmp(path, root, len) != 0 || (path[len] && path[len] != '/'))
+		return NULL;
+	return strstr(path + len, "/..") ? NULL : path + len;
+}
+
+/* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS... - TYPE SOURCE SUPER" (proc_pid_mountinfo(5)) */
+static bool read_mount(char *line, const char *controller, const char *path, struct place *place)
+{
+	char *words[6], *tail = strstr(line, " - "), *super;
+	const char *rest;
+	unsigned i;
+
+	if (!tail)
+		return false;
+	*tail = '\0';
+	tail += 3;
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		if (!(words[i] = strsep(&line, " ")))
+			return false;
+	super = strrchr(tail, ' ');
+	if (!super ||
+	    strncmp(tail, place->version ? "cgroup2 " : "cgroup ", place->version ? 8 : 7) != 0)
+		return false;
+	if (!place->version && !has_word(super + 1, strlen(super + 1), controller))
+		return false;
+	unescape(words[3]);
+	unescape(words[4]);
+	rest = below(path, words[3]);
+	if (!rest)
+		return false;
+	place->top_len = strlen(words[4]);
+	place->directory = xasprintf("%s%s", words[4], strcmp(rest, "/") ? rest : "");
+	return true;
+}
+
+/* Where the process is in the hierarchy of a controller, if that can be seen from here. */
+static bool find_place(pid_t pid, const char *controller, struct place *place)
+{
+	_cleanup_free_ char *path = find_path(pid, controller, &place->version);
+	_cleanup_free_ char *text = path ? procfs_read("/proc/self/mountinfo") : NULL;
+	char *line, *rest = text;
+
+	while (rest && (line = strsep(&rest, "\n"))) {
+		if (!read_mount(line, controller, path, place))
+			continue;
+		if (!access(place->directory, X_OK))
+			return true;
+		free(place->directory);
+		place->directory = NULL;
+	}
+	return false;
+}
+
+static bool read_number(const char *directory, const char *file, uint64_t *value)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", directory, file);
+	_cleanup_free_ char *text = procfs_read(path);
+
+	if (!text)
+		return false;
+	text[strcspn(text, "\n")] = '\0';
+	return parse_u64(text, 10, value); /* "max" is no number */
+}
+
+/* The page cache that is charged to a cgroup and those below it. */
+static uint64_t cache_bytes(const char *directory, unsigned version)
+{
+	static const char *const names[2][2] = { { "total_inactive_file ", "total_active_file " },
+						 { "inactive_file ", "active_file " } };
+	_cleanup_free_ char *path = xasprintf("%s/memory.stat", directory);
+	_cleanup_free_ char *text = procfs_read(path);
+	char *line, *rest = text;
+	uint64_t sum = 0;
+
+	while (rest && (line = strsep(&rest, "\n"))) {
+		unsigned i;
+
+		for (i = 0; i < 2; i++) {
+			size_t len = strlen(names[version][i]);
+			uint64_t bytes;
+
+			if (!strncmp(line, names[version][i], len) &&
+			    parse_u64(line + len, 10, &bytes) && bytes < NO_LIMIT)
+				sum += bytes;
+		}
+	}
+	return sum;
+}
+
+static void take_tightest(struct cgroup_room *room, const char *directory, const char *file,
+			  uint64_t limit_bytes, uint64_t used_bytes)
+{
+	uint64_t bytes = limit_bytes > used_bytes ? limit_bytes - used_bytes : 0;
+
+	if (room->directory && bytes >= room->bytes)
+		return;
+	free(room->directory);
+	room->directory = xstrdup(directory);
+	room->bytes = bytes;
+	room->limit_bytes = limit_bytes;
+	snprintf(room->file, sizeof(room->file), "%s", file);
+}
+
+/* The limits of one cgroup, whose files' names begin with @prefix. */
+static void read_level(const struct place *place, const char *prefix, struct cgroup_room *room)
+{
+	uint64_t cache = cache_bytes(place->directory, place->version);
+	unsigned i;
+
+	for (i = 0; i < KINDS; i++) {
+		_cleanup_free_ char *limit_file =
+			xasprintf("%s.%s", prefix, kinds[place->version][i].limit);
+		_cleanup_free_ char *usage_file =
+			xasprintf("%s.%s", prefix, kinds[place->version][i].usage);
+		uint64_t limit, used;
+
+		if (read_number(place->directory, limit_file, &limit) && limit < NO_LIMIT &&
+		    read_number(place->directory, usage_file, &used))
+			take_tightest(room, place->directory, limit_file, limit,
+				      used > cache ? used - cache : 0);
+	}
+}
+
+/* Go to the cgroup above; false at the top, and where that does not count what is below it. */
+static bool go_up(struct place *place)
+{
+	char *slash = strrchr(place->directory + place->top_len, '/');
+	uint64_t is_counting = 1;
+
+	if (!slash)
+		return false;
+	*slash = '\0';
+	return !read_number(place->directory, "memory.use_hierarchy", &is_counting) || is_counting;
+}
+
+static bool find_room(pid_t pid, const char *controller, const char *prefix,
+		      struct cgroup_room *room)
+{
+	struct place place = { 0 };
+
+	*room = (struct cgroup_room){ 0 };
+	if (!find_place(pid, controller, &place))
+		return false;
+	do
+		read_level(&place, prefix, room);
+	while (go_up(&place));
+	free(place.directory);
+	return room->directory;
+}
+
+bool cgroup_memory_room(pid_t pid, struct cgroup_room *room)
+{
+	return find_room(pid, "memory", "memory", room);
+}
+
+/* The names of sizes are those of mem_fmt() in mm/hugetlb_cgroup.c. */
+bool cgroup_huge_room(pid_t pid, uint64_t page_bytes, struct cgroup_room *room)
+{
+	static const char units[] = "KMG";
+	_cleanup_free_ char *prefix = NULL;
+	uint64_t number = page_bytes >> 10;
+	unsigned i = 0;
+
+	while (number >= 1024 && units[i + 1]) {
+		number >>= 10;
+		i++;
+	}
+	prefix = xasprintf("hugetlb.%llu%cB", (unsigned long long)number, units[i]);
+	return find_room(pid, "hugetlb", prefix, room);
+}
+
+bool cgroup_has_lower_swap_limit(const struct cgroup_room *room, uint64_t bytes)
+{
+	uint64_t limit;
+
+	return !strcmp(room->file, "memory.limit_in_bytes") &&
+	       read_number(room->directory, "memory.memsw.limit_in_bytes", &limit) && limit < bytes;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The memory that a QEMU is to have. */
+#include <string.h>
+
+#include "demand.h"
+#include "host.h"
+#include "procfs.h"
+
+static uint64_t less(uint64_t bytes, uint64_t part)
+{
+	return bytes > part ? bytes - part : 0;
+}
+
+/* With huge pages only what pins memory for a device counts them as locked. */
+static void read_locks(struct demand *d)
+{
+	uint64_t locked = 0, pinned = 0, resident = 0;
+
+	procfs_bytes(d->pid, "VmLck", &locked);
+	procfs_bytes(d->pid, "VmPin", &pinned);
+	procfs_bytes(d->pid, "VmRSS", &resident);
+	d->locked_bytes = locked > pinned ? locked : pinned;
+	d->is_pinning = d->locked_bytes >= d->boot_bytes / 2 && procfs_holds(d->pid, "/dev/vfio/");
+	d->is_locking = d->is_pinning || (locked && locked >= resident / 2);
+}
+
+static void read_unused(struct demand *d)
+{
+	uint64_t resident = 0, huge = 0;
+
+	procfs_bytes(d->pid, "VmRSS", &resident);
+	procfs_bytes(d->pid, "HugetlbPages", &huge);
+	d->unused_bytes = less(d->guest_bytes, resident + huge);
+}
+
+static void find_page(struct demand *d)
+{
+	struct huge_pages pages;
+
+	d->is_huge = true;
+	host_huge_pages(&pages, d->backend->hugetlb.value);
+	d->page_bytes = pages.page_bytes;
+	d->huge_bytes = d->size_bytes;
+}
+
+/* A private mapping of a tmpfs has each page twice: in the file, and copied when it is written. */
+static void read_path(struct demand *d)
+{
+	uint64_t rest_bytes;
+
+	d->has_path = mem_path_read(&d->path, d->pid, d->backend->mem_path);
+	d->is_file = d->path.file_bytes < d->device_bytes;
+	d->taken_bytes = 0;
+	if (!d->has_path)
+		return;
+	rest_bytes = less(d->size_bytes, d->path.held_bytes);
+	switch (d->path.medium) {
+	case MEDIUM_HUGE:
+		d->is_huge = true;
+		d->page_bytes = d->path.page_bytes;
+		d->huge_bytes = d->file_bytes = d->is_private ? d->size_bytes : rest_bytes;
+		break;
+	case MEDIUM_MEMORY:
+		d->file_bytes = rest_bytes;
+		d->taken_bytes = rest_bytes + (d->is_private ? d->size_bytes : 0);
+		break;
+	case MEDIUM_DISK:
+		d->file_bytes = d->is_private ? 0 : rest_bytes;
+		d->taken_bytes = d->is_private ? d->size_bytes : 0;
+		break;
+	}
+}
+
+bool demand_complete(struct demand *d)
+{
+	uint64_t address_space;
+
+	/* the process that listens may be another one, that has handed the socket to QEMU */
+	if (!d->pid || !procfs_bytes(d->pid, "VmSize", &address_space) ||
+	    address_space < d->boot_bytes)
+		return false;
+	read_locks(d);
+	read_unused(d);
+	d->taken_bytes = d->size_bytes;
+	d->is_private = d->backend->type != BACKEND_MEMFD && !d->backend->is_shared;
+	d->is_file = d->backend->type == BACKEND_MEMFD;
+	if (d->backend->mem_path)
+		read_path(d);
+	else if (d->backend->hugetlb.is_set)
+		find_page(d);
+	if (d->is_huge)
+		d->taken_bytes = 0;
+	return true;
+}
+
+bool demand_is_now(const struct demand *d)
+{
+	return d->backend->prealloc.is_set || (d->is_locking && (!d->is_huge || d->is_pinning)) ||
+	       (d->is_huge && d->backend->reserve != RESERVE_OFF);
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The limits of this machine. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgroup.h"
+#include "host-limits.h"
+#include "host.h"
+#include "procfs.h"
+#include "size.h"
+#include "util.h"
+
+#define MIB	      (UINT64_C(1) << 20)
+#define CAP_IPC_LOCK  14
+#define SLACK_BYTES	(32 * MIB)  /* QEMU may take that until the hint is followed */
+#define MAPPING_BYTES (4 * MIB)	  /* QEMU rounds its mappings up to 2 MiB, and has a page more */
+#define THREADS_BYTES (128 * MIB) /* stacks of at most 16 threads that take memory at once */
+
+/* A limit: @more_bytes is what the guest may use besides; -1 with @err when it is too low. */
+typedef int limit_fn(const struct demand *d, uint64_t more_bytes, struct err *err);
+
+/* What taking memory takes besides: page tables, QEMU's bitmaps, and in the guest's old memory its
+ * map of the new (1/64), which QEMU may not have taken yet. */
+static uint64_t overhead_bytes(uint64_t bytes)
+{
+	return bytes / 64 + 8 * MIB;
+}
+
+static uint64_t less(uint64_t bytes, uint64_t part)
+{
+	return bytes > part ? bytes - part : 0;
+}
+
+static const char *size_of(char out[static SIZE_TEXT_MAX], uint64_t bytes)
+{
+	return size_format(out, bytes >= MIB ? bytes / MIB * MIB : bytes);
+}
+
+/* Limits of the process (getrlimit(2)). */
+
+/* One of them: its name in /proc/PID/limits, for people, for prlimit(1), and what it allows. */
+struct rlimit_kind {
+	const char *name, *constant, *option, *verb;
+};
+
+static const struct rlimit_kind as_limit = { "Max address space", "RLIMIT_AS", "as", "map" };
+static const struct rlimit_kind data_limit = { "Max data size", "RLIMIT_DATA", "data",
+					       "map for itself" };
+static const struct rlimit_kind file_limit = { "Max file size", "RLIMIT_FSIZE", "fsize", "write" };
+static const struct rlimit_kind lock_limit = { "Max locked memory", "RLIMIT_MEMLOCK", "memlock",
+					       "lock" };
+
+static int hint_rlimit(const struct demand *d, const struct rlimit_kind *kind, uint64_t bytes,
+		       struct err *err)
+{
+	return err_hint(err, "raise it: prlimit --pid %d --%s=%llu; --force tries anyway",
+			(int)d->pid, kind->option,
+			(unsigned long long)((bytes + SLACK_BYTES + MIB - 1) / MIB * MIB));
+}
+
+/* A limit of which @used_bytes are used. */
+static int check_rlimit(const struct demand *d, const struct rlimit_kind *kind, uint64_t used_bytes,
+			uint64_t need_bytes, struct err *err)
+{
+	char have[SIZE_TEXT_MAX];
+	uint64_t limit;
+
+	if (!procfs_limit(d->pid, kind->name, &limit) || limit == UINT64_MAX ||
+	    less(limit, used_bytes) >= need_bytes)
+		return 0;
+	err_set(err, ERR_FAILED, "QEMU may %s only %s more (%s)", kind->verb,
+		size_of(have, less(limit, used_bytes)), kind->constant);
+	return hint_rlimit(d, kind, used_bytes + need_bytes, err);
+}
+
+static int check_address_space(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	uint64_t used, need = d->size_bytes + MAPPING_BYTES;
+
+	(void)more_bytes;
+	if (d->backend->prealloc.is_set)
+		need += THREADS_BYTES;
+	if (procfs_bytes(d->pid, "VmSize", &used) && check_rlimit(d, &as_limit, used, need, err))
+		return -1;
+	return d->is_private && procfs_bytes(d->pid, "VmData", &used)
+		       ? check_rlimit(d, &data_limit, used, need, err)
+		       : 0;
+}
+
+/* Above it the kernel ends the process with SIGXFSZ. */
+static int check_file_size(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	char most[SIZE_TEXT_MAX];
+	uint64_t limit;
+
+	(void)more_bytes;
+	if (!d->is_file || !procfs_limit(d->pid, file_limit.name, &limit) ||
+	    d->device_bytes <= limit)
+		return 0;
+	err_set(err, ERR_FAILED, "QEMU may make no file larger than %s (%s)", size_of(most, limit),
+		file_limit.constant);
+	return hint_rlimit(d, &file_limit, d->device_bytes, err);
+}
+
+/*
+ * QEMU reserves the addresses before it maps memory there: with mlockall(2) both count as locked
+ * for a moment.
+ */
+static int check_locked(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	uint64_t twice = d->is_pinning ? 0 : d->device_bytes;
+
+	(void)more_bytes;
+	if (!d->is_locking || (d->is_huge && !d->is_pinning) ||
+	    procfs_has_capability(d->pid, CAP_IPC_LOCK))
+		return 0;
+	return check_rlimit(d, &lock_limit, d->locked_bytes + twice, d->size_bytes + MAPPING_BYTES,
+			    err);
+}
+
+static int check_commit(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	char have[SIZE_TEXT_MAX];
+	uint64_t room;
+
+	(void)more_bytes;
+	if ((d->backend->mem_path ? !d->is_private : d->backend->type == BACKEND_MEMFD) ||
+	    d->is_huge || !host_commit_bytes(&room) || room >= d->size_bytes)
+		return 0;
+	err_set(err, ERR_FAILED, "the host promises only %s more (vm.overcommit_memory=2)",
+		size_of(have, room));
+	return err_hint(err, "see CommitLimit in /proc/meminfo; sysctl vm.overcommit_ratio raises "
+			     "it; --force tries anyway");
+}
+
+/* NUMA nodes of the host */
+
+/* The nodes that the memory may come from; false when they are not known, or no matter. */
+static bool find_nodes(const struct demand *d, bool nodes[static NODES_MAX], bool *are_all)
+{
+	_cleanup_free_ char *online = host_nodes();
+	_cleanup_free_ char *allowed = procfs_text(d->pid, "Mems_allowed_list");
+	bool there[NODES_MAX] = { false }, may[NODES_MAX] = { false };
+	bool is_bound = d->backend->policy == POLICY_BIND;
+	unsigned i;
+
+	if (!online || !allowed || !backend_read_nodes(online, there) ||
+	    !backend_read_nodes(allowed, may))
+		return false;
+	memset(nodes, !is_bound, NODES_MAX);
+	if (is_bound)
+		backend_read_nodes(d->backend->host_nodes, nodes);
+	*are_all = true;
+	for (i = 0; i < NODES_MAX; i++) {
+		nodes[i] = nodes[i] && there[i] && may[i];
+		*are_all = *are_all && nodes[i] == there[i];
+	}
+	return true;
+}
+
+static int check_node_numbers(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	_cleanup_free_ char *online = host_nodes();
+	_cleanup_free_ char *allowed = procfs_text(d->pid, "Mems_allowed_list");
+	bool there[NODES_MAX] = { false }, may[NODES_MAX] = { false }, wanted[NODES_MAX] = { 0 };
+	unsigned i, usable = 0;
+
+	(void)more_bytes;
+	if (!d->backend->host_nodes || !online || !backend_read_nodes(online, there))
+		return 0;
+	backend_read_nodes(d->backend->host_nodes, wanted);
+	if (!allowed || !backend_read_nodes(allowed, may))
+		memcpy(may, there, sizeof(may));
+	for (i = 0; i < NODES_MAX; i++) {
+		if (wanted[i] && !there[i]) {
+			err_set(err, ERR_FAILED, "the host has no NUMA node %u", i);
+			return err_hint(err, "its nodes: --host-nodes %s", online);
+		}
+		usable += wanted[i] && may[i];
+	}
+	if (usable)
+		return 0;
+	err_set(err, ERR_FAILED, "QEMU may take no memory of the host's NUMA nodes '%s'",
+		d->backend->host_nodes);
+	return err_hint(err, "its cpuset allows it: --host-nodes %s", allowed ? allowed : online);
+}
+
+static int check_nodes(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	uint64_t room = 0, bytes,
+		 need = d->is_huge ? d->huge_bytes
+				   : d->taken_bytes + overhead_bytes(d->taken_bytes);
+	bool nodes[NODES_MAX], are_all;
+	char have[SIZE_TEXT_MAX];
+	unsigned i;
+
+	(void)more_bytes;
+	if (!need || !find_nodes(d, nodes, &are_all) || are_all)
+		return 0;
+	for (i = 0; i < NODES_MAX; i++) {
+		if (nodes[i] && (d->is_huge ? !host_node_huge_bytes(i, d->page_bytes, &bytes)
+					    : !host_node_bytes(i, &bytes)))
+			return 0;
+		room += nodes[i] ? bytes : 0;
+	}
+	if (room >= need)
+		return 0;
+	err_set(err, ERR_FAILED, "the NUMA nodes that QEMU may take it from have %s%s",
+		size_of(have, d->is_huge ? room : less(room, overhead_bytes(d->taken_bytes))),
+		d->is_huge ? " free in huge pages" : " available");
+	return err_hint(err, "take a smaller size, or other --host-nodes; --force tries anyway");
+}
+
+/* The memory of the host and of QEMU's cgroups */
+
+static int check_available(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	char have[SIZE_TEXT_MAX];
+	uint64_t room;
+
+	(void)more_bytes;
+	if (!host_available_bytes(&room) || room >= d->taken_bytes)
+		return 0;
+	err_set(err, ERR_FAILED, "the host has only %s available", size_format(have, room));
+	return err_hint(err, "take a smaller size%s; --force tries anyway",
+			d->backend->prealloc.is_set ? ", or leave out --prealloc" : "");
+}
+
+/* Text that a shell takes for one word; the caller frees it. */
+static char *quoted(const char *text)
+{
+	struct buf out = { 0 };
+
+	buf_addf(&out, "'");
+	for (; *text; text++)
+		buf_addf(&out, *text == '\'' ? "'\\''" : "%c", *text);
+	buf_addf(&out, "'");
+	return out.data;
+}
+
+/* How to raise the limit of a cgroup so that @missing_bytes more fit. */
+static int hint_cgroup(const struct cgroup_room *room, uint64_t missing_bytes, struct err *err)
+{
+	uint64_t limit = (room->limit_bytes + missing_bytes + SLACK_BYTES + MIB - 1) / MIB * MIB;
+	_cleanup_free_ char *directory = quoted(room->directory);
+	bool is_plain = !strpbrk(room->directory, "\\'\" $`&;()<>|*?[]#~!{}\t");
+	const char *shown = is_plain ? room->directory : directory;
+
+	if (strlen(shown) > sizeof(err->hint) - 160)
+		return err_hint(err,
+				"raise the limit of QEMU's cgroup to %llu in its %s; --force "
+				"tries anyway",
+				(unsigned long long)limit, room->file);
+	if (cgroup_has_lower_swap_limit(room, limit))
+		return err_hint(err,
+				"raise it: (cd %s && echo %llu | tee memory.memsw.limit_in_bytes "
+				"memory.limit_in_bytes); --force tries anyway",
+				shown, (unsigned long long)limit);
+	return err_hint(err, "raise it: echo %llu >%s/%s; --force tries anyway",
+			(unsigned long long)limit, shown, room->file);
+}
+
+static int check_cgroup(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	uint64_t overhead = overhead_bytes(d->taken_bytes);
+	uint64_t need = d->taken_bytes + overhead + more_bytes;
+	char have[SIZE_TEXT_MAX];
+	struct cgroup_room room;
+
+	if (!d->taken_bytes || !cgroup_memory_room(d->pid, &room))
+		return 0;
+	if (room.bytes < need) {
+		err_set(err, ERR_FAILED, "QEMU's cgroup leaves %s",
+			size_of(have, less(room.bytes, overhead)));
+		hint_cgroup(&room, need - room.bytes, err);
+	}
+	free(room.directory);
+	return room.bytes < need ? -1 : 0;
+}
+
+static int check_huge_cgroup(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	char have[SIZE_TEXT_MAX], page[SIZE_TEXT_MAX];
+	struct cgroup_room room;
+
+	(void)more_bytes;
+	if (!d->is_huge || !d->page_bytes || !cgroup_huge_room(d->pid, d->page_bytes, &room))
+		return 0;
+	if (room.bytes < d->huge_bytes) {
+		err_set(err, ERR_FAILED, "QEMU's cgroup leaves %s in huge pages of %s",
+			size_format(have, room.bytes), size_format(page, d->page_bytes));
+		hint_cgroup(&room, d->huge_bytes - room.bytes, err);
+	}
+	free(room.directory);
+	return room.bytes < d->huge_bytes ? -1 : 0;
+}
+
+static int check_huge_pages(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	char page[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
+	struct huge_pages pages;
+	uint64_t need;
+
+	(void)more_bytes;
+	if (!d->is_huge)
+		return 0;
+	if (!host_huge_pages(&pages, d->page_bytes)) {
+		err_set(err, ERR_FAILED, "the host has no huge pages of %s",
+			pages.page_bytes ? size_format(page, pages.page_bytes) : "any size");
+		return err_hint(err, "see /sys/kernel/mm/hugepages on the host");
+	}
+	need = d->huge_bytes / pages.page_bytes + !!(d->huge_bytes % pages.page_bytes);
+	if (pages.free >= need)
+		return 0;
+	err_set(err, ERR_FAILED, "the host has %s free in huge pages of %s",
+		size_format(have, pages.free * pages.page_bytes),
+		size_format(page, pages.page_bytes));
+	return err_hint(err,
+			"have more: echo %llu >/sys/kernel/mm/hugepages/hugepages-%llukB/"
+			"nr_hugepages; --force tries anyway",
+			(unsigned long long)(pages.total + need - pages.free),
+			(unsigned long long)(pages.page_bytes / 1024));
+}
+
+static int check_reserved(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	return d->backend->reserve == RESERVE_OFF ? 0 : check_huge_pages(d, more_bytes, err);
+}
+
+static int check_file_system(const struct demand *d, uint64_t more_bytes, struct err *err)
+{
+	char have[SIZE_TEXT_MAX];
+
+	(void)more_bytes;
+	if (!d->has_path || d->path.free_bytes >= d->file_bytes)
+		return 0;
+	err_set(err, ERR_FAILED, "the file system of '%s' has only %s free", d->backend->mem_path,
+		size_of(have, d->path.free_bytes));
+	return err_hint(err, "make room there, or name another one with --mem-path; --force tries "
+			     "anyway");
+}
+
+static limit_fn *const at_once[] = { check_file_size, check_address_space, check_locked,
+				     check_commit,    check_node_numbers,  check_reserved };
+static limit_fn *const when_taken[] = { check_cgroup, check_huge_cgroup, check_file_system,
+					check_nodes,  check_huge_pages,	 check_available };
+
+int host_limits_check(const struct demand *d, struct err *err)
+{
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(at_once); i++)
+		if (at_once[i](d, 0, err))
+			return -1;
+	return 0;
+}
+
+int host_limits_check_taken(const struct demand *d, struct err *err)
+{
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(when_taken); i++)
+		if (when_taken[i](d, 0, err))
+			return -1;
+	return 0;
+}
+
+void host_limits_foresee(const struct demand *d, void (*warn)(void *context, const char *text),
+			 void *context)
+{
+	char size[SIZE_TEXT_MAX];
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(when_taken); i++) {
+		_cleanup_free_ char *text = NULL;
+		struct err err;
+
+		if (!when_taken[i](d, d->unused_bytes, &err))
+			continue;
+		text = xasprintf("%s, and the guest can use %s more: the kernel may then kill QEMU",
+				 err.message,
+				 size_format(size, d->size_bytes + (when_taken[i] == check_cgroup
+									    ? d->unused_bytes
+									    : 0)));
+		warn(context, text);
+	}
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * hotplug-growth: has the host the memory that virtio-mem devices grow by? Changes nothing.
+ * May call: hotplug, hotplug-vmem, demand, host-limits, machine, qmp, json, err, util.
+ */
+#ifndef HOTPLUG_GROWTH_H
+#define HOTPLUG_GROWTH_H
+
+#include "hotplug-vmem.h"
+
+/*
+ * growth_check() - a device that takes its memory at once is refused what is not there, for others
+ * there is a warning. QEMU is asked how they take it only where memory is short.
+ * Return: 0; -1 with ERR_FAILED
+ */
+int growth_check(struct hotplug *h, const struct vmem *vmem, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* growth_bytes() - how much the devices grow by in all */
+uint64_t growth_bytes(const struct vmem *vmem);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is behind --mem-path. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "mem-path.h"
+#include "peer.h"
+#include "procfs.h"
+#include "util.h"
+
+/* QEMU closes the file of a backend that failed a moment after it has said so. */
+#define CLOSE_MS 2000
+#define ASK_MS	 10
+
+/* The directory that a path's last name is in; the caller frees it. */
+static char *directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return xstrdup(".");
+	return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+}
+
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void read_medium(struct mem_path *out, const struct statfs *fs)
+{
+	uint64_t unit = fs->f_frsize ? (uint64_t)fs->f_frsize : (uint64_t)fs->f_bsize;
+
+	out->free_bytes = fs->f_blocks ? fs->f_bavail * unit : UINT64_MAX;
+	switch ((unsigned long)fs->f_type) {
+	case HUGETLBFS_MAGIC:
+		out->medium = MEDIUM_HUGE;
+		out->page_bytes = (uint64_t)fs->f_bsize;
+		break;
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+		out->medium = MEDIUM_MEMORY;
+		break;
+	default:
+		out->medium = MEDIUM_DISK;
+		break;
+	}
+}
+
+bool mem_path_read(struct mem_path *out, pid_t pid, const char *path)
+{
+	_cleanup_free_ char *directory = directory_of(path);
+	struct statfs fs;
+	struct stat file;
+	int fd = peer_open_path(pid, path, O_PATH);
+	bool is_known;
+
+	*out = (struct mem_path){ .is_there = fd >= 0 };
+	if (fd < 0 && errno == ENOENT)
+		fd = peer_open_path(pid, directory, O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		return false;
+	is_known = !fstatfs(fd, &fs) && !fstat(fd, &file);
+	close(fd);
+	if (!is_known)
+		return false;
+	read_medium(out, &fs);
+	out->is_directory = out->is_there && S_ISDIR(file.st_mode);
+	if (out->is_there && S_ISREG(file.st_mode)) {
+		out->file_bytes = (uint64_t)file.st_size;
+		out->held_bytes = (uint64_t)file.st_blocks * 512;
+	}
+	return !out->is_there || S_ISREG(file.st_mode) || out->is_directory;
+}
+
+void mem_file_expect(struct mem_file *f, pid_t pid, const char *path, uint64_t size_bytes)
+{
+	_cleanup_free_ char *directory = directory_of(path);
+	const char *name = name_of(path);
+	struct stat there;
+	int fd;
+
+	mem_file_release(f);
+	if (!pid || !*name)
+		return;
+	fd = peer_open_path(pid, directory, O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		return;
+	if (!fstatat(fd, name, &there, AT_SYMLINK_NOFOLLOW) || errno != ENOENT) {
+		close(fd);
+		return;
+	}
+	*f = (struct mem_file){ .is_expected = true,
+				.pid = pid,
+				.directory = fd,
+				.name = xstrdup(name),
+				.size_bytes = size_bytes };
+}
+
+/* The user that QEMU makes files as: the fourth of "Uid:" (proc_pid_status(5)). */
+static bool is_owner(pid_t pid, uid_t uid)
+{
+	_cleanup_free_ char *ids = procfs_text(pid, "Uid");
+	unsigned fs_uid;
+
+	return ids && sscanf(ids, "%*u %*u %*u %u", &fs_uid) == 1 && fs_uid == uid;
+}
+
+/* Has the process that very file open? */
+static bool has_open(pid_t pid, const struct stat *file)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/fd", (int)pid);
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+	bool found = false;
+
+	while (directory && !found && (entry = readdir(directory))) {
+		struct stat open;
+
+		found = !fstatat(dirfd(directory), entry->d_name, &open, 0) &&
+			open.st_dev == file->st_dev && open.st_ino == file->st_ino;
+	}
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
+/* Wait until QEMU has closed the file of a backend that failed; false: another one has it. */
+static bool is_closed(const struct mem_file *f, const struct stat *file, struct deadline *deadline)
+{
+	int64_t until_ms = deadline_within(deadline, CLOSE_MS);
+	struct err ignored;
+
+	while (has_open(f->pid, file))
+		if (monotonic_ms() >= until_ms ||
+		    deadline_poll(deadline, NULL, 0, deadline_within(deadline, ASK_MS), &ignored))
+			return false;
+	return true;
+}
+
+void mem_file_identify(struct mem_file *f, bool is_in_use, struct deadline *deadline)
+{
+	struct stat file;
+
+	if (!f->is_expected || f->is_made ||
+	    fstatat(f->directory, f->name, &file, AT_SYMLINK_NOFOLLOW) || !S_ISREG(file.st_mode) ||
+	    (uint64_t)file.st_size != f->size_bytes || file.st_nlink != 1 ||
+	    !is_owner(f->pid, file.st_uid))
+		return;
+	f->is_made = is_in_use ? has_open(f->pid, &file) : is_closed(f, &file, deadline);
+	f->device = file.st_dev;
+	f->inode = file.st_ino;
+}
+
+int mem_file_remove(struct mem_file *f, struct err *err)
+{
+	struct stat file;
+
+	if (!f->is_made)
+		return 0;
+	f->is_made = false;
+	if (fstatat(f->directory, f->name, &file, AT_SYMLINK_NOFOLLOW) ||
+	    file.st_dev != f->device || file.st_ino != f->inode ||
+	    !unlinkat(f->directory, f->name, 0))
+		return 0;
+	return err_set(err, ERR_PARTIAL, "the file '%s', which QEMU made, is left: %s", f->name,
+		       strerror(errno));
+}
+
+void mem_file_release(struct mem_file *f)
+{
+	if (f->is_expected)
+		close(f->directory);
+	free(f->name);
+	*f = (struct mem_file){ 0 };
+}

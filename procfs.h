@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * procfs: what this machine's kernel tells of a process in text (proc_pid_status(5), getrlimit(2)).
+ * May call: util. Must never: believe that a process is what it says it is.
+ */
+#ifndef PROCFS_H
+#define PROCFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util.h"
+
+/* procfs_read() - a whole file of /proc or /sys, at most 1 MiB of it; the caller frees it; NULL
+ * when it cannot be read */
+char *procfs_read(const char *path);
+
+/* procfs_text() - the rest of the line "NAME:  VALUE" of /proc/PID/status, which the caller frees;
+ * NULL when unknown */
+char *procfs_text(pid_t pid, const char *name);
+
+/* procfs_bytes() - the same of a line in kB, in bytes; false when unknown */
+bool procfs_bytes(pid_t pid, const char *name, uint64_t *bytes);
+
+/*
+ * procfs_limit() - a soft limit of the process
+ * @name:	as in /proc/PID/limits: "Max locked memory"
+ * @value:	UINT64_MAX when there is none
+ * Return: false when unknown
+ */
+bool procfs_limit(pid_t pid, const char *name, uint64_t *value);
+
+/* procfs_has_capability() - has it that capability (capabilities(7)) in our own user namespace? */
+bool procfs_has_capability(pid_t pid, unsigned capability);
+
+/* procfs_holds() - has it a file open whose path begins so? false also when unknown */
+bool procfs_holds(pid_t pid, const char *path);
+
+/* A line "NAME: VALUE" of such a file in @text: its value, borrowed up to the end of the line; NULL
+ * for none */
+const char *procfs_line(const char *text, const char *name);
+
+#endif
