@@ -224,7 +224,7 @@ char *emulator_unknown(const struct qemu *q, const char **first)
 	for (i = 0; i < q->sockets.count; i++) {
 		const char *address = q->sockets.list[i].address;
 
-		if (q->sockets.list[i].port || sockets_is_explained(&q->sockets.list[i], &q->line))
+		if (sockets_is_explained(&q->sockets.list[i], &q->line))
 			continue;
 		if (!count++ && first)
 			*first = address;
