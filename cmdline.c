@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmdline.h"
+#include "qemuopt.h"
 #include "util.h"
 
 #define OPTION_MAX   8192 /* bytes of an option's value; none that matters here is longer */
@@ -36,72 +37,6 @@ void cmdline_release(struct cmdline *line)
 	*line = (struct cmdline){ 0 };
 }
 
-/* Take one piece of "a,b=c,,d" into @piece, "b=c,d"; returns what follows, NULL at the end. */
-static const char *next_piece(const char *options, struct buf *piece)
-{
-	buf_release(piece);
-	for (;;) {
-		size_t len = strcspn(options, ",");
-
-		buf_add(piece, options, len);
-		options += len;
-		if (!*options)
-			return NULL;
-		if (options[1] != ',')
-			return options + 1;
-		buf_add(piece, ",", 1);
-		options += 2;
-	}
-}
-
-/* What a piece says about @key: "key=value", a bare "key" for on, a bare value when it is implied.
- */
-static const char *value_in(const char *piece, const char *key, bool is_implied)
-{
-	size_t len = strlen(key);
-
-	if (is_implied && !strchr(piece, '='))
-		return piece;
-	if (strncmp(piece, key, len) != 0)
-		return NULL;
-	if (piece[len] == '=')
-		return piece + len + 1;
-	return piece[len] ? NULL : "on";
-}
-
-/* The last value of @key, which the caller frees; NULL for none. */
-static char *value_of(const char *options, const char *key, bool is_first_implied)
-{
-	_cleanup_buf_ struct buf piece = { 0 };
-	bool is_implied = is_first_implied;
-	char *found = NULL;
-
-	while (options) {
-		const char *value;
-
-		options = next_piece(options, &piece);
-		value = value_in(buf_text(&piece), key, is_implied);
-		if (value) {
-			free(found);
-			found = xstrdup(value);
-		}
-		is_implied = false;
-	}
-	return found;
-}
-
-static bool is_on(const char *options, const char *key)
-{
-	static const char *const words[] = { "on", "yes", "true", "y" };
-	_cleanup_free_ char *value = value_of(options, key, false);
-	size_t i;
-
-	for (i = 0; value && i < ARRAY_SIZE(words); i++)
-		if (!strcmp(value, words[i]))
-			return true;
-	return false;
-}
-
 static bool is_port(const char *text, uint64_t *port)
 {
 	return parse_u64(text, 10, port) && *port >= 1 && *port <= 65535;
@@ -109,9 +44,9 @@ static bool is_port(const char *text, uint64_t *port)
 
 static char *tcp_address(const char *options)
 {
-	_cleanup_free_ char *host = value_of(options, "host", false);
-	_cleanup_free_ char *port = value_of(options, "port", false);
-	_cleanup_free_ char *to = value_of(options, "to", false);
+	_cleanup_free_ char *host = qemuopt_value(options, "host", false);
+	_cleanup_free_ char *port = qemuopt_value(options, "port", false);
+	_cleanup_free_ char *to = qemuopt_value(options, "to", false);
 	const char *name = host ? host : "", *open = strchr(name, ':') ? "[" : "";
 	uint64_t first, last;
 
@@ -125,7 +60,7 @@ static char *unix_address(const struct parse *p, const char *options, const char
 {
 	if (!*path)
 		return NULL;
-	if (is_on(options, "abstract"))
+	if (qemuopt_is_on(options, "abstract"))
 		return xasprintf("unix:@%s", path);
 	if (path[0] == '/')
 		return xstrdup(path);
@@ -137,15 +72,15 @@ static char *unix_address(const struct parse *p, const char *options, const char
 static char *socket_address(const struct parse *p, const char *options)
 {
 	static const char *const unknown[] = { "telnet", "tn3270", "websocket", "tls-creds" };
-	_cleanup_free_ char *path = value_of(options, "path", false);
-	_cleanup_free_ char *fd = value_of(options, "fd", false);
+	_cleanup_free_ char *path = qemuopt_value(options, "path", false);
+	_cleanup_free_ char *fd = qemuopt_value(options, "fd", false);
 	uint64_t number;
 	size_t i;
 
-	if (!is_on(options, "server"))
+	if (!qemuopt_is_on(options, "server"))
 		return NULL;
 	for (i = 0; i < ARRAY_SIZE(unknown); i++) {
-		_cleanup_free_ char *value = value_of(options, unknown[i], false);
+		_cleanup_free_ char *value = qemuopt_value(options, unknown[i], false);
 
 		if (value && strcmp(value, "off") != 0)
 			return NULL;
@@ -215,7 +150,7 @@ static char *printable_copy(const char *text)
 
 static void take_name(struct parse *p, const char *value)
 {
-	_cleanup_free_ char *name = value_of(value, "guest", true);
+	_cleanup_free_ char *name = qemuopt_value(value, "guest", true);
 
 	if (!name || !*name)
 		return;
@@ -229,46 +164,55 @@ static void take_memory(struct parse *p, const char *value)
 	p->line->memory = strlen(value) <= CMDLINE_NAME_MAX ? printable_copy(value) : NULL;
 }
 
+/* Half of the room is kept for monitors and consoles. */
+static bool has_room(const struct parse *p, enum cmdline_purpose purpose)
+{
+	return p->line->addresses_count <
+	       CMDLINE_ADDRESSES_MAX / (purpose == CMDLINE_OTHER ? 2 : 1);
+}
+
 /* @address is taken over; NULL for none */
 static void add_address(struct parse *p, enum cmdline_purpose purpose, char *address)
 {
 	struct cmdline *line = p->line;
 
-	if (address && line->addresses_count < CMDLINE_ADDRESSES_MAX)
+	if (address && has_room(p, purpose))
 		line->addresses[line->addresses_count++] =
 			(struct cmdline_address){ purpose, address };
 	else
 		free(address);
 }
 
-static bool is_full(const struct parse *p)
+/* Where a character device in its short form listens. */
+static void take_short(struct parse *p, enum cmdline_purpose purpose, const char *value)
 {
-	return p->line->addresses_count == CMDLINE_ADDRESSES_MAX;
+	if (has_room(p, purpose))
+		add_address(p, purpose, short_address(p, value));
 }
 
 static void take_qmp(struct parse *p, const char *value)
 {
-	add_address(p, CMDLINE_QMP, short_address(p, value));
+	take_short(p, CMDLINE_QMP, value);
 }
 
 static void take_monitor(struct parse *p, const char *value)
 {
-	add_address(p, CMDLINE_HMP, short_address(p, value));
-}
-
-static void take_mon(struct parse *p, const char *value)
-{
-	_cleanup_free_ char *mode = value_of(value, "mode", false);
-	_cleanup_free_ char *id = value_of(value, "chardev", true);
-
-	if (id)
-		add_address(p, mode && !strcmp(mode, "control") ? CMDLINE_QMP : CMDLINE_HMP,
-			    chardev_address(p, id));
+	take_short(p, CMDLINE_HMP, value);
 }
 
 static void take_serial(struct parse *p, const char *value)
 {
-	add_address(p, CMDLINE_CONSOLE, short_address(p, value));
+	take_short(p, CMDLINE_CONSOLE, value);
+}
+
+static void take_mon(struct parse *p, const char *value)
+{
+	_cleanup_free_ char *mode = qemuopt_value(value, "mode", false);
+	_cleanup_free_ char *id = qemuopt_value(value, "chardev", true);
+	enum cmdline_purpose purpose = mode && !strcmp(mode, "control") ? CMDLINE_QMP : CMDLINE_HMP;
+
+	if (id && has_room(p, purpose))
+		add_address(p, purpose, chardev_address(p, id));
 }
 
 /* What listens as its first word says, "unix:PATH" or "tcp:HOST:PORT", and always serves. */
@@ -276,7 +220,7 @@ static void take_server(struct parse *p, const char *value)
 {
 	_cleanup_free_ char *options = xasprintf("%s,server=on", value);
 
-	add_address(p, CMDLINE_OTHER, short_address(p, options));
+	take_short(p, CMDLINE_OTHER, options);
 }
 
 /* "[tcp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:22"; QEMU takes numeric addresses only, IPv4 */
@@ -296,18 +240,70 @@ static char *ssh_address(const char *forward)
 			 port);
 }
 
+/* "tcp:[HOSTADDR]:HOSTPORT-..." */
+static void take_forward(struct parse *p, const char *forward)
+{
+	_cleanup_free_ char *copy = xstrdup(forward);
+	char *rest = copy;
+	const char *protocol = strsep(&rest, ":"), *host = strsep(&rest, ":");
+	const char *port = strsep(&rest, "-");
+	uint64_t number;
+
+	if (!p->line->ssh)
+		p->line->ssh = ssh_address(forward);
+	if (host && port && is_port(port, &number) && strcmp(protocol, "udp") != 0)
+		add_address(p, CMDLINE_OTHER, xasprintf("tcp:%s:%s", host, port));
+}
+
 static void take_network(struct parse *p, const char *value)
 {
 	_cleanup_buf_ struct buf piece = { 0 };
 
-	while (value && !p->line->ssh) {
+	while (value && (has_room(p, CMDLINE_OTHER) || !p->line->ssh)) {
 		const char *forward;
 
-		value = next_piece(value, &piece);
-		forward = value_in(buf_text(&piece), "hostfwd", false);
+		value = qemuopt_piece(value, &piece);
+		forward = qemuopt_in_piece(buf_text(&piece), "hostfwd", false);
 		if (forward)
-			p->line->ssh = ssh_address(forward);
+			take_forward(p, forward);
 	}
+}
+
+/* "HOST:DISPLAY,...", "unix:PATH,..." (vnc_display_print_local_addr() of QEMU: port 5900 is 0) */
+static void take_vnc(struct parse *p, const char *value)
+{
+	_cleanup_free_ char *where = xstrndup(value, strcspn(value, ","));
+	char *colon = strrchr(where, ':');
+	uint64_t display;
+
+	if (!strncmp(where, "unix:", 5)) {
+		take_server(p, where);
+	} else if (colon && parse_u64(colon + 1, 10, &display) && display <= 65535 - 5900) {
+		*colon = '\0';
+		add_address(p, CMDLINE_OTHER,
+			    xasprintf("tcp:%s:%u", where, 5900 + (unsigned)display));
+	}
+}
+
+static void take_spice(struct parse *p, const char *value)
+{
+	static const char *const ports[] = { "port", "tls-port" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(ports); i++) {
+		_cleanup_free_ char *port = qemuopt_value(value, ports[i], false);
+		uint64_t number;
+
+		if (port && is_port(port, &number))
+			add_address(p, CMDLINE_OTHER, xasprintf("tcp::%s", port));
+	}
+}
+
+/* -s is short for -gdb tcp::1234 */
+static void take_s(struct parse *p, const char *value)
+{
+	(void)value;
+	add_address(p, CMDLINE_OTHER, xstrdup("tcp::1234"));
 }
 
 static void take_config(struct parse *p, const char *value)
@@ -316,192 +312,24 @@ static void take_config(struct parse *p, const char *value)
 		p->line->configs[p->line->configs_count++] = xstrdup(value);
 }
 
-/* The name of an option, "qmp" for "-qmp" and "--qmp"; NULL for other words. */
-static const char *option_name(const char *word)
-{
-	if (word[0] != '-' || !word[1])
-		return NULL;
-	return word[1] == '-' ? word + 2 : word + 1;
-}
-
-enum {
-	HAS_NONE = 0,
-	HAS_VALUE = 1 << 0,
-	IS_TELLING = 1 << 1, /* neither qemu-storage-daemon nor others have it */
-};
-
-/* QEMU's options (qemu-options.hx), by strcmp(3). */
-static const struct option {
+/* What is read of options, by their names. */
+static const struct {
 	const char *name;
-	unsigned flags;
 	void (*take)(struct parse *p, const char *value);
-} options_known[] = {
-	{ "D", HAS_VALUE, NULL },
-	{ "L", HAS_VALUE, NULL },
-	{ "M", HAS_VALUE | IS_TELLING, NULL },
-	{ "S", HAS_NONE, NULL },
-	{ "accel", HAS_VALUE | IS_TELLING, NULL },
-	{ "acpitable", HAS_VALUE, NULL },
-	{ "action", HAS_VALUE, NULL },
-	{ "add-fd", HAS_VALUE, NULL },
-	{ "alt-grab", HAS_NONE, NULL },
-	{ "append", HAS_VALUE, NULL },
-	{ "async-teardown", HAS_NONE, NULL },
-	{ "audio", HAS_VALUE, NULL },
-	{ "audio-help", HAS_NONE, NULL },
-	{ "audiodev", HAS_VALUE, NULL },
-	{ "balloon", HAS_VALUE, NULL },
-	{ "bios", HAS_VALUE, NULL },
-	{ "blockdev", HAS_VALUE, NULL },
-	{ "boot", HAS_VALUE, NULL },
-	{ "cdrom", HAS_VALUE, NULL },
-	{ "chardev", HAS_VALUE, NULL },
-	{ "chroot", HAS_VALUE, NULL },
-	{ "compat", HAS_VALUE, NULL },
-	{ "cpu", HAS_VALUE, NULL },
-	{ "ctrl-grab", HAS_NONE, NULL },
-	{ "curses", HAS_NONE, NULL },
-	{ "d", HAS_VALUE, NULL },
-	{ "daemonize", HAS_NONE, NULL },
-	{ "debugcon", HAS_VALUE, NULL },
-	{ "device", HAS_VALUE | IS_TELLING, NULL },
-	{ "dfilter", HAS_VALUE, NULL },
-	{ "display", HAS_VALUE, NULL },
-	{ "drive", HAS_VALUE | IS_TELLING, NULL },
-	{ "dtb", HAS_VALUE, NULL },
-	{ "dump-vmstate", HAS_VALUE, NULL },
-	{ "echr", HAS_VALUE, NULL },
-	{ "enable-fips", HAS_NONE, NULL },
-	{ "enable-hax", HAS_NONE, NULL },
-	{ "enable-kvm", HAS_NONE | IS_TELLING, NULL },
-	{ "enable-sync-profile", HAS_NONE, NULL },
-	{ "fda", HAS_VALUE, NULL },
-	{ "fdb", HAS_VALUE, NULL },
-	{ "fsdev", HAS_VALUE, NULL },
-	{ "full-screen", HAS_NONE, NULL },
-	{ "fw_cfg", HAS_VALUE, NULL },
-	{ "g", HAS_VALUE, NULL },
-	{ "gdb", HAS_VALUE, take_server },
-	{ "global", HAS_VALUE, NULL },
-	{ "h", HAS_NONE, NULL },
-	{ "hda", HAS_VALUE, NULL },
-	{ "hdb", HAS_VALUE, NULL },
-	{ "hdc", HAS_VALUE, NULL },
-	{ "hdd", HAS_VALUE, NULL },
-	{ "help", HAS_NONE, NULL },
-	{ "icount", HAS_VALUE, NULL },
-	{ "igd-passthru", HAS_VALUE, NULL },
-	{ "incoming", HAS_VALUE, take_server },
-	{ "initrd", HAS_VALUE, NULL },
-	{ "iscsi", HAS_VALUE, NULL },
-	{ "k", HAS_VALUE, NULL },
-	{ "kernel", HAS_VALUE, NULL },
-	{ "loadvm", HAS_VALUE, NULL },
-	{ "m", HAS_VALUE, take_memory },
-	{ "machine", HAS_VALUE | IS_TELLING, NULL },
-	{ "mem-path", HAS_VALUE, NULL },
-	{ "mem-prealloc", HAS_NONE, NULL },
-	{ "mon", HAS_VALUE, take_mon },
-	{ "monitor", HAS_VALUE, take_monitor },
-	{ "msg", HAS_VALUE, NULL },
-	{ "mtdblock", HAS_VALUE, NULL },
-	{ "name", HAS_VALUE, take_name },
-	{ "net", HAS_VALUE, take_network },
-	{ "netdev", HAS_VALUE | IS_TELLING, take_network },
-	{ "nic", HAS_VALUE | IS_TELLING, take_network },
-	{ "no-acpi", HAS_NONE, NULL },
-	{ "no-fd-bootchk", HAS_NONE, NULL },
-	{ "no-frame", HAS_NONE, NULL },
-	{ "no-hpet", HAS_NONE, NULL },
-	{ "no-kvm", HAS_NONE, NULL },
-	{ "no-kvm-irqchip", HAS_NONE, NULL },
-	{ "no-kvm-pit", HAS_NONE, NULL },
-	{ "no-kvm-pit-reinjection", HAS_NONE, NULL },
-	{ "no-quit", HAS_NONE, NULL },
-	{ "no-reboot", HAS_NONE, NULL },
-	{ "no-shutdown", HAS_NONE, NULL },
-	{ "no-user-config", HAS_NONE, NULL },
-	{ "nodefaults", HAS_NONE | IS_TELLING, NULL },
-	{ "nodefconfig", HAS_NONE, NULL },
-	{ "nographic", HAS_NONE, NULL },
-	{ "numa", HAS_VALUE, NULL },
-	{ "object", HAS_VALUE, NULL },
-	{ "old-param", HAS_NONE, NULL },
-	{ "only-migratable", HAS_NONE, NULL },
-	{ "option-rom", HAS_VALUE, NULL },
-	{ "overcommit", HAS_VALUE, NULL },
-	{ "parallel", HAS_VALUE, NULL },
-	{ "pflash", HAS_VALUE, NULL },
-	{ "pidfile", HAS_VALUE, NULL },
-	{ "plugin", HAS_VALUE, NULL },
-	{ "portrait", HAS_NONE, NULL },
-	{ "preconfig", HAS_NONE, NULL },
-	{ "prom-env", HAS_VALUE, NULL },
-	{ "qmp", HAS_VALUE, take_qmp },
-	{ "qmp-pretty", HAS_VALUE, take_qmp },
-	{ "qtest", HAS_VALUE, NULL },
-	{ "qtest-log", HAS_VALUE, NULL },
-	{ "readconfig", HAS_VALUE | IS_TELLING, take_config },
-	{ "realtime", HAS_VALUE, NULL },
-	{ "rotate", HAS_VALUE, NULL },
-	{ "rtc", HAS_VALUE, NULL },
-	{ "run-with", HAS_VALUE, NULL },
-	{ "runas", HAS_VALUE, NULL },
-	{ "s", HAS_NONE, NULL },
-	{ "sandbox", HAS_VALUE, NULL },
-	{ "sd", HAS_VALUE, NULL },
-	{ "sdl", HAS_NONE, NULL },
-	{ "seed", HAS_VALUE, NULL },
-	{ "semihosting", HAS_NONE, NULL },
-	{ "semihosting-config", HAS_VALUE, NULL },
-	{ "serial", HAS_VALUE, take_serial },
-	{ "set", HAS_VALUE, NULL },
-	{ "shim", HAS_VALUE, NULL },
-	{ "singlestep", HAS_NONE, NULL },
-	{ "smbios", HAS_VALUE, NULL },
-	{ "smp", HAS_VALUE | IS_TELLING, NULL },
-	{ "snapshot", HAS_NONE, NULL },
-	{ "soundhw", HAS_VALUE, NULL },
-	{ "spice", HAS_VALUE, NULL },
-	{ "tb-size", HAS_VALUE, NULL },
-	{ "tpmdev", HAS_VALUE, NULL },
-	{ "trace", HAS_VALUE, NULL },
-	{ "usb", HAS_NONE, NULL },
-	{ "usbdevice", HAS_VALUE, NULL },
-	{ "uuid", HAS_VALUE, NULL },
-	{ "version", HAS_NONE, NULL },
-	{ "vga", HAS_VALUE, NULL },
-	{ "virtfs", HAS_VALUE, NULL },
-	{ "virtfs_synth", HAS_NONE, NULL },
-	{ "vnc", HAS_VALUE, take_server },
-	{ "watchdog", HAS_VALUE, NULL },
-	{ "watchdog-action", HAS_VALUE, NULL },
-	{ "win2k-hack", HAS_NONE, NULL },
-	{ "writeconfig", HAS_VALUE, NULL },
-	{ "xen-attach", HAS_NONE, NULL },
-	{ "xen-domid", HAS_VALUE, NULL },
-	{ "xen-domid-restrict", HAS_NONE, NULL },
+} takers[] = {
+	{ "gdb", take_server },	 { "incoming", take_server }, { "m", take_memory },
+	{ "mon", take_mon },	 { "monitor", take_monitor }, { "name", take_name },
+	{ "net", take_network }, { "netdev", take_network },  { "nic", take_network },
+	{ "qmp", take_qmp },	 { "qmp-pretty", take_qmp },  { "readconfig", take_config },
+	{ "s", take_s },	 { "serial", take_serial },   { "spice", take_spice },
+	{ "vnc", take_vnc },
 };
-
-static int by_name(const void *name, const void *option)
-{
-	return strcmp(name, ((const struct option *)option)->name);
-}
-
-static const struct option *find_option(const char *word)
-{
-	const char *name = option_name(word);
-
-	return name ? bsearch(name, options_known, ARRAY_SIZE(options_known),
-			      sizeof(options_known[0]), by_name)
-		    : NULL;
-}
 
 /* The character devices, which may be named before they come. */
 static void take_chardev(struct parse *p, const char *options)
 {
-	_cleanup_free_ char *backend = value_of(options, "backend", true);
-	char *id = value_of(options, "id", false);
+	_cleanup_free_ char *backend = qemuopt_value(options, "backend", true);
+	char *id = qemuopt_value(options, "id", false);
 
 	if (id && backend && !strcmp(backend, "socket") && p->chardevs_count < CHARDEVS_MAX)
 		p->chardevs[p->chardevs_count++] = (struct chardev){ id, options };
@@ -514,27 +342,37 @@ struct seen {
 	unsigned unknown, images, telling;
 };
 
+/* @value: NULL for an option that has none */
+static void take_option(struct parse *p, const char *name, const char *value, bool is_chardevs_turn)
+{
+	size_t i;
+
+	if (value && strlen(value) > OPTION_MAX)
+		return;
+	if (is_chardevs_turn && value && !strcmp(name, "chardev"))
+		take_chardev(p, value);
+	for (i = 0; !is_chardevs_turn && i < ARRAY_SIZE(takers); i++)
+		if (!strcmp(name, takers[i].name))
+			takers[i].take(p, value);
+}
+
 /* Step over all options: the character devices, or (@seen) all others. */
 static void walk(struct parse *p, const char *word, struct seen *seen)
 {
 	for (; word; word = next_word(p, word)) {
-		const struct option *option = find_option(word);
-		const char *value = next_word(p, word);
-		bool has_value = option && option->flags & HAS_VALUE;
+		const char *name = qemuopt_name(word), *value = NULL;
+		bool has_value = name && qemuopt_has_value(name);
 
-		if (seen && !option)
+		if (has_value)
+			value = next_word(p, word);
+		if (seen && name)
+			seen->telling += qemuopt_is_telling(name);
+		else if (seen)
 			*(word[0] == '-' ? &seen->unknown : &seen->images) += 1;
-		if (seen && option)
-			seen->telling += option->flags & IS_TELLING ? 1 : 0;
-		if (!has_value || !value)
-			continue;
-		if (strlen(value) <= OPTION_MAX) {
-			if (!seen && !strcmp(option->name, "chardev"))
-				take_chardev(p, value);
-			else if (seen && option->take && !is_full(p))
-				option->take(p, value);
-		}
-		word = value;
+		if (name && (value || !has_value))
+			take_option(p, name, value, !seen);
+		if (value)
+			word = value;
 	}
 }
 

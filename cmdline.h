@@ -2,7 +2,7 @@
 /*
  * cmdline: what the command line of a QEMU process says about how it can be reached. It is only
  * read, never believed: whoever uses an address checks who is behind it.
- * May call: err, util. Must never: open anything.
+ * May call: qemuopt, util. Must never: open anything.
  */
 #ifndef CMDLINE_H
 #define CMDLINE_H

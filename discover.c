@@ -249,76 +249,78 @@ static int find_name(const struct qemu_list *found, const char *name, const stru
 }
 
 /* A process that is named by its number and is no QEMU that is known: what it is. */
-static void no_qemu(const struct qemu_list *found, const struct qemu *q, const char *name,
-		    struct err *err)
+static int no_qemu(const struct qemu_list *found, const struct qemu *q, struct err *err)
 {
-	_cleanup_free_ char *program = xstrdup(q->program ? q->program : "unknown");
+	_cleanup_free_ char *program =
+		printable_short(q->program ? q->program : "unknown", SHOWN_NAME_BYTES);
+	_cleanup_free_ char *unknown = emulator_unknown(q, NULL);
 	_cleanup_buf_ struct buf child = { 0 };
 	unsigned i;
 
-	printable(program);
-	for (i = 0; i < found->count; i++)
+	for (i = 0; i < found->count && !child.len; i++)
 		if (found->list[i].parent == q->pid)
 			add_vm(&child, &found->list[i]);
-	err_set(err, ERR_QEMU_UNREACHABLE, "no running VM '%s': process %d is '%.64s', not QEMU",
-		name, (int)q->pid, program);
+	err_set(err, ERR_QEMU_UNREACHABLE, "process %d is '%s', not QEMU%s%s", (int)q->pid, program,
+		unknown ? "; it listens on " : "", unknown ? unknown : "");
 	if (child.data)
-		err_hint(err, "it has started VM %.200s", child.data);
-	else
-		err_hint(err, "see memhp vms; if it is QEMU all the same, name its monitor "
-			      "with --qmp");
+		return err_hint(err, "it has started VM %s", child.data);
+	return err_hint(err,
+			"see memhp vms; if it is QEMU all the same, name its monitor with --qmp");
 }
 
-/* Nothing of the list has that number. Who is not root sees no process of others. */
-static void no_number(const struct qemu_list *found, const char *name, pid_t pid, const char *like,
-		      struct err *err)
+/* Nothing of the list has that number: what has? Who is not root sees no process of others. */
+static const struct qemu *choose_process(struct qemu_list *found, pid_t pid, struct err *err)
 {
-	struct qemu q;
 	struct proc p;
+	struct qemu q;
 
 	if (!proc_open(&p, pid)) {
-		not_found(found, name, like, err);
-		return;
+		err_set(err, ERR_QEMU_UNREACHABLE, "no running VM '%d'", (int)pid);
+		err_hint(err, "see memhp vms");
+		return NULL;
 	}
 	proc_close(&p);
 	if (geteuid() && p.uid != geteuid()) {
+		err_set(err, ERR_QEMU_UNREACHABLE, "process %d belongs to another user (uid %u)",
+			(int)pid, (unsigned)p.uid);
+	} else if (!emulator_read_named(&q, pid)) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
-			"no running VM '%s' of yours: process %d belongs to another user (uid %u)",
-			name, (int)pid, (unsigned)p.uid);
-	} else if (emulator_read(&q, pid, NULL)) {
-		no_qemu(found, &q, name, err);
+			"process %d is no QEMU: it has no command line, as one that has ended",
+			(int)pid);
+	} else if (!q.is_qemu) {
+		no_qemu(found, &q, err);
 		emulator_release(&q);
 	} else {
-		err_set(err, ERR_QEMU_UNREACHABLE,
-			"no running VM '%s': process %d has no command line, it ends or is the "
-			"kernel's",
-			name, (int)pid);
+		keep(found, &q);
+		return &found->list[found->count - 1];
 	}
+	return NULL;
 }
 
 /* Another user's VM is known by its pid alone: its name might be chosen to be mistaken for ours. */
-static const struct qemu *choose_named(const struct qemu_list *found, const char *name,
-				       const char *like, struct err *err)
+static const struct qemu *choose_named(struct qemu_list *found, const char *name, const char *like,
+				       struct err *err)
 {
-	const struct qemu *by_name, *by_number = NULL;
+	const struct qemu *by_name;
 	uint64_t pid = 0;
-	bool is_number = parse_u64(name, 10, &pid) && pid && pid <= INT_MAX;
 	unsigned i;
 
 	if (find_name(found, name, &by_name, err))
 		return NULL;
-	for (i = 0; is_number && i < found->count; i++)
-		if ((uint64_t)found->list[i].pid == pid)
-			by_number = &found->list[i];
-	if (!by_name && !by_number && is_number)
-		no_number(found, name, (pid_t)pid, like, err);
-	else if (!by_name && !by_number)
+	if (by_name)
+		return by_name;
+	if (!parse_u64(name, 10, &pid) || !pid || pid > INT_MAX) {
 		not_found(found, name, like, err);
-	return by_name ? by_name : by_number;
+		return NULL;
+	}
+	for (i = 0; i < found->count; i++)
+		if ((uint64_t)found->list[i].pid == pid)
+			return &found->list[i];
+	return choose_process(found, (pid_t)pid, err);
 }
 
-const struct qemu *discover_choose(const struct qemu_list *found, const char *name,
-				   const char *like, struct err *err)
+const struct qemu *discover_choose(struct qemu_list *found, const char *name, const char *like,
+				   struct err *err)
 {
 	const struct qemu *qemu;
 

@@ -40,13 +40,13 @@ bool discover_process(pid_t pid, struct qemu *qemu);
 /*
  * discover_choose() - the VM that is meant
  * @name:	its name, if it is this user's, or its pid, of which is told what it is when it is
- * no QEMU; NULL: the only one with a monitor
+ * no QEMU, and which is added to @found where it is; NULL: the only one with a monitor
  * @like:	a profile's name that @name may be mistyped for; NULL for none
  * Return: the VM, owned by @found; NULL with @err: ERR_QEMU_UNREACHABLE when there is none,
  * ERR_USAGE when there are several
  */
-const struct qemu *discover_choose(const struct qemu_list *found, const char *name,
-				   const char *like, struct err *err);
+const struct qemu *discover_choose(struct qemu_list *found, const char *name, const char *like,
+				   struct err *err);
 
 /* discover_no_monitor() - the error when no monitor of @qemu is known: what is known; returns -1 */
 int discover_no_monitor(const struct qemu *qemu, struct err *err);

@@ -41,9 +41,18 @@ static bool is_qemus_name(const char *name)
 }
 
 /* Programs that come with QEMU and have some of its options. */
-static bool is_tools_name(const char *name)
+static bool is_tool(const char *name)
 {
-	return !strncmp(name, "qemu-", 5) && !is_qemus_name(name);
+	static const char *const tools[] = {
+		"qemu-img",	 "qemu-io", "qemu-nbd", "qemu-ga", "qemu-storage-daemon",
+		"qemu-pr-helper"
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(tools); i++)
+		if (has_ending(name, tools[i]))
+			return true;
+	return false;
 }
 
 static bool is_loader(const char *name)
@@ -137,14 +146,15 @@ static bool does_as_it_says(const struct qemu *q)
 	return false;
 }
 
-static bool is_qemu(const struct qemu *q, const struct proc *p)
+/* @is_named: its program's file is read also when it is another user's */
+static bool is_qemu(const struct qemu *q, const struct proc *p, bool is_named)
 {
 	if (q->program && is_qemus_name(q->program))
 		return true;
-	if (q->program && is_tools_name(q->program))
+	if (q->program && is_tool(q->program))
 		return false;
-	return does_as_it_says(q) ||
-	       (q->line.is_qemus && q->uid == geteuid() && proc_program_has(p, own_words));
+	return does_as_it_says(q) || (q->line.is_qemus && (is_named || q->uid == geteuid()) &&
+				      proc_program_has(p, own_words));
 }
 
 /* Is it worth while to ask the kernel? Most processes are nothing like it. */
@@ -154,7 +164,7 @@ static bool may_be(const struct qemu *q)
 	       q->line.addresses_count;
 }
 
-static bool read_process(struct qemu *q, const struct proc *p)
+static bool read_process(struct qemu *q, const struct proc *p, bool is_named)
 {
 	_cleanup_buf_ struct buf words = { 0 };
 	_cleanup_free_ char *cwd = NULL;
@@ -163,17 +173,17 @@ static bool read_process(struct qemu *q, const struct proc *p)
 		return false;
 	cwd = proc_cwd(p);
 	cmdline_parse(&q->line, words.data, words.len, cwd);
-	if (!may_be(q))
+	if (!is_named && !may_be(q))
 		return true;
 	read_configs(q, p, &words, cwd);
 	q->parent = proc_parent(p);
 	sockets_read(&q->sockets, p);
 	sockets_settle(&q->sockets, p, q->uid == geteuid(), &q->line);
-	q->is_qemu = is_qemu(q, p);
+	q->is_qemu = is_qemu(q, p, is_named);
 	return true;
 }
 
-bool emulator_read(struct qemu *q, pid_t pid, const uid_t *uid)
+static bool read_pid(struct qemu *q, pid_t pid, const uid_t *uid, bool is_named)
 {
 	struct proc p;
 	bool is_read;
@@ -182,11 +192,21 @@ bool emulator_read(struct qemu *q, pid_t pid, const uid_t *uid)
 	if (!proc_open(&p, pid))
 		return false;
 	q->uid = p.uid;
-	is_read = (!uid || q->uid == *uid) && read_process(q, &p);
+	is_read = (!uid || q->uid == *uid) && read_process(q, &p, is_named);
 	proc_close(&p);
 	if (!is_read)
 		emulator_release(q);
 	return is_read;
+}
+
+bool emulator_read(struct qemu *q, pid_t pid, const uid_t *uid)
+{
+	return read_pid(q, pid, uid, false);
+}
+
+bool emulator_read_named(struct qemu *q, pid_t pid)
+{
+	return read_pid(q, pid, NULL, true);
 }
 
 bool emulator_is_double(const struct qemu *q, const struct qemu *of)
@@ -204,7 +224,7 @@ char *emulator_unknown(const struct qemu *q, const char **first)
 	for (i = 0; i < q->sockets.count; i++) {
 		const char *address = q->sockets.list[i].address;
 
-		if (q->sockets.list[i].port || sockets_is_explained(&q->sockets.list[i], &q->line))
+		if (sockets_is_explained(&q->sockets.list[i], &q->line))
 			continue;
 		if (!count++ && first)
 			*first = address;

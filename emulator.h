@@ -37,11 +37,15 @@ struct qemu {
 bool emulator_read(struct qemu *q, pid_t pid, const uid_t *uid) __attribute__((warn_unused_result));
 void emulator_release(struct qemu *q);
 
+/* emulator_read_named() - the same for a process that the user has named by its number: all is read
+ * of it, whatever it looks like */
+bool emulator_read_named(struct qemu *q, pid_t pid) __attribute__((warn_unused_result));
+
 /* emulator_is_double() - is it @of while that goes into the background (-daemonize), or the process
  * that -async-teardown makes of it? The same words and program, and it listens nowhere. */
 bool emulator_is_double(const struct qemu *q, const struct qemu *of);
 
-/* emulator_unknown() - the UNIX sockets that it listens on and whose use is not known,
+/* emulator_unknown() - the sockets that it listens on and whose use is not known, UNIX ones first,
  * "'/a', '/b'", printable; the caller frees it; NULL for none
  * @first:	receives the first of them, as it is; owned by @q; may be NULL */
 char *emulator_unknown(const struct qemu *q, const char **first);

@@ -207,8 +207,9 @@ static void offer_vms(const struct place *p)
 	unsigned i;
 
 	deadline_init(&moment, LOOK_MS, -1); /* a signal is for what comes after */
-	if (config_load(p->offer->config, &ignored) || discover(&found, false, &moment, &ignored))
+	if (config_load(p->offer->config, &ignored))
 		return;
+	(void)!discover(&found, false, &moment, &ignored);
 	fleet_gather(&fleet, &found, p->offer->config);
 	for (i = 0; i < fleet.count; i++)
 		if (fleet_vm_name(&fleet.vms[i]))

@@ -19,22 +19,23 @@
 #define TCP_LISTENS	    0x0A
 #define TYPE_STREAM	    1
 
+/* A socket among the descriptors. Names in the kernel's tables may have line ends, so that another
+ * user can write lines of their own into them: a socket with two lines has no address. */
+struct inode {
+	uint64_t number;
+	bool is_seen;
+};
+
 struct inodes {
-	uint64_t *list;
+	struct inode *list;
 	unsigned count;
 };
 
 static int by_number(const void *a, const void *b)
 {
-	const uint64_t *x = a, *y = b;
+	const struct inode *x = a, *y = b;
 
-	return (*x > *y) - (*x < *y);
-}
-
-static bool has_inode(const struct inodes *inodes, uint64_t inode)
-{
-	return inodes->count &&
-	       bsearch(&inode, inodes->list, inodes->count, sizeof(*inodes->list), by_number);
+	return (x->number > y->number) - (x->number < y->number);
 }
 
 /* The inode of "socket:[4711]". */
@@ -69,7 +70,7 @@ static bool read_inodes(const struct proc *p, struct inodes *inodes)
 		if (!socket_inode(target, &inode))
 			continue;
 		inodes->list = xgrow(inodes->list, inodes->count, sizeof(*inodes->list));
-		inodes->list[inodes->count++] = inode;
+		inodes->list[inodes->count++] = (struct inode){ .number = inode };
 	}
 	closedir(directory);
 	if (inodes->count)
@@ -87,6 +88,49 @@ static void add(struct sockets *s, uint64_t inode, char *address, unsigned port)
 	s->list = xgrow(s->list, s->count, sizeof(*s->list));
 	s->list[s->count++] =
 		(struct listening){ .inode = inode, .address = address, .port = port };
+}
+
+static void forget(struct sockets *s, uint64_t inode)
+{
+	unsigned i, kept = 0;
+
+	for (i = 0; i < s->count; i++) {
+		if (s->list[i].inode == inode)
+			free(s->list[i].address);
+		else
+			s->list[kept++] = s->list[i];
+	}
+	s->count = kept;
+}
+
+static struct inode *find_inode(const struct inodes *inodes, const char *digits)
+{
+	struct inode key;
+
+	return parse_u64(digits, 10, &key.number) && inodes->count
+		       ? bsearch(&key, inodes->list, inodes->count, sizeof(key), by_number)
+		       : NULL;
+}
+
+/* A line about a socket, which listens at @address, taken over, or does not, NULL. */
+static void note(struct sockets *s, struct inode *inode, char *address, unsigned port)
+{
+	const char *before = NULL;
+	unsigned i;
+
+	for (i = 0; i < s->count; i++)
+		if (s->list[i].inode == inode->number)
+			before = s->list[i].address;
+	if (!inode->is_seen && address) {
+		add(s, inode->number, address, port);
+	} else {
+		/* a table that changes while it is read may have a line twice */
+		if (inode->is_seen &&
+		    !(before && address ? !strcmp(before, address) : before == address))
+			forget(s, inode->number);
+		free(address);
+	}
+	inode->is_seen = true;
 }
 
 /* Cut a line into fields at its blanks, @count at most; returns how many, and what is behind the
@@ -108,26 +152,31 @@ static unsigned split(char *line, char **fields, unsigned count, char **rest)
 	return i;
 }
 
+/* Where the UNIX socket listens that the kernel calls so; the caller frees it. */
+static char *unix_address(const char *path)
+{
+	size_t len = strlen(path);
+
+	if (*path != '@')
+		return *path ? xstrdup(path) : NULL;
+	/* zeros that fill up an abstract name are shown as '@' too (tight=off) */
+	while (len > 2 && path[len - 1] == '@')
+		len--;
+	return xasprintf("unix:%.*s", (int)len, path);
+}
+
 /* "Num: RefCount Protocol Flags Type St Inode Path", where the path may have any bytes. */
-static void take_unix(struct sockets *s, const struct inodes *inodes, char *line)
+static void take_unix(struct sockets *s, struct inodes *inodes, char *line)
 {
 	char *fields[FIELDS_MAX], *path;
-	uint64_t flags, type, inode;
+	struct inode *inode;
+	uint64_t flags, type;
 
-	if (split(line, fields, 7, &path) != 7 || !*path || !parse_u64(fields[3], 16, &flags) ||
-	    !(flags & ACCEPTS_CONNECTIONS) || !parse_u64(fields[4], 16, &type) ||
-	    type != TYPE_STREAM || !parse_u64(fields[6], 10, &inode) || !has_inode(inodes, inode))
+	if (split(line, fields, 7, &path) != 7 || !(inode = find_inode(inodes, fields[6])) ||
+	    !parse_u64(fields[3], 16, &flags) || !parse_u64(fields[4], 16, &type))
 		return;
-	if (*path == '@') {
-		size_t len = strlen(path);
-
-		/* zeros that fill up an abstract name are shown as '@' too (tight=off) */
-		while (len > 2 && path[len - 1] == '@')
-			len--;
-		add(s, inode, xasprintf("unix:%.*s", (int)len, path), 0);
-	} else {
-		add(s, inode, xstrdup(path), 0);
-	}
+	note(s, inode,
+	     flags & ACCEPTS_CONNECTIONS && type == TYPE_STREAM ? unix_address(path) : NULL, 0);
 }
 
 /* The words of an address, each printed as a number of this machine's; false when it is none. */
@@ -174,24 +223,23 @@ static char *tcp_address(const char *text, unsigned *port)
 }
 
 /* "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ..." */
-static void take_tcp(struct sockets *s, const struct inodes *inodes, char *line)
+static void take_tcp(struct sockets *s, struct inodes *inodes, char *line)
 {
 	char *fields[FIELDS_MAX], *rest, *address;
-	uint64_t state, inode;
-	unsigned port;
+	struct inode *inode;
+	unsigned port = 0;
+	uint64_t state;
 
 	if (split(line, fields, FIELDS_MAX, &rest) != FIELDS_MAX ||
-	    !parse_u64(fields[3], 16, &state) || state != TCP_LISTENS ||
-	    !parse_u64(fields[9], 10, &inode) || !has_inode(inodes, inode))
+	    !(inode = find_inode(inodes, fields[9])) || !parse_u64(fields[3], 16, &state))
 		return;
-	address = tcp_address(fields[1], &port);
-	if (address)
-		add(s, inode, address, port);
+	address = state == TCP_LISTENS ? tcp_address(fields[1], &port) : NULL;
+	note(s, inode, address, port);
 }
 
-static void read_table(struct sockets *s, const struct proc *p, const struct inodes *inodes,
+static void read_table(struct sockets *s, const struct proc *p, struct inodes *inodes,
 		       const char *name,
-		       void (*take)(struct sockets *s, const struct inodes *inodes, char *line))
+		       void (*take)(struct sockets *s, struct inodes *inodes, char *line))
 {
 	_cleanup_buf_ struct buf text = { 0 };
 	char *line, *rest;

@@ -9,6 +9,9 @@
 #include "util.h"
 #include "vm.h"
 
+/* Monitors that are free greet within that time of each other. */
+#define SAME_TIME_MS 50
+
 /* For a monitor that has greeted and is not the last one of its VM. */
 #define NEXT_MONITOR_MS 1000
 
@@ -28,20 +31,31 @@ static unsigned connect_all(struct vm *vm, const struct qemu *qemu, struct qmp *
 	return count;
 }
 
-/* Which of them says something first; -1 when none does in time. */
-static int wait_for_greeting(struct vm *vm, struct qmp **sessions, unsigned count, struct err *err)
+/* Wait until one of them says something; the first in their order that has, -1 for none in time. */
+static int poll_greetings(struct vm *vm, struct qmp **sessions, unsigned count, int64_t wait_ms,
+			  struct err *err)
 {
 	struct pollfd fds[CMDLINE_MONITORS_MAX];
 	unsigned i;
 
 	for (i = 0; i < count; i++)
 		fds[i] = (struct pollfd){ .fd = qmp_fd(sessions[i]), .events = POLLIN };
-	if (deadline_poll(vm->deadline, fds, count, deadline_within(vm->deadline, QMP_GREETING_MS),
-			  err) <= 0)
+	if (!count || deadline_poll(vm->deadline, fds, count,
+				    deadline_within(vm->deadline, wait_ms), err) <= 0)
 		return -1;
 	for (i = 0; !fds[i].revents; i++)
 		;
 	return (int)i;
+}
+
+/* Which of them greets: of those that are free the first, whichever was the quickest. */
+static int wait_for_greeting(struct vm *vm, struct qmp **sessions, unsigned count, struct err *err)
+{
+	int quickest = poll_greetings(vm, sessions, count, QMP_GREETING_MS, err), first = -1;
+
+	if (quickest > 0)
+		first = poll_greetings(vm, sessions, (unsigned)quickest, SAME_TIME_MS, err);
+	return first >= 0 ? first : quickest;
 }
 
 /* Where there are others, one that greets and then is silent has no more than a moment. */
@@ -201,8 +215,7 @@ static int find_guest(struct vm *vm, struct err *err)
 	if (!found->address || !found->in_use)
 		return 0;
 	err_set(err, ERR_GUEST_UNREACHABLE, "the guest's %s '%s' is in use by another program",
-		channel_is_agent(found) ? "agent" : "console",
-		strchr(found->address, ':') + 1);
+		channel_is_agent(found) ? "agent" : "console", strchr(found->address, ':') + 1);
 	return err_hint(err, "close the other one, or name a channel with --guest");
 }
 

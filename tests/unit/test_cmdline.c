@@ -240,9 +240,14 @@ static void what_is_listened_on_for_something_else_is_known(void **state)
 	struct cmdline line = parse("q|-monitor|unix:/hmp,server|-serial|unix:/s,server"
 				    "|-chardev|socket,id=a,path=/agent,server=on"
 				    "|-chardev|socket,id=m,path=/m,server=on|-mon|m,mode=control"
-				    "|-gdb|unix:/gdb|-incoming|unix:/in|-vnc|unix:/vnc",
+				    "|-gdb|unix:/gdb|-incoming|unix:/in|-vnc|unix:/vnc|-s"
+				    "|-vnc|127.0.0.1:1,websocket=on|-spice|port=5930"
+				    "|-nic|user,hostfwd=tcp::80-:80,hostfwd=udp::81-:81",
 				    NULL);
-	static const char *const known[] = { "/hmp", "/s", "/agent", "/m", "/gdb", "/in", "/vnc" };
+	static const char *const known[] = { "/hmp",	  "/s",	       "/agent",
+					     "/m",	  "/gdb",      "/in",
+					     "/vnc",	  "tcp::1234", "tcp:127.0.0.1:5901",
+					     "tcp::5930", "tcp::80" };
 	size_t i;
 
 	(void)state;
@@ -288,6 +293,24 @@ static void words_that_only_qemu_has(void **state)
 		check(line.is_qemus == rows[i].is_qemus, "%s", rows[i].words);
 		cmdline_release(&line);
 	}
+}
+
+static void a_monitor_behind_very_many_forwards_is_found(void **state)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	struct cmdline line;
+	unsigned i;
+
+	(void)state;
+	buf_addf(&text, "q");
+	for (i = 1; i <= 200; i++)
+		buf_addf(&text, "|-nic|user,hostfwd=tcp::%u-:80", i);
+	buf_addf(&text, "|-nic|user,hostfwd=tcp::22-:22|-qmp|unix:/m,server|-name|web");
+	line = parse(buf_text(&text), NULL);
+	assert_string_equal(line.monitors[0], "/m");
+	assert_string_equal(line.ssh, "ssh:root@127.0.0.1:22");
+	assert_string_equal(line.name, "web");
+	cmdline_release(&line);
 }
 
 static void names_are_bounded(void **state)
@@ -363,6 +386,7 @@ int main(void)
 		cmocka_unit_test(name_memory_and_channels),
 		cmocka_unit_test(what_is_listened_on_for_something_else_is_known),
 		cmocka_unit_test(words_that_only_qemu_has),
+		cmocka_unit_test(a_monitor_behind_very_many_forwards_is_found),
 		cmocka_unit_test(names_are_bounded),
 		cmocka_unit_test(a_line_that_ends_early_is_read_to_its_end),
 		cmocka_unit_test(hostile_lines_are_read_in_bounded_time),

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* QEMU's options. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "qemuopt.h"
+
+/* All of them (qemu-options.hx of QEMU, old ones too), by strcmp(3). */
+static const char *const bare[] = { "S",
+				    "alt-grab",
+				    "async-teardown",
+				    "audio-help",
+				    "ctrl-grab",
+				    "curses",
+				    "daemonize",
+				    "enable-fips",
+				    "enable-hax",
+				    "enable-kvm",
+				    "enable-sync-profile",
+				    "full-screen",
+				    "h",
+				    "help",
+				    "mem-prealloc",
+				    "no-acpi",
+				    "no-fd-bootchk",
+				    "no-frame",
+				    "no-hpet",
+				    "no-kvm",
+				    "no-kvm-irqchip",
+				    "no-kvm-pit",
+				    "no-kvm-pit-reinjection",
+				    "no-quit",
+				    "no-reboot",
+				    "no-shutdown",
+				    "no-user-config",
+				    "nodefaults",
+				    "nodefconfig",
+				    "nographic",
+				    "old-param",
+				    "only-migratable",
+				    "portrait",
+				    "preconfig",
+				    "s",
+				    "sdl",
+				    "semihosting",
+				    "singlestep",
+				    "snapshot",
+				    "usb",
+				    "version",
+				    "virtfs_synth",
+				    "win2k-hack",
+				    "xen-attach",
+				    "xen-domid-restrict" };
+
+static const char *const valued[] = { "D",
+				      "L",
+				      "M",
+				      "accel",
+				      "acpitable",
+				      "action",
+				      "add-fd",
+				      "append",
+				      "audio",
+				      "audiodev",
+				      "balloon",
+				      "bios",
+				      "blockdev",
+				      "boot",
+				      "cdrom",
+				      "chardev",
+				      "chroot",
+				      "compat",
+				      "cpu",
+				      "d",
+				      "debugcon",
+				      "device",
+				      "dfilter",
+				      "display",
+				      "drive",
+				      "dtb",
+				      "dump-vmstate",
+				      "echr",
+				      "fda",
+				      "fdb",
+				      "fsdev",
+				      "fw_cfg",
+				      "g",
+				      "gdb",
+				      "global",
+				      "hda",
+				      "hdb",
+				      "hdc",
+				      "hdd",
+				      "icount",
+				      "igd-passthru",
+				      "incoming",
+				      "initrd",
+				      "iscsi",
+				      "k",
+				      "kernel",
+				      "loadvm",
+				      "m",
+				      "machine",
+				      "mem-path",
+				      "mon",
+				      "monitor",
+				      "msg",
+				      "mtdblock",
+				      "name",
+				      "net",
+				      "netdev",
+				      "nic",
+				      "numa",
+				      "object",
+				      "option-rom",
+				      "overcommit",
+				      "parallel",
+				      "pflash",
+				      "pidfile",
+				      "plugin",
+				      "prom-env",
+				      "qmp",
+				      "qmp-pretty",
+				      "qtest",
+				      "qtest-log",
+				      "readconfig",
+				      "realtime",
+				      "rotate",
+				      "rtc",
+				      "run-with",
+				      "runas",
+				      "sandbox",
+				      "sd",
+				      "seed",
+				      "semihosting-config",
+				      "serial",
+				      "set",
+				      "shim",
+				      "smbios",
+				      "smp",
+				      "soundhw",
+				      "spice",
+				      "tb-size",
+				      "tpmdev",
+				      "trace",
+				      "usbdevice",
+				      "uuid",
+				      "vga",
+				      "virtfs",
+				      "vnc",
+				      "watchdog",
+				      "watchdog-action",
+				      "writeconfig",
+				      "xen-domid" };
+
+/* Neither qemu-storage-daemon nor programs of others have these. */
+static const char *const telling[] = { "M",	     "accel",	   "device", "drive",
+				       "enable-kvm", "machine",	   "netdev", "nic",
+				       "nodefaults", "readconfig", "smp" };
+
+static int by_name(const void *name, const void *entry)
+{
+	return strcmp(name, *(const char *const *)entry);
+}
+
+static bool is_among(const char *name, const char *const *names, size_t count)
+{
+	return bsearch(name, names, count, sizeof(*names), by_name);
+}
+
+const char *qemuopt_name(const char *word)
+{
+	const char *name = word + (word[0] == '-' && word[1] == '-' ? 2 : 1);
+
+	return word[0] == '-' && word[1] &&
+			       (is_among(name, bare, ARRAY_SIZE(bare)) || qemuopt_has_value(name))
+		       ? name
+		       : NULL;
+}
+
+bool qemuopt_has_value(const char *name)
+{
+	return is_among(name, valued, ARRAY_SIZE(valued));
+}
+
+bool qemuopt_is_telling(const char *name)
+{
+	return is_among(name, telling, ARRAY_SIZE(telling));
+}
+
+/* Take one piece of "a,b=c,,d" into @piece, "b=c,d"; returns what follows, NULL at the end. */
+const char *qemuopt_piece(const char *options, struct buf *piece)
+{
+	buf_release(piece);
+	for (;;) {
+		size_t len = strcspn(options, ",");
+
+		buf_add(piece, options, len);
+		options += len;
+		if (!*options)
+			return NULL;
+		if (options[1] != ',')
+			return options + 1;
+		buf_add(piece, ",", 1);
+		options += 2;
+	}
+}
+
+/* What a piece says about @key: "key=value", a bare "key" for on, a bare value when it is implied.
+ */
+const char *qemuopt_in_piece(const char *piece, const char *key, bool is_implied)
+{
+	size_t len = strlen(key);
+
+	if (is_implied && !strchr(piece, '='))
+		return piece;
+	if (strncmp(piece, key, len) != 0)
+		return NULL;
+	if (piece[len] == '=')
+		return piece + len + 1;
+	return piece[len] ? NULL : "on";
+}
+
+/* The last value of @key, which the caller frees; NULL for none. */
+char *qemuopt_value(const char *options, const char *key, bool is_first_implied)
+{
+	_cleanup_buf_ struct buf piece = { 0 };
+	bool is_implied = is_first_implied;
+	char *found = NULL;
+
+	while (options) {
+		const char *value;
+
+		options = qemuopt_piece(options, &piece);
+		value = qemuopt_in_piece(buf_text(&piece), key, is_implied);
+		if (value) {
+			free(found);
+			found = xstrdup(value);
+		}
+		is_implied = false;
+	}
+	return found;
+}
+
+bool qemuopt_is_on(const char *options, const char *key)
+{
+	static const char *const words[] = { "on", "yes", "true", "y" };
+	_cleanup_free_ char *value = qemuopt_value(options, key, false);
+	size_t i;
+
+	for (i = 0; value && i < ARRAY_SIZE(words); i++)
+		if (!strcmp(value, words[i]))
+			return true;
+	return false;
+}
