@@ -81,6 +81,8 @@ bool demand_complete(struct demand *d)
 		return false;
 	read_locks(d);
 	read_unused(d);
+	/* -mem-prealloc counts for all backends (softmmu/vl.c) */
+	d->is_prealloc = d->backend->prealloc.is_set || procfs_has_argument(d->pid, "mem-prealloc");
 	d->taken_bytes = d->size_bytes;
 	d->is_private = d->backend->type != BACKEND_MEMFD && !d->backend->is_shared;
 	d->is_file = d->backend->type == BACKEND_MEMFD;
@@ -95,6 +97,6 @@ bool demand_complete(struct demand *d)
 
 bool demand_is_now(const struct demand *d)
 {
-	return d->backend->prealloc.is_set || (d->is_locking && (!d->is_huge || d->is_pinning)) ||
+	return d->is_prealloc || (d->is_locking && (!d->is_huge || d->is_pinning)) ||
 	       (d->is_huge && d->backend->reserve != RESERVE_OFF);
 }

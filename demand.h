@@ -24,6 +24,7 @@ struct demand {
 	bool is_locking;       /* QEMU locks all of its memory (mem-lock, vfio) ... */
 	bool is_pinning;       /* ... for a device of the host, huge pages too */
 	uint64_t locked_bytes; /* so much of it */
+	bool is_prealloc;      /* the backend takes all at once */
 	uint64_t unused_bytes; /* of guest_bytes, what QEMU has not taken from the host yet */
 	bool has_path;	       /* path is valid */
 	struct mem_path path;

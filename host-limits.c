@@ -13,7 +13,7 @@
 
 #define MIB	      (UINT64_C(1) << 20)
 #define CAP_IPC_LOCK  14
-#define SLACK_BYTES	(32 * MIB)  /* QEMU may take that until the hint is followed */
+#define SLACK_BYTES   (32 * MIB)  /* QEMU may take that until the hint is followed */
 #define MAPPING_BYTES (4 * MIB)	  /* QEMU rounds its mappings up to 2 MiB, and has a page more */
 #define THREADS_BYTES (128 * MIB) /* stacks of at most 16 threads that take memory at once */
 
@@ -54,9 +54,10 @@ static const struct rlimit_kind lock_limit = { "Max locked memory", "RLIMIT_MEML
 static int hint_rlimit(const struct demand *d, const struct rlimit_kind *kind, uint64_t bytes,
 		       struct err *err)
 {
+	uint64_t limit = (bytes + SLACK_BYTES + MIB - 1) / MIB * MIB;
+
 	return err_hint(err, "raise it: prlimit --pid %d --%s=%llu; --force tries anyway",
-			(int)d->pid, kind->option,
-			(unsigned long long)((bytes + SLACK_BYTES + MIB - 1) / MIB * MIB));
+			(int)d->pid, kind->option, (unsigned long long)limit);
 }
 
 /* A limit of which @used_bytes are used. */
@@ -79,7 +80,7 @@ static int check_address_space(const struct demand *d, uint64_t more_bytes, stru
 	uint64_t used, need = d->size_bytes + MAPPING_BYTES;
 
 	(void)more_bytes;
-	if (d->backend->prealloc.is_set)
+	if (d->is_prealloc)
 		need += THREADS_BYTES;
 	if (procfs_bytes(d->pid, "VmSize", &used) && check_rlimit(d, &as_limit, used, need, err))
 		return -1;
@@ -119,19 +120,35 @@ static int check_locked(const struct demand *d, uint64_t more_bytes, struct err 
 			    err);
 }
 
+/* Memory that is promised: not that of files, of which each page is asked for. */
+static bool is_committed(const struct demand *d)
+{
+	if (d->is_huge)
+		return false;
+	return d->backend->mem_path ? d->is_private : d->backend->type != BACKEND_MEMFD;
+}
+
 static int check_commit(const struct demand *d, uint64_t more_bytes, struct err *err)
 {
 	char have[SIZE_TEXT_MAX];
 	uint64_t room;
 
 	(void)more_bytes;
-	if ((d->backend->mem_path ? !d->is_private : d->backend->type == BACKEND_MEMFD) ||
-	    d->is_huge || !host_commit_bytes(&room) || room >= d->size_bytes)
+	if (!is_committed(d))
 		return 0;
-	err_set(err, ERR_FAILED, "the host promises only %s more (vm.overcommit_memory=2)",
+	if (host_commit_bytes(&room) && room < d->size_bytes) {
+		err_set(err, ERR_FAILED, "the host promises only %s more (vm.overcommit_memory=2)",
+			size_of(have, room));
+		return err_hint(err, "see CommitLimit in /proc/meminfo; sysctl "
+				     "vm.overcommit_ratio raises it; --force tries anyway");
+	}
+	if (d->backend->reserve == RESERVE_OFF || !host_promise_bytes(&room) ||
+	    room >= d->device_bytes)
+		return 0;
+	err_set(err, ERR_FAILED, "the host promises no more than it has, %s, to one device",
 		size_of(have, room));
-	return err_hint(err, "see CommitLimit in /proc/meminfo; sysctl vm.overcommit_ratio raises "
-			     "it; --force tries anyway");
+	return err_hint(err, "--reserve off lets the guest have more than that; --force tries "
+			     "anyway");
 }
 
 /* NUMA nodes of the host */

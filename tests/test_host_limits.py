@@ -69,6 +69,16 @@ def test_both_limits_of_version_1_are_raised_where_both_are_in_the_way(cgroup, b
     done(qemu.memhp("plug", "512M", "--prealloc"))
 
 
+def test_a_qemu_that_takes_all_memory_at_once_by_itself(cgroup, bare):
+    group = cgroup("memory", "option")
+    group.limit(700 * MIB)
+    qemu = bare("-mem-prealloc", cgroup=group)
+    assert leaves(qemu.refused("plug", "1G")[0]) < 600
+    done(qemu.memhp("plug", "384M"))
+    assert group.used() > 500 * MIB
+    assert not qemu.add(512 * MIB), "without memhp the kernel kills QEMU"
+
+
 def test_page_cache_is_room(cgroup, bare, tmp_path):
     group = cgroup("memory", "cache")
     group.limit(900 * MIB)
@@ -226,6 +236,19 @@ def test_address_space(bare):
     done(qemu.memhp("plug", "1G", "--share"))
     paste(hint)
     done(qemu.memhp("plug", "1G"))
+
+
+def test_more_than_the_kernel_promises_in_one_piece(bare):
+    total = int(re.search(r"MemTotal: *(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))[1]) * 1024
+    if total > 60 * GIB or Path("/proc/sys/vm/overcommit_memory").read_text(encoding="ascii") != "0\n":
+        pytest.skip("the host has more memory than a VM may have here, or promises otherwise")
+    qemu = bare()
+    size = f"{total // GIB + 3}G"
+    message, hint = qemu.refused("plug", size)
+    assert "the host promises no more than it has" in message and "--reserve off" in hint
+    assert qemu.json("plug", "--force", size, code=1)["state"] == "rolled-back"
+    [warning] = qemu.warned("plug", size, "--reserve", "off")
+    assert "the host has only" in warning
 
 
 # ---- NUMA nodes
