@@ -125,21 +125,12 @@ static int check_commit(const struct demand *d, struct err *err)
 	char have[SIZE_TEXT_MAX];
 	uint64_t room;
 
-	if (!is_committed(d))
+	if (!is_committed(d) || !host_commit_bytes(&room) || room >= d->size_bytes)
 		return 0;
-	if (host_commit_bytes(&room) && room < d->size_bytes) {
-		err_set(err, ERR_FAILED, "the host promises only %s more (vm.overcommit_memory=2)",
-			size_of(have, room));
-		return err_hint(err, "see CommitLimit in /proc/meminfo; sysctl "
-				     "vm.overcommit_ratio raises it; --force tries anyway");
-	}
-	if (d->backend->reserve == RESERVE_OFF || !host_promise_bytes(&room) ||
-	    room >= d->device_bytes)
-		return 0;
-	err_set(err, ERR_FAILED, "the host promises no more than it has, %s, to one device",
+	err_set(err, ERR_FAILED, "the host promises only %s more (vm.overcommit_memory=2)",
 		size_of(have, room));
-	return err_hint(err, "--reserve off lets the guest have more than that; --force tries "
-			     "anyway");
+	return err_hint(err, "see CommitLimit in /proc/meminfo; sysctl vm.overcommit_ratio raises "
+			     "it; --force tries anyway");
 }
 
 /* NUMA nodes of the host */

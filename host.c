@@ -96,17 +96,6 @@ bool host_commit_bytes(uint64_t *bytes)
 	return true;
 }
 
-bool host_promise_bytes(uint64_t *bytes)
-{
-	uint64_t mode, swap;
-
-	if (!read_number("/proc/sys/vm/overcommit_memory", &mode) || mode != 0 ||
-	    !meminfo_bytes("MemTotal", bytes) || !meminfo_bytes("SwapTotal", &swap))
-		return false;
-	*bytes += swap;
-	return true;
-}
-
 #define NODES "/sys/devices/system/node"
 
 char *host_nodes(void)

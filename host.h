@@ -31,10 +31,6 @@ bool host_huge_pages(struct huge_pages *pages, uint64_t page_bytes);
  * count, or is not known */
 bool host_commit_bytes(uint64_t *bytes);
 
-/* host_promise_bytes() - what the kernel promises at most in one piece (vm.overcommit_memory=0):
- * all memory and swap; false where that does not count, or is not known */
-bool host_promise_bytes(uint64_t *bytes);
-
 /* host_nodes() - the NUMA nodes that there are, as "0-1,3"; the caller frees it; NULL when unknown
  */
 char *host_nodes(void);

@@ -238,19 +238,6 @@ def test_address_space(bare):
     done(qemu.memhp("plug", "1G"))
 
 
-def test_more_than_the_kernel_promises_in_one_piece(bare):
-    total = int(re.search(r"MemTotal: *(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))[1]) * 1024
-    if total > 60 * GIB or Path("/proc/sys/vm/overcommit_memory").read_text(encoding="ascii") != "0\n":
-        pytest.skip("the host has more memory than a VM may have here, or promises otherwise")
-    qemu = bare()
-    size = f"{total // GIB + 3}G"
-    message, hint = qemu.refused("plug", size)
-    assert "the host promises no more than it has" in message and "--reserve off" in hint
-    assert qemu.json("plug", "--force", size, code=1)["state"] == "rolled-back"
-    [warning] = qemu.warned("plug", size, "--reserve", "off")
-    assert "the host has only" in warning
-
-
 # ---- NUMA nodes
 
 
