@@ -37,24 +37,29 @@ JOBS        ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
-ROWS := err util base64 nearest words cmdline size progress choose deadline resolve prompt password console json opt out wire frame answer message \
+ROWS := err util fold trust base64 nearest words cmdline proc sockets readconfig emulator size progress choose signals deadline resolve history prompt password console json opt out wire peer owner frame answer message \
 	qmp guest-pieces guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
-	machine machine-map machine-name machine-place machine-port machine-request machine-state machine-total backend machine-args procfs cgroup mem-path host demand host-limits verdict sysfs look event guest-event \
-	config discover vm fleet \
-	hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-offline hotplug-release hotplug-check hotplug-unit hotplug-attach \
-	hotplug-online hotplug-plug hotplug-unplug \
+	machine machine-handle machine-map machine-name machine-node machine-place machine-port machine-request machine-state machine-total backend machine-args procfs cgroup mem-path host demand host-limits verdict ending pool sysfs look event guest-event \
+	config channel discover dial vm inquiry fleet \
+	hotplug-memmap hotplug-watch hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-pool hotplug-offline hotplug-release hotplug-node hotplug-place hotplug-check hotplug-unit hotplug-attach \
+	hotplug-online hotplug-plug hotplug-unplug hotplug-leave hotplug-stay \
 	hotplug-change hotplug-vmem hotplug-growth hotplug-vmem-plug hotplug-resize hotplug-finding hotplug-repair \
-	cmd profile offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
+	owners cmd profile prefix offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
 	memhp
 OBJS := $(ROWS:%=$(BUILD)/%.o)
 
+# What not every compiler, or not for every machine, takes: probes of each page of a large frame, and marked
+# targets of jumps and returns (x86: CET; arm64: PAC and BTI).
+takes = $(shell echo 'int x;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo $(1))
+HARDENING := $(foreach flag,-fstack-clash-protection -fcf-protection -mbranch-protection=standard,$(call takes,$(flag)))
+
 override CPPFLAGS += -D_GNU_SOURCE -DMEMHP_VERSION='"$(VERSION)"' -I$(BUILD)
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
-	-Wwrite-strings -Wformat=2 -Wpointer-arith -Wundef -fstack-protector-strong -fPIE \
+	-Wwrite-strings -Wformat=2 -Wpointer-arith -Wundef -fstack-protector-strong -fPIE $(HARDENING) \
 	$(if $(WERROR),-Werror) \
 	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer,\
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) $(if $(FUZZ),-fsanitize=fuzzer-no-link)
-override LDFLAGS += -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=address$(comma)undefined)
+override LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack $(if $(SAN),-fsanitize=address$(comma)undefined)
 override LDLIBS += $(JSON_C_LIBS) $(READLINE_LIBS)
 comma := ,
 
@@ -74,7 +79,7 @@ LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git pyflakes3
 
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-LABDATA := lab/init lab/initramfs.sh lab/machine.sh
+LABDATA := lab/init lab/private.sh lab/initramfs.sh lab/machine.sh
 
 ifneq ($(V),1)
 say = @echo "  $(1)  $(2)";
@@ -108,7 +113,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/seam.c tests/fuzz/replay.c tests/fuzz
 		$(filter-out %/memhp.o,$(OBJS)) | $(BUILD)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CC) $(CPPFLAGS) -I. $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) \
-		-Wl,--wrap=wire_connect_unix,--wrap=getrandom,--wrap=stat -o $@ \
+		-Wl,--wrap=wire_connect_unix,--wrap=getrandom,--wrap=peer_open_path -o $@ \
 		$(filter-out $(if $(FUZZ),%/replay.c) %.h,$^) $(LDLIBS)
 
 $(BUILD):

@@ -14,11 +14,13 @@ struct choice {
 	uint64_t below; /* when there is none: the greatest sum below, and the least above what was
 			 */
 	uint64_t above; /* asked for; 0 when there is no such sum */
+	bool is_unknown; /* none was found, but there are too many sums to look at all */
 };
 
 /*
  * choose_sum() - pick sizes whose sum is from @least to @most, and as small as that allows
- * @sizes:	none 0; those first in the list are taken first
+ * @sizes:	none 0; those first in the list are taken first; whatever they are, this takes less
+ *		than a second
  * @chosen:	@count flags; receives which ones were picked
  * Return: true when there are such sizes
  */

@@ -36,7 +36,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 	block_list_intersect(&found, &hotplug_now(h)->blocks, &change->named);
 	json_add_u64(ctx->result, "changed", true,
 		     block_list_blocks(&change->blocks) * h->before.block_size_bytes);
-	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(h, &found, false));
+	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(&found, NULL));
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
 	for (i = 0; i < found.count && cmd_is_text(ctx); i++) {
 		const struct blocks *b = &found.runs[i];
@@ -45,6 +45,8 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 		out_printf(": %s\n", blocks_format_state(state, b));
 	}
 	if (cmd_is_text(ctx)) {
+		if (change->mixed.len)
+			out_printf("in several zones: %s\n", change->mixed.data);
 		if (change->blocks.count)
 			cmd_print_memory(h);
 		else

@@ -4,7 +4,9 @@
 #include <time.h>
 
 #include "cmd.h"
+#include "ending.h"
 #include "event.h"
+#include "fold.h"
 #include "guest-event.h"
 #include "size.h"
 
@@ -35,6 +37,7 @@ struct follower {
 	bool is_online; /* what is waited for is online, not plugged */
 	uint64_t until_bytes;
 	uint64_t count;
+	struct fold fold;
 	struct answer answer; /* the guest's, as far as it has come */
 	struct guest_memory seen;
 };
@@ -66,24 +69,56 @@ static bool is_enough(const struct follower *f)
 	return f->options->count.is_set && f->count >= f->options->count.value;
 }
 
-/* Print one event, if it is worth it. */
-static int show(struct follower *f, struct json_object *event, struct err *err)
+/* Print an event; its words are added to it. */
+static int print(struct follower *f, struct json_object *event, const char *words, struct err *err)
 {
-	_cleanup_buf_ struct buf words = { 0 };
 	char clock[16];
 	time_t now = time(NULL);
 
-	if (is_enough(f) || !event_describe(event, &words))
-		return 0;
 	if (f->ctx->globals->is_json) {
-		json_add_string(event, "text", buf_text(&words));
+		json_add_string(event, "text", words);
 		out_json(event);
 	} else {
 		strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now));
-		out_printf("%s  %s\n", clock, buf_text(&words));
+		out_printf("%s  %s\n", clock, words);
 	}
-	f->count++;
 	return out_flush(err);
+}
+
+/* Print one event, if it is worth it, and not one of a flood. */
+static int show(struct follower *f, struct json_object *event, struct err *err)
+{
+	_cleanup_buf_ struct buf words = { 0 };
+	const char *name = "";
+	size_t bytes;
+
+	if (is_enough(f) || !event_describe(event, &words))
+		return 0;
+	f->count++;
+	json_get_string(event, "event", &name);
+	bytes = f->ctx->globals->is_json ? strlen(json_text(event)) : words.len;
+	if (!fold_shows(&f->fold, name, bytes, monotonic_ms()))
+		return 0;
+	return print(f, event, buf_text(&words), err);
+}
+
+/* How many came faster than they are shown, once a second or when all is over. */
+static int tell_folded(struct follower *f, bool is_over, struct err *err)
+{
+	_cleanup_json_ struct json_object *event = NULL;
+	_cleanup_buf_ struct buf words = { 0 };
+	int64_t now_ms = monotonic_ms();
+	struct json_object *data;
+
+	if (f->ctx->vm.qmp)
+		fold_add(&f->fold, qmp_count_lost(f->ctx->vm.qmp), now_ms);
+	if (fold_due_ms(&f->fold) > (is_over ? INT64_MAX - 1 : now_ms))
+		return 0;
+	data = json_object_new_object();
+	json_add_u64(data, "count", true, fold_take(&f->fold, now_ms));
+	event = event_new("EVENTS_FOLDED", data);
+	event_describe(event, &words);
+	return print(f, event, buf_text(&words), err);
 }
 
 /* 1 when as much is plugged, or online, as was waited for. */
@@ -133,12 +168,14 @@ static int lose_guest(struct follower *f, struct err *why, struct err *err)
 /* A guest that begins anew takes its shell along: nothing may be typed to what is there now. */
 static int notice_end(struct follower *f, struct json_object *event, struct err *err)
 {
+	struct endings endings = { 0 };
+	struct json_object *data = NULL;
 	const char *name = "";
 	struct err why = { 0 };
 
 	json_get_string(event, "event", &name);
-	if (!f->ctx->vm.guest || (strcmp(name, "RESET") != 0 && strcmp(name, "SHUTDOWN") != 0 &&
-				  strcmp(name, "GUEST_PANICKED") != 0))
+	json_get_object(event, "data", &data);
+	if (!f->ctx->vm.guest || !endings_take(&endings, name, data, monotonic_ms()))
 		return 0;
 	guest_abandon(f->ctx->vm.guest);
 	err_set(&why, ERR_GUEST_UNREACHABLE, "it has ended or begun anew");
@@ -213,6 +250,8 @@ static int wait_for_news(struct follower *f, struct err *err)
 			   : vm->guest			      ? guest_due_ms(vm->guest)
 							      : DEADLINE_NEVER;
 
+	if (fold_due_ms(&f->fold) < until_ms)
+		until_ms = fold_due_ms(&f->fold);
 	return deadline_poll(&f->ctx->deadline, fds, 2, until_ms, err) < 0 ? -1 : 0;
 }
 
@@ -221,9 +260,10 @@ static int follow(struct follower *f, struct err *err)
 	int reached;
 
 	while (!(reached = is_reached(f, err)) && !is_enough(f))
-		if (wait_for_news(f, err) || hear_qemu(f, err) || hear_guest(f, err))
+		if (wait_for_news(f, err) || hear_qemu(f, err) || hear_guest(f, err) ||
+		    tell_folded(f, false, err))
 			return -1;
-	return reached < 0 ? -1 : 0;
+	return reached < 0 ? -1 : tell_folded(f, true, err);
 }
 
 /* Is the guest to be followed? Unasked only over a channel that was named, and that somebody else
@@ -285,8 +325,9 @@ const struct cmd cmd_events = {
 	.details =
 		"The guest is followed over a channel named with --guest, but over a console,\n"
 		"which that occupies, only with --guest-events, and not over qga:. With --json\n"
-		"each event is one object on one line. A monitor serves one client: give QEMU a\n"
-		"second one to use others meanwhile.\n\n"
+		"each event is one object on one line. Events that come faster than 500 a second of\n"
+		"one kind are counted instead. A monitor serves one client: give QEMU a second one\n"
+		"to use others meanwhile.\n\n"
 		"  memhp events\n"
 		"  memhp events --until plugged=0 --timeout 30\n"
 		"  memhp events --guest-events --until online=2G\n",

@@ -42,8 +42,39 @@ static void add_run(struct out_table *table, const struct blocks *b)
 	out_table_cell(table, b && blocks_are_online(b) && b->zones[0] ? b->zones : "-");
 }
 
+/* Does the guest count any device's node otherwise than QEMU? */
+static bool counts_otherwise(const struct hotplug *h)
+{
+	unsigned i;
+
+	for (i = 0; h->has_guest && i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+		struct block_list blocks = hotplug_found_blocks(h, &h->before, d);
+		bool differs = false;
+		unsigned b;
+
+		for (b = 0; b < blocks.count && (d->has & MEMDEV_HAS_NODE); b++)
+			differs |= blocks.runs[b].node >= 0 &&
+				   (uint64_t)blocks.runs[b].node != d->node;
+		block_list_release(&blocks);
+		if (differs)
+			return true;
+	}
+	return false;
+}
+
+/* The cells that tell of a run of a device's blocks; with the guest's node where that needs telling.
+ */
+static void add_device_run(struct out_table *table, const struct blocks *b, bool has_nodes)
+{
+	add_run(table, b);
+	if (has_nodes)
+		add_number(table, b && b->node >= 0, b ? (uint64_t)b->node : 0);
+}
+
 /* One row for each run of the device's blocks, the device named in the first. */
-static void add_device(struct out_table *table, const struct hotplug *h, const struct memdev *d)
+static void add_device(struct out_table *table, const struct hotplug *h, const struct memdev *d,
+		       bool has_nodes)
 {
 	struct block_list blocks = { 0 };
 	char size[SIZE_TEXT_MAX];
@@ -56,13 +87,13 @@ static void add_device(struct out_table *table, const struct hotplug *h, const s
 	out_table_cell(table, size_format(size, d->size_bytes));
 	add_number(table, d->has & MEMDEV_HAS_SLOT, d->slot);
 	add_number(table, d->has & MEMDEV_HAS_NODE, d->node);
-	add_run(table, blocks.count ? &blocks.runs[0] : NULL);
+	add_device_run(table, blocks.count ? &blocks.runs[0] : NULL, has_nodes);
 	for (i = 1; i < blocks.count; i++) {
 		unsigned c;
 
 		for (c = 0; c < 5; c++)
 			out_table_cell(table, "");
-		add_run(table, &blocks.runs[i]);
+		add_device_run(table, &blocks.runs[i], has_nodes);
 	}
 	block_list_release(&blocks);
 }
@@ -70,46 +101,43 @@ static void add_device(struct out_table *table, const struct hotplug *h, const s
 /* Blocks that belong to no device: what the guest booted with. */
 static struct block_list boot_blocks(const struct hotplug *h)
 {
-	struct block_list boot = { 0 };
+	struct owners owners = owners_find(h);
+	struct block_list split = owners_split(&owners, &h->before.blocks), boot = { 0 };
 	unsigned i;
 
-	for (i = 0; i < h->before.blocks.count; i++) {
-		struct blocks run = h->before.blocks.runs[i];
-		uint64_t block;
-
-		for (block = run.first; block <= run.last; block++) {
-			struct blocks one = run;
-
-			one.first = one.last = block;
-			if (!cmd_owner(h, &one))
-				block_list_add(&boot, &one);
-		}
-	}
+	for (i = 0; i < split.count; i++)
+		if (!owners_get(&owners, split.runs[i].first, NULL))
+			block_list_add(&boot, &split.runs[i]);
+	block_list_release(&split);
+	owners_release(&owners);
 	return boot;
 }
 
 static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 {
-	static const char *const headings[] = { "DEVICE", "TYPE",  "SIZE", "SLOT", "NODE",
-						"BLOCKS", "STATE", "ZONE", NULL };
+	bool has_nodes = counts_otherwise(h);
+	const char *const headings[] = { "DEVICE", "TYPE",  "SIZE", "SLOT",
+					 "NODE",   "BLOCKS", "STATE", "ZONE",
+					 has_nodes ? "GUEST NODE" : NULL, NULL };
 	struct out_table table = { .right = { false, false, true, true, true } };
 	struct json_object *devices = json_object_new_array();
 	unsigned i;
 
 	(void)job;
+	table.right[8] = true;
 	add_headings(&table, headings);
 	for (i = 0; i < h->machine.devices_count; i++) {
 		const struct memdev *d = &h->machine.devices[i];
 
 		json_object_array_add(devices, cmd_json_device(h, &h->before, d));
-		add_device(&table, h, d);
+		add_device(&table, h, d, has_nodes);
 	}
 	json_object_object_add(ctx->result, "devices", devices);
 	if (h->has_guest) {
 		struct block_list boot = boot_blocks(h);
 
 		json_object_object_add(ctx->result, "boot_blocks",
-				       cmd_json_blocks(h, &boot, false));
+				       cmd_json_blocks(&boot, NULL));
 		block_list_release(&boot);
 	} else {
 		json_object_object_add(ctx->result, "boot_blocks", NULL);
@@ -117,8 +145,10 @@ static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 	if (!ctx->globals->is_json && !h->machine.devices_count)
 		out_printf("no memory devices\n");
 	out_table_finish(&table, !ctx->globals->is_json && h->machine.devices_count);
-	if (!ctx->globals->is_json)
-		cmd_print_virtio_mem(&h->machine, "");
+	if (ctx->globals->is_json)
+		return;
+	cmd_print_virtio_mem(&h->machine, "");
+	cmd_print_absent(h, "");
 }
 
 /* Does a shell leave it as it is in qemu $(memhp list --qemu-args)? What it splits would be further
@@ -180,55 +210,24 @@ static int run_list(struct ctx *ctx, void *options, int argc, char **argv, struc
 			  : cmd_run_look(ctx, LOOK_QMP, NULL, report_list, err);
 }
 
-/* Split the runs where the owning device changes, so that each row has one owner. */
-static struct block_list by_owner(const struct hotplug *h)
-{
-	struct block_list split = { 0 };
-	unsigned i;
-
-	for (i = 0; i < h->before.blocks.count; i++) {
-		struct blocks run = h->before.blocks.runs[i];
-		uint64_t block = run.first;
-
-		while (block <= run.last) {
-			struct blocks part = run;
-			const struct memdev *owner;
-
-			part.first = part.last = block;
-			owner = cmd_owner(h, &part);
-			while (block < run.last) {
-				struct blocks next = run;
-
-				next.first = next.last = block + 1;
-				if (cmd_owner(h, &next) != owner)
-					break;
-				block++;
-			}
-			part.last = block++;
-			split.runs = xgrow(split.runs, split.count, sizeof(*split.runs));
-			split.runs[split.count++] = part;
-		}
-	}
-	return split;
-}
-
 static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 {
 	static const char *const headings[] = { "BLOCKS", "STATE",  "ZONE", "SIZE",
 						"NODE",	  "DEVICE", NULL };
 	struct out_table table = { .right = { false, false, false, true, true } };
-	struct block_list split = by_owner(h);
+	struct owners owners = owners_find(h);
+	struct block_list split = owners_split(&owners, &h->before.blocks);
 	struct block_sum sum = sysfs_sum(&h->before, -1);
 	char size[SIZE_TEXT_MAX], online[SIZE_TEXT_MAX], offline[SIZE_TEXT_MAX];
 	unsigned i;
 
 	(void)job;
 	json_add_u64(ctx->result, "block_size", true, h->before.block_size_bytes);
-	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(h, &split, true));
+	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(&split, &owners));
 	add_headings(&table, headings);
 	for (i = 0; i < split.count; i++) {
 		const struct blocks *b = &split.runs[i];
-		const struct memdev *owner = cmd_owner(h, b);
+		const struct memdev *owner = owners_get(&owners, b->first, NULL);
 
 		add_run(&table, b);
 		out_table_cell(&table, size_format(size, (b->last - b->first + 1) *
@@ -237,6 +236,7 @@ static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 		out_table_cell(&table, owner ? memdev_name(owner) : "-");
 	}
 	block_list_release(&split);
+	owners_release(&owners);
 	out_table_finish(&table, !ctx->globals->is_json);
 	if (!ctx->globals->is_json)
 		out_printf("blocks of %s: %s online, %s offline\n",

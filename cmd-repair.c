@@ -12,8 +12,10 @@ static const struct opt opts[] = {
 	  OPT_FLAG, offsetof(struct repair_options, is_forward), NULL },
 	{ 0, "back", NULL, "undo: unplug what is not online, ask for no other size", NULL, OPT_FLAG,
 	  offsetof(struct repair_options, is_back), NULL },
-	{ 0, "all", NULL, "remove also unused backends that memhp would not name so", NULL,
-	  OPT_FLAG, offsetof(struct repair_options, is_all), NULL },
+	{ 0, "all", NULL,
+	  "remove also unused backends that memhp would not name so, and unplug DIMMs that were "
+	  "there from the start, if the guest has not added them",
+	  NULL, OPT_FLAG, offsetof(struct repair_options, is_all), NULL },
 	{ 0, "force", NULL, "do not check whether the guest can do without the memory", NULL,
 	  OPT_FLAG, offsetof(struct repair_options, is_forced), NULL },
 	{ 0 },
@@ -21,8 +23,9 @@ static const struct opt opts[] = {
 
 static const char *const kinds[] = {
 	[FINDING_BACKEND] = "unused-backend", [FINDING_ABSENT] = "absent",
-	[FINDING_PARTLY] = "partly-offline",  [FINDING_OFFLINE] = "offline",
-	[FINDING_PENDING] = "unplug-pending", [FINDING_SIZE] = "unfinished-resize"
+	[FINDING_SHORT] = "partly-absent",    [FINDING_PARTLY] = "partly-offline",
+	[FINDING_OFFLINE] = "offline",	      [FINDING_PENDING] = "unplug-pending",
+	[FINDING_SIZE] = "unfinished-resize"
 };
 
 static const char *const actions[] = {
@@ -31,8 +34,8 @@ static const char *const actions[] = {
 };
 
 static const char *const kind_words[] = { [FINDING_BACKEND] = "a backend without a device",
-					  [FINDING_ABSENT] =
-						  "the guest does not show all of its blocks",
+					  [FINDING_ABSENT] = "the guest has not added it",
+					  [FINDING_SHORT] = "the guest has not added all of it",
 					  [FINDING_PARTLY] = "some of its blocks are offline",
 					  [FINDING_OFFLINE] = "all of its blocks are offline",
 					  [FINDING_PENDING] = "the guest is about to let go of it",
@@ -62,6 +65,13 @@ static void add_findings(struct ctx *ctx, const struct repair *r)
 	json_object_object_add(ctx->result, "findings", array);
 }
 
+static const char *words_of(const struct finding *f)
+{
+	if (f->kind == FINDING_SHORT && f->action == ACTION_NONE)
+		return "left alone: see --back";
+	return action_words[f->action];
+}
+
 static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 {
 	const struct repair *r = job;
@@ -72,9 +82,11 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 	for (i = 0; i < r->all.count; i++) {
 		out_styled(OUT_BOLD, r->all.list[i].id);
 		out_printf(": %s: %s\n", kind_words[r->all.list[i].kind],
-			   action_words[r->all.list[i].action]);
+			   words_of(&r->all.list[i]));
 	}
-	if (!findings_due(&r->all))
+	if (r->mixed.len)
+		out_printf("in several zones: %s\n", r->mixed.data);
+	if (!r->all.count)
 		out_printf("nothing to repair\n");
 	cmd_print_times(h);
 }

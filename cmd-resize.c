@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memhp resize */
 #include <limits.h>
+#include <string.h>
 
 #include "cmd.h"
 #include "hotplug-resize.h"
@@ -114,12 +115,30 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 	cmd_print_times(h);
 }
 
-/* "8G", "+1G", "-512M" */
+/* "0", "0M": nothing at all */
+static bool is_zero(const char *text)
+{
+	size_t digits = strspn(text, "0");
+
+	return digits && (!text[digits] || (text[digits] != '.' && size_looks_like(text) &&
+					    strspn(text, "0123456789") == digits));
+}
+
+/* "8G", "+1G", "-512M"; what a node has can be nothing */
 static int parse_total(struct resize *r, const char *text, struct err *err)
 {
 	r->text = text;
 	r->sign = *text == '+' || *text == '-' ? *text : '\0';
+	if (r->node >= 0 && is_zero(text))
+		return 0;
 	return size_parse(r->sign ? text + 1 : text, &r->size_bytes, err);
+}
+
+static void add_totals(struct json_object *result, const struct resize *r)
+{
+	json_add_u64(result, "total_before", r->has_before, r->before_bytes);
+	json_add_u64(result, "target", r->has_target, r->target_bytes);
+	json_add_u64(result, "total_after", r->has_after, r->after_bytes);
 }
 
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
@@ -142,9 +161,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	job.resized = json_object_new_array();
 	cmd_hotplug_init(ctx, &h, o->is_forced);
 	status = hotplug_resize(&h, &job.resize, err);
-	json_add_u64(ctx->result, "total_before", job.resize.before_bytes, job.resize.before_bytes);
-	json_add_u64(ctx->result, "target", job.resize.target_bytes, job.resize.target_bytes);
-	json_add_u64(ctx->result, "total_after", job.resize.after_bytes, job.resize.after_bytes);
+	add_totals(ctx->result, &job.resize);
 	status = cmd_finish(ctx, &h, status, report, &job, err);
 	json_object_put(job.plugged);
 	json_object_put(job.unplugged);

@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "event.h"
+#include "fold.h"
+#include "history.h"
 #include "offer.h"
 #include "prompt.h"
 #include "size.h"
@@ -18,6 +19,7 @@
 #define ASK_MS	       1000  /* so long may QEMU take to say what the prompt shows */
 #define EVENTS_MAX     4096  /* taken at once */
 #define LINE_MAX_BYTES 65536 /* of a script */
+#define NAME_BYTES     64    /* of a VM's name in the prompt */
 
 struct shell_options {
 	bool is_stopping;
@@ -38,6 +40,7 @@ struct shell {
 	pid_t pid; /* of the QEMU that the last command had; 0: not known */
 	struct prompt_user user;
 	struct offer offer;
+	struct fold fold;
 };
 
 static bool is_any(const char *name, struct json_object *data, void *context)
@@ -46,10 +49,13 @@ static bool is_any(const char *name, struct json_object *data, void *context)
 	return true;
 }
 
-/* Watch the monitor, which may be another than before, or gone. */
+/* Watch the monitor, which may be another than before, or gone. Nobody waits for a reply here. */
 static void watch(struct shell *s)
 {
-	const struct qmp *qmp = s->ctx->vm.qmp;
+	struct qmp *qmp = s->ctx->vm.qmp;
+
+	if (qmp)
+		qmp_forget_replies(qmp);
 
 	s->user.fd = qmp ? qmp_fd(qmp) : -1;
 	s->user.has_news = qmp && qmp_has_events(qmp);
@@ -63,6 +69,30 @@ static void lose_monitor(struct shell *s, const struct err *err)
 	s->ctx->vm.qmp = NULL;
 }
 
+/* Print an event that a person wants to see, if it is not one of a flood. */
+static void show(struct shell *s, struct json_object *event)
+{
+	_cleanup_buf_ struct buf words = { 0 };
+	const char *name = "";
+
+	if (!event_describe(event, &words))
+		return;
+	json_get_string(event, "event", &name);
+	if (fold_shows(&s->fold, name, words.len, monotonic_ms()))
+		out_printf("%s\n", buf_text(&words));
+}
+
+static void tell_folded(struct shell *s)
+{
+	int64_t now_ms = monotonic_ms();
+
+	if (s->ctx->vm.qmp)
+		fold_add(&s->fold, qmp_count_lost(s->ctx->vm.qmp), now_ms);
+	if (s->is_typed && fold_due_ms(&s->fold) <= now_ms)
+		out_note("%llu more events came too fast to be shown",
+			 (unsigned long long)fold_take(&s->fold, now_ms));
+}
+
 /* Take the events that have come: a person sees them, and the next command must not. */
 static void take_events(void *context)
 {
@@ -73,12 +103,12 @@ static void take_events(void *context)
 
 	for (i = 0; i < EVENTS_MAX && ready > 0; i++) {
 		_cleanup_json_ struct json_object *event = NULL;
-		_cleanup_buf_ struct buf words = { 0 };
 
 		ready = qmp_wait_event(s->ctx->vm.qmp, is_any, NULL, 0, &event, &err);
-		if (ready > 0 && s->is_typed && event_describe(event, &words))
-			out_printf("%s\n", buf_text(&words));
+		if (ready > 0 && s->is_typed)
+			show(s, event);
 	}
+	tell_folded(s);
 	if (ready < 0 && err.code == ERR_QEMU_UNREACHABLE)
 		lose_monitor(s, &err);
 	(void)!out_flush(&err);
@@ -156,6 +186,7 @@ static char *ask_text(struct qmp *qmp)
 {
 	_cleanup_json_ struct json_object *reply = NULL;
 	char size[SIZE_TEXT_MAX], *text;
+	_cleanup_free_ char *shown = NULL;
 	const char *name = "memhp";
 	struct err ignored;
 	uint64_t bytes;
@@ -164,8 +195,8 @@ static char *ask_text(struct qmp *qmp)
 		return xstrdup("memhp> ");
 	if (!qmp_execute(qmp, "query-name", NULL, &reply, &ignored))
 		json_get_string(reply, "name", &name);
-	text = xasprintf("%s %s> ", name, size_format(size, bytes));
-	printable(text); /* readline prints it as it is */
+	shown = printable_short(name, NAME_BYTES); /* readline prints it as it is */
+	text = xasprintf("%s %s> ", shown, size_format(size, bytes));
 	return text;
 }
 
@@ -209,29 +240,6 @@ static bool complete(void *context, const char *before, const char *word)
 	words_release(&words);
 	watch(s);
 	return has_files;
-}
-
-/* ~/.local/state/memhp/history, with its directories; NULL without a home. */
-static char *history_path(void)
-{
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	_cleanup_free_ char *base = NULL;
-	_cleanup_free_ char *directory = NULL;
-	char *at;
-
-	if (state && state[0] == '/')
-		base = xstrdup(state);
-	else if (home && home[0] == '/')
-		base = xasprintf("%s/.local/state", home);
-	else
-		return NULL;
-	directory = xasprintf("%s/memhp", base);
-	for (at = directory + 1; (at = strchr(at, '/')); *at++ = '/') {
-		*at = '\0';
-		mkdir(directory, 0700);
-	}
-	return mkdir(directory, 0700) && errno != EEXIST ? NULL
-							 : xasprintf("%s/history", directory);
 }
 
 static int run_typed(struct shell *s, struct err *err)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memhp status */
+#include <limits.h>
 #include <string.h>
 
 #include "cmd.h"
 #include "hotplug-finding.h"
+#include "hotplug-node.h"
 #include "size.h"
-
-#define NODES_MAX 4096
 
 static struct json_object *json_qemu(const struct machine *m)
 {
@@ -45,7 +45,7 @@ static struct json_object *json_guest(const struct ctx *ctx, const struct guest_
 	return guest;
 }
 
-/* What QEMU has plugged into a guest node. */
+/* What QEMU has plugged into a node. */
 static uint64_t plugged_bytes(const struct machine *m, int node)
 {
 	uint64_t bytes = 0;
@@ -57,60 +57,101 @@ static uint64_t plugged_bytes(const struct machine *m, int node)
 	return bytes;
 }
 
-static bool has_node(const struct hotplug *h, int node)
+/* Is there another node than 0, as QEMU or the guest counts? */
+static bool has_nodes(const struct hotplug *h)
 {
 	unsigned i;
 
-	for (i = 0; i < h->before.blocks.count; i++)
-		if (h->before.blocks.runs[i].node == node)
-			return true;
-	return plugged_bytes(&h->machine, node);
-}
-
-static int last_node(const struct hotplug *h)
-{
-	int last = -1;
-	unsigned i;
-
-	for (i = 0; i < h->before.blocks.count; i++)
-		if (h->before.blocks.runs[i].node > last)
-			last = h->before.blocks.runs[i].node;
 	for (i = 0; i < h->machine.devices_count; i++)
-		if ((h->machine.devices[i].has & MEMDEV_HAS_NODE) &&
-		    h->machine.devices[i].node < NODES_MAX &&
-		    (int)h->machine.devices[i].node > last)
-			last = (int)h->machine.devices[i].node;
-	return last;
+		if ((h->machine.devices[i].has & MEMDEV_HAS_NODE) && h->machine.devices[i].node)
+			return true;
+	for (i = 0; i < h->before.blocks.count; i++)
+		if (h->before.blocks.runs[i].node > 0)
+			return true;
+	return false;
 }
 
-/* One object for each NUMA node that has memory, and a line where there are several. */
+/* With one node the guest's is QEMU's; else each is found out. */
+static void read_nodes(struct node_map *map, const struct hotplug *h)
+{
+	struct err ignored;
+
+	*map = (struct node_map){ .nodes.count = 1 };
+	if (has_nodes(h) && node_map_read(map, h, &ignored))
+		map->nodes.count = MACHINE_NODES_MAX; /* those with devices are shown all the same */
+}
+
+/* One object, and a line where there are several; -1: not known, or not counted. */
+static void report_node(struct ctx *ctx, const struct hotplug *h, struct json_object *nodes,
+			int node, int guest)
+{
+	bool is_known = h->has_guest && !h->before.is_limited && guest >= 0;
+	struct block_sum sum = { 0 };
+	struct json_object *object = json_object_new_object();
+	uint64_t plugged = node < 0 ? 0 : plugged_bytes(&h->machine, node);
+	char text[SIZE_TEXT_MAX], movable[SIZE_TEXT_MAX];
+
+	if (is_known)
+		sum = sysfs_sum(&h->before, guest);
+	json_add_u64(object, "node", node >= 0, (uint64_t)node);
+	json_add_u64(object, "guest_node", is_known, (uint64_t)guest);
+	json_add_u64(object, "plugged", node >= 0, plugged);
+	json_add_u64(object, "online", is_known, sum.online_bytes);
+	json_add_u64(object, "offline", is_known, sum.offline_bytes);
+	json_add_u64(object, "movable", is_known, sum.movable_bytes);
+	json_object_array_add(nodes, object);
+	if (ctx->globals->is_json || !has_nodes(h))
+		return;
+	if (node >= 0)
+		out_printf("Node %-3d plugged %s; ", node, size_format(text, plugged));
+	if (!is_known) {
+		out_printf("in the guest not known\n");
+		return;
+	}
+	out_printf(node == guest ? "in the guest " : "the guest's node %d: ", guest);
+	out_printf("%s online, %s of it Movable\n", size_format(text, sum.online_bytes),
+		   size_format(movable, sum.movable_bytes));
+}
+
+/* The guest's nodes that are none of QEMU's, or of several. */
+static void report_guest_nodes(struct ctx *ctx, const struct hotplug *h, struct json_object *nodes,
+			       const struct node_map *map)
+{
+	bool done[MACHINE_NODES_MAX] = { false };
+	unsigned i;
+
+	for (i = 0; i < MACHINE_NODES_MAX; i++)
+		if (node_map_is_own(map, (int)i) && map->guest[i] < MACHINE_NODES_MAX)
+			done[map->guest[i]] = true;
+	for (i = 0; i < h->before.blocks.count; i++) {
+		int guest = h->before.blocks.runs[i].node;
+
+		if (guest < 0 || guest >= MACHINE_NODES_MAX || done[guest])
+			continue;
+		done[guest] = true;
+		report_node(ctx, h, nodes, -1, guest);
+	}
+}
+
+/* Each NUMA node that has memory: QEMU's, with what the guest counts as that, then others of the
+ * guest. */
 static void report_nodes(struct ctx *ctx, const struct hotplug *h)
 {
 	struct json_object *nodes = json_object_new_array();
-	char plugged[SIZE_TEXT_MAX], online[SIZE_TEXT_MAX], movable[SIZE_TEXT_MAX];
-	bool is_known = h->has_guest && !h->before.is_limited;
-	int node, last = last_node(h);
+	struct node_map map;
+	unsigned i;
 
-	for (node = 0; node <= last; node++) {
-		struct block_sum sum = sysfs_sum(&h->before, node);
-		struct json_object *object;
+	read_nodes(&map, h);
+	for (i = 0; i < map.nodes.count; i++) {
+		int guest = node_map_is_own(&map, (int)i) ? map.guest[i] : NODE_UNKNOWN;
+		struct block_sum sum = sysfs_sum(&h->before, guest < 0 ? INT_MAX : guest);
 
-		if (!has_node(h, node))
-			continue;
-		object = json_object_new_object();
-		json_add_u64(object, "node", true, (uint64_t)node);
-		json_add_u64(object, "plugged", true, plugged_bytes(&h->machine, node));
-		json_add_u64(object, "online", is_known, sum.online_bytes);
-		json_add_u64(object, "offline", is_known, sum.offline_bytes);
-		json_add_u64(object, "movable", is_known, sum.movable_bytes);
-		json_object_array_add(nodes, object);
-		if (!ctx->globals->is_json && last)
-			out_printf(
-				"Node %-3d plugged %s; in the guest %s online, %s of it Movable\n",
-				node, size_format(plugged, plugged_bytes(&h->machine, node)),
-				is_known ? size_format(online, sum.online_bytes) : "-",
-				is_known ? size_format(movable, sum.movable_bytes) : "-");
+		if (plugged_bytes(&h->machine, (int)i) || map.nodes.list[i].total_bytes ||
+		    sum.online_bytes || sum.offline_bytes)
+			report_node(ctx, h, nodes, (int)i, guest);
 	}
+	if (h->has_guest)
+		report_guest_nodes(ctx, h, nodes, &map);
 	json_object_object_add(ctx->result, "nodes", nodes);
 }
 
@@ -195,6 +236,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 	}
 	print_qemu(&h->machine);
 	cmd_print_virtio_mem(&h->machine, "        ");
+	cmd_print_absent(h, "        ");
 	if (h->has_guest)
 		print_guest(ctx, &h->before);
 	else

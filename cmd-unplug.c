@@ -9,12 +9,14 @@
 #define NAMES_MAX 8 /* more than these are only counted */
 
 struct unplug_options {
-	bool is_all, is_forced;
+	bool is_all, is_keep_going, is_forced;
 };
 
 static const struct opt opts[] = {
 	{ 0, "all", NULL, "every hotplugged DIMM", NULL, OPT_FLAG,
 	  offsetof(struct unplug_options, is_all), NULL },
+	{ 0, "keep-going", NULL, "take what can be taken, and name what stays", NULL, OPT_FLAG,
+	  offsetof(struct unplug_options, is_keep_going), NULL },
 	{ 0, "force", NULL, "do not check whether the guest can do without the memory", NULL,
 	  OPT_FLAG, offsetof(struct unplug_options, is_forced), NULL },
 	{ 0 },
@@ -32,6 +34,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 {
 	struct unplug_job *job = data;
 	char size[SIZE_TEXT_MAX];
+	unsigned i;
 
 	json_object_object_add(ctx->result, "devices", json_object_get(job->devices));
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
@@ -42,6 +45,9 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 	else
 		out_styled(OUT_BOLD, buf_text(&job->names));
 	out_printf(": unplugged %s\n", size_format(size, job->unplug.size_bytes));
+	for (i = 0; i < job->unplug.stayers_count; i++)
+		out_printf("%s stays: %s\n", job->unplug.stayers[i].name,
+			   job->unplug.stayers[i].err.message);
 	if (h->has_guest && (h->after.has & GUEST_HAS_TOTAL))
 		cmd_print_memory(h);
 	cmd_print_times(h);
@@ -75,6 +81,8 @@ static int explain(const struct unplug_job *job, int argc, char **argv, struct e
 
 	for (i = 0; i < argc; i++)
 		buf_addf(&words, "%s%s", i ? " " : "", argv[i]);
+	if (!words.len && job->unplug.is_keep_going)
+		return err_wrap(err, "cannot unplug all");
 	if (words.len || (job->names.len && job->count <= NAMES_MAX))
 		return err_wrap(err, "cannot unplug '%s'",
 				words.len ? words.data : job->names.data);
@@ -82,11 +90,29 @@ static int explain(const struct unplug_job *job, int argc, char **argv, struct e
 			  : err_wrap(err, "cannot unplug");
 }
 
+/* With --keep-going, also of a failure: what is gone, and what stays and why. */
+static void add_stayers(struct ctx *ctx, const struct unplug_job *job)
+{
+	struct json_object *array = json_object_new_array();
+	unsigned i;
+
+	for (i = 0; i < job->unplug.stayers_count; i++) {
+		const struct stayer *s = &job->unplug.stayers[i];
+		struct json_object *object = json_object_new_object();
+
+		json_add_string(object, "id", s->name);
+		json_add_string(object, "reason", s->err.message);
+		json_object_array_add(array, object);
+	}
+	json_object_object_add(ctx->result, "devices", json_object_get(job->devices));
+	json_object_object_add(ctx->result, "staying", array);
+}
+
 static int unplug(struct hotplug *h, struct unplug_job *job, bool is_all, int argc, char **argv,
 		  struct err *err)
 {
-	h->ahead = "ease near";
-	h->is_about_devices = true;
+	h->ahead = job->unplug.is_keep_going ? "change near" : "ease near";
+	h->is_about_devices = h->is_taking = true;
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) &&
 	    !choose(h, &job->unplug, is_all, argc, argv, err) &&
 	    !unplug_prepare(h, &job->unplug, err) && !hotplug_execute(h, err))
@@ -97,7 +123,8 @@ static int unplug(struct hotplug *h, struct unplug_job *job, bool is_all, int ar
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	const struct unplug_options *o = options;
-	struct unplug_job job = { .unplug.leaves = remember };
+	struct unplug_job job = { .unplug = { .leaves = remember,
+					      .is_keep_going = o->is_keep_going } };
 	struct hotplug h;
 	int status;
 
@@ -105,8 +132,10 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 		return err_set(err, ERR_USAGE, "--all takes no names");
 	job.devices = json_object_new_array();
 	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = cmd_finish(ctx, &h, unplug(&h, &job, o->is_all, argc, argv, err), report, &job,
-			    err);
+	status = unplug(&h, &job, o->is_all, argc, argv, err);
+	if (o->is_keep_going)
+		add_stayers(ctx, &job);
+	status = cmd_finish(ctx, &h, status, report, &job, err);
 	unplug_release(&job.unplug);
 	buf_release(&job.names);
 	json_object_put(job.devices);

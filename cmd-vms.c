@@ -13,6 +13,7 @@
 
 #define LINE_WIDTH	  80
 #define MONITOR_WIDTH_MIN 16
+#define NAME_BYTES	  32
 
 struct vms_options {
 	bool is_all;
@@ -34,6 +35,7 @@ static struct json_object *json_vm(const struct fleet_vm *vm)
 	json_add_u64(object, "uid", q, q ? (uint64_t)q->uid : 0);
 	json_add_printable(object, "monitor", vm->monitor);
 	json_add_printable(object, "guest", fleet_vm_guest(vm));
+	json_add_printable(object, "guest_problem", fleet_vm_guest_problem(vm));
 	json_add_u64(object, "plugged_memory", vm->is_known, vm->plugged_bytes);
 	json_add_printable(object, "memory", q ? q->line.memory : NULL);
 	json_add_printable(object, "ssh", q ? q->line.ssh : NULL);
@@ -81,7 +83,7 @@ static void fill_cells(const struct fleet_vm *vm, char *cells[COLUMNS_COUNT])
 	const char *name = fleet_vm_name(vm), *guest = fleet_vm_guest(vm);
 	char size[SIZE_TEXT_MAX];
 
-	cells[COLUMN_NAME] = xstrdup(name ? name : "-");
+	cells[COLUMN_NAME] = printable_short(name ? name : "-", NAME_BYTES);
 	cells[COLUMN_PID] = vm->qemu ? xasprintf("%d", (int)vm->qemu->pid) : xstrdup("-");
 	cells[COLUMN_MONITOR] = xstrdup(vm->monitor ? vm->monitor : "-");
 	cells[COLUMN_GUEST] = guest ? xstrndup(guest, strcspn(guest, ":")) : xstrdup("-");
@@ -149,13 +151,17 @@ static void print_table(const struct fleet *fleet, bool with_user)
 static void print_note(const struct fleet_vm *vm)
 {
 	const char *name = fleet_vm_name(vm);
+	_cleanup_free_ char *shown = printable_short(name ? name : "-", NAME_BYTES);
 
 	if (vm->problem)
-		out_note("nothing known about VM '%s' (pid %d): %s", name ? name : "-",
-			 (int)vm->qemu->pid, vm->problem);
+		out_note("nothing known about VM '%s' (pid %d): %s", shown, (int)vm->qemu->pid,
+			 vm->problem);
+	else if (fleet_vm_guest_problem(vm))
+		out_note("VM '%s' (pid %d): %s", shown, (int)vm->qemu->pid,
+			 fleet_vm_guest_problem(vm));
 	else if (!fleet_vm_guest(vm) && vm->qemu->line.ssh)
-		out_note("VM '%s' (pid %d) forwards a port to its guest's ssh: --guest %s",
-			 name ? name : "-", (int)vm->qemu->pid, vm->qemu->line.ssh);
+		out_note("VM '%s' (pid %d) forwards a port to its guest's ssh: --guest %s", shown,
+			 (int)vm->qemu->pid, vm->qemu->line.ssh);
 }
 
 static void print_notes(const struct fleet *fleet, const struct qemu_list *found)
@@ -165,9 +171,14 @@ static void print_notes(const struct fleet *fleet, const struct qemu_list *found
 	for (i = 0; i < fleet->count; i++)
 		if (fleet->vms[i].qemu)
 			print_note(&fleet->vms[i]);
-	for (i = 0; i < found->count; i++)
-		if (!found->list[i].line.monitors_count)
-			out_note("QEMU with pid %d has no QMP socket", (int)found->list[i].pid);
+	for (i = 0; i < found->count; i++) {
+		struct err err;
+
+		if (found->list[i].line.monitors_count)
+			continue;
+		discover_no_monitor(&found->list[i], &err);
+		out_note("%s; %s", err.message, err.hint);
+	}
 }
 
 static int report(struct ctx *ctx, const struct fleet *fleet, const struct qemu_list *found,
@@ -204,7 +215,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 		return err_set(err, ERR_USAGE, "only root sees the VMs of other users");
 	status = config_load(&ctx->config, err);
 	if (!status)
-		status = discover(&found, o->is_all, err);
+		status = discover(&found, o->is_all, &ctx->deadline, err);
 	if (!status) {
 		fleet_gather(&fleet, &found, &ctx->config);
 		status = fleet_ask(&fleet, &ctx->deadline, err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "hotplug-pool.h"
 #include "size.h"
 
 static const char *const outcome_names[] = {
@@ -162,22 +163,7 @@ int cmd_run_look(struct ctx *ctx, unsigned what, const char *also, cmd_report_fn
 	return status;
 }
 
-const struct memdev *cmd_owner(const struct hotplug *h, const struct blocks *run)
-{
-	unsigned i;
-
-	for (i = 0; i < h->machine.devices_count; i++) {
-		struct blocks of;
-
-		if (hotplug_device_blocks(h, &h->machine.devices[i], &of) &&
-		    run->first >= of.first && run->first <= of.last)
-			return &h->machine.devices[i];
-	}
-	return NULL;
-}
-
-struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_list *list,
-				    bool owners)
+struct json_object *cmd_json_blocks(const struct block_list *list, const struct owners *owners)
 {
 	struct json_object *array = json_object_new_array();
 	unsigned i;
@@ -185,7 +171,7 @@ struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_
 	for (i = 0; i < list->count; i++) {
 		const struct blocks *b = &list->runs[i];
 		struct json_object *run = json_object_new_object();
-		const struct memdev *owner = owners ? cmd_owner(h, b) : NULL;
+		const struct memdev *owner = owners ? owners_get(owners, b->first, NULL) : NULL;
 
 		blocks_add_json(run, b);
 		if (owners)
@@ -201,6 +187,7 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 	struct json_object *device = json_object_new_object();
 
 	json_add_string(device, "id", d->id);
+	json_add_string(device, "handle", d->handle);
 	json_add_string(device, "type", d->type);
 	json_add_string(device, "backend", d->backend);
 	json_add_u64(device, "address", d->has & MEMDEV_HAS_ADDRESS, d->address);
@@ -216,12 +203,33 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 	if (h->has_guest) {
 		struct block_list blocks = hotplug_found_blocks(h, g, d);
 
-		json_object_object_add(device, "blocks", cmd_json_blocks(h, &blocks, false));
+		json_object_object_add(device, "blocks", cmd_json_blocks(&blocks, NULL));
 		block_list_release(&blocks);
 	} else {
 		json_object_object_add(device, "blocks", NULL);
 	}
 	return device;
+}
+
+/* What going offline has taken; NULL: unknown. */
+static struct json_object *json_taken(const struct hotplug *h)
+{
+	unsigned i, count;
+	_cleanup_free_ struct taken *taken = hotplug_taken(h, &count);
+	struct json_object *array;
+
+	if (!hotplug_now(h)->pools.is_known)
+		return NULL;
+	array = json_object_new_array();
+	for (i = 0; i < count; i++) {
+		struct json_object *one = json_object_new_object();
+
+		json_add_u64(one, "page_size", true, taken[i].page_bytes);
+		json_add_u64(one, "taken", true, taken[i].pages);
+		json_add_u64(one, "left", true, taken[i].left);
+		json_object_array_add(array, one);
+	}
+	return array;
 }
 
 struct json_object *cmd_json_guest(const struct hotplug *h)
@@ -236,6 +244,8 @@ struct json_object *cmd_json_guest(const struct hotplug *h)
 		     h->before.total_bytes);
 	json_add_u64(guest, "mem_total_after", hotplug_now(h)->has & GUEST_HAS_TOTAL,
 		     hotplug_now(h)->total_bytes);
+	if (h->is_taking)
+		json_object_object_add(guest, "huge_pages_taken", json_taken(h));
 	return guest;
 }
 
@@ -255,6 +265,19 @@ static void add_memory_row(struct out_table *table, const char *name, const stru
 	add_mib(table, g->has & GUEST_HAS_AVAILABLE, g->available_bytes);
 }
 
+static void print_taken(const struct hotplug *h)
+{
+	unsigned i, count;
+	_cleanup_free_ struct taken *taken = hotplug_taken(h, &count);
+	char page[SIZE_TEXT_MAX];
+
+	for (i = 0; i < count; i++)
+		out_printf("with them went %llu of the guest's huge pages of %s; %llu are left\n",
+			   (unsigned long long)taken[i].pages,
+			   size_format(page, taken[i].page_bytes),
+			   (unsigned long long)taken[i].left);
+}
+
 void cmd_print_memory(const struct hotplug *h)
 {
 	static const char *const heading[] = { "MiB", "total", "free", "available" };
@@ -268,6 +291,7 @@ void cmd_print_memory(const struct hotplug *h)
 	add_memory_row(&table, "before", &h->before);
 	add_memory_row(&table, "after", hotplug_now(h));
 	out_table_finish(&table, true);
+	print_taken(h);
 }
 
 void cmd_print_virtio_mem(const struct machine *m, const char *indent)
@@ -286,6 +310,20 @@ void cmd_print_virtio_mem(const struct machine *m, const char *indent)
 		if (d->requested_bytes != d->size_bytes)
 			out_printf("; %s requested", size_format(requested, d->requested_bytes));
 		out_printf("\n");
+	}
+}
+
+void cmd_print_absent(const struct hotplug *h, const char *indent)
+{
+	unsigned i;
+
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+		enum added added = hotplug_added(h, &h->before, d);
+
+		if (added == ADDED_NOT || added == ADDED_PARTLY)
+			out_printf("%s%s: the guest has not added %s\n", indent, memdev_name(d),
+				   added == ADDED_NOT ? "it" : "all of it");
 	}
 }
 

@@ -17,6 +17,7 @@
 #include "json.h"
 #include "opt.h"
 #include "out.h"
+#include "owners.h"
 #include "vm.h"
 
 /* The global options; their table is in memhp.c. */
@@ -116,23 +117,22 @@ int cmd_run_look(struct ctx *ctx, unsigned what, const char *also, cmd_report_fn
 		 struct err *err);
 
 /* cmd_json_blocks(), cmd_json_device() - the JSON of runs of blocks, and of a device with its
- * blocks; the caller owns the result. @owners adds "device" to each run. */
-struct json_object *cmd_json_blocks(const struct hotplug *h, const struct block_list *list,
-				    bool owners);
+ * blocks; the caller owns the result. @owners (may be NULL) adds "device" to each run. */
+struct json_object *cmd_json_blocks(const struct block_list *list, const struct owners *owners);
 struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_memory *g,
 				    const struct memdev *d);
 
 /* cmd_json_guest() - {"block_size", "mem_total_before", "mem_total_after"} */
 struct json_object *cmd_json_guest(const struct hotplug *h);
 
-/* cmd_owner() - the device that the run lies in, or NULL */
-const struct memdev *cmd_owner(const struct hotplug *h, const struct blocks *run);
-
 /* cmd_print_memory() - the guest's memory before and after, in MiB as free -m has it */
 void cmd_print_memory(const struct hotplug *h);
 
 /* cmd_print_virtio_mem() - a line for each virtio-mem device: its size, and what it may have */
 void cmd_print_virtio_mem(const struct machine *m, const char *indent);
+
+/* cmd_print_absent() - a line for each DIMM that the guest has not added, or not all of */
+void cmd_print_absent(const struct hotplug *h, const char *indent);
 
 /* cmd_print_times() - how long each phase took */
 void cmd_print_times(const struct hotplug *h);

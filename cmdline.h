@@ -7,17 +7,42 @@
 #ifndef CMDLINE_H
 #define CMDLINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-#define CMDLINE_MONITORS_MAX 8 /* more are passed over */
+#define CMDLINE_MONITORS_MAX  8	  /* more are passed over */
+#define CMDLINE_ADDRESSES_MAX 64  /* likewise */
+#define CMDLINE_CONFIGS_MAX   4	  /* likewise */
+#define CMDLINE_NAME_MAX      255 /* bytes of a VM's name; a longer one counts as none */
+
+/* What QEMU listens there for. */
+enum cmdline_purpose {
+	CMDLINE_QMP,
+	CMDLINE_HMP,	 /* a monitor for people */
+	CMDLINE_CONSOLE, /* a serial port */
+	CMDLINE_OTHER,
+};
+
+struct cmdline_address {
+	enum cmdline_purpose purpose;
+	/* "/PATH", "unix:@NAME" (unix(7): abstract), "fd:NUMBER", "tcp:HOST:PORT",
+	 * "tcp:HOST:FIRST-LAST" for the first that was free; HOST as it was written, or empty */
+	char *text;
+};
 
 struct cmdline {
 	char *name;   /* -name, printable; NULL for none */
 	char *memory; /* -m as it was written, printable; NULL for none */
-	char *serial; /* "serial:PATH" of the first -serial that is a UNIX socket; NULL for none */
 	char *ssh;    /* "ssh:root@HOST:PORT" forwarded to the guest's port 22; NULL for none */
-	char *monitors[CMDLINE_MONITORS_MAX]; /* "/PATH" or "tcp:HOST:PORT", in their order */
+	struct cmdline_address addresses[CMDLINE_ADDRESSES_MAX]; /* in their order */
+	unsigned addresses_count;
+	char *configs[CMDLINE_CONFIGS_MAX]; /* files of -readconfig */
+	unsigned configs_count;
+	bool is_qemus; /* the words are options of QEMU's and nothing else, and no other's */
+	/* of the addresses, as cmdline_index() finds them; borrowed from them */
+	const char *monitors[CMDLINE_MONITORS_MAX]; /* those of QMP */
 	unsigned monitors_count;
+	const char *console; /* the first one; NULL for none */
 };
 
 /*
@@ -27,6 +52,15 @@ struct cmdline {
  * @line:	filled in; the caller releases it
  */
 void cmdline_parse(struct cmdline *line, const char *bytes, size_t len, const char *cwd);
+
+/* cmdline_index() - find monitors and console anew, where the addresses have changed */
+void cmdline_index(struct cmdline *line);
+
+/* cmdline_find() - the first address with that purpose; NULL for none */
+const char *cmdline_find(const struct cmdline *line, enum cmdline_purpose purpose);
+
+/* cmdline_explains() - does the command line say what that address is for? */
+bool cmdline_explains(const struct cmdline *line, const char *address);
 
 void cmdline_release(struct cmdline *line);
 

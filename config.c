@@ -11,6 +11,7 @@
 #include "nearest.h"
 #include "opt.h"
 #include "sysfs.h"
+#include "trust.h"
 #include "util.h"
 
 #define FILE_MAX    (64 << 10) /* bytes */
@@ -240,13 +241,8 @@ static int check_file(int fd, const char *path, struct err *err)
 		return err_set(err, ERR_USAGE, "cannot read '%s': %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_USAGE, "config '%s' is no regular file", path);
-	if (st.st_uid != geteuid() && st.st_uid)
-		return err_set(err, ERR_USAGE, "config '%s' belongs to another user (uid %u)", path,
-			       (unsigned)st.st_uid);
-	if (st.st_mode & S_IWOTH) {
-		err_set(err, ERR_USAGE, "config '%s' can be changed by everybody", path);
-		return err_hint(err, "take that away: chmod o-w '%s'", path);
-	}
+	if (trust_check_file("config", path, &st, err))
+		return -1;
 	if (st.st_size > FILE_MAX)
 		return err_set(err, ERR_USAGE, "config '%s' has more than %d bytes", path,
 			       FILE_MAX);

@@ -2,7 +2,7 @@
 /*
  * config: profiles of VMs, from files of "[vm NAME]" sections with "key = value" lines. A profile
  * may name a command to run (guest = exec:...), so a file that others can change is refused.
- * May call: sysfs (the names of zones), opt, nearest, err, util. Must never: guess what a line
+ * May call: sysfs (the names of zones), opt, nearest, trust, err, util. Must never: guess what a line
  * means.
  */
 #ifndef CONFIG_H

@@ -124,22 +124,29 @@ static void tick(struct deadline *d, int64_t now)
 	d->tick(d->tick_context, true);
 }
 
-/* Is the watch's descriptor none of those that are waited for anyway? */
-static bool is_watched(const struct deadline *d, const struct pollfd *fds, unsigned count)
+/* Is the descriptor none of those that are waited for anyway? */
+static bool is_other(int fd, const struct pollfd *fds, unsigned count)
 {
 	unsigned i;
 
-	for (i = 0; d->watch && i < count; i++)
-		if (fds[i].fd == d->watch_fd)
+	for (i = 0; i < count; i++)
+		if (fds[i].fd == fd)
 			return false;
-	return d->watch;
+	return true;
+}
+
+static struct pollfd hear_pollfd(const struct deadline *d, const struct pollfd *fds, unsigned count)
+{
+	bool is_heard = d->hear && is_other(d->hear_fd, fds, count);
+
+	return (struct pollfd){ .fd = is_heard ? d->hear_fd : -1, .events = POLLIN };
 }
 
 int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_t until_ms,
 		  struct err *err)
 {
-	struct pollfd all[POLL_MAX + 2];
-	bool is_watching = is_watched(d, fds, count);
+	struct pollfd all[POLL_MAX + 3];
+	bool is_watching = d->watch && is_other(d->watch_fd, fds, count);
 
 	if (count > POLL_MAX)
 		return err_set(err, ERR_FAILED, "cannot wait for %u descriptors at once", count);
@@ -152,7 +159,8 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 		int ready;
 
 		tick(d, now);
-		if (is_watching && d->watch(d->watch_context, err))
+		if ((is_watching && d->watch(d->watch_context, err)) ||
+		    (d->check && d->check(d->watch_context, err)))
 			return -1;
 		if (is_interrupted(d))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
@@ -160,13 +168,19 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 		 * outlast it */
 		if (now >= limit_ms(d))
 			return deadline_passed(d, err);
-		ready = poll(all, count + 2, poll_ms(d, until_ms));
+		all[count + 2] = hear_pollfd(d, fds, count);
+		ready = poll(all, count + 3, poll_ms(d, until_ms));
 		if (ready < 0 && errno != EINTR)
 			return err_set(err, ERR_FAILED, "cannot wait: %s", strerror(errno));
 		if (ready > 0 && all[count].revents) {
 			count_signals(d);
 			if (is_interrupted(d))
 				continue;
+		}
+		/* what it has to say, without end perhaps, keeps nothing else waiting */
+		if (ready > 0 && all[count + 2].revents) {
+			d->hear(d->watch_context);
+			ready--;
 		}
 		if (ready > 0 && !all[count].revents && !all[count + 1].revents) {
 			memcpy(fds, all, count * sizeof(*fds));

@@ -36,8 +36,16 @@ struct deadline {
 	 * nothing.
 	 */
 	int (*watch)(void *context, struct err *err);
-	void *watch_context;
-	int watch_fd;
+	/* as watch, but before every wait: it must neither wait nor read */
+	int (*check)(void *context, struct err *err);
+	/*
+	 * Called when hear_fd is readable, in a wait that is for something else; it must not wait.
+	 * What it hears, check tells. NULL: nothing.
+	 */
+	void (*hear)(void *context);
+	void *watch_context; /* of all three */
+	int watch_fd, hear_fd;
+	bool has_ended; /* what was talked to has begun anew: no goodbye is said to it */
 	/* what keeps the work from going on, as "the VM was paused"; borrowed, NULL for nothing */
 	const char *meanwhile;
 };

@@ -11,113 +11,34 @@
 
 #include "discover.h"
 #include "nearest.h"
+#include "owner.h"
+#include "peer.h"
 #include "util.h"
+#include "words.h"
 
-#define CMDLINE_MAX (1 << 20) /* bytes; a process with a longer command line is passed over */
+/* The VMs that a message names, at most. */
+#define SHOWN_MAX	 8
+#define SHOWN_NAME_BYTES 64
+
+#define HOW "-qmp unix:PATH,server=on,wait=off"
 
 void qemu_list_release(struct qemu_list *found)
 {
 	unsigned i;
 
 	for (i = 0; i < found->count; i++)
-		cmdline_release(&found->list[i].line);
+		emulator_release(&found->list[i]);
 	free(found->list);
 	*found = (struct qemu_list){ 0 };
 }
 
-/* The target of a link below a directory of /proc, which the caller frees; NULL when it cannot be
- * read. */
-static char *read_link(int directory, const char *name)
-{
-	char target[PATH_MAX];
-	ssize_t len = readlinkat(directory, name, target, sizeof(target));
-
-	return len > 0 && (size_t)len < sizeof(target) ? xstrndup(target, (size_t)len) : NULL;
-}
-
-/* /proc/PID: all that is read below it is of one process, also when the number goes to another. */
-static int open_process(pid_t pid)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/%d", (int)pid);
-
-	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
-char *discover_cwd(pid_t pid)
-{
-	int directory = open_process(pid);
-	char *cwd = directory >= 0 ? read_link(directory, "cwd") : NULL;
-
-	if (directory >= 0)
-		close(directory);
-	return cwd;
-}
-
-/* A program's name says that it is QEMU; " (deleted)" follows it after an upgrade. */
-static bool is_qemu(int directory)
-{
-	static const char *const names[] = { "qemu-kvm", "kvm" };
-	_cleanup_free_ char *program = read_link(directory, "exe");
-	const char *slash = program ? strrchr(program, '/') : NULL;
-	size_t i, len;
-
-	if (!slash)
-		return false;
-	if (!strncmp(slash + 1, "qemu-system-", 12))
-		return true;
-	len = strcspn(slash + 1, " ");
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (len == strlen(names[i]) && !strncmp(slash + 1, names[i], len))
-			return true;
-	return false;
-}
-
-static bool read_cmdline(int directory, struct buf *bytes)
-{
-	int fd = openat(directory, "cmdline", O_RDONLY | O_CLOEXEC);
-	char chunk[4096];
-	ssize_t n = -1;
-
-	while (fd >= 0 && bytes->len <= CMDLINE_MAX && (n = read(fd, chunk, sizeof(chunk))) > 0)
-		buf_add(bytes, chunk, (size_t)n);
-	if (fd >= 0)
-		close(fd);
-	return n == 0 && bytes->len;
-}
-
-static bool read_process(int directory, struct qemu *qemu)
-{
-	_cleanup_buf_ struct buf bytes = { 0 };
-	_cleanup_free_ char *cwd = NULL;
-
-	if (!is_qemu(directory) || !read_cmdline(directory, &bytes))
-		return false;
-	cwd = read_link(directory, "cwd");
-	cmdline_parse(&qemu->line, bytes.data, bytes.len, cwd);
-	return true;
-}
-
-/* @uid: the owner that is wanted; NULL for any */
-static bool look_at(pid_t pid, const uid_t *uid, struct qemu *qemu)
-{
-	int directory = open_process(pid);
-	struct stat st;
-	bool is_found = false;
-
-	if (directory < 0)
-		return false;
-	/* the owner of /proc/PID is the effective user of the process, dumpable or not */
-	if (!fstat(directory, &st) && (!uid || st.st_uid == *uid)) {
-		*qemu = (struct qemu){ .pid = pid, .uid = st.st_uid };
-		is_found = read_process(directory, qemu);
-	}
-	close(directory);
-	return is_found;
-}
-
 bool discover_process(pid_t pid, struct qemu *qemu)
 {
-	return look_at(pid, NULL, qemu);
+	if (!emulator_read(qemu, pid, NULL))
+		return false;
+	if (!qemu->is_qemu)
+		emulator_release(qemu);
+	return qemu->is_qemu;
 }
 
 static int by_pid(const void *a, const void *b)
@@ -127,35 +48,79 @@ static int by_pid(const void *a, const void *b)
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-int discover(struct qemu_list *found, bool all, struct err *err)
+/* @qemu is taken over, unless it is none */
+static void keep(struct qemu_list *found, struct qemu *qemu)
+{
+	if (!qemu->is_qemu) {
+		emulator_release(qemu);
+		return;
+	}
+	found->list = xgrow(found->list, found->count, sizeof(*found->list));
+	found->list[found->count++] = *qemu;
+}
+
+/* Sort by pid, and leave out what is no QEMU of its own. */
+static void tidy(struct qemu_list *found)
+{
+	unsigned i, j, kept = 0;
+
+	if (found->count)
+		qsort(found->list, found->count, sizeof(*found->list), by_pid);
+	for (i = 0; i < found->count; i++)
+		for (j = 0; j < found->count && found->list[i].is_qemu; j++)
+			if (found->list[j].is_qemu)
+				found->list[i].is_qemu =
+					!emulator_is_double(&found->list[i], &found->list[j]);
+	for (i = 0; i < found->count; i++) {
+		if (found->list[i].is_qemu)
+			found->list[kept++] = found->list[i];
+		else
+			emulator_release(&found->list[i]);
+	}
+	found->count = kept;
+}
+
+int discover(struct qemu_list *found, bool all, struct deadline *deadline, struct err *err)
 {
 	DIR *directory = opendir("/proc");
 	uid_t uid = geteuid();
 	struct dirent *entry;
+	int status = 0;
 
 	if (!directory)
 		return err_set(err, ERR_FAILED, "cannot look for VMs: /proc: %s", strerror(errno));
-	while ((entry = readdir(directory))) {
+	while (!status && (entry = readdir(directory))) {
 		struct qemu qemu;
 		uint64_t pid;
 
-		if (!parse_u64(entry->d_name, 10, &pid) || pid > INT_MAX ||
-		    !look_at((pid_t)pid, all ? NULL : &uid, &qemu))
+		if (!parse_u64(entry->d_name, 10, &pid) || pid > INT_MAX)
 			continue;
-		found->list = xgrow(found->list, found->count, sizeof(*found->list));
-		found->list[found->count++] = qemu;
+		if (emulator_read(&qemu, (pid_t)pid, all ? NULL : &uid))
+			keep(found, &qemu);
+		status = deadline_poll(deadline, NULL, 0, 0, err);
 	}
 	closedir(directory);
-	if (found->count)
-		qsort(found->list, found->count, sizeof(*found->list), by_pid);
-	return 0;
+	tidy(found);
+	return status;
+}
+
+/* "'web' (pid 4711)", "pid 4712": with what --vm takes */
+static void add_vm(struct buf *text, const struct qemu *q)
+{
+	_cleanup_free_ char *name =
+		q->line.name ? printable_short(q->line.name, SHOWN_NAME_BYTES) : NULL;
+
+	if (name)
+		buf_addf(text, "'%s' (pid %d)", name, (int)q->pid);
+	else
+		buf_addf(text, "pid %d", (int)q->pid);
 }
 
 /* "'web' (pid 4711), pid 4712" */
 static char *list_of(const struct qemu_list *found, const char *name)
 {
 	struct buf text = { 0 };
-	unsigned i;
+	unsigned i, count = 0;
 
 	for (i = 0; i < found->count; i++) {
 		const struct qemu *q = &found->list[i];
@@ -163,26 +128,58 @@ static char *list_of(const struct qemu_list *found, const char *name)
 		if (q->uid != geteuid() || !q->line.monitors_count ||
 		    (name && (!q->line.name || strcmp(q->line.name, name) != 0)))
 			continue;
+		if (++count > SHOWN_MAX)
+			continue;
 		buf_addf(&text, "%s", text.len ? ", " : "");
-		if (q->line.name)
-			buf_addf(&text, "'%s' (pid %d)", q->line.name, (int)q->pid);
-		else
-			buf_addf(&text, "pid %d", (int)q->pid);
+		add_vm(&text, q);
 	}
+	if (count > SHOWN_MAX)
+		buf_addf(&text, " and %u more: see memhp vms", count - SHOWN_MAX);
 	return text.data;
 }
 
+int discover_no_monitor(const struct qemu *q, struct err *err)
+{
+	const char *first = NULL, *human = cmdline_find(&q->line, CMDLINE_HMP);
+	_cleanup_free_ char *unknown = emulator_unknown(q, &first);
+	_cleanup_free_ char *quoted = first ? words_quoted(first) : NULL;
+	_cleanup_buf_ struct buf vm = { 0 };
+
+	add_vm(&vm, q);
+	if (unknown) {
+		err_set(err, ERR_QEMU_UNREACHABLE,
+			"no QMP socket of VM %s is known: it listens on %s", vm.data, unknown);
+		return err_hint(err, "if one of them is, name it: --qmp %s",
+				quoted ? quoted : "PATH");
+	}
+	if (!q->sockets.is_known) {
+		err_set(err, ERR_QEMU_UNREACHABLE,
+			"no QMP socket of VM %s is known: what it listens on cannot be read",
+			vm.data);
+		return err_hint(err, "name its monitor with --qmp");
+	}
+	err_set(err, ERR_QEMU_UNREACHABLE, "VM %s has no QMP socket%s%s%s", vm.data,
+		human ? ": its monitor '" : "", human ? human : "",
+		human ? "' is one for people (HMP)" : "");
+	return err_hint(err, "start the one with pid %d with " HOW, (int)q->pid);
+}
+
+/* None of them has a monitor that is known. */
 static void no_monitor(const struct qemu_list *found, struct err *err)
 {
-	static const char how[] = "-qmp unix:PATH,server=on,wait=off";
+	unsigned i = 0;
 
-	err_set(err, ERR_QEMU_UNREACHABLE, "no running QEMU of yours has a QMP socket");
-	if (found->count)
-		err_hint(err, "the one with pid %d has none: start it with %s",
-			 (int)found->list[0].pid, how);
-	else
-		err_hint(err, "start QEMU with %s, or name a monitor with --qmp%s", how,
+	if (!found->count) {
+		err_set(err, ERR_QEMU_UNREACHABLE, "no running QEMU of yours has a QMP socket");
+		err_hint(err, "start QEMU with " HOW ", or name a monitor with --qmp%s",
 			 geteuid() ? "" : "; memhp vms --all shows those of other users");
+		return;
+	}
+	while (i + 1 < found->count && !found->list[i].sockets.count)
+		i++;
+	discover_no_monitor(&found->list[i], err);
+	if (found->count > 1)
+		err_wrap(err, "none of %u VMs can be reached", found->count);
 }
 
 static const struct qemu *choose_only(const struct qemu_list *found, struct err *err)
@@ -217,7 +214,8 @@ static void not_found(const struct qemu_list *found, const char *name, const cha
 
 	nearest_offer(&nearest, like);
 	for (i = 0; i < found->count; i++)
-		if (found->list[i].uid == geteuid())
+		if (found->list[i].uid == geteuid() && found->list[i].line.name &&
+		    words_is_plain(found->list[i].line.name))
 			nearest_offer(&nearest, found->list[i].line.name);
 	err_set(err, ERR_QEMU_UNREACHABLE, "no running VM '%s'", name);
 	nearest_hint(&nearest, "see memhp vms", err);
@@ -250,13 +248,61 @@ static int find_name(const struct qemu_list *found, const char *name, const stru
 	return err_hint(err, "choose one with --vm PID");
 }
 
+/* A process that is named by its number and is no QEMU that is known: what it is. */
+static void no_qemu(const struct qemu_list *found, const struct qemu *q, const char *name,
+		    struct err *err)
+{
+	_cleanup_free_ char *program = xstrdup(q->program ? q->program : "unknown");
+	_cleanup_buf_ struct buf child = { 0 };
+	unsigned i;
+
+	printable(program);
+	for (i = 0; i < found->count; i++)
+		if (found->list[i].parent == q->pid)
+			add_vm(&child, &found->list[i]);
+	err_set(err, ERR_QEMU_UNREACHABLE, "no running VM '%s': process %d is '%.64s', not QEMU",
+		name, (int)q->pid, program);
+	if (child.data)
+		err_hint(err, "it has started VM %.200s", child.data);
+	else
+		err_hint(err, "see memhp vms; if it is QEMU all the same, name its monitor "
+			      "with --qmp");
+}
+
+/* Nothing of the list has that number. Who is not root sees no process of others. */
+static void no_number(const struct qemu_list *found, const char *name, pid_t pid, const char *like,
+		      struct err *err)
+{
+	struct qemu q;
+	struct proc p;
+
+	if (!proc_open(&p, pid)) {
+		not_found(found, name, like, err);
+		return;
+	}
+	proc_close(&p);
+	if (geteuid() && p.uid != geteuid()) {
+		err_set(err, ERR_QEMU_UNREACHABLE,
+			"no running VM '%s' of yours: process %d belongs to another user (uid %u)",
+			name, (int)pid, (unsigned)p.uid);
+	} else if (emulator_read(&q, pid, NULL)) {
+		no_qemu(found, &q, name, err);
+		emulator_release(&q);
+	} else {
+		err_set(err, ERR_QEMU_UNREACHABLE,
+			"no running VM '%s': process %d has no command line, it ends or is the "
+			"kernel's",
+			name, (int)pid);
+	}
+}
+
 /* Another user's VM is known by its pid alone: its name might be chosen to be mistaken for ours. */
 static const struct qemu *choose_named(const struct qemu_list *found, const char *name,
 				       const char *like, struct err *err)
 {
 	const struct qemu *by_name, *by_number = NULL;
 	uint64_t pid = 0;
-	bool is_number = parse_u64(name, 10, &pid);
+	bool is_number = parse_u64(name, 10, &pid) && pid && pid <= INT_MAX;
 	unsigned i;
 
 	if (find_name(found, name, &by_name, err))
@@ -264,7 +310,9 @@ static const struct qemu *choose_named(const struct qemu_list *found, const char
 	for (i = 0; is_number && i < found->count; i++)
 		if ((uint64_t)found->list[i].pid == pid)
 			by_number = &found->list[i];
-	if (!by_name && !by_number)
+	if (!by_name && !by_number && is_number)
+		no_number(found, name, (pid_t)pid, like, err);
+	else if (!by_name && !by_number)
 		not_found(found, name, like, err);
 	return by_name ? by_name : by_number;
 }
@@ -279,9 +327,7 @@ const struct qemu *discover_choose(const struct qemu_list *found, const char *na
 	qemu = choose_named(found, name, like, err);
 	if (!qemu || qemu->line.monitors_count)
 		return qemu;
-	err_set(err, ERR_QEMU_UNREACHABLE, "the VM '%s' (pid %d) has no QMP socket", name,
-		(int)qemu->pid);
-	err_hint(err, "start it with -qmp unix:PATH,server=on,wait=off");
+	discover_no_monitor(qemu, err);
 	return NULL;
 }
 
@@ -308,62 +354,108 @@ const struct qemu *discover_again(const struct qemu_list *found, pid_t pid, cons
 	return NULL;
 }
 
-static int check_owner(const struct qemu *qemu, const char *path, struct err *err)
+/* @path_fd: opened with O_PATH */
+static int check_user(const struct qemu *qemu, const char *path, int path_fd, struct err *err)
 {
 	struct stat st;
 
-	/* connect(2) will say what is wrong with the path */
-	if (stat(path, &st) || st.st_uid == qemu->uid || !st.st_uid)
+	if (fstat(path_fd, &st) || st.st_uid == qemu->uid || !st.st_uid)
 		return 0;
 	return err_set(err, ERR_QEMU_UNREACHABLE,
 		       "the socket '%s' of VM %d belongs to another user (uid %u)", path,
 		       (int)qemu->pid, (unsigned)st.st_uid);
 }
 
-/* A port number means another socket in another network namespace. */
-static int check_network(const struct qemu *qemu, const char *address, struct err *err)
+static int belongs_to(const struct qemu *qemu, const char *address, pid_t other, struct err *err)
 {
-	int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int other = open_process(qemu->pid);
-	_cleanup_free_ char *ours = read_link(self, "ns/net");
-	_cleanup_free_ char *theirs = read_link(other, "ns/net");
+	_cleanup_free_ char *process = other ? owner_describe(other) : NULL;
 
-	if (self >= 0)
-		close(self);
-	if (other >= 0)
-		close(other);
-	if (ours && theirs && !strcmp(ours, theirs))
-		return 0;
 	return err_set(err, ERR_QEMU_UNREACHABLE,
-		       "the monitor '%s' of VM %d is in another network namespace", address,
+		       "the monitor '%s' belongs to another process%s%s%s, not to VM %d", address,
+		       process ? " (" : "", process ? process : "", process ? ")" : "",
 		       (int)qemu->pid);
 }
 
-/* The path may lead elsewhere by now; a QEMU that gave up root (-runas) listened as root. */
-static int check_peer(const struct qemu *qemu, const struct qmp *q, const char *path,
-		      struct err *err)
+/* A QEMU that gave up root (-runas) listened as root; another process may have listened for it. */
+static int check_listener(const struct qemu *qemu, const char *address, int path_fd, int fd,
+			  struct err *err)
 {
-	uid_t uid = qmp_peer_uid(q);
+	const char *name = strchr(address, '@');
+	uid_t uid = 0;
+	pid_t other = owner_of(fd, &uid);
 
-	if (qmp_peer_pid(q) == qemu->pid && (uid == qemu->uid || !uid))
+	if (other == qemu->pid && (uid == qemu->uid || !uid))
 		return 0;
-	return err_set(err, ERR_QEMU_UNREACHABLE,
-		       "the socket '%s' is not that of VM %d: process %d listens there", path,
-		       (int)qemu->pid, (int)qmp_peer_pid(q));
+	if ((path_fd >= 0 ? owner_listens(qemu->pid, path_fd)
+			  : owner_listens_abstract(qemu->pid, name + 1)) == 1)
+		return 0;
+	return belongs_to(qemu, address, other, err);
+}
+
+/* Connect where @view sees the path; 0 for this process. */
+static int connect_path(const struct qemu *qemu, pid_t view, const char *path, int *fd,
+			struct err *err)
+{
+	int path_fd = peer_open_path(view, path, O_PATH), status;
+
+	*fd = -1;
+	if (path_fd < 0)
+		return err_set(err, ERR_QEMU_UNREACHABLE, "cannot connect to '%s': %s", path,
+			       strerror(errno));
+	status = check_user(qemu, path, path_fd, err);
+	if (!status)
+		status = peer_connect_at(path_fd, path, fd, ERR_QEMU_UNREACHABLE, err);
+	if (!status && check_listener(qemu, path, path_fd, *fd, err)) {
+		close(*fd);
+		status = -1;
+	}
+	close(path_fd);
+	return status;
+}
+
+/* The path of a QEMU that has gone into another root since (-chroot) is one of this process. */
+static int connect_unix(const struct qemu *qemu, const char *path, int *fd, struct err *err)
+{
+	struct err here;
+
+	if (!connect_path(qemu, qemu->pid, path, fd, err) ||
+	    !connect_path(qemu, 0, path, fd, &here))
+		return 0;
+	return -1;
+}
+
+/* A name or a port number means another socket in another network namespace. */
+static int connect_in_network(const struct qemu *qemu, const char *address, int *fd,
+			      struct deadline *d, struct err *err)
+{
+	bool is_tcp = !strncmp(address, "tcp:", 4);
+
+	if (peer_connect(qemu->pid, address, fd, ERR_QEMU_UNREACHABLE, d, err)) {
+		if (!peer_shares_network(qemu->pid)) {
+			err_append(err, "VM %d is in another network namespace", (int)qemu->pid);
+			if (geteuid())
+				err_hint(err, "root can enter it: run memhp as root");
+		}
+		return -1;
+	}
+	if (is_tcp ? owner_listens_tcp(qemu->pid, *fd) == 1
+		   : !check_listener(qemu, address, -1, *fd, err))
+		return 0;
+	close(*fd);
+	return is_tcp ? belongs_to(qemu, address, 0, err) : -1;
 }
 
 int discover_connect(struct qmp **out, const struct qemu *qemu, const char *address,
 		     const struct trace *trace, struct deadline *deadline, struct err *err)
 {
-	bool is_unix = address[0] == '/';
+	const char *path = strncmp(address, "unix:", 5) ? address : address + 5;
+	bool is_path = path[0] != '@' && strncmp(path, "tcp:", 4) != 0;
+	int fd;
 
-	if (is_unix ? check_owner(qemu, address, err) : check_network(qemu, address, err))
+	if (is_path ? connect_unix(qemu, path, &fd, err)
+		    : connect_in_network(qemu, address, &fd, deadline, err))
 		return -1;
-	if (qmp_connect(out, address, trace, deadline, err))
-		return -1;
-	if (!is_unix || !check_peer(qemu, *out, address, err))
-		return 0;
-	qmp_close(*out);
-	*out = NULL;
-	return -1;
+	*out = qmp_attach(fd, address, trace, deadline);
+	qmp_set_peer(*out, qemu->pid);
+	return 0;
 }

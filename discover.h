@@ -2,7 +2,8 @@
 /*
  * discover: the QEMU processes of this machine, from /proc, and a way to their monitors that makes
  * sure who answers there.
- * May call: cmdline, qmp, nearest, deadline, err, util. Must never: trust a socket of another user.
+ * May call: emulator, owner, peer, qmp, nearest, words, deadline, err, util. Must never: trust a
+ * socket of another user.
  */
 #ifndef DISCOVER_H
 #define DISCOVER_H
@@ -10,15 +11,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "cmdline.h"
+#include "deadline.h"
+#include "emulator.h"
 #include "err.h"
 #include "qmp.h"
-
-struct qemu {
-	pid_t pid;
-	uid_t uid;
-	struct cmdline line;
-};
 
 /* By pid; QEMUs without a monitor are among them. Zero-initialise it. */
 struct qemu_list {
@@ -29,29 +25,31 @@ struct qemu_list {
 /*
  * discover() - find the QEMU processes of this user
  * @all:	those of other users too, as far as they can be read: for root
- * Return: 0 with @found, which the caller releases; -1 when there is no /proc
+ * Return: 0 with @found, which the caller releases; -1 when there is no /proc, at the deadline, or
+ * when the user interrupts
  */
-int discover(struct qemu_list *found, bool all, struct err *err)
+int discover(struct qemu_list *found, bool all, struct deadline *deadline, struct err *err)
 	__attribute__((warn_unused_result));
 
 void qemu_list_release(struct qemu_list *found);
 
-/* discover_process() - one QEMU process, which the caller puts into a list or releases the line of;
- * false when it is none or cannot be read */
+/* discover_process() - one QEMU process, for emulator_release(); false when it is none or cannot be
+ * read */
 bool discover_process(pid_t pid, struct qemu *qemu);
-
-/* discover_cwd() - the working directory of a process, which the caller frees; NULL when unknown */
-char *discover_cwd(pid_t pid);
 
 /*
  * discover_choose() - the VM that is meant
- * @name:	its name, if it is this user's, or its pid; NULL: the only one with a monitor
+ * @name:	its name, if it is this user's, or its pid, of which is told what it is when it is
+ * no QEMU; NULL: the only one with a monitor
  * @like:	a profile's name that @name may be mistyped for; NULL for none
  * Return: the VM, owned by @found; NULL with @err: ERR_QEMU_UNREACHABLE when there is none,
  * ERR_USAGE when there are several
  */
 const struct qemu *discover_choose(const struct qemu_list *found, const char *name,
 				   const char *like, struct err *err);
+
+/* discover_no_monitor() - the error when no monitor of @qemu is known: what is known; returns -1 */
+int discover_no_monitor(const struct qemu *qemu, struct err *err);
 
 /*
  * discover_again() - the VM that was chosen before: that process, or another one of its name
@@ -63,9 +61,10 @@ const struct qemu *discover_again(const struct qemu_list *found, pid_t pid, cons
 				  struct err *err);
 
 /*
- * discover_connect() - connect to a monitor of @qemu without waiting for its greeting
- * @address:	one of qemu->line.monitors
- * @err:	ERR_QEMU_UNREACHABLE when nobody, or somebody else, is behind it
+ * discover_connect() - connect to a monitor of @qemu, where that sees it, without waiting for its
+ * greeting
+ * @address:	one of qemu->line.monitors: "/PATH", "@NAME", "unix:" before either, "tcp:HOST:PORT"
+ * @err:	ERR_QEMU_UNREACHABLE when nobody, or another process, is behind it
  */
 int discover_connect(struct qmp **out, const struct qemu *qemu, const char *address,
 		     const struct trace *trace, struct deadline *deadline, struct err *err)

@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What QEMU's events mean for memory, in words. */
 #include <string.h>
+#include <time.h>
 
 #include "event.h"
 #include "size.h"
 #include "sysfs.h"
 #include "verdict.h"
+
+#define TEXT_MAX 512 /* bytes of the words for an event, whatever QEMU puts into it */
+
+struct json_object *event_new(const char *name, struct json_object *data)
+{
+	struct json_object *event = json_object_new_object(), *stamp = json_object_new_object();
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	json_add_u64(stamp, "seconds", true, (uint64_t)now.tv_sec);
+	json_add_u64(stamp, "microseconds", true, (uint64_t)now.tv_nsec / 1000);
+	json_add_string(event, "event", name);
+	json_object_object_add(event, "data", data);
+	json_object_object_add(event, "timestamp", stamp);
+	return event;
+}
 
 /* Who an event is about: an id, a QOM path, or "a device". */
 static const char *subject_of(struct json_object *data)
@@ -71,6 +88,17 @@ static bool describe_migration(struct json_object *data, struct buf *out)
 	return true;
 }
 
+/* "the guest's watchdog has run out: reset": a hanging guest, and what QEMU does about it */
+static bool describe_watchdog(struct json_object *data, struct buf *out)
+{
+	const char *action;
+
+	buf_addf(out, "the guest's watchdog has run out");
+	if (json_get_string(data, "action", &action))
+		buf_addf(out, ": %s", action);
+	return true;
+}
+
 /* "memory32-memory35: added, online in zone Movable" */
 static bool describe_blocks(struct json_object *data, struct buf *out)
 {
@@ -114,6 +142,17 @@ static bool describe_lost(struct json_object *data, struct buf *out)
 	return true;
 }
 
+/* "and 1234 more" */
+static bool describe_folded(struct json_object *data, struct buf *out)
+{
+	uint64_t count;
+
+	if (!json_get_u64(data, "count", &count))
+		return false;
+	buf_addf(out, "and %llu more, too fast to be shown", (unsigned long long)count);
+	return true;
+}
+
 static const struct {
 	const char *name;
 	bool (*describe)(struct json_object *data, struct buf *out);
@@ -136,9 +175,12 @@ static const struct {
 	{ "GUEST_POLICY", describe_policy, NULL },
 	{ "GUEST_LOST", describe_lost, NULL },
 	{ "GUEST_PANICKED", NULL, "the guest has panicked" },
+	{ "EVENTS_FOLDED", describe_folded, NULL },
+	{ "GUEST_CRASHLOADED", NULL, "the guest has panicked and starts its crash kernel" },
+	{ "WATCHDOG", describe_watchdog, NULL },
 };
 
-bool event_describe(struct json_object *event, struct buf *out)
+static bool describe(struct json_object *event, struct buf *out)
 {
 	struct json_object *data = NULL;
 	const char *name;
@@ -156,4 +198,13 @@ bool event_describe(struct json_object *event, struct buf *out)
 		return true;
 	}
 	return false;
+}
+
+bool event_describe(struct json_object *event, struct buf *out)
+{
+	if (!describe(event, out))
+		return false;
+	clip(out->data, TEXT_MAX);
+	out->len = strlen(out->data);
+	return true;
 }

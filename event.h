@@ -20,4 +20,11 @@
  */
 bool event_describe(struct json_object *event, struct buf *out);
 
+/*
+ * event_new() - an event of memhp's own, as QEMU makes them, with the time of this machine
+ * @data:	consumed
+ * Return: the event, which the caller owns
+ */
+struct json_object *event_new(const char *name, struct json_object *data);
+
 #endif

@@ -5,21 +5,14 @@
 #include <unistd.h>
 
 #include "fleet.h"
-#include "json.h"
+#include "inquiry.h"
 #include "util.h"
-#include "vm.h"
-
-/* All are asked at the same time: one that is busy costs no more than this, however many are. */
-#define GREETING_MS 500
-#define ANSWER_MS   2000
 
 static void vm_release(struct fleet_vm *vm)
 {
-	unsigned i;
-
-	for (i = 0; i < vm->sessions_count; i++)
-		qmp_close(vm->sessions[i]);
+	free(vm->console);
 	free(vm->channel);
+	free(vm->channel_problem);
 	free(vm->problem);
 }
 
@@ -32,11 +25,22 @@ void fleet_release(struct fleet *fleet)
 	free(fleet->vms);
 }
 
+/* A console at a UNIX socket is a channel; the caller frees it. */
+static char *console_of(const struct qemu *qemu)
+{
+	const char *address = qemu->line.console;
+
+	if (address && !strncmp(address, "unix:", 5))
+		address += 5;
+	return address && (*address == '/' || *address == '@') ? xasprintf("serial:%s", address)
+							       : NULL;
+}
+
 static bool has_monitor(const struct qemu *qemu, const char *address)
 {
 	unsigned i;
 
-	if (address && !strncmp(address, "unix:", 5))
+	if (address && !strncmp(address, "unix:/", 6))
 		address += 5;
 	for (i = 0; address && i < qemu->line.monitors_count; i++)
 		if (!strcmp(qemu->line.monitors[i], address))
@@ -90,6 +94,7 @@ void fleet_gather(struct fleet *fleet, const struct qemu_list *found, const stru
 		vm = add_vm(fleet);
 		vm->qemu = qemu;
 		vm->monitor = qemu->line.monitors[0];
+		vm->console = console_of(qemu);
 		vm->profile = qemu->uid == geteuid() ? profile_of(config, qemu) : NULL;
 	}
 	for (i = 0; i < config->count; i++) {
@@ -103,85 +108,50 @@ void fleet_gather(struct fleet *fleet, const struct qemu_list *found, const stru
 	}
 }
 
-/* Of several monitors, what is wrong with the first is told. */
-static void note_problem(struct fleet_vm *vm, const struct err *err)
-{
-	if (!vm->problem)
-		vm->problem = xstrdup(err->message);
-}
-
 /* Of the profiles only those are asked whose monitor is a socket on this machine. */
-static void connect_to(struct fleet_vm *vm, struct deadline *moment)
+static void ask_about(struct inquiries *all, const struct fleet_vm *vm, unsigned i)
 {
-	unsigned i, count = vm->qemu ? vm->qemu->line.monitors_count : 1;
+	const char *address = vm->monitor;
+	unsigned m;
 
-	for (i = 0; i < count; i++) {
-		const char *address = vm->qemu ? vm->qemu->line.monitors[i] : vm->monitor;
-		struct qmp **session = &vm->sessions[vm->sessions_count];
-		struct err err = { 0 };
-		int status;
-
-		if (vm->qemu)
-			status = discover_connect(session, vm->qemu, address, NULL, moment, &err);
-		else if (address && (address[0] == '/' || !strncmp(address, "unix:", 5)))
-			status = qmp_connect(session, address, NULL, moment, &err);
-		else
-			return;
-		if (status)
-			note_problem(vm, &err);
-		else
-			vm->addresses[vm->sessions_count++] = address;
-	}
+	for (m = 0; vm->qemu && m < vm->qemu->line.monitors_count; m++)
+		inquiry_start(all, i, vm->qemu, vm->qemu->line.monitors[m]);
+	if (!vm->qemu && address && (address[0] == '/' || !strncmp(address, "unix:", 5)))
+		inquiry_start(all, i, NULL, address);
 }
 
-static int ask_qemu(struct fleet_vm *vm, struct qmp *qmp, struct err *err)
+/* The first monitor that has answered counts; where none has, what is wrong with the first. */
+static void take_answer(struct fleet_vm *vm, const struct inquiry *inquiry)
 {
-	_cleanup_json_ struct json_object *sizes = NULL;
-	bool in_use;
-
-	if (qmp_execute(qmp, "query-memory-size-summary", NULL, &sizes, err) ||
-	    vm_find_channel(qmp, &vm->channel, &in_use, err))
-		return -1;
-	vm->is_known = json_get_u64(sizes, "plugged-memory", &vm->plugged_bytes);
-	return 0;
-}
-
-/* Ask the first monitor that greets; -1 when the user has interrupted. */
-static int ask_vm(struct fleet_vm *vm, int64_t until_ms)
-{
-	unsigned i;
-
-	for (i = 0; i < vm->sessions_count; i++) {
-		struct qmp *qmp = vm->sessions[i];
-		struct err err = { 0 };
-
-		if (!qmp_start(qmp, until_ms, &err) && !ask_qemu(vm, qmp, &err)) {
-			vm->monitor = vm->addresses[i];
-			free(vm->problem);
-			vm->problem = NULL;
-			return 0;
-		}
-		if (err.code == ERR_INTERRUPTED)
-			return -1;
-		note_problem(vm, &err);
+	if (vm->is_known)
+		return;
+	if (inquiry->is_known) {
+		vm->is_known = true;
+		vm->monitor = inquiry->address;
+		vm->plugged_bytes = inquiry->plugged_bytes;
+		vm->channel = inquiry->channel ? xstrdup(inquiry->channel) : NULL;
+		if (inquiry->channel_problem)
+			vm->channel_problem = xstrdup(inquiry->channel_problem);
+		free(vm->problem);
+		vm->problem = NULL;
+	} else if (!vm->problem) {
+		vm->problem = xstrdup(inquiry->problem);
 	}
-	return 0;
 }
 
 int fleet_ask(struct fleet *fleet, struct deadline *deadline, struct err *err)
 {
-	struct deadline moment = *deadline;
-	int64_t until_ms;
+	struct inquiries all = { 0 };
 	unsigned i;
+	int status;
 
-	moment.work_ms = moment.final_ms = deadline_within(deadline, ANSWER_MS);
 	for (i = 0; i < fleet->count; i++)
-		connect_to(&fleet->vms[i], &moment);
-	until_ms = deadline_within(&moment, GREETING_MS);
-	for (i = 0; i < fleet->count; i++)
-		if (ask_vm(&fleet->vms[i], until_ms))
-			return err_set(err, ERR_INTERRUPTED, "interrupted");
-	return 0;
+		ask_about(&all, &fleet->vms[i], i);
+	status = inquiries_finish(&all, deadline, err);
+	for (i = 0; !status && i < all.count; i++)
+		take_answer(&fleet->vms[all.list[i].about], &all.list[i]);
+	inquiries_release(&all);
+	return status;
 }
 
 const char *fleet_vm_name(const struct fleet_vm *vm)
@@ -197,5 +167,10 @@ const char *fleet_vm_guest(const struct fleet_vm *vm)
 
 	if (!guest)
 		guest = vm->channel;
-	return !guest && vm->qemu && !vm->is_known ? vm->qemu->line.serial : guest;
+	return !guest && !vm->is_known ? vm->console : guest;
+}
+
+const char *fleet_vm_guest_problem(const struct fleet_vm *vm)
+{
+	return vm->profile && profile_get(vm->profile, "guest") ? NULL : vm->channel_problem;
 }

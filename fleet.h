@@ -2,7 +2,7 @@
 /*
  * fleet: all VMs at once: those that run, those of profiles, and what their monitors tell within a
  * moment.
- * May call: vm, discover, config, qmp, json, deadline, err, util. Must never: wait for a monitor
+ * May call: vm, discover, config, inquiry, deadline, err, util. Must never: wait for a monitor
  * that another client uses.
  */
 #ifndef FLEET_H
@@ -15,20 +15,18 @@
 #include "deadline.h"
 #include "discover.h"
 #include "err.h"
-#include "qmp.h"
 
 /* One VM: a process, a profile, or both. */
 struct fleet_vm {
 	const struct qemu *qemu;       /* NULL when it does not run here; borrowed */
 	const struct profile *profile; /* NULL for none; borrowed */
-	struct qmp *sessions[CMDLINE_MONITORS_MAX];
-	const char *addresses[CMDLINE_MONITORS_MAX]; /* of the sessions; borrowed */
-	unsigned sessions_count;
-	const char *monitor;	/* that answered, else the first; NULL for none; borrowed */
-	char *channel;		/* channel to the guest, as QEMU tells; NULL when unknown */
-	bool is_known;		/* the monitor has answered */
-	uint64_t plugged_bytes; /* valid with is_known */
-	char *problem;		/* why it has not; NULL for none */
+	const char *monitor;	       /* that answered, else the first; NULL for none; borrowed */
+	char *console;		       /* channel to the guest by the command line; NULL for none */
+	char *channel;		       /* the same, as QEMU tells; NULL when unknown */
+	char *channel_problem;	       /* why that may be another VM's; NULL for nothing */
+	bool is_known;		       /* the monitor has answered */
+	uint64_t plugged_bytes;	       /* valid with is_known */
+	char *problem;		       /* why it has not; NULL for none */
 };
 
 /* Zero-initialise it. */
@@ -44,7 +42,8 @@ struct fleet {
  */
 void fleet_gather(struct fleet *fleet, const struct qemu_list *found, const struct config *config);
 
-/* fleet_ask() - ask all monitors, but no longer than a moment; -1 when the user interrupts */
+/* fleet_ask() - ask all monitors, each by a child process of its own, so that what one does is no
+ * other's matter, and no longer than a moment; -1 when the user interrupts */
 int fleet_ask(struct fleet *fleet, struct deadline *deadline, struct err *err)
 	__attribute__((warn_unused_result));
 
@@ -55,5 +54,8 @@ const char *fleet_vm_name(const struct fleet_vm *vm);
 
 /* fleet_vm_guest() - the channel that commands would take; NULL when there is none, or unknown */
 const char *fleet_vm_guest(const struct fleet_vm *vm);
+
+/* fleet_vm_guest_problem() - why that channel is not known to be the VM's; NULL for nothing */
+const char *fleet_vm_guest_problem(const struct fleet_vm *vm);
 
 #endif

@@ -147,11 +147,12 @@ static int greet(struct agent *a, struct deadline *d, struct err *err)
 			     "connected to that socket?");
 }
 
-int agent_open(struct agent *a, const char *path, struct deadline *d, struct err *err)
+int agent_open(struct agent *a, const char *path, struct wire_opener opener, struct deadline *d,
+	       struct err *err)
 {
 	int fd;
 
-	if (wire_connect_unix(path, &fd, ERR_GUEST_UNREACHABLE, err))
+	if (opener.open(opener.context, path, &fd, err))
 		return -1;
 	*a = (struct agent){ .is_open = true };
 	message_init(&a->reader);

@@ -28,10 +28,11 @@ struct agent {
  * agent_open() - connect to the agent, and find the place in the stream where our own requests are
  * answered
  * @path:	of the agent's socket
+ * @opener:	connects to it
  * Return: 0; -1 with ERR_GUEST_UNREACHABLE, ERR_INTERRUPTED, ERR_USAGE or ERR_FAILED
  */
-int agent_open(struct agent *a, const char *path, struct deadline *d, struct err *err)
-	__attribute__((warn_unused_result));
+int agent_open(struct agent *a, const char *path, struct wire_opener opener, struct deadline *d,
+	       struct err *err) __attribute__((warn_unused_result));
 
 /*
  * agent_send() - send a request, when the one before has been answered

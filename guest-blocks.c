@@ -432,7 +432,7 @@ static const struct {
 } words[] = {
 	{ "scan", scan },     { "facts", facts },   { "memory", memory }, { "near", near },
 	{ "appear", appear }, { "change", change }, { "hold", silent },	  { "mark", silent },
-	{ "udev", silent },   { "held", silent },
+	{ "udev", silent },   { "held", silent },   { "pool", silent },
 };
 
 static int serve(struct call *c, char *command, struct err *err)

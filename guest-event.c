@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What has happened in the guest between two scans. */
 #include <string.h>
-#include <time.h>
 
+#include "event.h"
 #include "guest-event.h"
 #include "util.h"
-
-/* As QEMU makes them, with the time of this machine; @data is consumed. */
-static struct json_object *new_event(const char *name, struct json_object *data)
-{
-	struct json_object *event = json_object_new_object(), *stamp = json_object_new_object();
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	json_add_u64(stamp, "seconds", true, (uint64_t)now.tv_sec);
-	json_add_u64(stamp, "microseconds", true, (uint64_t)now.tv_nsec / 1000);
-	json_add_string(event, "event", name);
-	json_object_object_add(event, "data", data);
-	json_object_object_add(event, "timestamp", stamp);
-	return event;
-}
 
 struct json_object *guest_event_lost(const char *reason)
 {
 	struct json_object *data = json_object_new_object();
 
 	json_add_printable(data, "reason", reason);
-	return new_event("GUEST_LOST", data);
+	return event_new("GUEST_LOST", data);
 }
 
 /* One change of a run of blocks, as long as what follows goes on with it. */
@@ -47,7 +32,7 @@ static int flush(struct teller *t)
 	json_add_string(data, "change", t->change);
 	blocks_add_json(data, &t->run);
 	t->change = NULL;
-	return t->tell(t->context, new_event("GUEST_BLOCKS", data));
+	return t->tell(t->context, event_new("GUEST_BLOCKS", data));
 }
 
 /* Nothing is known of blocks that have gone, but which they were. */
@@ -128,7 +113,7 @@ static int compare_policy(const struct teller *t, const char *name, const char *
 	json_add_string(data, "name", name);
 	json_add_string(data, "value", *is ? is : NULL);
 	json_add_string(data, "was", *was ? was : NULL);
-	return t->tell(t->context, new_event("GUEST_POLICY", data));
+	return t->tell(t->context, event_new("GUEST_POLICY", data));
 }
 
 int guest_event_compare(const struct guest_memory *before, const struct guest_memory *after,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * guest-event: what has happened in the guest between two scans, as events of the form that QEMU's
- * have: {"event", "data", "timestamp"}. May call: sysfs, json, util. Must never: wait, print.
+ * have: {"event", "data", "timestamp"}. May call: event, sysfs, json, util. Must never: wait, print.
  *
  * GUEST_BLOCKS: "change" ("added", "changed", "removed") and the facts of a run of blocks
  * GUEST_POLICY: "name" ("auto_online_blocks", "online_policy"), "value", "was"

@@ -384,9 +384,9 @@ static void take_back(const struct dialogue *failed)
 	struct err ignored;
 
 	g.d = &end;
-	if (g.stage == STAGE_SENT)
+	if (g.stage == STAGE_SENT && !failed->d->has_ended)
 		g.stage = await_outcome(&g);
-	if (g.stage != STAGE_OUT &&
+	if (g.stage != STAGE_OUT && !failed->d->has_ended &&
 	    !type(&g, xstrdup(g.stage == STAGE_IN ? "\025 exit\n" : "\025\004"), &ignored))
 		(void)!hear(&g, HEARD_NAME, DEADLINE_NEVER, &ignored);
 	forget(&g);
@@ -435,7 +435,7 @@ void login_leave(struct login *login, struct wire *w, const char *id, const stru
 	struct dialogue g = { .login = login, .w = w, .id = id, .d = &end };
 	int64_t wait_ms = PROBE_MS;
 	struct err ignored;
-	int heard = login->is_in ? HEARD_NOTHING : HEARD_NAME;
+	int heard = login->is_in && !d->has_ended ? HEARD_NOTHING : HEARD_NAME;
 
 	/* until the shell obeys, or has gone */
 	while (heard == HEARD_NOTHING || (heard == HEARD_WORD && strcmp(g.word, "out") != 0)) {

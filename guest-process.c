@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -166,7 +167,21 @@ int process_explain(const struct process *p, const struct wire *w, struct err *e
 	return line ? err_set(err, err->code, "the %s says: %s", w->peer, line) : -1;
 }
 
-/* Wait for the child's end, which shows as the end of its output; true when it has ended. */
+/* Wait for the child's end at most until @until_ms; false when it goes on. That there is no such
+ * child counts as its end: the pid is somebody else's then. */
+static bool reaped(pid_t pid, int64_t until_ms)
+{
+	struct pollfd fd = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	int64_t left_ms = until_ms - monotonic_ms();
+
+	if (fd.fd >= 0 && left_ms > 0)
+		poll(&fd, 1, (int)left_ms);
+	if (fd.fd >= 0)
+		close(fd.fd);
+	return waitpid(pid, NULL, WNOHANG) != 0;
+}
+
+/* Wait for the child's end, and read what it still has to say; true when it has ended. */
 static bool parted(struct process *p, const struct wire *w)
 {
 	int64_t until_ms = monotonic_ms() + PARTING_MS;
@@ -177,7 +192,7 @@ static bool parted(struct process *p, const struct wire *w)
 		if (poll(&fd, 1, PARTING_MS) > 0 && read(w->in_fd, bytes, sizeof(bytes)) <= 0)
 			break;
 	}
-	return waitpid(p->pid, NULL, WNOHANG) == p->pid;
+	return reaped(p->pid, until_ms);
 }
 
 void process_close(struct process *p, struct wire *w)
@@ -190,7 +205,7 @@ void process_close(struct process *p, struct wire *w)
 	}
 	/* a child of another user (sudo) cannot be killed: init inherits it */
 	if (!parted(p, w) && !kill(-p->pid, SIGKILL))
-		waitpid(p->pid, NULL, 0);
+		(void)reaped(p->pid, monotonic_ms() + PARTING_MS);
 	close(p->stderr_fd);
 	free(p->by_hand);
 	*p = (struct process){ 0 };

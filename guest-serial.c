@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A root shell on a console. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,38 +17,32 @@
 
 /* A tty of this machine (a pty of QEMU, a null-modem line) must not echo or translate what comes
  * in. */
-static void make_raw(struct serial *serial, int fd)
+static int make_raw(struct serial *serial, int fd)
 {
 	struct termios modes;
 
 	if (tcgetattr(fd, &serial->modes))
-		return;
-	serial->has_modes = true;
+		return -1;
 	modes = serial->modes;
 	cfmakeraw(&modes);
 	modes.c_cflag |= CLOCAL;
-	tcsetattr(fd, TCSANOW, &modes);
+	serial->has_modes = !tcsetattr(fd, TCSANOW, &modes);
+	return serial->has_modes ? 0 : -1;
 }
 
-static int open_path(struct serial *serial, const char *path, int *fd, struct err *err)
+/* Nothing is written to what is neither a socket nor a terminal. */
+static int open_path(struct serial *serial, const char *path, struct wire_opener opener, int *fd,
+		     struct err *err)
 {
 	struct stat st;
 
-	if (stat(path, &st))
-		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot open the console '%s': %s", path,
-			       strerror(errno));
-	if (S_ISSOCK(st.st_mode))
-		return wire_connect_unix(path, fd, ERR_GUEST_UNREACHABLE, err);
-	if (!S_ISCHR(st.st_mode))
-		return err_set(err, ERR_GUEST_UNREACHABLE,
-			       "cannot open the console '%s': neither a socket nor a terminal",
-			       path);
-	*fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-	if (*fd < 0)
-		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot open the console '%s': %s", path,
-			       strerror(errno));
-	make_raw(serial, *fd);
-	return 0;
+	if (opener.open(opener.context, path, fd, err))
+		return -1;
+	if (!fstat(*fd, &st) && (S_ISSOCK(st.st_mode) || !make_raw(serial, *fd)))
+		return 0;
+	close(*fd);
+	return err_set(err, ERR_GUEST_UNREACHABLE,
+		       "cannot open the console '%s': neither a socket nor a terminal", path);
 }
 
 #define RESET CONSOLE_RESET "\n"
@@ -205,20 +198,21 @@ static int converse(struct wire *w, const char *path, const char *id, bool *is_o
 	return no_answer(path, w, err);
 }
 
-int serial_open(struct serial *serial, struct wire *w, const char *path, const char *id,
-		struct login *login, struct deadline *d, struct err *err)
+int serial_open(struct serial *serial, struct wire *w, const char *path, struct wire_opener opener,
+		const char *id, struct login *login, struct deadline *d, struct err *err)
 {
 	int fd = -1, status = 0;
 
 	*serial = (struct serial){ 0 };
-	if (open_path(serial, path, &fd, err))
+	if (open_path(serial, path, opener, &fd, err))
 		return -1;
 	wire_init(w, fd, fd, xasprintf("console '%s'", path), ERR_GUEST_UNREACHABLE);
 	if (login->user || login->is_in)
 		status = login_enter(login, w, path, id, d, err);
 	if (status > 0)
 		status = no_answer(path, w, err);
-	else if (!status && (status = converse(w, path, id, &login->is_in, d, err)) && !at_login(w))
+	else if (!status && (status = converse(w, path, id, &login->is_in, d, err)) &&
+		 !at_login(w) && !d->has_ended)
 		take_back(w, id);
 	if (!status)
 		return 0;

@@ -26,13 +26,14 @@ struct serial {
  * terminal's modes are back, a last frame says so.
  * @w:		receives the open wire; serial_close() releases it
  * @path:	a UNIX socket or a tty
+ * @opener:	opens it
  * @id:		the session's id; the child has it in $MEMHP
  * @login:	who may log in where the console asks for it; login_leave() is the caller's
  * Return: 0; -1 with ERR_GUEST_UNREACHABLE: cannot open, no answer, a login prompt, or with the
  * errors of login_enter()
  */
-int serial_open(struct serial *serial, struct wire *w, const char *path, const char *id,
-		struct login *login, struct deadline *d, struct err *err)
+int serial_open(struct serial *serial, struct wire *w, const char *path, struct wire_opener opener,
+		const char *id, struct login *login, struct deadline *d, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One guest channel: guest.sh at the far end of whatever transport there is. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "answer.h"
 #include "frame.h"
@@ -49,8 +51,11 @@ struct guest {
 	bool is_pending; /* sent, and not answered yet */
 	bool is_leaving; /* told to leave, and has not said goodbye yet */
 	bool is_lost;	 /* the console is there, but not the shell that was on it */
+	bool is_abandoned; /* nothing is said to it any more */
+	bool has_panicked; /* as its console says */
 	piece_set loaded;
 	char *address;
+	struct wire_opener opener;
 	size_t unread_bytes; /* at most: sent since the last answer */
 	guest_hear_fn *hear; /* NULL: nobody listens */
 	void *hear_context;
@@ -65,6 +70,8 @@ struct guest {
 /* After *err of the wire: should the far end have gone away, nothing more comes of it. */
 static int failed(struct guest *g, struct err *err)
 {
+	if (g->is_abandoned)
+		return -1;
 	g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
 	g->is_pending = g->is_pending && !g->is_lost;
 	return process_explain(&g->process, &g->wire, err);
@@ -82,6 +89,22 @@ static int write_line(struct guest *g, const char *line, struct err *err)
 	if (!g->is_console)
 		return write_text(g, line, err);
 	return serial_write(&g->wire, line, g->deadline, err) ? failed(g, err) : 0;
+}
+
+/* "[   12.345678] Kernel panic - not syncing: ...", as panic() in kernel/panic.c of Linux has it */
+static bool is_panic(const char *line)
+{
+	const char *text = strstr(line, "Kernel panic - not syncing");
+
+	return text && strspn(line, "[ 0123456789.]") == (size_t)(text - line);
+}
+
+static void notice_panic(struct guest *g, const char *line)
+{
+	if (!g->is_console || !is_panic(line))
+		return;
+	g->has_panicked = true;
+	guest_abandon(g);
 }
 
 /*
@@ -108,6 +131,8 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 			g->hear(g->hear_context, frame.payload);
 		else if (!ours)
 			*noisy = true;
+		if (!ours)
+			notice_panic(g, line);
 		free(line);
 	}
 	if (g->wire.in.len > NOISE_MAX)
@@ -228,7 +253,9 @@ int guest_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct 
 	g->is_known = true;
 	g->unread_bytes = 0;
 	if (g->is_lost)
-		return err_set(err, ERR_GUEST_UNREACHABLE, "the shell on the %s has ended",
+		return err_set(err, ERR_GUEST_UNREACHABLE,
+			       g->has_panicked ? "the guest's kernel has panicked, as the %s says"
+					       : "the shell on the %s has ended",
 			       g->wire.peer);
 	trace_answer(g, answer);
 	return 1;
@@ -253,8 +280,38 @@ bool guest_is_lost(const struct guest *g)
 
 void guest_abandon(struct guest *g)
 {
-	g->is_lost = true;
-	g->is_pending = false;
+	g->is_lost = g->is_abandoned = g->agent.is_lost = true;
+	g->is_pending = g->is_leaving = g->login->is_in = false;
+}
+
+int guest_idle_fd(const struct guest *g)
+{
+	return g->is_console && !g->is_pending && !g->is_abandoned ? g->wire.in_fd : -1;
+}
+
+bool guest_hear(struct guest *g)
+{
+	char bytes[4096], *line, *next;
+	ssize_t n = read(g->wire.in_fd, bytes, sizeof(bytes));
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	buf_add(&g->wire.in, bytes, (size_t)n);
+	/* a goodbye among the lines is waited for later: they all stay */
+	for (line = g->wire.in.data; (next = memchr(line, '\n', (size_t)(g->wire.in.data + g->wire.in.len - line)));
+	     line = next + 1) {
+		_cleanup_free_ char *copy = xstrndup(line, (size_t)(next - line));
+
+		notice_panic(g, copy);
+	}
+	if (g->wire.in.len > NOISE_MAX || !g->is_leaving)
+		buf_drop(&g->wire.in, (size_t)(line - g->wire.in.data));
+	return true;
+}
+
+bool guest_has_panicked(const struct guest *g)
+{
+	return g->has_panicked;
 }
 
 void guest_listen(struct guest *g, guest_hear_fn *hear, void *context)
@@ -302,6 +359,8 @@ int guest_send(struct guest *g, const char *commands, struct err *err)
 	struct answer answer = { 0 };
 	int status = 0;
 
+	if (g->is_abandoned)
+		return err_set(err, ERR_GUEST_UNREACHABLE, "the guest has ended or begun anew");
 	if (g->is_console && strlen(commands) > QUEUE_MAX)
 		return err_set(err, ERR_FAILED,
 			       "too many separate blocks for one line on a console");
@@ -356,7 +415,7 @@ static bool scheme_is(const char *address, const char *scheme, const char **rest
 static int open_agent(struct guest *g, const char *path, struct err *err)
 {
 	g->blocks.agent = NULL;
-	if (agent_open(&g->agent, path, g->deadline, err))
+	if (agent_open(&g->agent, path, g->opener, g->deadline, err))
 		return -1;
 	exec_open(&g->exec, &g->agent, &g->wire, g->id);
 	return 0;
@@ -369,7 +428,8 @@ static int open_transport(struct guest *g, struct err *err)
 
 	if (scheme_is(address, "serial", &rest) && *rest) {
 		g->is_console = true;
-		return serial_open(&g->serial, &g->wire, rest, g->id, g->login, g->deadline, err);
+		return serial_open(&g->serial, &g->wire, rest, g->opener, g->id, g->login,
+				   g->deadline, err);
 	}
 	if (scheme_is(address, "ssh", &rest) && *rest)
 		return process_open_ssh(&g->wire, &g->process, rest, NULL, "sh", g->deadline, err);
@@ -399,8 +459,9 @@ static int start_program(struct guest *g, struct err *err)
 	return guest_load(g, "", err);
 }
 
-int guest_open(struct guest **out, const char *address, struct login *login,
-	       const struct trace *trace, struct deadline *deadline, struct err *err)
+int guest_open(struct guest **out, const char *address, struct wire_opener opener,
+	       struct login *login, const struct trace *trace, struct deadline *deadline,
+	       struct err *err)
 {
 	struct guest *g = xcalloc(1, sizeof(*g));
 
@@ -409,6 +470,7 @@ int guest_open(struct guest **out, const char *address, struct login *login,
 	g->deadline = deadline;
 	g->trace = trace;
 	g->address = xstrdup(address);
+	g->opener = opener;
 	if (frame_make_id(g->id, err) || open_transport(g, err) || start_program(g, err)) {
 		guest_close(g);
 		return -1;

@@ -21,13 +21,15 @@ struct guest;
  * guest_open() - connect, and bring guest.sh into a shell
  * @address:	"serial:PATH", "ssh:[USER@]HOST[:PORT]", "qga:PATH", "exec:COMMAND",
  *		"local[:SYSROOT]"
+ * @opener:	opens the PATH of serial: and qga:, again where the channel is opened anew
  * @login:	who may log in on a console that asks for it; borrowed
  * @trace:	hears commands and answers; borrowed; may be NULL
  * @deadline:	bounds every wait of the channel; borrowed
  * Return: 0 with a channel for guest_close(); -1 with ERR_GUEST_UNREACHABLE or ERR_USAGE
  */
-int guest_open(struct guest **out, const char *address, struct login *login,
-	       const struct trace *trace, struct deadline *deadline, struct err *err)
+int guest_open(struct guest **out, const char *address, struct wire_opener opener,
+	       struct login *login, const struct trace *trace, struct deadline *deadline,
+	       struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
@@ -87,8 +89,21 @@ void guest_listen(struct guest *g, guest_hear_fn *hear, void *context);
 bool guest_is_lost(const struct guest *g);
 
 /* guest_abandon() - the shell has ended with the guest it ran in: nothing more is said to whatever
- * listens there now. A guest_send() after all opens the channel anew. */
+ * listens there now, also at the end; each guest_send() fails */
 void guest_abandon(struct guest *g);
+
+/*
+ * guest_idle_fd() - readable when a console says something while no command is under way; -1: none
+ * is to be read
+ * guest_hear() - read what it says, without waiting: it may be a panic
+ * Return: false when nothing more will come
+ */
+int guest_idle_fd(const struct guest *g);
+bool guest_hear(struct guest *g);
+
+/* guest_has_panicked() - has the console said that the guest's kernel has panicked? It is abandoned
+ * then. */
+bool guest_has_panicked(const struct guest *g);
 
 /*
  * guest_cancel() - stop commands whose answer did not come; does nothing when none are under way.

@@ -144,11 +144,17 @@ scan() {
 
 #= near
 
-# near UNIT FIRST-LAST...: blocks by their numbers (UNIT is 1), or behind facts (UNIT is 0x) by addresses
+# near UNIT FIRST-LAST...: blocks by their numbers (UNIT is 1), or behind facts (UNIT is 0x) by addresses, where the
+# block size is one: hexadecimal, and at least 1 MiB. A shell may run what stands in arithmetic: what a file has said
+# gets there only as digits.
 near() {
 	unit=$1
-	[ "$unit" = 1 ] || unit=0x$size
-	[ "$unit" != 0x ] || return
+	case $1$size in
+	1*) ;;
+	0x0* | 0x*[!0-9a-f]*) return ;;
+	0x??????*) unit=$1$size ;;
+	*) return ;;
+	esac
 	shift
 	for range; do
 		n=$((${range%-*} / unit))
@@ -160,12 +166,12 @@ near() {
 	flush
 }
 
-#= change ease watch
+#= change ease watch refill
 
 # A background job of a shell without job control has /dev/null as fd 0: keep the real one.
 exec 8<&0
 
-#= change
+#= change refill
 
 # put BLOCK WORD: one write to a block's state; the kernel's reason goes to stdout
 put() {
@@ -341,7 +347,7 @@ marked=
 # seconds: the guest's uptime
 seconds() {
 	read -r now _ <"$proc/uptime"
-	now=${now%.*}
+	now=${now%%[!0-9]*}
 }
 
 # mark: note how many devices have come and gone in the guest, before a DIMM does
@@ -369,10 +375,10 @@ appear() {
 		while [ "$n" -le "${range#*-}" ]; do
 			until [ -e "$sys/memory$n/valid_zones" ]; do
 				seconds
-				if [ "$now" -ge "$end" ]; then
+				[ "$now" -lt "$end" ] || {
 					absent "$n"
 					return 1
-				fi
+				}
 				sleep 0.01 || sleep 1
 			done
 			n=$((n + 1))
@@ -484,6 +490,7 @@ buddy() {
 	while read -r _ _ _ name counts; do
 		pages=0 order=1
 		for n in $counts; do
+			case $n in *[!0-9]*) continue ;; esac
 			pages=$((pages + n * order)) order=$((order * 2))
 		done
 		case $name in
@@ -502,6 +509,67 @@ udev() {
 	[ -z "$rules" ] || say "udev ${rules%%"$nl"*}"
 }
 
+#= pool
+
+# pool: what going offline takes from the guest, and coming online does not bring back: huge pages of pools, of each
+# node and in all ("-"), and vm.min_free_kbytes, which the kernel computes anew. That has no second byte for a read
+# that takes one at a time.
+pool() {
+	n=$(cat "$proc/sys/vm/min_free_kbytes")
+	say "floor ${n:--}"
+	for d in "$sys"/../node/node[0-9]*/hugepages/*kB "$sys"/../../../kernel/mm/hugepages/*kB; do
+		n=0
+		read -r n <"$d/nr_hugepages"
+		[ "$n" != 0 ] || continue
+		read -r free <"$d/free_hugepages"
+		read -r s <"$d/surplus_hugepages"
+		value=${d##*/../node/node}
+		value=${value%%/*} d=${d##*-}
+		say "pool ${value:--} ${d%kB} $n $free $s"
+	done
+}
+
+#= tails
+
+# tails FIRST-LAST...: for each, how many pages are part of a huge page and not its first, and the size of a page in
+# KiB. In the flags of a page, 8 bytes, COMPOUND_TAIL and HUGE make the third one 3, which no other one often is.
+tails() {
+	kib='' size=''
+	while read -r name kib _ && [ "$name" != KernelPageSize: ]; do :; done <"$proc/self/smaps"
+	read -r size <"$sys/block_size_bytes"
+	case $kib/$size in /* | */ | *[!0-9]*/* | */*[!0-9a-f]*) return ;; esac
+	[ -r "$proc/kpageflags" ] || return
+	size=$((0x$size / kib / 128))
+	for range; do
+		n=${range%-*}
+		value=$((${range#*-} - n + 1))
+		n=$(dd "if=$proc/kpageflags" "bs=$size" "skip=$n" "count=$value" | tr -cd '\003' | wc -c)
+		say "tails ${range%-*} $((n)) $kib"
+	done
+}
+
+#= refill
+
+# fill WHERE NUMBER...: the pool of NODE-KIB, or in all of -KIB, or the floor
+fill() {
+	while [ $# != 0 ]; do
+		case $1 in
+		floor) d=$proc/sys/vm/min_free_kbytes ;;
+		-*) d=$sys/../../../kernel/mm/hugepages/hugepages$1kB/nr_hugepages ;;
+		*) d=$sys/../node/node${1%-*}/hugepages/hugepages-${1#*-}kB/nr_hugepages ;;
+		esac
+		echo "$2" >"$d"
+		shift 2
+	done
+}
+
+# refill SECONDS WHERE NUMBER...: the same, within that time
+refill() {
+	limit=$1
+	shift
+	guards=$(guard "$limit" fill "$@") || dismiss
+}
+
 #= held
 
 # dumped BLOCK PAGES: of the pages that the kernel has dumped, as it logs them: what the last one in that block is,
@@ -514,7 +582,10 @@ dumped() {
 		'migrating pfn '*) why=${line##*:} ;;
 		page:*) pfn=${line##* pfn:} dump='' ;;
 		aops:* | *'flags: '*) dump="$dump $line" ;;
-		'page dumped because: '*) [ $((${pfn%%[!0-9a-fx]*} / $2)) -ne "$1" ] || page="$why$dump" ;;
+		'page dumped because: '*)
+			pfn=${pfn#0x}
+			[ $((0x0${pfn%%[!0-9a-f]*} / $2)) -ne "$1" ] || page="$why$dump"
+			;;
 		esac
 	done
 	echo "$page"
@@ -524,8 +595,9 @@ dumped() {
 held() {
 	[ -r "$proc/self/smaps" ] || return
 	while read -r name kib _ && [ "$name" != KernelPageSize: ]; do :; done <"$proc/self/smaps"
-	[ -n "$kib" ] || return
 	get size "$sys/block_size_bytes"
+	case $kib in '' | 0* | *[!0-9]*) return ;; esac
+	case $size in *[!0-9a-f]*) return ;; esac
 	pages=$((0x$size / (kib * 1024)))
 	page=$(dmesg | grep -e 'migrating pfn' -e page: -e aops: -e 'flags: ' -e 'page dumped' | tail -n 99 | dumped "$1" "$pages")
 	[ -z "$page" ] || say "held $page"

@@ -49,6 +49,8 @@ static int take_replies(struct hotplug *h, struct plug *plug, unsigned which, st
 			continue;
 		}
 		unit->is_failed = true;
+		if (hotplug_guest_has_ended(h))
+			return -1;
 		if (which)
 			err_wrap(err, "QEMU takes no DIMM '%s'", unit->dimm.device_id);
 		else
@@ -109,10 +111,11 @@ static int read_unit(const struct hotplug *h, struct plug_unit *unit, struct err
 	if (!h->has_guest)
 		return 0;
 	unit->has_blocks = hotplug_device_blocks(h, d, &unit->blocks);
-	if (!unit->has_blocks)
-		return err_set(err, ERR_FAILED, "QEMU put '%s' at 0x%llx, inside a memory block",
-			       unit->dimm.device_id, (unsigned long long)d->address);
-	return 0;
+	if (unit->has_blocks)
+		return 0;
+	err_set(err, ERR_FAILED, "QEMU put '%s' at 0x%llx, inside a memory block",
+		unit->dimm.device_id, (unsigned long long)d->address);
+	return err_hint(err, "another device came at this moment: try again");
 }
 
 /* Read the devices and, where that says more, the backends back. */

@@ -7,6 +7,7 @@
 #include "hotplug-change.h"
 #include "hotplug-guest.h"
 #include "hotplug-offline.h"
+#include "hotplug-pool.h"
 #include "size.h"
 #include "util.h"
 
@@ -15,6 +16,11 @@
 
 void change_release(struct change *change)
 {
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(change->parts); i++)
+		block_list_release(&change->parts[i]);
+	buf_release(&change->mixed);
 	block_list_release(&change->blocks);
 	block_list_release(&change->named);
 }
@@ -133,12 +139,10 @@ static int add_word(const struct hotplug *h, struct change *change, const char *
 		return add_size(h, change, word, err);
 	if (!parse_range(word, &run))
 		return add_device_blocks(h, change, word, err);
-	for (block = run.first; block <= run.last; block++)
-		if (!block_list_has(&h->before.blocks, block)) {
-			err_set(err, ERR_FAILED, "no memory block 'memory%llu'",
-				(unsigned long long)block);
-			return err_hint(err, "see memhp blocks");
-		}
+	if (block_list_lacks(&h->before.blocks, run.first, run.last, &block)) {
+		err_set(err, ERR_FAILED, "no memory block 'memory%llu'", (unsigned long long)block);
+		return err_hint(err, "see memhp blocks");
+	}
 	block_list_add(&change->named, &run);
 	return 0;
 }
@@ -170,18 +174,30 @@ static int resolve(const struct hotplug *h, struct change *change, struct err *e
 	return 0;
 }
 
+/* Add the command that brings those online that go to one zone. */
+static void add_online(const struct hotplug *h, const struct change *change, enum zone zone,
+		       bool is_swift, struct buf *words)
+{
+	const struct block_list *list = &change->parts[zone];
+	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(list, zone) : NULL;
+	_cleanup_free_ char *raise =
+		swift ? NULL : hotplug_raise_words(h, list, zone, change->zone == ZONE_AUTO);
+
+	if (list->count)
+		buf_addf(words, "%s;", swift ? swift : raise);
+}
+
+/* The caller frees it. */
 static char *online_words(const struct hotplug *h, const struct change *change, bool is_swift)
 {
-	_cleanup_free_ char *online =
-		is_swift ? hotplug_swift_words(&change->blocks, change->zone_taken)
-			 : hotplug_raise_words(h, &change->blocks, change->zone_taken,
-					       change->zone == ZONE_AUTO);
 	struct buf words = { 0 };
 
-	if (!online)
-		return NULL;
-	buf_addf(&words, "%s;", online);
+	add_online(h, change, ZONE_KERNEL, is_swift, &words);
+	add_online(h, change, ZONE_MOVABLE, is_swift, &words);
+	add_online(h, change, ZONE_ANY, is_swift, &words);
 	hotplug_add_look(h, &words, &change->blocks);
+	if (h->is_taking)
+		buf_addf(&words, ";pool");
 	return words.data;
 }
 
@@ -216,42 +232,58 @@ static int try(struct hotplug *h, const struct change *change, bool is_swift, st
 {
 	_cleanup_free_ char *words = online_words(h, change, is_swift);
 
-	if (!words || hotplug_guest(h, words, "bring", "online", err))
+	if (hotplug_guest(h, words, "bring", "online", err))
 		return -1;
 	return check(h, change, err);
+}
+
+/* Have blocks only moved from zone to zone? */
+static bool is_move(const struct change *change)
+{
+	unsigned i = 0;
+
+	while (i < change->blocks.count && blocks_are_online(&change->blocks.runs[i]))
+		i++;
+	return i == change->blocks.count;
 }
 
 static int bring_online(struct hotplug *h, void *job, struct err *err)
 {
 	struct change *change = job;
 
-	if (!try(h, change, true, err))
-		return 0;
-	if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
-		return -1;
-	return try(h, change, false, err);
+	if (try(h, change, true, err)) {
+		if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
+			return -1;
+		if (try(h, change, false, err))
+			return -1;
+	}
+	if (is_move(change))
+		hotplug_settle_floor(h);
+	return 0;
 }
 
 static int take_offline(struct hotplug *h, void *job, struct err *err)
 {
 	struct change *change = job;
 
-	return hotplug_take_offline(h, &change->blocks, err) || check(h, change, err) ? -1 : 0;
+	if (hotplug_take_offline(h, &change->blocks, err) || check(h, change, err))
+		return -1;
+	hotplug_settle_floor(h);
+	return 0;
 }
 
 static int undo(struct hotplug *h, void *job, struct err *err)
 {
 	struct change *change = job;
 
-	return hotplug_restore(h, &change->blocks, err);
+	return hotplug_restore(h, &change->blocks, err) || hotplug_give_back(h, err) ? -1 : 0;
 }
 
 static void bring_online_show(struct hotplug *h, void *job)
 {
 	const struct change *change = job;
-	char *swift = online_words(h, change, true);
 
-	hotplug_plan(h, "guest", swift ? swift : online_words(h, change, false));
+	hotplug_plan(h, "guest", online_words(h, change, true));
 }
 
 static void take_offline_show(struct hotplug *h, void *job)
@@ -264,24 +296,82 @@ static void take_offline_show(struct hotplug *h, void *job)
 static const struct step online_steps[] = { { "online", bring_online, undo, bring_online_show } };
 static const struct step offline_steps[] = { { "offline", take_offline, undo, take_offline_show } };
 
-static uint64_t bytes_of(const struct hotplug *h, const struct change *change)
+static uint64_t bytes_of(const struct hotplug *h, const struct block_list *list)
 {
-	return block_list_blocks(&change->blocks) * h->before.block_size_bytes;
+	return block_list_blocks(list) * h->before.block_size_bytes;
+}
+
+/* Those blocks that are the device's go to the zone that it has begun in, if any. */
+static void follow_device(const struct hotplug *h, struct change *change, const struct memdev *d)
+{
+	struct block_list wanted = { 0 }, found = { 0 };
+	bool is_mixed = false;
+	enum zone zone = zone_begun(h, d, &is_mixed);
+	struct blocks span;
+	unsigned i;
+
+	if (!hotplug_device_blocks(h, d, &span))
+		return;
+	block_list_add(&wanted, &span);
+	block_list_intersect(&found, &change->blocks, &wanted);
+	if (is_mixed && found.count)
+		buf_addf(&change->mixed, "%s%s", change->mixed.len ? " " : "", memdev_name(d));
+	for (i = 0; i < found.count && zone != ZONE_AUTO; i++)
+		block_list_add(&change->parts[zone], &found.runs[i]);
+	block_list_release(&wanted);
+	block_list_release(&found);
+}
+
+/* The parts so far, in the order of their blocks; the caller releases the list. */
+static struct block_list parted(const struct change *change)
+{
+	struct block_list all = { 0 };
+	unsigned i, j;
+
+	for (i = 0; i < ARRAY_SIZE(change->parts); i++)
+		for (j = 0; j < change->parts[i].count; j++)
+			block_list_add(&all, &change->parts[i].runs[j]);
+	block_list_sort(&all);
+	return all;
+}
+
+/* A device that has begun in a zone is finished there, unless one was asked for. */
+static void choose_zones(struct hotplug *h, struct change *change)
+{
+	struct block_list followed, rest = { 0 };
+	unsigned i;
+
+	for (i = 0; change->zone == ZONE_AUTO && i < h->machine.devices_count; i++)
+		follow_device(h, change, &h->machine.devices[i]);
+	for (i = 0; i < ARRAY_SIZE(change->parts); i++)
+		block_list_sort(&change->parts[i]);
+	followed = parted(change);
+	block_list_subtract(&rest, &change->blocks, &followed);
+	change->zone_taken = zone_choose(h, change->zone, bytes_of(h, &rest), change->zone_reason);
+	for (i = 0; i < rest.count; i++)
+		block_list_add(&change->parts[change->zone_taken], &rest.runs[i]);
+	block_list_sort(&change->parts[change->zone_taken]);
+	block_list_release(&followed);
+	block_list_release(&rest);
 }
 
 void change_prepare(struct hotplug *h, struct change *change)
 {
 	if (change->is_online)
-		change->zone_taken =
-			zone_choose(h, change->zone, bytes_of(h, change), change->zone_reason);
+		choose_zones(h, change);
 	if (change->blocks.count)
 		hotplug_add_steps(h, change->is_online ? online_steps : offline_steps, 1, change);
 }
 
-static int check_change(const struct hotplug *h, const struct change *change, struct err *err)
+static int check_change(struct hotplug *h, const struct change *change, struct err *err)
 {
+	/* into another zone the way is by offline */
+	if (h->is_taking && hotplug_check_pool(h, &change->blocks, err))
+		return change->is_online
+			       ? err_hint(err, "take them first: memhp offline --force BLOCKS")
+			       : -1;
 	return change->is_online ? zone_check(h, change->zone, err)
-				 : hotplug_check_room(h, bytes_of(h, change), err);
+				 : hotplug_check_room(h, bytes_of(h, &change->blocks), err);
 }
 
 /* Are few blocks named by their numbers, so that the others do not matter? The zone that auto takes
@@ -309,6 +399,7 @@ static int look(struct hotplug *h, const struct change *change, struct err *err)
 
 	h->ahead = change->is_online ? "swift near" : "ease near";
 	h->about = is_about_few(change, &named) ? &named : NULL;
+	h->is_taking = !change->is_online || change->zone != ZONE_AUTO;
 	status = hotplug_look(h, LOOK_GUEST | LOOK_CHANGE, err);
 	h->about = NULL;
 	block_list_release(&named);

@@ -18,8 +18,10 @@ struct change {
 	/* found out */
 	struct block_list blocks; /* to be changed: those already there are left out */
 	struct block_list named;  /* all that the words mean */
-	enum zone zone_taken;
+	enum zone zone_taken; /* of what lies in no device that has begun in a zone */
 	char zone_reason[ZONE_REASON_MAX];
+	struct block_list parts[ZONE_ANY + 1]; /* online: those of blocks that go to each zone */
+	struct buf mixed; /* devices with blocks in several zones: "a-dimm b-dimm"; empty: none */
 };
 
 /* hotplug_change() - the whole command; nothing is sent when all is as asked for already */

@@ -7,11 +7,11 @@
 #include "host-limits.h"
 #include "hotplug-check.h"
 #include "hotplug-guest.h"
+#include "hotplug-memmap.h"
 #include "size.h"
 #include "util.h"
 
-#define X86_BLOCK_BYTES (UINT64_C(128) << 20) /* no x86 guest has smaller blocks */
-#define HEADROOM_BYTES	(UINT64_C(16) << 20)
+#define HEADROOM_BYTES (UINT64_C(16) << 20)
 
 /* QEMU's rule for ids (id_wellformed() in util/id.c): a letter, then letters, digits, "-", "." and
  * "_". */
@@ -37,6 +37,8 @@ int plug_check_request(struct plug_request *r, struct err *err)
 {
 	if (!r->is_online_wanted && r->zone != ZONE_AUTO)
 		return err_set(err, ERR_USAGE, "--zone and --no-online exclude each other");
+	if (r->size_bytes > SIZE_LIMIT_BYTES || (r->has_address && r->address > SIZE_LIMIT_BYTES))
+		return err_set(err, ERR_FAILED, "no machine has so much memory");
 	return check_name(r->name, err) || backend_check(&r->backend, err) ? -1 : 0;
 }
 
@@ -86,7 +88,7 @@ static int check_limit(const struct machine *m, const struct plug_request *r, st
 	return err_hint(err, "start QEMU with a larger -m ...,maxmem=SIZE");
 }
 
-/* QEMU takes what the guest cannot use: a part of a block ... */
+/* QEMU takes what the guest cannot use: a size that is no multiple of a block ... */
 static int check_size(uint64_t size_bytes, uint64_t block_bytes, struct err *err)
 {
 	uint64_t down_bytes = size_bytes - size_bytes % block_bytes;
@@ -102,26 +104,26 @@ static int check_size(uint64_t size_bytes, uint64_t block_bytes, struct err *err
 			size_exact(above, down_bytes + block_bytes));
 }
 
-/* ... or an address inside one. */
-static int check_blocks(const struct hotplug *h, const struct plug_request *r,
-			const uint64_t *sizes, unsigned count, struct err *err)
+static int check_sizes(const struct hotplug *h, const uint64_t *sizes, unsigned count,
+		       struct err *err)
 {
-	bool is_x86 = h->machine.arch && !strcmp(h->machine.arch, "x86_64");
-	uint64_t block_bytes = h->has_guest ? h->before.block_size_bytes
-			       : is_x86	    ? X86_BLOCK_BYTES
-					    : 0;
-	char block[SIZE_TEXT_MAX];
+	uint64_t block_bytes = place_block_bytes(h);
 	unsigned i;
 
 	for (i = 0; block_bytes && i < count; i++)
 		if (check_size(sizes[i], block_bytes, err))
 			return -1;
-	if (block_bytes && r->has_address && r->address % block_bytes)
-		return err_set(
-			err, ERR_FAILED,
-			"the address 0x%llx is not a multiple of the guest's memory block size, %s",
-			(unsigned long long)r->address, size_format(block, block_bytes));
 	return 0;
+}
+
+/* ... or what lies in a block only in part. */
+static int find_places(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
+		       unsigned count, struct place *places, struct err *err)
+{
+	if (!r->has_address)
+		return place_choose(h, &r->backend, sizes, count, places, err);
+	places[0] = (struct place){ .is_known = true, .is_told = true, .address = r->address };
+	return place_check(h, r->address, sizes[0], err);
 }
 
 /* One file would be the memory of all DIMMs at once. */
@@ -168,86 +170,122 @@ static int check_host(struct hotplug *h, const struct plug_request *r, const uin
 	return 0;
 }
 
-int plug_check_memory(struct hotplug *h, const struct plug_request *r, struct err *err)
+int plug_check_device(struct hotplug *h, const struct plug_request *r, struct place *place,
+		      struct err *err)
 {
-	return check_limit(&h->machine, r, err) || check_host(h, r, &r->size_bytes, 1, err) ? -1
-											    : 0;
+	return check_limit(&h->machine, r, err) || check_sizes(h, &r->size_bytes, 1, err) ||
+			       find_places(h, r, &r->size_bytes, 1, place, err) ||
+			       check_host(h, r, &r->size_bytes, 1, err)
+		       ? -1
+		       : 0;
 }
 
 int plug_check(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
-	       unsigned count, struct err *err)
+	       unsigned count, struct place *places, struct err *err)
 {
 	return check_slots(&h->machine, r, count, err) || check_limit(&h->machine, r, err) ||
-			       check_blocks(h, r, sizes, count, err) ||
+			       check_sizes(h, sizes, count, err) ||
+			       find_places(h, r, sizes, count, places, err) ||
 			       check_file(h, r, count, err) || check_host(h, r, sizes, count, err)
 		       ? -1
 		       : 0;
 }
 
+/* What the kernel can take for itself: not what is free in Movable. */
+static uint64_t kernel_bytes(const struct guest_memory *g, uint64_t movable_bytes)
+{
+	return g->available_bytes > movable_bytes ? g->available_bytes - movable_bytes : 0;
+}
+
+/* Need the room for the memory map not be looked at? */
+static bool is_headroom_free(const struct hotplug *h)
+{
+	return !h->has_guest || h->is_forced || !(h->before.has & GUEST_HAS_AVAILABLE);
+}
+
+/* What is to be plugged, one after the other. */
+struct pieces {
+	const uint64_t *sizes; /* bytes; borrowed */
+	unsigned count;
+	bool is_virtio_mem; /* blocks that the driver adds: their map never lies inside */
+};
+
+/* What the kernel needs for a piece from the memory it has. */
+static uint64_t map_bytes(const struct hotplug *h, const struct pieces *p, unsigned i)
+{
+	bool is_inside = !p->is_virtio_mem &&
+			 memmap_lies_inside(hotplug_now(h), h->machine.arch, p->sizes[i]);
+
+	return is_inside ? 0 : p->sizes[i] / MAP_SHARE;
+}
+
+static uint64_t all_map_bytes(const struct hotplug *h, const struct pieces *p)
+{
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < p->count; i++)
+		bytes += map_bytes(h, p, i);
+	return bytes;
+}
+
 /*
- * What the kernel can take for itself: not what is free in Movable. Without asking, all of that
- * zone is taken to be free; only where this is too little the guest is asked.
+ * What the kernel has for the memory map of all DIMMs. Without asking, all of zone Movable is taken
+ * to be free, and what depends on the size of the guest's pages to be so that more is needed; only
+ * where this is too little the guest is asked.
  */
-static int kernel_available(struct hotplug *h, uint64_t enough_bytes, uint64_t *bytes,
+static int kernel_available(struct hotplug *h, const struct pieces *p, uint64_t *bytes,
 			    struct err *err)
 {
 	const struct guest_memory *g = hotplug_now(h);
 	uint64_t movable_bytes = sysfs_sum(g, -1).movable_bytes;
 
-	*bytes = g->available_bytes > movable_bytes ? g->available_bytes - movable_bytes : 0;
-	if (*bytes >= enough_bytes || !movable_bytes)
+	*bytes = kernel_bytes(g, movable_bytes);
+	if (*bytes >= HEADROOM_BYTES + all_map_bytes(h, p) ||
+	    (!movable_bytes && !memmap_wants_page_size(g, h->machine.arch)))
 		return 0;
 	if (hotplug_guest(h, "scan;buddy", "read", "again", err))
 		return -1;
 	g = &h->after;
 	movable_bytes = g->has & GUEST_HAS_MOVABLE_FREE ? g->movable_free_bytes : 0;
-	*bytes = g->available_bytes > movable_bytes ? g->available_bytes - movable_bytes : 0;
+	*bytes = kernel_bytes(g, movable_bytes);
 	return 0;
-}
-
-/* Need nobody care for the room for the memory map? */
-static bool is_headroom_free(const struct hotplug *h)
-{
-	return !h->has_guest || h->is_forced || h->before.memmap_on_memory ||
-	       !(h->before.has & GUEST_HAS_AVAILABLE);
-}
-
-static uint64_t map_bytes(const uint64_t *sizes, unsigned count)
-{
-	uint64_t bytes = 0;
-	unsigned i;
-
-	for (i = 0; i < count; i++)
-		bytes += sizes[i] / MAP_SHARE;
-	return bytes;
 }
 
 int plug_count_fitting(struct hotplug *h, const uint64_t *sizes, unsigned count, struct err *err)
 {
-	uint64_t need_bytes = HEADROOM_BYTES + map_bytes(sizes, count), have_bytes;
+	struct pieces p = { sizes, count, false };
+	uint64_t need_bytes, have_bytes;
 
 	if (is_headroom_free(h))
 		return (int)count;
-	if (kernel_available(h, need_bytes, &have_bytes, err))
+	if (kernel_available(h, &p, &have_bytes, err))
 		return -1;
-	for (; count && need_bytes > have_bytes; count--)
-		need_bytes -= sizes[count - 1] / MAP_SHARE;
+	need_bytes = all_map_bytes(h, &p);
+	for (; count && need_bytes && need_bytes + HEADROOM_BYTES > have_bytes; count--)
+		need_bytes -= map_bytes(h, &p, count - 1);
 	return (int)count;
 }
 
-static int no_headroom(const struct hotplug *h, const uint64_t *sizes, unsigned count,
-		       uint64_t have_bytes, struct err *err)
+static int no_headroom(const struct hotplug *h, const struct pieces *p, uint64_t have_bytes,
+		       struct err *err)
 {
+	uint64_t block_bytes = h->before.block_size_bytes;
 	uint64_t fit_bytes =
 		have_bytes > HEADROOM_BYTES ? (have_bytes - HEADROOM_BYTES) * MAP_SHARE : 0;
 	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX], fit[SIZE_TEXT_MAX];
 
-	fit_bytes -= fit_bytes % h->before.block_size_bytes;
 	err_set(err, ERR_GUEST_REFUSED,
 		"the guest needs %s for its memory map and its kernel has %s available",
-		size_format(need, map_bytes(sizes, count)), size_format(have, have_bytes));
-	size_exact(fit, fit_bytes);
-	if (count > 1)
+		size_format(need, all_map_bytes(h, p)), size_format(have, have_bytes));
+	size_exact(fit, fit_bytes - fit_bytes % block_bytes);
+	if (!p->is_virtio_mem &&
+	    memmap_lies_inside(hotplug_now(h), h->machine.arch, block_bytes))
+		return err_hint(err,
+				"at most %s fits; DIMMs of one block hold their map themselves, as "
+				"memmap_on_memory is on: --dimm %lluM; --force tries anyway",
+				fit, (unsigned long long)(block_bytes >> 20));
+	if (p->count > 1)
 		return err_hint(err,
 				"at most %s fits in zone movable; --zone auto gives the kernel "
 				"its share; --force tries anyway",
@@ -258,23 +296,43 @@ static int no_headroom(const struct hotplug *h, const uint64_t *sizes, unsigned 
 			fit);
 }
 
-int plug_check_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count, unsigned kernels,
-			struct err *err)
+/* Do the pieces fit one after the other, where the first @kernels of them pay for the others? */
+static int check_pieces(struct hotplug *h, struct pieces *p, unsigned kernels, struct err *err)
 {
 	uint64_t have_bytes, left_bytes;
 	unsigned i;
 
 	if (is_headroom_free(h))
 		return 0;
-	if (kernel_available(h, HEADROOM_BYTES + map_bytes(sizes, count), &have_bytes, err))
+	if (kernel_available(h, p, &have_bytes, err))
 		return -1;
 	left_bytes = have_bytes;
-	for (i = 0; i < count; i++) {
-		uint64_t need_bytes = map_bytes(&sizes[i], 1);
+	for (i = 0; i < p->count; i++) {
+		uint64_t need_bytes = map_bytes(h, p, i);
 
-		if (left_bytes < need_bytes + HEADROOM_BYTES)
-			return no_headroom(h, sizes, i ? count : 1, have_bytes, err);
-		left_bytes += (i < kernels ? sizes[i] : 0) - need_bytes;
+		if (need_bytes && left_bytes < need_bytes + HEADROOM_BYTES) {
+			p->count = i ? p->count : 1;
+			return no_headroom(h, p, have_bytes, err);
+		}
+		left_bytes -= need_bytes;
+		if (i < kernels)
+			left_bytes += p->sizes[i] - (need_bytes ? 0 : p->sizes[i] / MAP_SHARE);
 	}
 	return 0;
+}
+
+int plug_check_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count, unsigned kernels,
+			struct err *err)
+{
+	struct pieces p = { sizes, count, false };
+
+	return check_pieces(h, &p, kernels, err);
+}
+
+int plug_check_blocks_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count,
+			       unsigned kernels, struct err *err)
+{
+	struct pieces p = { sizes, count, true };
+
+	return check_pieces(h, &p, kernels, err);
 }

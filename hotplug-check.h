@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-check: what must hold before DIMMs are plugged. Changes nothing.
- * May call: hotplug, hotplug-guest, backend, demand, host-limits, machine, sysfs, size, err, util.
+ * May call: hotplug, hotplug-guest, hotplug-memmap, hotplug-place, backend, demand, host-limits, machine,
+ * sysfs, size, err, util.
  */
 #ifndef HOTPLUG_CHECK_H
 #define HOTPLUG_CHECK_H
 
 #include "backend.h"
+#include "hotplug-place.h"
 #include "hotplug.h"
 
 /* What a plug is asked for. */
@@ -28,13 +30,15 @@ int plug_check_request(struct plug_request *r, struct err *err) __attribute__((w
 /*
  * plug_check() - what can be known of the machine before anything is changed
  * @sizes:	bytes of each DIMM
+ * @places:	receives where each of them goes
  */
 int plug_check(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
-	       unsigned count, struct err *err) __attribute__((warn_unused_result));
-
-/* plug_check_memory() - the part of plug_check() that also a device without a slot has to pass */
-int plug_check_memory(struct hotplug *h, const struct plug_request *r, struct err *err)
+	       unsigned count, struct place *places, struct err *err)
 	__attribute__((warn_unused_result));
+
+/* plug_check_device() - the same for one device that takes no slot, such as virtio-mem */
+int plug_check_device(struct hotplug *h, const struct plug_request *r, struct place *place,
+		      struct err *err) __attribute__((warn_unused_result));
 
 /*
  * plug_count_fitting() - how many DIMMs, from the first, the guest has room for: its kernel takes
@@ -51,5 +55,10 @@ int plug_count_fitting(struct hotplug *h, const uint64_t *sizes, unsigned count,
  */
 int plug_check_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count, unsigned kernels,
 			struct err *err) __attribute__((warn_unused_result));
+
+/* plug_check_blocks_headroom() - the same for memory blocks that virtio-mem is to add */
+int plug_check_blocks_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count,
+			       unsigned kernels, struct err *err)
+	__attribute__((warn_unused_result));
 
 #endif

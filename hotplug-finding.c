@@ -58,6 +58,11 @@ unsigned findings_due(const struct findings *f)
 	return due;
 }
 
+bool findings_is_absent(const struct finding *f)
+{
+	return f->kind == FINDING_ABSENT || f->kind == FINDING_SHORT;
+}
+
 static bool has_device(const struct machine *m, const char *backend)
 {
 	unsigned i;
@@ -101,23 +106,39 @@ static uint64_t count_online(const struct block_list *list)
 	return blocks;
 }
 
-/* A DIMM whose blocks are not all there, or not all online. */
+/* What may be done about a device that does no good: those from QEMU's command line are the user's.
+ */
+static enum finding_action unplug_action(const struct memdev *d, bool is_all)
+{
+	return d->is_hotplugged || is_all ? ACTION_UNPLUG : ACTION_NONE;
+}
+
+/* A device that the guest has added, with blocks that are offline. */
+static void find_offline(struct findings *f, const struct memdev *d, uint64_t online, bool is_back)
+{
+	add(f, online ? FINDING_PARTLY : FINDING_OFFLINE,
+	    is_back && memdev_is_dimm(d) ? ACTION_UNPLUG : ACTION_ONLINE, memdev_name(d));
+}
+
+/* A DIMM whose blocks are not all there, or a device whose blocks are not all online. */
 static void find_blocks(const struct hotplug *h, struct findings *f, const struct memdev *d,
-			bool is_back)
+			bool is_back, bool is_all)
 {
 	struct block_list found = hotplug_found_blocks(h, &h->before, d);
 	uint64_t shown = block_list_blocks(&found), online = count_online(&found);
-	struct blocks whole;
-	bool is_dimm = memdev_is_dimm(d);
+	enum added added = hotplug_added(h, &h->before, d);
+	bool is_ours = memdev_is_virtio_mem(d) || (memdev_is_dimm(d) && d->is_hotplugged);
 
-	if (!hotplug_device_blocks(h, d, &whole))
-		whole = (struct blocks){ .first = 1 }; /* none */
-	if (is_dimm && shown < whole.last - whole.first + 1)
-		add(f, FINDING_ABSENT, ACTION_UNPLUG, memdev_name(d));
-	else if (online < shown)
-		add(f, online ? FINDING_PARTLY : FINDING_OFFLINE,
-		    is_back && is_dimm ? ACTION_UNPLUG : ACTION_ONLINE, memdev_name(d));
 	block_list_release(&found);
+	if (added == ADDED_NOT)
+		add(f, FINDING_ABSENT, unplug_action(d, is_all), memdev_name(d));
+	else if (added == ADDED_PARTLY && (!online || is_back))
+		add(f, FINDING_SHORT, unplug_action(d, is_all), memdev_name(d));
+	else if (added == ADDED_PARTLY)
+		add(f, FINDING_SHORT, online < shown && is_ours ? ACTION_ONLINE : ACTION_NONE,
+		    memdev_name(d));
+	else if (online < shown && is_ours)
+		find_offline(f, d, online, is_back);
 }
 
 /* Of DIMMs that the guest makes no use of, those that it is letting go of. Only ACPI remembers. */
@@ -131,7 +152,7 @@ static int find_pending(const struct hotplug *h, struct findings *f, struct err 
 		const struct memdev *d = machine_device(&h->machine, finding->id);
 
 		if (!d || !memdev_is_dimm(d) || !h->machine.has_acpi_ost ||
-		    (finding->kind != FINDING_OFFLINE && finding->kind != FINDING_ABSENT))
+		    (finding->kind != FINDING_OFFLINE && !findings_is_absent(finding)))
 			continue;
 		if (!slots && qmp_execute(h->vm->qmp, "query-acpi-ospm-status", NULL, &slots, err))
 			return err_wrap(err, "cannot ask QEMU (query-acpi-ospm-status)");
@@ -158,9 +179,8 @@ int findings_look(struct findings *f, const struct hotplug *h, enum repair_direc
 			add(f, FINDING_SIZE,
 			    direction == REPAIR_FORWARD ? ACTION_RESIZE : ACTION_SETTLE,
 			    memdev_name(d));
-		if (h->has_guest &&
-		    (memdev_is_virtio_mem(d) || (memdev_is_dimm(d) && d->is_hotplugged)))
-			find_blocks(h, f, d, direction == REPAIR_BACK);
+		if (h->has_guest)
+			find_blocks(h, f, d, direction == REPAIR_BACK, is_all);
 	}
 	return find_pending(h, f, err) || find_backends(h, f, is_all, err) ? -1 : 0;
 }

@@ -10,7 +10,8 @@
 
 enum finding_kind {
 	FINDING_BACKEND, /* a backend that no device uses */
-	FINDING_ABSENT,	 /* a DIMM of which the guest shows no, or not all, blocks */
+	FINDING_ABSENT,	 /* a DIMM of which the guest shows no block */
+	FINDING_SHORT,	 /* a DIMM of which the guest shows some blocks, but not all */
 	FINDING_PARTLY,	 /* a device of which some blocks are offline */
 	FINDING_OFFLINE, /* a device of which all blocks are offline */
 	FINDING_PENDING, /* a DIMM that the guest was asked to let go of, and is about to */
@@ -18,7 +19,7 @@ enum finding_kind {
 };
 
 enum finding_action {
-	ACTION_NONE, /* not memhp's business, unless it is told to take all */
+	ACTION_NONE, /* not memhp's business, unless it is told so */
 	ACTION_REMOVE,
 	ACTION_ONLINE,
 	ACTION_UNPLUG,
@@ -45,7 +46,8 @@ enum repair_direction {
 
 /*
  * findings_look() - after hotplug_look(): what is half done, and what is to be done about it
- * @is_all:	also about backends that do not have a name as memhp gives them
+ * @is_all:	also about backends that do not have a name as memhp gives them, and DIMMs that were
+ *		there when QEMU started
  * Return: 0, also when nothing was found; -1 when QEMU cannot be asked
  */
 int findings_look(struct findings *f, const struct hotplug *h, enum repair_direction direction,
@@ -53,6 +55,9 @@ int findings_look(struct findings *f, const struct hotplug *h, enum repair_direc
 
 /* findings_due() - how many have an action */
 unsigned findings_due(const struct findings *f);
+
+/* findings_is_absent() - is it about a DIMM that the guest has not added, or not all of? */
+bool findings_is_absent(const struct finding *f);
 
 /* findings_add() - @finding takes the place of what was known of the same id, or is one more */
 void findings_add(struct findings *f, const struct finding *finding);

@@ -24,23 +24,26 @@ unsigned hotplug_seconds_left(const struct hotplug *h)
 	return left_ms / 1000 >= FOREVER_SECONDS ? FOREVER_SECONDS : (unsigned)(left_ms / 1000) + 1;
 }
 
-/* Is the block, as the last scan saw it, in the state that the change was to bring? */
-static bool is_there(const struct hotplug *h, uint64_t block, bool is_online)
-{
-	unsigned i;
-
-	for (i = 0; i < h->after.blocks.count; i++) {
-		const struct blocks *b = &h->after.blocks.runs[i];
-
-		if (block >= b->first && block <= b->last)
-			return is_online ? blocks_are_online(b) : blocks_are_offline(b);
-	}
-	return false;
-}
-
 static bool is_short_way(const char *commands)
 {
 	return !strncmp(commands, "ease ", 5);
+}
+
+/* The first block of a range, in its order, that is not in the state it was to be brought to. */
+static bool find_unchanged(const struct block_list *blocks, const struct range *range,
+			   uint64_t *block)
+{
+	bool is_up = range->from <= range->to;
+
+	for (*block = range->from;;) {
+		const struct blocks *run = block_list_find(blocks, *block);
+
+		if (!run || !(range->is_online ? blocks_are_online(run) : blocks_are_offline(run)))
+			return true;
+		if (is_up ? run->last >= range->to : run->first <= range->to)
+			return false;
+		*block = is_up ? run->last + 1 : run->first - 1;
+	}
 }
 
 /* The block that the changes were at when they were stopped: they go in order. */
@@ -49,16 +52,9 @@ static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t
 	struct range_reader reader = { .commands = commands };
 	struct range range;
 
-	while (range_next(&reader, &range)) {
-		int64_t by = range.from <= range.to ? 1 : -1;
-
-		for (*block = range.from;; *block += (uint64_t)by) {
-			if (!is_there(h, *block, range.is_online))
-				return true;
-			if (*block == range.to)
-				break;
-		}
-	}
+	while (range_next(&reader, &range))
+		if (find_unchanged(&h->after.blocks, &range, block))
+			return true;
 	return false;
 }
 
@@ -66,16 +62,9 @@ static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t
  */
 static bool is_kernels(const struct hotplug *h, uint64_t block)
 {
-	unsigned i;
+	const struct blocks *b = block_list_find(&h->before.blocks, block);
 
-	for (i = 0; i < h->before.blocks.count; i++) {
-		const struct blocks *b = &h->before.blocks.runs[i];
-
-		if (block >= b->first && block <= b->last)
-			return blocks_are_online(b) && b->zones[0] &&
-			       blocks_zone(b) != ZONE_MOVABLE;
-	}
-	return false;
+	return b && blocks_are_online(b) && b->zones[0] && blocks_zone(b) != ZONE_MOVABLE;
 }
 
 /* "gone BLOCK" as an error in words. */
@@ -151,31 +140,25 @@ static int read_answer(struct hotplug *h, const struct answer *answer, const cha
 	return is_absent ? 1 : 0;
 }
 
-/* The events that take a guest's shell away (qapi/run-state.json). */
-static bool is_end(const char *name, struct json_object *data, void *context)
+static bool is_nothing(const char *name, struct json_object *data, void *context)
 {
-	(void)data, (void)context;
-	return !strcmp(name, "RESET") || !strcmp(name, "SHUTDOWN") ||
-	       !strcmp(name, "GUEST_PANICKED");
+	(void)name, (void)data, (void)context;
+	return false;
 }
 
 /* The shell in the guest has ended at its work, as *err says: QEMU may know why, or have ended
- * itself. */
+ * itself, which ends the wait. */
 static int explain_loss(struct hotplug *h, const char *verb, const char *to, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
 	int64_t until_ms = monotonic_ms() + LAST_WORDS_MS;
 	struct err gone = { 0 };
-	const char *name = NULL;
 
-	if (h->vm->qmp && qmp_wait_event(h->vm->qmp, is_end, NULL, until_ms, &event, &gone) < 0) {
+	if (h->vm->qmp &&
+	    qmp_wait_event(h->vm->qmp, is_nothing, NULL, until_ms, &event, &gone) < 0) {
 		*err = gone;
 		return -1;
 	}
-	if (event && json_get_string(event, "event", &name))
-		return err_set(err, ERR_GUEST_UNREACHABLE,
-			       "the guest has gone while it was to %s its memory %s (%s)", verb, to,
-			       name);
 	err->code = ERR_GUEST_REFUSED;
 	err_wrap(err, "the %s that was to %s the guest's memory %s has gone",
 		 h->before.is_limited ? "agent" : "shell", verb, to);
@@ -193,8 +176,10 @@ static void explain_block(struct hotplug *h, const char *commands, const char *v
 	if ((!is_ended && err->code != ERR_GUEST_REFUSED) || !h->after.blocks.count ||
 	    !find_hanging(h, commands, &block))
 		return;
+	if (h->is_try && err->code == ERR_TIMEOUT)
+		err_set(err, ERR_TIMEOUT, "its share of the time passed");
 	/* where it has not even come, that is what is to be said */
-	if (is_ended && block_list_has(&h->after.blocks, block))
+	if (is_ended && block_list_find(&h->after.blocks, block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,
 			 (unsigned long long)block, to);
 	if (!strcmp(verb, "take") && err->code != ERR_INTERRUPTED && !guest_is_lost(h->vm->guest))
@@ -282,14 +267,22 @@ int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, con
 		  struct err *err)
 {
 	struct answer answer = { 0 };
-	int status = run(h, commands, &answer, err);
+	int status;
 
+	if (hotplug_guest_has_ended(h))
+		return watch_tell(&h->watch, err);
+	status = run(h, commands, &answer, err);
 	if (!status)
 		status = read_answer(h, &answer, verb, to, err);
 	else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
 		stop(h, commands, &answer);
 	answer_release(&answer);
-	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED)
+	if (status < 0 && guest_has_panicked(h->vm->guest)) {
+		watch_note_panic(&h->watch);
+		watch_tell(&h->watch, err);
+	}
+	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED &&
+	    !hotplug_guest_has_ended(h))
 		explain_loss(h, verb, to, err);
 	if (status < 0)
 		explain_block(h, commands, verb, to, err);
@@ -425,13 +418,17 @@ static int check_restored(const struct hotplug *h, const struct block_list *were
 }
 
 /* Say which blocks are perhaps not as they were. */
-static int not_back(const struct block_list *were, struct err *err)
+static int not_back(const struct hotplug *h, const struct block_list *were, struct err *err)
 {
 	char range[BLOCKS_TEXT_MAX];
 
-	return err_wrap(
-		err, "some of %s may not be back as they were",
-		blocks_format(range, were->runs[0].first, were->runs[were->count - 1].last));
+	blocks_format(range, were->runs[0].first, were->runs[were->count - 1].last);
+	if (hotplug_guest_has_ended(h))
+		return err_set(err, ERR_PARTIAL,
+			       "the state of %s is not known: it is what the guest's next boot "
+			       "makes of it",
+			       range);
+	return err_wrap(err, "some of %s may not be back as they were", range);
 }
 
 int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err *err)
@@ -446,7 +443,7 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 	if (!were.count)
 		return 0;
 	if (status && !guest_is_lost(h->vm->guest)) {
-		not_back(&were, err);
+		not_back(h, &were, err);
 		block_list_release(&were);
 		return -1;
 	}
@@ -455,13 +452,13 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 	restore_zone(h, &were, ZONE_ANY, &words);
 	restore_offline(h, &were, &words);
 	if (words.len) {
-		buf_addf(&words, "scan");
+		buf_addf(&words, h->before.pools.is_known ? "scan;pool" : "scan");
 		status = hotplug_guest(h, words.data, "put", "back", err);
 		if (!status)
 			status = check_restored(h, &were, err);
 	}
 	if (status)
-		not_back(&were, err);
+		not_back(h, &were, err);
 	block_list_release(&were);
 	return status ? -1 : 0;
 }
@@ -470,7 +467,7 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 static bool has_room(const struct guest_memory *g, uint64_t bytes)
 {
 	/* what is free now, and the memory map of what goes: MemAvailable leaves out reserves,
-	 * which shrink with the memory */
+	 * which shrink with the memory. Where memmap_on_memory may count, it is not reckoned with. */
 	uint64_t map_bytes = g->memmap_on_memory ? 0 : bytes / MAP_SHARE;
 
 	return g->available_bytes >= bytes + ROOM_BYTES ||

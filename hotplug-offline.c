@@ -16,7 +16,7 @@ static char *ease_words(const struct hotplug *h, const struct block_list *list)
 	const struct deadline *d = h->deadline;
 	struct buf words = { 0 };
 
-	if (!h->before.is_timed || block_list_blocks(list) > EASE_BLOCKS ||
+	if (!h->before.is_timed || h->is_try || block_list_blocks(list) > EASE_BLOCKS ||
 	    (d->final_ms != DEADLINE_NEVER && d->final_ms - d->work_ms < EASE_UNDO_MS))
 		return NULL;
 	buf_addf(&words, "ease %u", hotplug_seconds_left(h));
@@ -49,6 +49,8 @@ static char *offline_words(const struct hotplug *h, const struct block_list *lis
 		return NULL;
 	buf_addf(&words, "%s;", offline);
 	hotplug_add_look(h, &words, list);
+	if (h->is_taking)
+		buf_addf(&words, ";pool");
 	return words.data;
 }
 

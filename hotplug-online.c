@@ -191,22 +191,34 @@ static struct block_list found_blocks(const struct hotplug *h, const struct plug
 	return found;
 }
 
-/* Read back: every block of the DIMM is there, and online in the zone that was asked for. */
+/* Are all blocks on the node that was asked for? */
+static int check_node(const struct plug *plug, const struct block_list *found, struct err *err)
+{
+	unsigned i;
+
+	for (i = 0; plug->nodes && i < found->count; i++)
+		if (node_map_check(plug->nodes, plug->request.node, &found->runs[i], err))
+			return -1;
+	return 0;
+}
+
+/* Read back: every block of the DIMM is there, on the node, and online in the zone, that was asked
+ * for. */
 static int check_unit(const struct hotplug *h, const struct plug *plug, struct plug_unit *unit,
 		      struct err *err)
 {
 	struct block_list found = found_blocks(h, unit);
-	uint64_t block = unit->blocks.first;
+	uint64_t block;
+	bool is_absent =
+		block_list_lacks(&found, unit->blocks.first, unit->blocks.last, &block);
 	const struct blocks *wrong = NULL;
 	char state[STATE_TEXT_MAX];
 	unsigned i;
 
-	while (block <= unit->blocks.last && block_list_has(&found, block))
-		block++;
 	for (i = 0; plug->request.is_online_wanted && i < found.count && !wrong; i++)
 		if (!blocks_are_online(&found.runs[i]) || blocks_zone(&found.runs[i]) != unit->zone)
 			wrong = &found.runs[i];
-	if (block <= unit->blocks.last)
+	if (is_absent)
 		err_set(err, ERR_GUEST_REFUSED,
 			"the guest has not added the memory: it shows no 'memory%llu'",
 			(unsigned long long)block);
@@ -214,7 +226,7 @@ static int check_unit(const struct hotplug *h, const struct plug *plug, struct p
 		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not %s",
 			(unsigned long long)wrong->first, blocks_format_state(state, wrong),
 			unit->zone == ZONE_ANY ? "online" : sysfs_zone_word(unit->zone));
-	unit->is_complete = !wrong && block > unit->blocks.last;
+	unit->is_complete = !wrong && !is_absent && !check_node(plug, &found, err);
 	block_list_release(&found);
 	return unit->is_complete ? 0 : -1;
 }
@@ -325,6 +337,9 @@ int plug_offline(struct hotplug *h, void *job, struct err *err)
 	int status = is_silent ? -1 : 0;
 	unsigned i;
 
+	if (hotplug_guest_has_ended(h)) /* its blocks go with the DIMM, or are told with it */
+		return 0;
+
 	for (i = 0; i < plug->to; i++)
 		if (plug->units[i].has_blocks && !plug_is_kept(plug, &plug->units[i]))
 			block_list_add(&list, &plug->units[i].blocks);
@@ -336,6 +351,8 @@ int plug_offline(struct hotplug *h, void *job, struct err *err)
 
 		status = hotplug_guest(h, words, "take", "offline", err);
 	}
+	if (status && hotplug_guest_has_ended(h))
+		status = 0;
 	if (status && list.count)
 		err_wrap(err,
 			 is_silent ? "the guest does not say whether all of %s is offline"

@@ -8,7 +8,7 @@
 #include "hotplug-plug.h"
 #include "util.h"
 
-#define TRIES_MAX 4 /* with names that others take meanwhile */
+#define TRIES_MAX 4 /* with names and places that others take meanwhile */
 
 static int name_unit(const struct machine *m, struct plug_unit *unit, const char *name,
 		     struct err *err)
@@ -35,7 +35,19 @@ static int name_units(const struct hotplug *h, struct plug *plug, struct err *er
 	return 0;
 }
 
-static void place_units(struct plug *plug)
+/* Its blocks are foreseen for the dry run only: those of a DIMM that is there are read back. */
+static void place_unit(const struct hotplug *h, struct plug_unit *unit, const struct place *place)
+{
+	struct dimm_request *dimm = &unit->dimm;
+
+	dimm->has_address = place->is_told;
+	dimm->address = place->address;
+	unit->has_blocks = h->is_dry_run && h->has_guest && place->is_known &&
+			   sysfs_blocks_of(place->address, dimm->size_bytes,
+					   h->before.block_size_bytes, &unit->blocks);
+}
+
+static void place_units(const struct hotplug *h, struct plug *plug, const struct place *places)
 {
 	const struct plug_request *r = &plug->request;
 	unsigned i;
@@ -47,9 +59,17 @@ static void place_units(struct plug *plug)
 		dimm->node = r->node;
 		dimm->has_slot = r->has_slot;
 		dimm->slot = r->slot;
-		dimm->has_address = r->has_address;
-		dimm->address = r->address;
+		place_unit(h, &plug->units[i], &places[i]);
 	}
+}
+
+/* A wish for a node is read back: the guest may count other nodes than QEMU. */
+static int read_nodes(const struct hotplug *h, struct plug *plug, struct err *err)
+{
+	if (!plug->request.has_node || !h->has_guest || h->is_dry_run)
+		return 0;
+	plug->nodes = xcalloc(1, sizeof(*plug->nodes));
+	return node_map_read(plug->nodes, h, err);
 }
 
 static int choose_zones(struct hotplug *h, struct plug *plug, const uint64_t *sizes,
@@ -65,23 +85,6 @@ static int choose_zones(struct hotplug *h, struct plug *plug, const uint64_t *si
 	return plug_check_headroom(h, sizes, plug->units_count, kernels, err);
 }
 
-/* For the dry run: where the DIMMs would go. */
-static void predict(const struct hotplug *h, struct plug *plug, const uint64_t *sizes)
-{
-	_cleanup_free_ uint64_t *addresses = xcalloc(plug->units_count, sizeof(*addresses));
-	bool is_known = plug->request.has_address;
-	unsigned i;
-
-	if (is_known)
-		addresses[0] = plug->request.address;
-	else
-		is_known =
-			machine_predict_addresses(&h->machine, sizes, plug->units_count, addresses);
-	for (i = 0; h->has_guest && is_known && i < plug->units_count; i++)
-		plug->units[i].has_blocks = sysfs_blocks_of(
-			addresses[i], sizes[i], h->before.block_size_bytes, &plug->units[i].blocks);
-}
-
 static const struct step host_steps[] = {
 	{ "attach", plug_attach_only, plug_detach, plug_attach_show },
 };
@@ -95,14 +98,13 @@ static const struct step steps[] = {
 int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
+	_cleanup_free_ struct place *places = xcalloc(plug->units_count + 1, sizeof(*places));
 
 	if (name_units(h, plug, err) ||
-	    plug_check(h, &plug->request, sizes, plug->units_count, err) ||
-	    choose_zones(h, plug, sizes, err))
+	    plug_check(h, &plug->request, sizes, plug->units_count, places, err) ||
+	    read_nodes(h, plug, err) || choose_zones(h, plug, sizes, err))
 		return -1;
-	place_units(plug);
-	if (h->is_dry_run)
-		predict(h, plug, sizes);
+	place_units(h, plug, places);
 	if (h->has_guest)
 		hotplug_add_steps(h, steps, ARRAY_SIZE(steps), plug);
 	else
@@ -119,23 +121,32 @@ static int plug_once(struct hotplug *h, struct plug *plug, struct err *err)
 		       : 0;
 }
 
-/* Has somebody else taken the names that were free a moment ago? What was begun has been undone. */
+/* Is its name, or the place that was chosen for it, somebody else's now? */
+static bool is_taken(const struct hotplug *h, const struct plug *plug,
+		     const struct dimm_request *dimm)
+{
+	const struct machine *m = &h->machine;
+
+	if (!plug->request.name && dimm->backend_id &&
+	    (machine_has_object(m, dimm->backend_id) || machine_device(m, dimm->device_id)))
+		return true;
+	return !plug->request.has_address && dimm->has_address &&
+	       machine_device_in(m, dimm->address, dimm->size_bytes);
+}
+
+/* Has somebody else taken what was free a moment ago? What was begun has been undone. */
 static bool is_overtaken(struct hotplug *h, const struct plug *plug, const struct err *err)
 {
 	struct err ignored;
 	unsigned i;
 
-	if (plug->request.name || err->code != ERR_QEMU_REFUSED ||
+	if (err->code != ERR_QEMU_REFUSED ||
 	    (h->outcome != OUTCOME_ROLLED_BACK && h->outcome != OUTCOME_UNCHANGED) ||
 	    machine_query(&h->machine, h->vm->qmp, &ignored))
 		return false;
-	for (i = 0; i < plug->units_count; i++) {
-		const struct dimm_request *dimm = &plug->units[i].dimm;
-
-		if (dimm->backend_id && (machine_has_object(&h->machine, dimm->backend_id) ||
-					 machine_device(&h->machine, dimm->device_id)))
+	for (i = 0; i < plug->units_count; i++)
+		if (is_taken(h, plug, &plug->units[i].dimm))
 			return true;
-	}
 	return false;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which blocks commands of guest.sh change. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hotplug-range.h"
@@ -26,18 +27,28 @@ static bool read_command(struct range_reader *r)
 	return true;
 }
 
+/* " 32-35": not by sscanf(3), which measures all that follows each time. */
+static bool read_range(struct range_reader *r)
+{
+	const char *at = r->ranges + strspn(r->ranges, " ");
+	char *end;
+
+	if (*at < '0' || *at > '9')
+		return false;
+	r->range.from = strtoull(at, &end, 10);
+	if (*end != '-')
+		return false;
+	r->range.to = strtoull(end + 1, &end, 10);
+	r->ranges = end;
+	return true;
+}
+
 bool range_next(struct range_reader *r, struct range *range)
 {
-	unsigned long long from, to;
-	int used;
-
 	while (*r->commands) {
 		if (!r->ranges && !read_command(r))
 			r->ranges = "";
-		if (sscanf(r->ranges, " %llu-%llu%n", &from, &to, &used) == 2) {
-			r->ranges += used;
-			r->range.from = from;
-			r->range.to = to;
+		if (read_range(r)) {
 			*range = r->range;
 			return true;
 		}

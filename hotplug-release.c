@@ -19,6 +19,12 @@ void leaving_add(struct leaving **list, unsigned *count, const struct memdev *d)
 		(struct leaving){ .device = d, .backend = d->backend ? xstrdup(d->backend) : NULL };
 }
 
+void leaving_drop(struct leaving *list, unsigned *count, unsigned i)
+{
+	free(list[i].backend);
+	memmove(&list[i], &list[i + 1], (--*count - i) * sizeof(*list));
+}
+
 void leaving_release(struct leaving **list, unsigned *count)
 {
 	unsigned i;
@@ -80,6 +86,18 @@ int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned cou
 		ready = qmp_wait_event(h->vm->qmp, concerns, &watch, 0, &event, err);
 	} while (ready > 0);
 	return ready;
+}
+
+int hotplug_read_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
+{
+	struct machine now = { 0 };
+	int status = machine_query_devices(&now, h->vm->qmp, err);
+	unsigned i;
+
+	for (i = 0; i < count && !status; i++)
+		leaving[i].is_gone |= !machine_device(&now, leaving[i].device->handle);
+	machine_release(&now);
+	return status;
 }
 
 /* Has somebody else unplugged it a moment ago? QEMU says so before it refuses. */
@@ -146,11 +164,15 @@ static int report_refusal(const struct leaving *leaving, unsigned count, struct 
 	return 0;
 }
 
-/* Say in words what the deadline left. */
-static int report_pending(const struct leaving *leaving, unsigned count, struct err *err)
+/* Say in words what the deadline left, or the time that a guest gets which has begun anew. */
+static int report_pending(const struct hotplug *h, const struct leaving *leaving, unsigned count,
+			  struct err *err)
 {
 	unsigned i;
 
+	if (hotplug_guest_has_ended(h) && err->code == ERR_TIMEOUT)
+		return err_set(err, ERR_PARTIAL,
+			       "the guest has not let go of it since it ended or began anew");
 	for (i = 0; i < count; i++)
 		if (!leaving[i].is_gone && !leaving[i].is_refused)
 			return err_wrap(err, "the guest has not let go of '%s'",
@@ -199,11 +221,20 @@ static int take_verdicts(struct hotplug *h, struct watch *watch, struct err *err
 	return ready;
 }
 
+static bool is_any_asked(const struct leaving *leaving, unsigned count)
+{
+	unsigned i = 0;
+
+	while (i < count && !leaving[i].is_asked)
+		i++;
+	return i < count;
+}
+
 int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned count,
 			    struct err *err)
 {
 	struct watch watch = { h, leaving, count };
-	bool is_again = false;
+	bool is_again = is_any_asked(leaving, count);
 
 	expect_to_go(h, leaving, count);
 	while (!all_settled(leaving, count)) {
@@ -213,7 +244,7 @@ int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned
 		if (take_verdicts(h, &watch, err) < 0)
 			return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED ||
 					       err->code == ERR_PARTIAL
-				       ? report_pending(leaving, count, err)
+				       ? report_pending(h, leaving, count, err)
 				       : -1;
 	}
 	return report_refusal(leaving, count, err);

@@ -13,8 +13,12 @@ struct leaving {
 	const struct memdev *device; /* borrowed from h->machine, stable while leaving */
 	char *backend;		     /* owned; NULL when unknown or already removed */
 	bool is_asked, is_gone, is_refused;
+	bool is_chosen; /* a size stands for it: another one will do as well */
 	char why[128]; /* of a refusal */
 };
+
+/* leaving_drop() - take the one at @i from a list */
+void leaving_drop(struct leaving *list, unsigned *count, unsigned i);
 
 /* leaving_add() - append @d to a list; leaving_release() frees the list */
 void leaving_add(struct leaving **list, unsigned *count, const struct memdev *d);
@@ -29,6 +33,10 @@ int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned
 
 /* hotplug_notice_gone() - mark those that QEMU has let go of in the meantime, without waiting */
 int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* hotplug_read_gone() - the same by asking QEMU which are still there */
+int hotplug_read_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*

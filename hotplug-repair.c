@@ -27,6 +27,7 @@ void repair_release(struct repair *r)
 	findings_release(&r->due);
 	findings_release(&r->tried);
 	findings_release(&r->all);
+	buf_release(&r->mixed);
 	jobs_release(r);
 }
 
@@ -39,6 +40,16 @@ static void add_online(const struct hotplug *h, struct repair *r, const struct m
 		if (blocks_are_offline(&found.runs[i]))
 			block_list_add(&r->change.blocks, &found.runs[i]);
 	block_list_release(&found);
+}
+
+/* What a device gets more goes where the rest of it is, unless devices differ in that. */
+static void add_resize(struct hotplug *h, struct repair *r, const struct memdev *d)
+{
+	bool is_first = !r->vmem.units_count, is_mixed = false;
+	enum zone zone = zone_begun(h, d, &is_mixed);
+
+	r->vmem.zone = is_first || r->vmem.zone == zone ? zone : ZONE_AUTO;
+	vmem_add(h, &r->vmem, d, d->requested_bytes);
 }
 
 static int prepare_device(struct hotplug *h, struct repair *r, const struct finding *f,
@@ -58,7 +69,7 @@ static int prepare_device(struct hotplug *h, struct repair *r, const struct find
 		vmem_add(h, &r->vmem, d, d->size_bytes);
 		return 0;
 	case ACTION_RESIZE:
-		vmem_add(h, &r->vmem, d, d->requested_bytes);
+		add_resize(h, r, d);
 		return 0;
 	case ACTION_NONE:
 	case ACTION_REMOVE:
@@ -128,6 +139,8 @@ static int prepare(struct hotplug *h, struct repair *r, struct err *err)
 	}
 	if (r->change.blocks.count) {
 		change_prepare(h, &r->change);
+		if (r->change.mixed.len)
+			buf_addf(&r->mixed, "%s%s", r->mixed.len ? " " : "", r->change.mixed.data);
 		hotplug_add_steps(h, settle_steps, ARRAY_SIZE(settle_steps), r);
 	}
 	return r->unplug.leaving_count ? unplug_prepare(h, &r->unplug, err) : 0;
@@ -149,7 +162,7 @@ static bool has_arrived(const char *name, struct json_object *data, void *contex
 		const struct memdev *d = machine_device(&moving->h->machine, f->id);
 		char why[128];
 
-		if (d && f->kind == FINDING_ABSENT &&
+		if (d && findings_is_absent(f) &&
 		    (verdict_read(name, data, d, false, why, sizeof(why)) == VERDICT_INSERTED ||
 		     verdict_read(name, data, d, true, why, sizeof(why)) == VERDICT_DELETED))
 			return true;
@@ -162,7 +175,7 @@ static bool has_absent(const struct repair *r)
 	unsigned i;
 
 	for (i = 0; i < r->due.count; i++)
-		if (r->due.list[i].kind == FINDING_ABSENT)
+		if (findings_is_absent(&r->due.list[i]))
 			return true;
 	return false;
 }
@@ -174,20 +187,33 @@ static int look_once(struct hotplug *h, struct repair *r, struct err *err)
 	return findings_look(&r->due, h, r->direction, r->is_all, err);
 }
 
-/* A DIMM without blocks may have been plugged, or released, a moment ago. */
-static int look(struct hotplug *h, struct repair *r, struct err *err)
+/* A DIMM without blocks may have been plugged, or released, a moment ago: as long as the guest
+ * answers to such ones, it is looked at again. */
+static int wait_moving(struct hotplug *h, struct repair *r, struct err *err)
 {
 	struct moving moving = { h, r };
-	_cleanup_json_ struct json_object *event = NULL;
+	int ready = 1;
+
+	while (ready > 0 && has_absent(r)) {
+		_cleanup_json_ struct json_object *event = NULL;
+
+		ready = qmp_wait_event(h->vm->qmp, has_arrived, &moving,
+				       deadline_within(h->deadline, MOVING_MS), &event, err);
+		if (ready < 0 || look_once(h, r, err))
+			return -1;
+	}
+	return 0;
+}
+
+static int look(struct hotplug *h, struct repair *r, struct err *err)
+{
 	unsigned i;
 
 	if (look_once(h, r, err))
 		return -1;
 	if (!r->has_waited && has_absent(r)) {
 		r->has_waited = true;
-		if (qmp_wait_event(h->vm->qmp, has_arrived, &moving,
-				   deadline_within(h->deadline, MOVING_MS), &event, err) < 0 ||
-		    look_once(h, r, err))
+		if (wait_moving(h, r, err))
 			return -1;
 	}
 	for (i = 0; i < r->due.count; i++)
@@ -207,8 +233,10 @@ static int act(struct hotplug *h, struct repair *r, struct err *err)
 }
 
 /* May it be another story after another look? */
-static bool can_go_on(const struct err *err)
+static bool can_go_on(const struct hotplug *h, const struct err *err)
 {
+	if (hotplug_guest_has_ended(h))
+		return false;
 	return err->code == ERR_FAILED || err->code == ERR_QEMU_REFUSED ||
 	       err->code == ERR_GUEST_REFUSED || err->code == ERR_PARTIAL;
 }
@@ -230,7 +258,7 @@ static int repair_round(struct hotplug *h, struct repair *r, struct err *err)
 	}
 	err_set(&r->failure, ERR_FAILED, "'%s' is as it was before", r->due.list[0].id);
 	status = act(h, r, err);
-	if (status && !can_go_on(err))
+	if (status && !can_go_on(h, err))
 		return -1;
 	if (status)
 		r->failure = *err;
@@ -245,6 +273,7 @@ int hotplug_repair(struct hotplug *h, struct repair *r, struct err *err)
 	int status;
 
 	h->ahead = "change";
+	h->is_taking = true;
 	do
 		status = repair_round(h, r, err);
 	while (!status);

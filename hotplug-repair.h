@@ -22,6 +22,7 @@ struct repair {
 	struct err failure;    /* what the last try met */
 	unsigned rounds;
 	bool has_waited, is_changed;
+	struct buf mixed; /* devices that were brought online and lie in several zones */
 	struct change change;
 	struct unplug unplug;
 	struct vmem vmem;

@@ -22,34 +22,41 @@ void resize_release(struct resize *r)
 
 static int find_target(struct resize *r, struct err *err)
 {
+	bool is_too_much = r->sign == '-' && r->size_bytes > r->before_bytes;
+
 	if (r->sign == '+')
 		r->target_bytes = r->before_bytes + r->size_bytes;
 	else if (r->sign == '-')
 		r->target_bytes = r->before_bytes - r->size_bytes;
 	else
 		r->target_bytes = r->size_bytes;
-	if ((r->sign == '-' && r->size_bytes >= r->before_bytes) ||
+	/* a node can have nothing, a VM cannot */
+	if (is_too_much || (!r->target_bytes && r->node < 0) ||
 	    (r->sign == '+' && r->target_bytes < r->before_bytes)) {
 		char before[SIZE_TEXT_MAX];
 
 		return err_set(err, ERR_FAILED, "there is %s", size_exact(before, r->before_bytes));
 	}
+	if (r->target_bytes > SIZE_LIMIT_BYTES || r->dimm_bytes > SIZE_LIMIT_BYTES)
+		return err_set(err, ERR_FAILED, "no machine has so much memory");
+	r->has_target = true;
 	return 0;
 }
 
-/* Say which totals next to the target are possible; 0 for none. */
+/* Say which totals next to the target are possible; what there is already only if that is all. */
 static int reachable(const struct resize *r, uint64_t below_bytes, uint64_t above_bytes,
 		     struct err *err)
 {
 	char below[SIZE_TEXT_MAX], above[SIZE_TEXT_MAX];
 
-	if (below_bytes == r->before_bytes || !below_bytes || below_bytes == above_bytes)
-		return err_hint(err, "%s can be reached",
-				size_exact(above, above_bytes ? above_bytes : below_bytes));
-	if (!above_bytes || above_bytes == r->before_bytes)
-		return err_hint(err, "%s can be reached", size_exact(below, below_bytes));
-	return err_hint(err, "%s and %s can be reached", size_exact(below, below_bytes),
-			size_exact(above, above_bytes));
+	if (below_bytes == r->before_bytes)
+		below_bytes = above_bytes;
+	if (above_bytes == r->before_bytes)
+		above_bytes = below_bytes;
+	size_exact(below, below_bytes);
+	if (below_bytes == above_bytes)
+		return err_hint(err, "%s can be reached", below);
+	return err_hint(err, "%s and %s can be reached", below, size_exact(above, above_bytes));
 }
 
 static bool is_ours(const struct resize *r, const struct memdev *d)
@@ -63,9 +70,24 @@ static bool is_elastic(const struct resize *r, const struct memdev *d)
 	return memdev_is_virtio_mem(d) && d->handle && is_ours(r, d);
 }
 
-static bool can_grow(const struct resize *r, const struct memdev *d)
+/* How much of a virtio-mem device the guest can use: whole blocks only. */
+static uint64_t most_bytes(const struct hotplug *h, const struct memdev *d)
 {
-	return is_elastic(r, d) && d->size_bytes < d->span_bytes;
+	struct blocks span;
+
+	if (!h->has_guest)
+		return d->span_bytes;
+	return hotplug_device_blocks(h, d, &span)
+		       ? (span.last - span.first + 1) * h->before.block_size_bytes
+		       : 0;
+}
+
+/* How much a device can take more. */
+static uint64_t room_bytes(const struct hotplug *h, const struct resize *r, const struct memdev *d)
+{
+	uint64_t most = is_elastic(r, d) ? most_bytes(h, d) : 0;
+
+	return most > d->size_bytes ? most - d->size_bytes : 0;
 }
 
 /* How much more virtio-mem devices can take, and in the smallest steps of what size. */
@@ -77,11 +99,10 @@ static uint64_t elastic_room(const struct hotplug *h, const struct resize *r, ui
 	*step_bytes = UINT64_MAX;
 	for (i = 0; i < h->machine.devices_count; i++) {
 		const struct memdev *d = &h->machine.devices[i];
+		uint64_t room = room_bytes(h, r, d);
 
-		if (!can_grow(r, d))
-			continue;
-		bytes += d->span_bytes - d->size_bytes;
-		if (d->step_bytes < *step_bytes)
+		bytes += room;
+		if (room && d->step_bytes < *step_bytes)
 			*step_bytes = d->step_bytes;
 	}
 	return bytes;
@@ -94,12 +115,11 @@ static uint64_t grow_elastic(const struct hotplug *h, struct resize *r, uint64_t
 
 	for (i = 0; i < h->machine.devices_count && bytes; i++) {
 		const struct memdev *d = &h->machine.devices[i];
-		uint64_t take;
+		uint64_t take = room_bytes(h, r, d);
 
-		if (!can_grow(r, d))
+		if (!take)
 			continue;
-		take = d->span_bytes - d->size_bytes < bytes ? d->span_bytes - d->size_bytes
-							     : bytes;
+		take = take < bytes ? take : bytes;
 		take -= take % d->step_bytes;
 		if (take)
 			vmem_add(h, &r->vmem, d, d->size_bytes + take);
@@ -172,20 +192,42 @@ static uint64_t dimm_unit(const struct hotplug *h, const struct resize *r)
 	return r->dimm_bytes ? r->dimm_bytes : block_bytes_of(h);
 }
 
-static int refuse_size(const struct resize *r, uint64_t bytes, uint64_t unit_bytes, struct err *err)
+/* The next smaller DIMM: blocks, doubled as often as can be. */
+static uint64_t smaller_dimm(uint64_t dimm_bytes, uint64_t block_bytes)
 {
-	uint64_t below_bytes = r->target_bytes - bytes % unit_bytes;
-	char unit[SIZE_TEXT_MAX];
+	uint64_t bytes = block_bytes;
 
-	err_set(err, ERR_FAILED, "memory can be added in pieces of %s",
-		size_exact(unit, unit_bytes));
-	return reachable(r, below_bytes, below_bytes + unit_bytes, err);
+	while (bytes * 2 < dimm_bytes)
+		bytes *= 2;
+	return bytes;
 }
 
-static int grow_dimms(struct hotplug *h, struct resize *r, uint64_t bytes, struct err *err)
+static bool has_gaps(const struct hotplug *h, const struct plug *plug)
 {
-	uint64_t block_bytes = block_bytes_of(h);
+	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
+	_cleanup_free_ struct place *places = xcalloc(plug->units_count + 1, sizeof(*places));
+	struct err ignored;
 
+	return !place_choose(h, &plug->request.backend, sizes, plug->units_count, places, &ignored);
+}
+
+/* DIMMs that add up to @bytes, smaller ones where there are no gaps for the others. */
+static void add_chosen(struct hotplug *h, struct resize *r, uint64_t bytes)
+{
+	uint64_t block_bytes = block_bytes_of(h), dimm_bytes = choose_dimm(h, bytes, block_bytes);
+
+	add_dimms(r, bytes, dimm_bytes, block_bytes);
+	while (dimm_bytes > block_bytes && !has_gaps(h, &r->plug)) {
+		dimm_bytes = smaller_dimm(dimm_bytes, block_bytes);
+		if (count_dimms(bytes, dimm_bytes, block_bytes) > free_slots(&h->machine))
+			return;
+		r->plug.units_count = 0;
+		add_dimms(r, bytes, dimm_bytes, block_bytes);
+	}
+}
+
+static int add_units(struct hotplug *h, struct resize *r, uint64_t bytes, struct err *err)
+{
 	r->plug.request = (struct plug_request){ .size_text = r->text,
 						 .size_bytes = bytes,
 						 .zone = r->zone,
@@ -200,33 +242,92 @@ static int grow_dimms(struct hotplug *h, struct resize *r, uint64_t bytes, struc
 	if (r->dimm_bytes)
 		plug_add_units(&r->plug, r->dimm_bytes, (unsigned)(bytes / r->dimm_bytes));
 	else
-		add_dimms(r, bytes, choose_dimm(h, bytes, block_bytes), block_bytes);
-	return plug_prepare(h, &r->plug, err);
+		add_chosen(h, r, bytes);
+	return 0;
 }
 
-/* DIMMs take what virtio-mem has no room for, rounded up to whole ones; virtio-mem takes the rest.
+/*
+ * DIMMs take what virtio-mem has no room for, rounded up to whole ones; virtio-mem takes the rest.
+ * Returns what is too little for either, and in @unit_bytes what for.
  */
+static uint64_t share(struct hotplug *h, struct resize *r, uint64_t *dimms_bytes,
+		      uint64_t *unit_bytes)
+{
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(h, r);
+	uint64_t step_bytes, room = elastic_room(h, r, &step_bytes);
+
+	*dimms_bytes = bytes > room ? (bytes - room + unit - 1) / unit * unit : 0;
+	*unit_bytes = unit;
+	if (*dimms_bytes > bytes)
+		return bytes - room;
+	*unit_bytes = step_bytes;
+	return grow_elastic(h, r, bytes - *dimms_bytes);
+}
+
+/* Is there a slot, a place and what else has to be there for that total? */
+static bool can_grow_to(struct hotplug *h, const struct resize *r, uint64_t total_bytes)
+{
+	struct resize try = { .text = r->text,
+			      .node = r->node,
+			      .zone = r->zone,
+			      .dimm_bytes = r->dimm_bytes,
+			      .before_bytes = r->before_bytes,
+			      .target_bytes = total_bytes };
+	uint64_t dimms_bytes, unit_bytes;
+	struct err ignored;
+	bool can = total_bytes > r->before_bytes && !share(h, &try, &dimms_bytes, &unit_bytes) &&
+		   (!dimms_bytes || !add_units(h, &try, dimms_bytes, &ignored));
+
+	if (can && dimms_bytes) {
+		_cleanup_free_ uint64_t *sizes = plug_sizes(&try.plug);
+		_cleanup_free_ struct place *places =
+			xcalloc(try.plug.units_count + 1, sizeof(*places));
+
+		can = !plug_check(h, &try.plug.request, sizes, try.plug.units_count, places,
+				  &ignored);
+	}
+	resize_release(&try);
+	return can;
+}
+
+static int refuse_size(struct hotplug *h, const struct resize *r, uint64_t bytes,
+		       uint64_t unit_bytes, struct err *err)
+{
+	uint64_t below_bytes = r->target_bytes - bytes % unit_bytes;
+	uint64_t above_bytes = below_bytes + unit_bytes;
+	char unit[SIZE_TEXT_MAX];
+
+	err_set(err, ERR_FAILED, "memory can be added in pieces of %s",
+		size_exact(unit, unit_bytes));
+	if (!can_grow_to(h, r, below_bytes))
+		below_bytes = r->before_bytes;
+	if (!can_grow_to(h, r, above_bytes))
+		above_bytes = r->before_bytes;
+	return reachable(r, below_bytes, above_bytes, err);
+}
+
 static int grow(struct hotplug *h, struct resize *r, struct err *err)
 {
-	uint64_t bytes = r->target_bytes - r->before_bytes, unit_bytes = dimm_unit(h, r);
-	uint64_t step_bytes, room_bytes = elastic_room(h, r, &step_bytes);
-	uint64_t dimms_bytes = 0, left_bytes;
+	uint64_t dimms_bytes, unit_bytes, left_bytes;
 
 	if (zone_check(h, r->zone, err))
 		return -1;
-	if (bytes > room_bytes)
-		dimms_bytes = (bytes - room_bytes + unit_bytes - 1) / unit_bytes * unit_bytes;
-	if (dimms_bytes > bytes)
-		return refuse_size(r, bytes - room_bytes, unit_bytes, err);
-	left_bytes = grow_elastic(h, r, bytes - dimms_bytes);
+	left_bytes = share(h, r, &dimms_bytes, &unit_bytes);
 	if (left_bytes)
-		return refuse_size(r, left_bytes, step_bytes, err);
+		return refuse_size(h, r, left_bytes, unit_bytes, err);
+	r->vmem.zone = r->zone;
+	if (r->vmem.units_count &&
+	    vmem_check_headroom(h, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes, err))
+		return -1;
 	if (growth_check(h, &r->vmem, err) || (!h->is_dry_run && hotplug_hold(h, err)))
 		return -1;
-	r->vmem.zone = r->zone;
+	if (r->vmem.units_count && r->node >= 0 && vmem_wish(h, &r->vmem, (uint64_t)r->node, err))
+		return -1;
 	if (r->vmem.units_count)
 		vmem_prepare(h, &r->vmem);
-	return dimms_bytes ? grow_dimms(h, r, dimms_bytes, err) : 0;
+	if (!dimms_bytes)
+		return 0;
+	return add_units(h, r, dimms_bytes, err) || plug_prepare(h, &r->plug, err) ? -1 : 0;
 }
 
 static uint64_t elastic_bytes(const struct hotplug *h, const struct resize *r)
@@ -266,14 +367,17 @@ static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
 	char bytes[SIZE_TEXT_MAX];
 	uint64_t most_bytes = choice->below + elastic_bytes;
 
+	if (choice->is_unknown) {
+		err_set(err, ERR_FAILED, "too many sums of DIMMs to find one that fits");
+		return err_hint(err, "unplug DIMMs by name: see memhp list");
+	}
 	err_set(err, ERR_FAILED, "what was plugged does not add up to %s",
 		size_exact(bytes, r->before_bytes - r->target_bytes));
 	if (!most_bytes && !choice->above)
 		return err_hint(err, "%s",
 				r->node < 0 ? "what the VM booted with stays"
 					    : "what the node booted with stays");
-	return reachable(r, choice->above ? r->before_bytes - choice->above : 0,
-			 r->before_bytes - most_bytes, err);
+	return reachable(r, r->before_bytes - choice->above, r->before_bytes - most_bytes, err);
 }
 
 static int shrink(struct hotplug *h, struct resize *r, struct err *err)
@@ -287,7 +391,7 @@ static int shrink(struct hotplug *h, struct resize *r, struct err *err)
 	left = shrink_elastic(h, r, bytes - choice.sum);
 	if (left) {
 		err_set(err, ERR_FAILED, "virtio-mem does not give back memory in so small pieces");
-		return reachable(r, 0, r->target_bytes + left, err);
+		return reachable(r, r->before_bytes, r->target_bytes + left, err);
 	}
 	if (h->has_guest && hotplug_check_room(h, bytes - choice.sum, err))
 		return -1;
@@ -317,9 +421,13 @@ static const struct step verify_steps[] = {
 
 static int prepare(struct hotplug *h, struct resize *r, struct err *err)
 {
-	if (machine_query_total(h->vm->qmp, r->node, &r->before_bytes, err) || find_target(r, err))
+	if (machine_query_total(h->vm->qmp, r->node, &r->before_bytes, err))
+		return -1;
+	r->has_before = true;
+	if (find_target(r, err))
 		return -1;
 	r->after_bytes = r->before_bytes;
+	r->has_after = true;
 	if (r->target_bytes == r->before_bytes)
 		return 0;
 	if (r->target_bytes > r->before_bytes ? grow(h, r, err) : shrink(h, r, err))
@@ -333,14 +441,15 @@ static void ask_what_is_left(struct hotplug *h, struct resize *r)
 {
 	struct err ignored;
 
-	if (h->outcome != OUTCOME_UNCHANGED &&
-	    machine_query_total(h->vm->qmp, r->node, &r->after_bytes, &ignored))
-		r->after_bytes = 0;
+	if (h->outcome != OUTCOME_UNCHANGED)
+		r->has_after =
+			!machine_query_total(h->vm->qmp, r->node, &r->after_bytes, &ignored);
 }
 
 int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)
 {
 	h->ahead = r->sign == '-' ? "ease" : "swift";
+	h->is_taking = r->sign != '+';
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, r, err) &&
 	    !hotplug_execute(h, err))
 		return 0;

@@ -14,12 +14,13 @@ struct resize {
 	/* asked for */
 	const char *text; /* as the user wrote it; borrowed */
 	char sign;	  /* '+', '-': that much more or less; '\0': so much in all */
-	uint64_t size_bytes;
+	uint64_t size_bytes; /* 0: of a node only */
 	int node;	     /* only this guest node counts and changes; -1: all */
 	enum zone zone;	     /* of what is added */
 	uint64_t dimm_bytes; /* of each DIMM that is added; 0: chosen here */
 	/* found out */
-	uint64_t before_bytes, target_bytes, after_bytes; /* QEMU's base plus plugged; 0: unknown */
+	bool has_before, has_target, has_after;
+	uint64_t before_bytes, target_bytes, after_bytes; /* QEMU's base plus plugged */
 	struct vmem vmem;
 	struct plug plug;
 	struct unplug unplug; /* its leaves() is the caller's */

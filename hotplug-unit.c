@@ -26,6 +26,8 @@ void plug_reset(struct plug *plug)
 		dimm_request_release(&plug->units[i].dimm);
 		plug->units[i] = (struct plug_unit){ .dimm.size_bytes = size_bytes };
 	}
+	free(plug->nodes);
+	plug->nodes = NULL;
 	plug->from = plug->to = 0;
 	plug->failure = (struct err){ 0 };
 	mem_file_release(&plug->file);
@@ -38,6 +40,7 @@ void plug_release(struct plug *plug)
 	for (i = 0; i < plug->units_count; i++)
 		dimm_request_release(&plug->units[i].dimm);
 	free(plug->units);
+	free(plug->nodes);
 	mem_file_release(&plug->file);
 }
 
@@ -105,7 +108,7 @@ int plug_fail(struct plug *plug, const struct err *err)
 		return -1;
 	if (!plug->failure.code)
 		plug->failure = *err;
-	return err->code == ERR_TIMEOUT ? -1 : 0;
+	return err->code == ERR_TIMEOUT || err->code == ERR_GUEST_UNREACHABLE ? -1 : 0;
 }
 
 int plug_stop(struct plug *plug, const struct err *err)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-unit: the DIMMs of a plug, and how far each has come.
- * May call: hotplug, hotplug-check, hotplug-zone, machine, mem-path, progress, err, util.
+ * May call: hotplug, hotplug-check, hotplug-node, hotplug-zone, machine, mem-path, progress, err, util.
  */
 #ifndef HOTPLUG_UNIT_H
 #define HOTPLUG_UNIT_H
 
 #include "hotplug-check.h"
+#include "hotplug-node.h"
 #include "hotplug-zone.h"
 #include "mem-path.h"
 
@@ -34,6 +35,7 @@ struct plug {
 	struct plug_unit *units;
 	unsigned units_count;
 	char zone_reason[ZONE_REASON_MAX]; /* why auto took it; "" otherwise */
+	struct node_map *nodes; /* where a node was asked for, and the guest can tell; owned */
 	/* the round under way: units[from] to units[to - 1] */
 	unsigned from, to;
 	struct err failure;   /* with is_keep_going: the first */

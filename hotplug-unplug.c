@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job "unplug": blocks offline, DIMM released, backend removed. */
+/* The job "unplug": which DIMMs are to leave. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-guest.h"
-#include "hotplug-offline.h"
 #include "hotplug-unplug.h"
 #include "size.h"
 #include "util.h"
-
-#define NAMES_MAX 8 /* that a message has */
 
 void unplug_release(struct unplug *unplug)
 {
 	leaving_release(&unplug->leaving, &unplug->leaving_count);
 	block_list_release(&unplug->blocks);
+	stayers_release(unplug);
 }
 
 int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)
@@ -110,10 +107,11 @@ int unplug_add_all(const struct hotplug *h, struct unplug *unplug, struct err *e
 	for (i = 0; i < h->machine.devices_count; i++) {
 		const struct memdev *d = &h->machine.devices[i];
 
-		if (d->is_hotplugged && memdev_is_dimm(d) && unplug_add(unplug, d, err))
+		if (d->is_hotplugged && memdev_is_dimm(d) && unplug_add(unplug, d, err) &&
+		    stayers_add(unplug, memdev_name(d), err))
 			return -1;
 	}
-	return unplug->leaving_count ? 0 : none_hotplugged(h, err);
+	return unplug->leaving_count || unplug->stayers_count ? 0 : none_hotplugged(h, err);
 }
 
 static bool is_taken(const struct unplug *unplug, const struct memdev *d)
@@ -167,6 +165,7 @@ static struct candidate *candidates(const struct hotplug *h, const struct unplug
 		const struct memdev *d = &h->machine.devices[i];
 
 		if (!can_leave(d) || !d->size_bytes || is_taken(unplug, d) ||
+		    stayers_have(unplug, memdev_name(d)) ||
 		    (node >= 0 && (!(d->has & MEMDEV_HAS_NODE) || d->node != (uint64_t)node)))
 			continue;
 		found[(*count)++] = (struct candidate){ d, is_movable(h, d) };
@@ -189,9 +188,22 @@ bool unplug_add_sum(const struct hotplug *h, struct unplug *unplug, int node, ui
 	if (!choose_sum(sizes, count, least_bytes, most_bytes, chosen, out))
 		return false;
 	for (i = 0; i < count; i++)
-		if (chosen[i])
-			(void)!unplug_add(unplug, found[i].device, &ignored);
+		if (chosen[i] && !unplug_add(unplug, found[i].device, &ignored))
+			unplug->leaving[unplug->leaving_count - 1].is_chosen = true;
 	return true;
+}
+
+void unplug_make_up(const struct hotplug *h, struct unplug *unplug)
+{
+	uint64_t bytes = unplug->short_bytes;
+	struct choice choice;
+
+	unplug->short_bytes = 0;
+	if (!bytes || unplug_add_sum(h, unplug, -1, bytes, bytes, &choice))
+		return;
+	unplug->is_short = true;
+	if (choice.below)
+		(void)!unplug_add_sum(h, unplug, -1, choice.below, choice.below, &choice);
 }
 
 static int add_size(const struct hotplug *h, struct unplug *unplug, const char *word,
@@ -205,7 +217,15 @@ static int add_size(const struct hotplug *h, struct unplug *unplug, const char *
 		return -1;
 	if (unplug_add_sum(h, unplug, -1, size_bytes, size_bytes, &choice))
 		return 0;
+	if (choice.is_unknown) {
+		err_set(err, ERR_FAILED, "too many sums of DIMMs to find one of %s", word);
+		return err_hint(err, "name the DIMMs: see memhp list");
+	}
 	err_set(err, ERR_FAILED, "no hotplugged DIMMs add up to %s", word);
+	if (unplug->is_keep_going) {
+		unplug->short_bytes = size_bytes;
+		unplug_make_up(h, unplug);
+	}
 	if (choice.below && choice.above)
 		return err_hint(err, "%s and %s can be reached", size_exact(below, choice.below),
 				size_exact(above, choice.above));
@@ -215,237 +235,26 @@ static int add_size(const struct hotplug *h, struct unplug *unplug, const char *
 	return err_hint(err, "see memhp list");
 }
 
+static int add_word(const struct hotplug *h, struct unplug *unplug, const char *word,
+		    struct err *err)
+{
+	const struct memdev *d = hotplug_find_device(h, word);
+
+	if (d)
+		return unplug_add(unplug, d, err);
+	if (size_looks_like(word))
+		return add_size(h, unplug, word, err);
+	err_set(err, ERR_FAILED, "no memory device '%s'", word);
+	return hotplug_hint_device(h, word, "see memhp list", err);
+}
+
 int unplug_add_words(const struct hotplug *h, struct unplug *unplug, char *const *words,
 		     unsigned count, struct err *err)
 {
 	unsigned i;
 
-	for (i = 0; i < count; i++) {
-		const struct memdev *d = hotplug_find_device(h, words[i]);
-
-		if (!d && size_looks_like(words[i])) {
-			if (add_size(h, unplug, words[i], err))
-				return -1;
-			continue;
-		}
-		if (!d) {
-			err_set(err, ERR_FAILED, "no memory device '%s'", words[i]);
-			return hotplug_hint_device(h, words[i], "see memhp list", err);
-		}
-		if (unplug_add(unplug, d, err))
+	for (i = 0; i < count; i++)
+		if (add_word(h, unplug, words[i], err) && stayers_add(unplug, words[i], err))
 			return -1;
-	}
-	return 0;
-}
-
-/* Which of the guest's blocks are the devices', and can it do without those that are online? */
-static int find_blocks(const struct hotplug *h, struct unplug *unplug, struct err *err)
-{
-	struct block_list wanted = { 0 };
-	uint64_t online_blocks = 0;
-	unsigned i;
-
-	if (!h->has_guest)
-		return 0;
-	for (i = 0; i < unplug->leaving_count; i++) {
-		const struct memdev *d = unplug->leaving[i].device;
-		struct blocks run;
-
-		if (hotplug_device_blocks(h, d, &run))
-			block_list_add(&wanted, &run);
-	}
-	block_list_sort(&wanted);
-	block_list_intersect(&unplug->blocks, &h->before.blocks, &wanted);
-	block_list_release(&wanted);
-	for (i = 0; i < unplug->blocks.count; i++)
-		if (blocks_are_online(&unplug->blocks.runs[i]))
-			online_blocks +=
-				unplug->blocks.runs[i].last - unplug->blocks.runs[i].first + 1;
-	return hotplug_check_room(h, online_blocks * h->before.block_size_bytes, err);
-}
-
-/* Read back: every block of the devices is offline. */
-static int check_offline(const struct hotplug *h, const struct block_list *wanted, struct err *err)
-{
-	struct block_list found = { 0 };
-	int status = 0;
-	unsigned i;
-
-	block_list_intersect(&found, &h->after.blocks, wanted);
-	for (i = 0; i < found.count && !status; i++)
-		if (!blocks_are_offline(&found.runs[i]))
-			status = err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not offline",
-					 (unsigned long long)found.runs[i].first,
-					 found.runs[i].state);
-	block_list_release(&found);
-	return status;
-}
-
-static int offline(struct hotplug *h, void *job, struct err *err)
-{
-	struct unplug *unplug = job;
-
-	if (!unplug->blocks.count)
-		return 0;
-	if (hotplug_take_offline(h, &unplug->blocks, err) || check_offline(h, &unplug->blocks, err))
-		return -1;
-	guest_leave(h->vm->guest);
-	return 0;
-}
-
-static void offline_show(struct hotplug *h, void *job)
-{
-	struct unplug *unplug = job;
-
-	if (unplug->blocks.count)
-		hotplug_take_offline_show(h, &unplug->blocks);
-}
-
-/* Has the guest been asked for it, and not answered? */
-static bool is_pending(const struct leaving *l)
-{
-	return l->is_asked && !l->is_gone && !l->is_refused;
-}
-
-/* "'x0-dimm', 'x1-dimm', ...": those that are gone, or those pending, and how many they are */
-static unsigned list_leaving(const struct unplug *unplug, bool is_gone, struct buf *names)
-{
-	unsigned i, count = 0;
-
-	for (i = 0; i < unplug->leaving_count; i++) {
-		const struct leaving *l = &unplug->leaving[i];
-
-		if ((is_gone ? !l->is_gone : !is_pending(l)) || ++count > NAMES_MAX)
-			continue;
-		buf_addf(names, "%s'%s'", count > 1 ? ", " : "", memdev_name(l->device));
-	}
-	if (count > NAMES_MAX)
-		buf_addf(names, ", ...");
-	return count;
-}
-
-/* When some devices are gone: which, and which may still go. */
-static int tell_gone(const struct unplug *unplug, struct err *err)
-{
-	_cleanup_buf_ struct buf gone = { 0 }, pending = { 0 };
-	unsigned count = list_leaving(unplug, true, &gone);
-
-	if (!count)
-		return 0;
-	err_set(err, ERR_PARTIAL, "%u of %u devices are gone (%s)", count, unplug->leaving_count,
-		buf_text(&gone));
-	count = list_leaving(unplug, false, &pending);
-	return count ? err_append(err, "the guest may still let go of %u (%s)", count,
-				  buf_text(&pending))
-		     : -1;
-}
-
-/* Blocks of devices that are gone cannot come back; the others do. */
-static int back_online(struct hotplug *h, void *job, struct err *err)
-{
-	struct unplug *unplug = job;
-	struct block_list there = { 0 };
-	struct err gone = { 0 };
-	int status = 0;
-	unsigned i;
-
-	for (i = 0; i < unplug->leaving_count; i++) {
-		struct blocks run;
-
-		if (!unplug->leaving[i].is_gone &&
-		    hotplug_device_blocks(h, unplug->leaving[i].device, &run))
-			block_list_add(&there, &run);
-	}
-	if (there.count && unplug->blocks.count)
-		status = hotplug_restore(h, &there, err);
-	block_list_release(&there);
-	if (!tell_gone(unplug, &gone))
-		return status;
-	if (status)
-		return err_append(err, "%s", gone.message);
-	*err = gone;
-	return -1;
-}
-
-/* Not when the user has interrupted since the last wait: what is asked for cannot be taken back. */
-static int release(struct hotplug *h, void *job, struct err *err)
-{
-	struct unplug *unplug = job;
-
-	if (deadline_poll(h->deadline, NULL, 0, monotonic_ms(), err) < 0)
-		return -1;
-	return hotplug_release_devices(h, unplug->leaving, unplug->leaving_count, err);
-}
-
-static void release_show(struct hotplug *h, void *job)
-{
-	struct unplug *unplug = job;
-	unsigned i;
-
-	for (i = 0; i < unplug->leaving_count; i++)
-		hotplug_plan_request(h,
-				     machine_request_device_del(unplug->leaving[i].device->handle));
-	for (i = 0; i < unplug->leaving_count; i++)
-		hotplug_plan(h, "event",
-			     xasprintf("DEVICE_DELETED %s", unplug->leaving[i].device->handle));
-}
-
-/* A request once made cannot be taken back: it may still be granted, and those granted are final.
- */
-static int release_undo(struct hotplug *h, void *job, struct err *err)
-{
-	struct unplug *unplug = job;
-	unsigned i;
-
-	if (hotplug_notice_gone(h, unplug->leaving, unplug->leaving_count, err) ||
-	    hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, err))
-		return -1;
-	for (i = 0; i < unplug->leaving_count; i++)
-		if (is_pending(&unplug->leaving[i]))
-			h->outcome = OUTCOME_PENDING;
-	return 0;
-}
-
-static int remove_step(struct hotplug *h, void *job, struct err *err)
-{
-	struct unplug *unplug = job;
-	unsigned i;
-
-	if (hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, err))
-		return -1;
-	/* Nothing of this can be undone. The devices borrowed from the list end here: what is read
-	 * back is the list without them. */
-	hotplug_settle(h);
-	for (i = 0; i < unplug->leaving_count; i++)
-		unplug->leaving[i].device = NULL;
-	return machine_query_devices(&h->machine, h->vm->qmp, err);
-}
-
-static void remove_show(struct hotplug *h, void *job)
-{
-	struct unplug *unplug = job;
-	unsigned i;
-
-	for (i = 0; i < unplug->leaving_count; i++)
-		if (unplug->leaving[i].backend)
-			hotplug_plan_request(
-				h, machine_request_object_del(unplug->leaving[i].backend));
-}
-
-static const struct step steps[] = {
-	{ "offline", offline, back_online, offline_show },
-	{ "release", release, release_undo, release_show },
-	{ "remove", remove_step, NULL, remove_show },
-};
-
-int unplug_prepare(struct hotplug *h, struct unplug *unplug, struct err *err)
-{
-	unsigned i;
-
-	for (i = 0; unplug->leaves && i < unplug->leaving_count; i++)
-		unplug->leaves(unplug, h, unplug->leaving[i].device);
-	if (find_blocks(h, unplug, err))
-		return -1;
-	hotplug_add_steps(h, steps, ARRAY_SIZE(steps), unplug);
 	return 0;
 }

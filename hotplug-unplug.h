@@ -9,6 +9,13 @@
 #include "choose.h"
 #include "hotplug-release.h"
 
+/* What stays although it was to leave. */
+struct stayer {
+	char *name; /* of the device, or the word that stands for none; owned */
+	struct err err;
+	bool is_chosen; /* by a size, which others may make up */
+};
+
 struct unplug {
 	/* told of each device that is to leave, while it is there; may be NULL */
 	void (*leaves)(struct unplug *unplug, const struct hotplug *h, const struct memdev *d);
@@ -16,7 +23,54 @@ struct unplug {
 	unsigned leaving_count;
 	struct block_list blocks; /* of all of them, as they were */
 	uint64_t size_bytes;	  /* of all of them */
+	/* what cannot leave stays, and the others go */
+	bool is_keep_going;
+	struct stayer *stayers;
+	unsigned stayers_count;
+	uint64_t short_bytes; /* of sizes: what those that stay have left to be made up */
+	bool is_short;	      /* and could not be made up */
 };
+
+/*
+ * stayers_add() - with is_keep_going remember that @name stays, for the reason in @err
+ * Return: 0; -1 without it: then @err is what the job fails with
+ */
+int stayers_add(struct unplug *unplug, const char *name, const struct err *err)
+	__attribute__((warn_unused_result));
+bool stayers_have(const struct unplug *unplug, const char *name);
+void stayers_release(struct unplug *unplug);
+
+/* stayers_count_against() - is there any that no other was taken for? */
+bool stayers_count_against(const struct unplug *unplug);
+
+/* stayers_move() - the device leaving[i] stays, for the reason in @err */
+void stayers_move(struct unplug *unplug, unsigned i, const struct err *err);
+
+/* stayers_explain() - put in front of the reason which of the devices are gone, @gone as "'a', 'b'",
+ * and which stay; returns -1 */
+int stayers_explain(const struct unplug *unplug, const char *gone, unsigned gone_count,
+		    struct err *err);
+
+/* unplug_offline_some(), unplug_release_some() - of what is to leave, all that can: what is refused
+ * stays, with its blocks as they were. Return: 0 when something leaves; -1 */
+int unplug_offline_some(struct hotplug *h, struct unplug *unplug, struct err *err)
+	__attribute__((warn_unused_result));
+int unplug_release_some(struct hotplug *h, struct unplug *unplug, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* unplug_admit_some() - those that the guest cannot do without stay, before anything is changed */
+int unplug_admit_some(struct hotplug *h, struct unplug *unplug, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* unplug_find_blocks() - which of the guest's blocks are those of what is to leave */
+void unplug_find_blocks(const struct hotplug *h, struct unplug *unplug);
+
+/* unplug_check_offline() - read back: every block of @wanted is offline */
+int unplug_check_offline(const struct hotplug *h, const struct block_list *wanted, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* unplug_make_up() - choose others in the place of those that a size stood for and that stay */
+void unplug_make_up(const struct hotplug *h, struct unplug *unplug);
 
 /* unplug_add() - take a device; once is enough. ERR_FAILED when it cannot be unplugged */
 int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)

@@ -121,10 +121,21 @@ static int verify(struct hotplug *h, void *job, struct err *err)
 static const struct step attach_steps[] = { { "attach", attach, detach, attach_show } };
 static const struct step verify_steps[] = { { "verify", verify, NULL, NULL } };
 
+/* Before the device is there: QEMU may not let go of it. */
+static int check_node(const struct hotplug *h, struct vmem_plug *plug, struct err *err)
+{
+	uint64_t node = plug->request.node;
+
+	if (vmem_wish(h, &plug->vmem, node, err))
+		return -1;
+	return plug->vmem.nodes ? node_map_check_wish(plug->vmem.nodes, h, node, err) : 0;
+}
+
 static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 {
 	const struct plug_request *r = &plug->request;
 	_cleanup_free_ char *name = NULL;
+	struct place place;
 
 	name = r->name ? xstrdup(r->name)
 		       : xasprintf(MACHINE_DEFAULT_NAME "%llu",
@@ -132,15 +143,18 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 									   MACHINE_DEFAULT_NAME));
 	plug->device = (struct dimm_request){ .size_bytes = r->size_bytes,
 					      .has_node = r->has_node,
-					      .node = r->node,
-					      .has_address = r->has_address,
-					      .address = r->address };
+					      .node = r->node };
 	if (machine_name(&h->machine, name, "vmem", &plug->device.backend_id,
 			 &plug->device.device_id, err) ||
-	    plug_check_memory(h, r, err) ||
+	    plug_check_device(h, r, &place, err) ||
+	    (r->has_node && check_node(h, plug, err)) ||
 	    machine_find_port(&h->machine, h->vm->qmp, &plug->bus, err))
 		return -1;
+	plug->device.has_address = place.is_told;
+	plug->device.address = place.address;
 	plug->vmem.zone = r->zone;
+	if (vmem_check_headroom(h, &plug->vmem, r->size_bytes, err))
+		return -1;
 	hotplug_add_steps(h, attach_steps, ARRAY_SIZE(attach_steps), plug);
 	vmem_prepare(h, &plug->vmem);
 	hotplug_add_steps(h, verify_steps, ARRAY_SIZE(verify_steps), plug);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotplug-check.h"
 #include "hotplug-guest.h"
+#include "hotplug-pool.h"
 #include "hotplug-vmem.h"
 #include "size.h"
 #include "util.h"
@@ -34,6 +36,16 @@ void vmem_release(struct vmem *vmem)
 	for (i = 0; i < vmem->units_count; i++)
 		free(vmem->units[i].handle);
 	free(vmem->units);
+	free(vmem->nodes);
+}
+
+int vmem_wish(const struct hotplug *h, struct vmem *vmem, uint64_t node, struct err *err)
+{
+	if (!h->has_guest)
+		return 0;
+	vmem->nodes = xcalloc(1, sizeof(*vmem->nodes));
+	vmem->node = node;
+	return node_map_read(vmem->nodes, h, err);
 }
 
 bool vmem_is_growing(const struct vmem *vmem)
@@ -46,24 +58,42 @@ bool vmem_is_growing(const struct vmem *vmem)
 	return false;
 }
 
-/* Ask all devices for their target, or for what they had been asked for before. */
-static int request_sizes(struct hotplug *h, const struct vmem *vmem, bool is_back, struct err *err)
+/* Wait for the reply of a device that was asked; one that refuses is as it was. */
+static int take_reply(struct hotplug *h, struct vmem_unit *unit, uint64_t id, bool is_back,
+		      struct err *err)
+{
+	if (!qmp_receive(h->vm->qmp, id, NULL, err))
+		return 0;
+	if (!is_back && err->code == ERR_QEMU_REFUSED)
+		unit->is_asked = false;
+	return err_wrap(err, "QEMU does not resize '%s'", unit->handle);
+}
+
+/* Ask all devices for their target, or, those that were asked, for what they had been asked for
+ * before; the first failure is the one that is told. */
+static int request_sizes(struct hotplug *h, struct vmem *vmem, bool is_back, struct err *err)
 {
 	_cleanup_free_ uint64_t *ids = xcalloc(vmem->units_count, sizeof(*ids));
+	struct err other;
+	int status = 0;
 	unsigned i;
 
 	for (i = 0; i < vmem->units_count; i++) {
-		const struct vmem_unit *unit = &vmem->units[i];
+		struct vmem_unit *unit = &vmem->units[i];
 		uint64_t size_bytes = is_back ? unit->requested_bytes : unit->target_bytes;
 
+		if (is_back && !unit->is_asked)
+			continue;
+		unit->is_asked = true;
 		if (qmp_send(h->vm->qmp, machine_request_size(unit->handle, size_bytes), &ids[i],
 			     err))
 			return -1;
 	}
 	for (i = 0; i < vmem->units_count; i++)
-		if (qmp_receive(h->vm->qmp, ids[i], NULL, err))
-			return err_wrap(err, "QEMU does not resize '%s'", vmem->units[i].handle);
-	return 0;
+		if (ids[i] && take_reply(h, &vmem->units[i], ids[i], is_back,
+					 status ? &other : err))
+			status = -1;
+	return status;
 }
 
 static uint64_t wanted(const struct vmem_unit *unit, bool is_back)
@@ -144,9 +174,9 @@ static void take_first(struct block_list *list, uint64_t count, struct block_lis
 }
 
 static void add_online(const struct hotplug *h, const struct block_list *list, enum zone zone,
-		       struct buf *words)
+		       bool is_swift, struct buf *words)
 {
-	_cleanup_free_ char *swift = hotplug_swift_words(list, zone);
+	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(list, zone) : NULL;
 	_cleanup_free_ char *raise = swift ? NULL : hotplug_raise_words(h, list, zone, true);
 
 	if (list->count)
@@ -166,26 +196,63 @@ static struct block_list waiting_blocks(const struct hotplug *h, const struct vm
 	return offline;
 }
 
+/* Bring both lists online, each in its zone; the short way gives no reasons. */
+static int try_online(struct hotplug *h, const struct block_list *kernel,
+		      const struct block_list *movable, bool is_swift, struct err *err)
+{
+	_cleanup_buf_ struct buf words = { 0 };
+
+	add_online(h, kernel, ZONE_KERNEL, is_swift, &words);
+	add_online(h, movable, zone_of_others(h), is_swift, &words);
+	if (!words.len)
+		return 0;
+	buf_addf(&words, "scan");
+	return hotplug_guest(h, words.data, "bring", "online", err);
+}
+
+/* How many blocks of @list are online, in that zone; ZONE_ANY: in any. */
+static uint64_t count_online(const struct hotplug *h, const struct block_list *list, enum zone zone)
+{
+	struct block_list found = { 0 };
+	uint64_t blocks = 0;
+	unsigned i;
+
+	block_list_intersect(&found, &h->after.blocks, list);
+	for (i = 0; i < found.count; i++)
+		if (blocks_are_online(&found.runs[i]) &&
+		    (zone == ZONE_ANY || blocks_zone(&found.runs[i]) == zone))
+			blocks += found.runs[i].last - found.runs[i].first + 1;
+	block_list_release(&found);
+	return blocks;
+}
+
+/* What was refused the short way is told the long way; what the kernel's zones have not got they
+ * are to get next time. */
+static int bring_lists(struct hotplug *h, struct vmem *vmem, const struct block_list *kernel,
+		       const struct block_list *movable, struct err *err)
+{
+	int status = try_online(h, kernel, movable, true, err);
+
+	if (!status &&
+	    (count_online(h, kernel, ZONE_ANY) < block_list_blocks(kernel) ||
+	     count_online(h, movable, ZONE_ANY) < block_list_blocks(movable)))
+		status = try_online(h, kernel, movable, false, err);
+	vmem->kernel_blocks -= count_online(h, kernel, ZONE_KERNEL);
+	return status;
+}
+
 /* Bring online what the driver has added; memory comes block by block, and stops coming while too
  * much of it is offline. */
 static int bring_online(struct hotplug *h, struct vmem *vmem, struct err *err)
 {
 	struct block_list movable, kernel = { 0 };
-	_cleanup_buf_ struct buf words = { 0 };
-	int status = 0;
+	int status;
 
 	if (hotplug_guest(h, "scan", "read", "again", err))
 		return -1;
 	movable = waiting_blocks(h, vmem);
 	take_first(&movable, vmem->kernel_blocks, &kernel);
-	add_online(h, &kernel, ZONE_KERNEL, &words);
-	add_online(h, &movable, zone_of_others(h), &words);
-	if (words.len) {
-		buf_addf(&words, "scan");
-		status = hotplug_guest(h, words.data, "bring", "online", err);
-	}
-	if (!status)
-		vmem->kernel_blocks -= block_list_blocks(&kernel);
+	status = bring_lists(h, vmem, &kernel, &movable, err);
 	block_list_release(&movable);
 	block_list_release(&kernel);
 	return status;
@@ -225,10 +292,20 @@ static bool is_reached(const struct vmem *vmem, bool is_back)
 	return true;
 }
 
+/* The driver has taken memory away. Huge pages it moves (alloc_contig_range()). */
+static int read_less(struct hotplug *h, struct err *err)
+{
+	if (hotplug_guest(h, h->is_taking ? "scan;pool" : "scan", "read", "again", err))
+		return -1;
+	hotplug_settle_floor(h);
+	return 0;
+}
+
 /* Wait until the sizes are there and, where memory is added, can be used. */
 static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err *err)
 {
-	bool is_adding = h->has_guest && vmem_is_growing(vmem) != is_back;
+	bool has_guest = h->has_guest && !hotplug_guest_has_ended(h);
+	bool is_adding = has_guest && vmem_is_growing(vmem) != is_back;
 	uint64_t bytes = bytes_left(vmem, is_back);
 
 	progress_expect(&h->progress, NULL, 0, bytes, NULL);
@@ -240,9 +317,7 @@ static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err
 			return -1;
 		progress_reach(&h->progress, 0, bytes - bytes_left(vmem, is_back), monotonic_ms());
 		if (is_reached(vmem, is_back) && (!is_adding || is_online(h, vmem)))
-			return is_adding || !h->has_guest
-				       ? 0
-				       : hotplug_guest(h, "scan", "read", "again", err);
+			return is_adding || !has_guest ? 0 : read_less(h, err);
 		if (qmp_wait_event(h->vm->qmp, is_size_change, h,
 				   deadline_within(h->deadline, ASK_MS), &event, err) < 0)
 			return -1;
@@ -295,6 +370,22 @@ static int stop_short(struct hotplug *h, struct vmem *vmem, struct err *err)
 	return -1;
 }
 
+/* Read back: is all of it on the node that was asked for? */
+static int check_nodes(const struct hotplug *h, const struct vmem *vmem, struct err *err)
+{
+	struct block_list shown = { 0 };
+	int status = 0;
+	unsigned i;
+
+	if (!vmem->nodes || !vmem_is_growing(vmem))
+		return 0;
+	shown = shown_blocks(h, vmem);
+	for (i = 0; i < shown.count && !status; i++)
+		status = node_map_check(vmem->nodes, vmem->node, &shown.runs[i], err);
+	block_list_release(&shown);
+	return status;
+}
+
 static int resize(struct hotplug *h, void *job, struct err *err)
 {
 	struct vmem *vmem = job;
@@ -302,7 +393,7 @@ static int resize(struct hotplug *h, void *job, struct err *err)
 	if (request_sizes(h, vmem, false, err))
 		return -1;
 	if (!follow(h, vmem, false, err))
-		return 0;
+		return check_nodes(h, vmem, err);
 	if (err->code != ERR_TIMEOUT)
 		return -1;
 	if (!vmem_is_growing(vmem))
@@ -311,14 +402,26 @@ static int resize(struct hotplug *h, void *job, struct err *err)
 	return short_of(vmem, err);
 }
 
+static bool is_asked(const struct vmem *vmem)
+{
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++)
+		if (vmem->units[i].is_asked)
+			return true;
+	return false;
+}
+
 static int resize_back(struct hotplug *h, void *job, struct err *err)
 {
 	struct vmem *vmem = job;
 	char size[SIZE_TEXT_MAX], before[SIZE_TEXT_MAX];
 	unsigned i;
 
-	if (!request_sizes(h, vmem, true, err) && !follow(h, vmem, true, err))
+	if (!is_asked(vmem))
 		return 0;
+	if (!request_sizes(h, vmem, true, err) && !follow(h, vmem, true, err))
+		return h->has_guest ? hotplug_give_back(h, err) : 0;
 	for (i = 0; i < vmem->units_count; i++)
 		if (vmem->units[i].size_bytes != vmem->units[i].before_bytes)
 			return err_wrap(err, "'%s' is at %s, was at %s", vmem->units[i].handle,
@@ -362,16 +465,37 @@ static uint64_t blocks_added(const struct hotplug *h, const struct vmem *vmem)
 	return blocks;
 }
 
+/* Are there more blocks than this, fewer and larger pieces are checked in their place. */
+#define PIECES_MAX 65536
+
+int vmem_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t bytes, struct err *err)
+{
+	uint64_t movable_bytes = h->movable_added_bytes, kernel_bytes = h->kernel_added_bytes;
+	uint64_t piece_bytes = h->before.block_size_bytes, count, i, kernels;
+	_cleanup_free_ uint64_t *sizes = NULL;
+	char reason[ZONE_REASON_MAX];
+
+	if (!h->has_guest)
+		return 0;
+	while (bytes / piece_bytes >= PIECES_MAX)
+		piece_bytes *= 2;
+	count = bytes / piece_bytes + !!(bytes % piece_bytes);
+	sizes = xcalloc(count + 1, sizeof(*sizes));
+	for (i = 0; i < count; i++)
+		sizes[i] = piece_bytes;
+	kernels = zone_split_even(h, vmem->zone, piece_bytes, count, reason);
+	h->movable_added_bytes = movable_bytes;
+	h->kernel_added_bytes = kernel_bytes;
+	return plug_check_blocks_headroom(h, sizes, (unsigned)count, (unsigned)kernels, err);
+}
+
 void vmem_choose_zones(struct hotplug *h, struct vmem *vmem)
 {
-	uint64_t i, blocks = h->has_guest ? blocks_added(h, vmem) : 0;
-	_cleanup_free_ uint64_t *sizes = xcalloc(blocks + 1, sizeof(*sizes));
+	uint64_t blocks = h->has_guest ? blocks_added(h, vmem) : 0;
 
-	for (i = 0; i < blocks; i++)
-		sizes[i] = h->before.block_size_bytes;
 	if (blocks)
-		vmem->kernel_blocks =
-			zone_split(h, vmem->zone, sizes, (unsigned)blocks, vmem->zone_reason);
+		vmem->kernel_blocks = zone_split_even(h, vmem->zone, h->before.block_size_bytes,
+						      blocks, vmem->zone_reason);
 }
 
 void vmem_prepare(struct hotplug *h, struct vmem *vmem)

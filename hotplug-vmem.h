@@ -3,11 +3,13 @@
  * hotplug-vmem: the job of giving virtio-mem devices another size. QEMU is told a requested size,
  * the guest's driver works towards it, and may stop short (docs of virtio-mem in QEMU; the driver
  * is drivers/virtio/virtio_mem.c of Linux). What the driver adds, memhp brings online.
- * May call: hotplug, hotplug-guest, hotplug-zone, machine, sysfs, qmp, size, err, util.
+ * May call: hotplug, hotplug-guest, hotplug-check, hotplug-node, hotplug-zone, machine, sysfs, qmp,
+ * size, err, util.
  */
 #ifndef HOTPLUG_VMEM_H
 #define HOTPLUG_VMEM_H
 
+#include "hotplug-node.h"
 #include "hotplug-zone.h"
 #include "hotplug.h"
 
@@ -19,6 +21,7 @@ struct vmem_unit {
 	uint64_t size_bytes;			/* as seen last */
 	struct blocks span;			/* valid with has_span */
 	bool has_span;
+	bool is_asked; /* QEMU has taken the target, or has not said that it has not */
 };
 
 struct vmem {
@@ -27,17 +30,31 @@ struct vmem {
 	enum zone zone;		/* asked for */
 	uint64_t kernel_blocks; /* of what is added, the first so many go to the kernel's zones */
 	char zone_reason[ZONE_REASON_MAX];
+	struct node_map *nodes; /* where a node was asked for, and the guest can tell; owned */
+	uint64_t node;		/* QEMU's; valid with nodes */
 };
 
 /* vmem_add() - let the device have @target_bytes, a multiple of its step */
 void vmem_add(const struct hotplug *h, struct vmem *vmem, const struct memdev *d,
 	      uint64_t target_bytes);
 
+/* vmem_wish() - what is added is to be on that node of QEMU's, as will be read back; 0, or -1 */
+int vmem_wish(const struct hotplug *h, struct vmem *vmem, uint64_t node, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* vmem_prepare() - after devices were added: choose zones, add the step */
 void vmem_prepare(struct hotplug *h, struct vmem *vmem);
 
 /* vmem_choose_zones() - the part of vmem_prepare() that needs the devices */
 void vmem_choose_zones(struct hotplug *h, struct vmem *vmem);
+
+/*
+ * vmem_check_headroom() - will the guest have room for the memory map of @bytes more, block after
+ * block, in vmem->zone?
+ * Return: 0; -1 with ERR_GUEST_REFUSED and what would fit
+ */
+int vmem_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t bytes, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* vmem_is_growing() - is any device to have more than before? */
 bool vmem_is_growing(const struct vmem *vmem);

@@ -7,43 +7,96 @@
 
 #define MOVABLE_RATIO 3 /* Movable is at most this many times the kernel's zones */
 
-static void explain(char *reason, unsigned first, unsigned count, uint64_t movable_bytes,
-		    uint64_t kernel_bytes)
+/* The guest's zones, with all pieces in Movable and none of them in the kernel's. */
+struct zones {
+	uint64_t movable_bytes, kernel_bytes;
+};
+
+static struct zones zones_with(const struct hotplug *h, uint64_t added_bytes)
+{
+	struct block_sum sum = sysfs_sum(&h->before, -1);
+
+	return (struct zones){
+		.movable_bytes = sum.movable_bytes + h->movable_added_bytes + added_bytes,
+		.kernel_bytes = sum.online_bytes - sum.movable_bytes + h->kernel_added_bytes,
+	};
+}
+
+static bool is_balanced(const struct zones *z)
+{
+	return z->movable_bytes <= MOVABLE_RATIO * z->kernel_bytes;
+}
+
+static void give_to_kernel(struct zones *z, uint64_t bytes)
+{
+	z->movable_bytes -= bytes;
+	z->kernel_bytes += bytes;
+}
+
+static void explain(char *reason, uint64_t first, uint64_t count, const struct zones *z)
 {
 	char movable[SIZE_TEXT_MAX], kernel[SIZE_TEXT_MAX];
 	int used = 0;
 
 	if (count > 1)
-		used = snprintf(reason, ZONE_REASON_MAX, "auto: %u of %u to kernel: ", first,
-				count);
+		used = snprintf(reason, ZONE_REASON_MAX, "auto: %llu of %llu to kernel: ",
+				(unsigned long long)first, (unsigned long long)count);
 	else
 		used = snprintf(reason, ZONE_REASON_MAX, "auto: ");
 	snprintf(reason + used, ZONE_REASON_MAX - (size_t)used,
-		 "Movable %s %s %d x kernel zones' %s", size_format(movable, movable_bytes),
-		 movable_bytes <= MOVABLE_RATIO * kernel_bytes ? "<=" : ">", MOVABLE_RATIO,
-		 size_format(kernel, kernel_bytes));
+		 "Movable %s %s %d x kernel zones' %s", size_format(movable, z->movable_bytes),
+		 is_balanced(z) ? "<=" : ">", MOVABLE_RATIO, size_format(kernel, z->kernel_bytes));
 }
 
 /* How many pieces auto gives to the kernel: they come first, and pay for the others' memory map. */
 static unsigned split_auto(const struct hotplug *h, const uint64_t *sizes, unsigned count,
 			   char *reason)
 {
-	struct block_sum sum = sysfs_sum(&h->before, -1);
-	uint64_t movable_bytes = sum.movable_bytes + h->movable_added_bytes;
-	uint64_t kernel_bytes = sum.online_bytes - sum.movable_bytes + h->kernel_added_bytes;
-	unsigned i, first = 0;
+	uint64_t added_bytes = 0;
+	struct zones z;
+	unsigned i, first;
 
 	for (i = 0; i < count; i++)
-		movable_bytes += sizes[i];
-	explain(reason, first, count, movable_bytes, kernel_bytes);
-	while (first < count && movable_bytes > MOVABLE_RATIO * kernel_bytes) {
-		movable_bytes -= sizes[first];
-		kernel_bytes += sizes[first];
-		first++;
-		if (count > 1)
-			explain(reason, first, count, movable_bytes, kernel_bytes);
-	}
+		added_bytes += sizes[i];
+	z = zones_with(h, added_bytes);
+	explain(reason, 0, count, &z);
+	for (first = 0; first < count && !is_balanced(&z); first++)
+		give_to_kernel(&z, sizes[first]);
+	if (count > 1)
+		explain(reason, first, count, &z);
 	return first;
+}
+
+/* The same for pieces of one size, however many a device of QEMU's has. */
+static uint64_t split_even(const struct hotplug *h, uint64_t size_bytes, uint64_t count,
+			   char *reason)
+{
+	struct zones z = zones_with(h, size_bytes * count);
+	uint64_t first = 0;
+
+	explain(reason, 0, count, &z);
+	if (!is_balanced(&z)) {
+		uint64_t over_bytes = z.movable_bytes - MOVABLE_RATIO * z.kernel_bytes;
+		uint64_t step_bytes = (MOVABLE_RATIO + 1) * size_bytes;
+
+		first = over_bytes / step_bytes + !!(over_bytes % step_bytes);
+	}
+	if (first > count)
+		first = count;
+	give_to_kernel(&z, first * size_bytes);
+	if (count > 1)
+		explain(reason, first, count, &z);
+	return first;
+}
+
+/* May auto choose? Else *reason says why not. */
+static bool is_auto(const struct hotplug *h, enum zone zone, char *reason)
+{
+	*reason = '\0';
+	if (h->before.is_limited)
+		snprintf(reason, ZONE_REASON_MAX,
+			 "auto: left to the guest's kernel, as its agent allows no guest-exec");
+	return !h->before.is_limited && zone == ZONE_AUTO && h->has_guest;
 }
 
 unsigned zone_split(struct hotplug *h, enum zone zone, const uint64_t *sizes, unsigned count,
@@ -51,14 +104,22 @@ unsigned zone_split(struct hotplug *h, enum zone zone, const uint64_t *sizes, un
 {
 	unsigned i, first = zone == ZONE_KERNEL ? count : 0;
 
-	*reason = '\0';
-	if (h->before.is_limited)
-		snprintf(reason, ZONE_REASON_MAX,
-			 "auto: left to the guest's kernel, as its agent allows no guest-exec");
-	else if (zone == ZONE_AUTO && h->has_guest)
+	if (is_auto(h, zone, reason))
 		first = split_auto(h, sizes, count, reason);
 	for (i = 0; i < count; i++)
 		*(i < first ? &h->kernel_added_bytes : &h->movable_added_bytes) += sizes[i];
+	return first;
+}
+
+uint64_t zone_split_even(struct hotplug *h, enum zone zone, uint64_t size_bytes, uint64_t count,
+			 char *reason)
+{
+	uint64_t first = zone == ZONE_KERNEL ? count : 0;
+
+	if (is_auto(h, zone, reason))
+		first = split_even(h, size_bytes, count, reason);
+	h->kernel_added_bytes += first * size_bytes;
+	h->movable_added_bytes += (count - first) * size_bytes;
 	return first;
 }
 
@@ -70,6 +131,24 @@ enum zone zone_of_others(const struct hotplug *h)
 enum zone zone_choose(struct hotplug *h, enum zone zone, uint64_t size_bytes, char *reason)
 {
 	return zone_split(h, zone, &size_bytes, 1, reason) ? ZONE_KERNEL : zone_of_others(h);
+}
+
+enum zone zone_begun(const struct hotplug *h, const struct memdev *d, bool *is_mixed)
+{
+	struct block_list found = hotplug_found_blocks(h, &h->before, d);
+	enum zone zone = ZONE_AUTO;
+	unsigned i;
+
+	for (i = 0; i < found.count; i++) {
+		enum zone of = blocks_zone(&found.runs[i]);
+
+		if (of == ZONE_ANY)
+			continue;
+		*is_mixed |= zone != ZONE_AUTO && zone != of;
+		zone = of;
+	}
+	block_list_release(&found);
+	return *is_mixed ? ZONE_AUTO : zone;
 }
 
 int zone_check(const struct hotplug *h, enum zone zone, struct err *err)

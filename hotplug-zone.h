@@ -21,6 +21,10 @@
 unsigned zone_split(struct hotplug *h, enum zone zone, const uint64_t *sizes, unsigned count,
 		    char *reason);
 
+/* zone_split_even() - the same for @count pieces of @size_bytes each */
+uint64_t zone_split_even(struct hotplug *h, enum zone zone, uint64_t size_bytes, uint64_t count,
+			 char *reason);
+
 /* zone_of_others() - where those go: ZONE_MOVABLE, or ZONE_ANY where only the kernel can choose */
 enum zone zone_of_others(const struct hotplug *h);
 
@@ -28,6 +32,14 @@ enum zone zone_of_others(const struct hotplug *h);
  * cannot */
 int zone_check(const struct hotplug *h, enum zone zone, struct err *err)
 	__attribute__((warn_unused_result));
+
+/*
+ * zone_begun() - the zone that the device's blocks which are online have in common, so that the
+ * others can go there too
+ * @is_mixed:	set when they lie in more than one
+ * Return: ZONE_MOVABLE or ZONE_KERNEL; ZONE_AUTO when none is online, or several zones are
+ */
+enum zone zone_begun(const struct hotplug *h, const struct memdev *d, bool *is_mixed);
 
 /* zone_choose() - the same as zone_split() for one piece */
 enum zone zone_choose(struct hotplug *h, enum zone zone, uint64_t size_bytes, char *reason);

@@ -11,7 +11,7 @@
 
 void hotplug_init(struct hotplug *h, struct vm *vm)
 {
-	*h = (struct hotplug){ .vm = vm, .deadline = vm->deadline };
+	*h = (struct hotplug){ .vm = vm, .deadline = vm->deadline, .is_pool_safe = true };
 	h->phase_start_ms = vm->deadline->start_ms;
 	progress_begin(&h->progress, "connect");
 }
@@ -34,8 +34,8 @@ void hotplug_release(struct hotplug *h)
 	for (i = 0; i < h->plan_count; i++)
 		free(h->plan[i].text);
 	free(h->plan);
+	watch_end(&h->watch);
 	drop_warnings(h);
-	buf_release(&h->standstill);
 }
 
 void hotplug_restart(struct hotplug *h)
@@ -103,60 +103,19 @@ int hotplug_request(struct hotplug *h, struct json_object *request, struct err *
 	return qmp_receive(h->vm->qmp, id, NULL, err);
 }
 
+bool hotplug_guest_has_ended(const struct hotplug *h)
+{
+	return watch_has_ended(&h->watch);
+}
+
 bool hotplug_notice_stop(struct hotplug *h, const char *event)
 {
-	if (strcmp(event, "STOP") != 0)
-		return false;
-	h->deadline->meanwhile = "the VM was paused";
-	return true;
+	return watch_notice_stop(&h->watch, event);
 }
 
-/* STOP comes without its reason, and a migration ends without an event: QEMU is asked. */
 int hotplug_check_runs(struct hotplug *h, struct err *err)
 {
-	if (!h->deadline->meanwhile)
-		return 0;
-	if (machine_query_state(&h->machine, h->vm->qmp, err))
-		return -1;
-	buf_drop(&h->standstill, h->standstill.len);
-	machine_describe_state(&h->machine, &h->standstill);
-	h->deadline->meanwhile = h->machine.is_running ? NULL : buf_text(&h->standstill);
-	if (!machine_is_over(&h->machine))
-		return 0;
-	err_set(err, ERR_PARTIAL, "%s", buf_text(&h->standstill));
-	return err_hint(err, "when the guest runs again, there or here: memhp repair");
-}
-
-static bool is_stop(const char *name, struct json_object *data, void *context)
-{
-	(void)data;
-	return hotplug_notice_stop(context, name);
-}
-
-static int check_runs(void *context, struct err *err)
-{
-	_cleanup_json_ struct json_object *event = NULL;
-	struct hotplug *h = context;
-
-	if (qmp_wait_event(h->vm->qmp, is_stop, h, 0, &event, err) < 0)
-		return -1;
-	return hotplug_check_runs(h, err);
-}
-
-/* From now on every wait on the guest ends when it will not answer any more. */
-static void watch(struct hotplug *h)
-{
-	if (!h->vm->qmp)
-		return;
-	h->deadline->watch = check_runs;
-	h->deadline->watch_context = h;
-	h->deadline->watch_fd = qmp_fd(h->vm->qmp);
-}
-
-static void unwatch(struct hotplug *h)
-{
-	h->deadline->watch = NULL;
-	h->deadline->meanwhile = NULL;
+	return watch_check_runs(&h->watch, err);
 }
 
 static int check_machine(const struct hotplug *h, struct err *err)
@@ -196,6 +155,8 @@ static void add_first_words(const struct hotplug *h, struct buf *words)
 		look_add_devices(words, &h->machine);
 	else
 		look_add_first(words, h->about);
+	if (h->is_taking)
+		buf_addf(words, ";pool");
 	if (h->also)
 		buf_addf(words, ";%s", h->also);
 }
@@ -234,7 +195,7 @@ static int ask_why(struct hotplug *h, struct err *err)
 {
 	struct err answer = { 0 };
 
-	if (err->code != ERR_GUEST_UNREACHABLE || !h->has_machine)
+	if (err->code != ERR_GUEST_UNREACHABLE || !h->has_machine || hotplug_guest_has_ended(h))
 		return -1;
 	if (machine_query_state(&h->machine, h->vm->qmp, &answer)) {
 		if (answer.code == ERR_TIMEOUT)
@@ -255,6 +216,8 @@ int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 		if (vm_open_qmp(h->vm, err) || machine_query(&h->machine, h->vm->qmp, err))
 			return -1;
 		h->has_machine = true;
+		if (watch_begin(&h->watch, h->vm, &h->machine, &h->progress, err))
+			return -1;
 		if ((what & LOOK_CHANGE) && check_machine(h, err))
 			return -1;
 	}
@@ -271,30 +234,32 @@ const struct guest_memory *hotplug_now(const struct hotplug *h)
 	return h->after.has || h->after.blocks.count ? &h->after : &h->before;
 }
 
-/* Undo the steps begun, last first. All are tried, whatever fails; *err is completed. */
-static void undo_steps(struct hotplug *h, struct err *err)
+/*
+ * What the guest's end leaves to do: QEMU may have ended as well, and then nothing is left to undo;
+ * else the guest gets the time of one boot to let go of what it had.
+ */
+static int face_end(struct hotplug *h, struct err *err)
 {
-	bool is_whole = true, is_changed = false;
+	struct err gone = { 0 };
 
-	hotplug_phase(h, "undo");
-	deadline_undo(h->deadline);
-	while (hotplug_can_undo(h)) {
-		const struct step *step = h->steps[--h->steps_begun].step;
-		struct err left = { 0 };
-
-		if (!step->undo)
-			continue;
-		is_changed = true;
-		if (step->undo(h, h->steps[h->steps_begun].job, &left)) {
-			is_whole = false;
-			err_append(err, "%s", left.message);
-			if (err->code != ERR_INTERRUPTED)
-				err->code = ERR_PARTIAL;
-		}
+	if (watch_await_rest(&h->watch, &gone)) {
+		h->steps_begun = h->steps_settled;
+		h->outcome = OUTCOME_PARTIAL;
+		err->code = ERR_QEMU_UNREACHABLE;
+		return err_append(err, "QEMU has ended: %s", gone.message);
 	}
+	h->deadline->final_ms = deadline_within(h->deadline, watch_limit_ms(&h->watch));
+	return 0;
+}
+
+/* What the undoing has come to; *err is completed. */
+static void set_outcome(struct hotplug *h, bool is_whole, bool is_changed, struct err *err)
+{
 	if (!is_whole) {
 		h->outcome = OUTCOME_PARTIAL;
-		err_hint(err, "see what is left with: memhp list");
+		err_hint(err, hotplug_guest_has_ended(h)
+				      ? "when the guest runs again: memhp repair, or memhp list"
+				      : "see what is left with: memhp list");
 	} else if (h->steps_settled) {
 		h->outcome = OUTCOME_PARTIAL;
 		if (err->code != ERR_INTERRUPTED)
@@ -302,6 +267,33 @@ static void undo_steps(struct hotplug *h, struct err *err)
 	} else if (is_changed && h->outcome != OUTCOME_PENDING && h->outcome != OUTCOME_PARTIAL) {
 		h->outcome = OUTCOME_ROLLED_BACK;
 	}
+}
+
+/* Undo the steps begun, last first. All are tried, whatever fails; *err is completed. */
+static void undo_steps(struct hotplug *h, struct err *err)
+{
+	bool is_whole = true, is_changed = false;
+
+	hotplug_phase(h, "undo");
+	deadline_undo(h->deadline);
+	if (hotplug_guest_has_ended(h) && face_end(h, err))
+		return;
+	while (hotplug_can_undo(h)) {
+		const struct step *step = h->steps[--h->steps_begun].step;
+		struct err left = { 0 };
+
+		if (!step->undo)
+			continue;
+		is_changed = true;
+		watch_go_on(&h->watch);
+		if (step->undo(h, h->steps[h->steps_begun].job, &left)) {
+			is_whole = false;
+			err_append(err, "%s", left.message);
+			if (err->code != ERR_INTERRUPTED)
+				err->code = ERR_PARTIAL;
+		}
+	}
+	set_outcome(h, is_whole, is_changed, err);
 }
 
 int hotplug_undo(struct hotplug *h, struct err *err)
@@ -372,16 +364,11 @@ static int run_steps(struct hotplug *h, struct err *err)
 
 int hotplug_execute(struct hotplug *h, struct err *err)
 {
-	int status;
-
 	if (h->is_dry_run) {
 		show_steps(h);
 		return 0;
 	}
-	watch(h);
-	status = run_steps(h, err);
-	unwatch(h);
-	return status;
+	return run_steps(h, err);
 }
 
 const struct memdev *hotplug_find_device(const struct hotplug *h, const char *name)
@@ -435,4 +422,26 @@ struct block_list hotplug_found_blocks(const struct hotplug *h, const struct gue
 		block_list_release(&wanted);
 	}
 	return found;
+}
+
+enum added hotplug_added(const struct hotplug *h, const struct guest_memory *g,
+			 const struct memdev *d)
+{
+	uint64_t block_bytes = h->before.block_size_bytes, shown;
+	struct block_list wanted = { 0 }, found = { 0 };
+	struct blocks inner = { .node = -1, .is_removable = -1 };
+
+	if (!h->has_guest || !block_bytes || !memdev_is_dimm(d) || !(d->has & MEMDEV_HAS_ADDRESS))
+		return ADDED_UNKNOWN;
+	inner.first = (d->address + block_bytes - 1) / block_bytes;
+	inner.last = (d->address + d->size_bytes) / block_bytes - 1;
+	if (inner.last + 1 > inner.first)
+		block_list_add(&wanted, &inner);
+	block_list_intersect(&found, &g->blocks, &wanted);
+	shown = block_list_blocks(&found);
+	block_list_release(&wanted);
+	block_list_release(&found);
+	if (!shown)
+		return ADDED_NOT;
+	return shown * block_bytes == d->size_bytes ? ADDED_WHOLE : ADDED_PARTLY;
 }

@@ -2,8 +2,8 @@
 /*
  * hotplug: the transaction. A command is a list of steps, each with its undo; when one fails, those
  * begun are undone in reverse, in the share of time that the deadline keeps for it.
- * May call: vm, machine, sysfs, look, qmp, guest, deadline, json, progress, size, nearest, err,
- * util.
+ * May call: hotplug-watch, vm, machine, sysfs, look, qmp, guest, deadline, json, progress, size,
+ * nearest, err, util.
  * Must never: print.
  */
 #ifndef HOTPLUG_H
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "hotplug-watch.h"
 #include "machine.h"
 #include "progress.h"
 #include "sysfs.h"
@@ -73,12 +74,16 @@ struct hotplug {
 	} phases[PHASES_MAX];
 	unsigned phases_count;
 	int64_t phase_start_ms;
-	struct buf standstill; /* what the deadline says there was meanwhile; owned */
+	struct guest_watch watch; /* from the first look to hotplug_release() */
 	/* what the jobs that were prepared will add */
 	uint64_t movable_added_bytes, kernel_added_bytes;
 	/* commands of guest.sh, borrowed; NULL: none */
 	const char *also;  /* that go with the first look */
 	const char *ahead; /* that will be needed later */
+	/* blocks are to go offline: what that may take is asked for with each look */
+	bool is_taking;
+	bool is_try; /* a change of blocks that hangs is not the end: others are to be tried */
+	bool is_pool_safe; /* the blocks hold none of the guest's huge pages */
 	/* the blocks that matter, and are looked at first: those of QEMU's devices, or of a list
 	 * (borrowed, not empty); otherwise all */
 	bool is_about_devices;
@@ -131,6 +136,13 @@ void hotplug_phase(struct hotplug *h, const char *name);
 int64_t hotplug_elapsed_ms(const struct hotplug *h);
 
 /*
+ * hotplug_guest_has_ended() - has the guest been reset, panicked or shut down since the first look?
+ * The wait that it ended has failed with ERR_GUEST_UNREACHABLE. Nothing more is said to the guest,
+ * and what an undo leaves in its hands it has for the time of a boot only.
+ */
+bool hotplug_guest_has_ended(const struct hotplug *h);
+
+/*
  * hotplug_notice_stop() - is it the event that says that the VM does not run any more? Waits on the
  * guest notice by themselves; a wait for other events hands them in, then hotplug_check_runs()
  */
@@ -171,5 +183,12 @@ bool hotplug_device_blocks(const struct hotplug *h, const struct memdev *d, stru
 /* hotplug_found_blocks() - what @g says about the device's blocks; the caller releases it */
 struct block_list hotplug_found_blocks(const struct hotplug *h, const struct guest_memory *g,
 				       const struct memdev *d);
+
+/* How much of a DIMM the guest has made blocks of; it takes none that begins or ends inside one. */
+enum added { ADDED_UNKNOWN, ADDED_WHOLE, ADDED_PARTLY, ADDED_NOT };
+
+/* hotplug_added() - as @g shows it; ADDED_UNKNOWN without a guest, and for what is no DIMM */
+enum added hotplug_added(const struct hotplug *h, const struct guest_memory *g,
+			 const struct memdev *d);
 
 #endif

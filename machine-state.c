@@ -16,6 +16,7 @@ static const struct state {
 	{ "shutdown", "the VM has shut down", "start it again first", true },
 	{ "guest-panicked", "the guest's kernel has panicked", "start it again first", true },
 	{ "internal-error", "QEMU cannot run the VM any further", "start it again first", true },
+	{ "suspended", "the guest sleeps", "wake it up: memhp qmp system_wakeup", false },
 	{ "inmigrate", "the VM waits for a migration to come in",
 	  "it can be changed when it has come in and runs", false },
 	{ "finish-migrate", "the VM is about to migrate away",

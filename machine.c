@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "machine.h"
+#include "size.h"
 #include "util.h"
 
-#define ADDRESS_MAX (UINT64_C(1) << 61) /* sums of these fit 64 bits */
+/* hw/virtio/virtio-mem.c: VIRTIO_MEM_MIN_BLOCK_SIZE */
+#define STEP_MIN_BYTES (UINT64_C(1) << 20)
 
 static void memdev_release(struct memdev *d)
 {
@@ -65,44 +67,79 @@ static char *backend_id(const char *path)
 	return strncmp(path, root, sizeof(root) - 1) ? NULL : xstrdup(path + sizeof(root) - 1);
 }
 
+/* Keep a copy of a text that is going to be shown. */
+static int copy_text(const char *text, char **out, struct err *err)
+{
+	if (strlen(text) > MACHINE_NAME_MAX)
+		return err_set(err, ERR_FAILED, "a name of more than %d bytes", MACHINE_NAME_MAX);
+	free(*out);
+	*out = xstrdup(text);
+	return 0;
+}
+
+static int read_names(struct memdev *d, struct json_object *data, struct err *err)
+{
+	const char *text;
+
+	if (json_get_string(data, "id", &text) && *text &&
+	    (copy_text(text, &d->id, err) || copy_text(text, &d->handle, err)))
+		return -1;
+	if (json_get_string(data, "memdev", &text))
+		d->backend = backend_id(text);
+	if (d->backend && strlen(d->backend) > MACHINE_NAME_MAX)
+		return err_set(err, ERR_FAILED, "a name of more than %d bytes", MACHINE_NAME_MAX);
+	return 0;
+}
+
+/* hw/virtio/virtio-mem.c: the block size is a power of two, the sizes are at most the maximum. */
+static int read_virtio_mem(struct memdev *d, struct json_object *data, struct err *err)
+{
+	if (json_need_u64(data, "requested-size", &d->requested_bytes, err) ||
+	    json_need_u64(data, "block-size", &d->step_bytes, err))
+		return -1;
+	if (d->step_bytes < STEP_MIN_BYTES || (d->step_bytes & (d->step_bytes - 1)) ||
+	    d->step_bytes > SIZE_LIMIT_BYTES)
+		return err_set(err, ERR_FAILED, "a virtio-mem device with blocks of %llu bytes",
+			       (unsigned long long)d->step_bytes);
+	if (d->requested_bytes > d->span_bytes)
+		return err_set(err, ERR_FAILED,
+			       "a virtio-mem device that is asked for more than it can have");
+	return 0;
+}
+
+static int read_sizes_of(struct memdev *d, struct json_object *data, struct err *err)
+{
+	if (json_need_u64(data, "size", &d->size_bytes, err))
+		return -1;
+	if (!json_get_u64(data, "max-size", &d->span_bytes))
+		d->span_bytes = d->size_bytes;
+	/* DIMMs say "addr", virtio devices "memaddr" */
+	if (json_get_u64(data, "addr", &d->address) || json_get_u64(data, "memaddr", &d->address))
+		d->has |= MEMDEV_HAS_ADDRESS;
+	if (d->address > SIZE_LIMIT_BYTES || d->span_bytes > SIZE_LIMIT_BYTES ||
+	    d->size_bytes > d->span_bytes)
+		return err_set(err, ERR_FAILED, "an address or size beyond reason");
+	return memdev_is_virtio_mem(d) ? read_virtio_mem(d, data, err) : 0;
+}
+
 /* One element of query-memory-devices: {"type": "dimm", "data": {...}}. */
 static int read_device(struct memdev *d, struct json_object *element, struct err *err)
 {
 	struct json_object *data;
 	const char *text;
 
-	if (json_need_string(element, "type", &text, err))
+	if (json_need_string(element, "type", &text, err) || copy_text(text, &d->type, err))
 		return -1;
-	d->type = xstrdup(text);
 	if (!json_get_object(element, "data", &data))
 		return err_set(err, ERR_FAILED, "no object 'data' in the answer");
-	if (json_need_u64(data, "size", &d->size_bytes, err))
+	if (read_sizes_of(d, data, err) || read_names(d, data, err))
 		return -1;
-	if (!json_get_u64(data, "max-size", &d->span_bytes))
-		d->span_bytes = d->size_bytes;
-	if (json_get_string(data, "id", &text) && *text) {
-		d->id = xstrdup(text);
-		d->handle = xstrdup(text);
-	}
-	if (json_get_string(data, "memdev", &text))
-		d->backend = backend_id(text);
-	/* DIMMs say "addr", virtio devices "memaddr" */
-	if (json_get_u64(data, "addr", &d->address) || json_get_u64(data, "memaddr", &d->address))
-		d->has |= MEMDEV_HAS_ADDRESS;
 	if (json_get_u64(data, "slot", &d->slot))
 		d->has |= MEMDEV_HAS_SLOT;
 	if (json_get_u64(data, "node", &d->node))
 		d->has |= MEMDEV_HAS_NODE;
 	if (json_get_bool(data, "hotplugged", &d->is_hotplugged))
 		d->has |= MEMDEV_HAS_HOTPLUGGED;
-	if (memdev_is_virtio_mem(d) &&
-	    (json_need_u64(data, "requested-size", &d->requested_bytes, err) ||
-	     json_need_u64(data, "block-size", &d->step_bytes, err)))
-		return -1;
-	if (memdev_is_virtio_mem(d) && !d->step_bytes)
-		return err_set(err, ERR_FAILED, "a virtio-mem device with blocks of no size");
-	if (d->address > ADDRESS_MAX || d->span_bytes > ADDRESS_MAX || d->size_bytes > ADDRESS_MAX)
-		return err_set(err, ERR_FAILED, "an address or size beyond reason");
 	return 0;
 }
 
@@ -113,20 +150,36 @@ static int by_address(const void *a, const void *b)
 	return (x->address > y->address) - (x->address < y->address);
 }
 
+/* Read the list, whose sizes are added up all over the place: together they are bounded too. */
+static int read_list(struct machine *m, struct json_object *list, size_t count, struct err *err)
+{
+	uint64_t total_bytes = 0;
+	size_t i;
+
+	if (count > MACHINE_DEVICES_MAX)
+		return err_set(err, ERR_FAILED, "more than %d of them", MACHINE_DEVICES_MAX);
+	m->devices = xcalloc(count, sizeof(*m->devices));
+	for (i = 0; i < count; i++) {
+		m->devices_count++;
+		if (read_device(&m->devices[i], json_object_array_get_idx(list, i), err))
+			return -1;
+		total_bytes += m->devices[i].span_bytes;
+		if (total_bytes > SIZE_LIMIT_BYTES)
+			return err_set(err, ERR_FAILED, "their sizes add up beyond reason");
+	}
+	return 0;
+}
+
 int machine_read_devices(struct machine *m, struct json_object *reply, struct err *err)
 {
-	size_t i, count;
+	size_t count;
 
 	devices_release(m);
 	if (!json_object_is_type(reply, json_type_array))
 		return err_set(err, ERR_FAILED, "query-memory-devices did not answer with a list");
 	count = json_object_array_length(reply);
-	m->devices = xcalloc(count, sizeof(*m->devices));
-	for (i = 0; i < count; i++) {
-		m->devices_count++;
-		if (read_device(&m->devices[i], json_object_array_get_idx(reply, i), err))
-			return err_wrap(err, "cannot read QEMU's list of memory devices");
-	}
+	if (read_list(m, reply, count, err))
+		return err_wrap(err, "cannot read QEMU's list of memory devices");
 	if (count)
 		qsort(m->devices, count, sizeof(*m->devices), by_address);
 	return 0;
@@ -142,87 +195,9 @@ static struct json_object *qom_arguments(const char *path, const char *property)
 	return arguments;
 }
 
-/* The QOM path of the device at @address that has no id, or NULL: it is a child of peripheral-anon.
- */
-static char *anonymous_path(struct qmp *q, struct json_object *children, uint64_t address)
-{
-	size_t i, count = json_object_array_length(children);
-
-	for (i = 0; i < count; i++) {
-		_cleanup_json_ struct json_object *value = NULL;
-		_cleanup_free_ char *path = NULL;
-		const char *name;
-		struct err ignored;
-
-		if (!json_get_string(json_object_array_get_idx(children, i), "name", &name) ||
-		    strncmp(name, "device[", 7) != 0)
-			continue;
-		path = xasprintf("/machine/peripheral-anon/%s", name);
-		/* DIMMs have an "addr", virtio devices a "memaddr" */
-		if (qmp_execute(q, "qom-get", qom_arguments(path, "addr"), &value, &ignored) &&
-		    qmp_execute(q, "qom-get", qom_arguments(path, "memaddr"), &value, &ignored))
-			continue;
-		if (json_object_is_type(value, json_type_int) &&
-		    json_object_get_uint64(value) == address)
-			return xstrdup(path);
-	}
-	return NULL;
-}
-
 char *machine_device_path(const char *handle)
 {
 	return handle[0] == '/' ? xstrdup(handle) : xasprintf("/machine/peripheral/%s", handle);
-}
-
-/* Devices without an id can be deleted by their QOM path: find it. */
-static void find_handles(struct machine *m, struct qmp *q)
-{
-	_cleanup_json_ struct json_object *children = NULL;
-	struct err ignored;
-	unsigned i;
-
-	for (i = 0; i < m->devices_count; i++) {
-		struct memdev *d = &m->devices[i];
-
-		if (d->handle || !(d->has & MEMDEV_HAS_ADDRESS))
-			continue;
-		if (!children &&
-		    (qmp_execute(q, "qom-list", qom_arguments("/machine/peripheral-anon", NULL),
-				 &children, &ignored) ||
-		     !json_object_is_type(children, json_type_array)))
-			return;
-		d->handle = anonymous_path(q, children, d->address);
-	}
-}
-
-/* The list of memory devices does not say of virtio devices whether they were hotplugged. */
-static void find_hotplugged(struct machine *m, struct qmp *q)
-{
-	struct err ignored;
-	unsigned i;
-
-	for (i = 0; i < m->devices_count; i++) {
-		struct memdev *d = &m->devices[i];
-		_cleanup_json_ struct json_object *value = NULL;
-		_cleanup_free_ char *path = NULL;
-
-		if (!d->handle || (d->has & MEMDEV_HAS_HOTPLUGGED))
-			continue;
-		path = machine_device_path(d->handle);
-		if (qmp_execute(q, "qom-get", qom_arguments(path, "hotplugged"), &value,
-				&ignored) ||
-		    !json_object_is_type(value, json_type_boolean))
-			continue;
-		d->is_hotplugged = json_object_get_boolean(value);
-		d->has |= MEMDEV_HAS_HOTPLUGGED;
-	}
-}
-
-/* What the list of memory devices leaves open. */
-static void complete_devices(struct machine *m, struct qmp *q)
-{
-	find_handles(m, q);
-	find_hotplugged(m, q);
 }
 
 int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
@@ -232,7 +207,7 @@ int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
 	if (qmp_execute(q, "query-memory-devices", NULL, &reply, err) ||
 	    machine_read_devices(m, reply, err))
 		return -1;
-	complete_devices(m, q);
+	machine_complete_devices(m, q);
 	return 0;
 }
 
@@ -240,10 +215,8 @@ static int read_status(struct machine *m, struct json_object *reply, struct err 
 {
 	const char *status;
 
-	if (json_need_string(reply, "status", &status, err))
+	if (json_need_string(reply, "status", &status, err) || copy_text(status, &m->status, err))
 		return -1;
-	free(m->status);
-	m->status = xstrdup(status);
 	m->is_running = false;
 	json_get_bool(reply, "running", &m->is_running);
 	return 0;
@@ -254,6 +227,8 @@ static int read_sizes(struct machine *m, struct json_object *reply, struct err *
 	if (json_need_u64(reply, "base-memory", &m->base_memory_bytes, err))
 		return -1;
 	json_get_u64(reply, "plugged-memory", &m->plugged_memory_bytes);
+	if (m->base_memory_bytes > SIZE_LIMIT_BYTES || m->plugged_memory_bytes > SIZE_LIMIT_BYTES)
+		return err_set(err, ERR_FAILED, "sizes beyond reason");
 	return 0;
 }
 
@@ -262,10 +237,11 @@ static int read_limits(struct machine *m, struct json_object *reply, struct err 
 {
 	uint64_t size_bytes;
 
-	(void)err;
 	m->has_limits = json_get_u64(reply, "max-size", &m->max_memory_bytes) &&
 			json_get_u64(reply, "slots", &m->slots);
 	m->has_slots = m->has_limits || json_get_u64(reply, "size", &size_bytes);
+	if (m->max_memory_bytes > SIZE_LIMIT_BYTES || m->slots > MACHINE_DEVICES_MAX)
+		return err_set(err, ERR_FAILED, "maxmem or slots beyond reason");
 	return 0;
 }
 
@@ -275,12 +251,12 @@ static int read_type(struct machine *m, struct json_object *reply, struct err *e
 	const char *text = json_object_get_string(reply);
 	size_t len = text ? strlen(text) : 0;
 
-	(void)err;
 	if (!json_object_is_type(reply, json_type_string))
 		return 0;
+	if (copy_text(text, &m->type, err))
+		return -1;
 	if (len > sizeof(suffix) - 1 && !strcmp(text + len - (sizeof(suffix) - 1), suffix))
-		len -= sizeof(suffix) - 1;
-	m->type = xstrndup(text, len);
+		m->type[len - (sizeof(suffix) - 1)] = '\0';
 	return 0;
 }
 
@@ -288,16 +264,14 @@ static int read_arch(struct machine *m, struct json_object *reply, struct err *e
 {
 	const char *text;
 
-	(void)err;
-	if (json_get_string(reply, "arch", &text))
-		m->arch = xstrdup(text);
-	return 0;
+	return json_get_string(reply, "arch", &text) ? copy_text(text, &m->arch, err) : 0;
 }
 
 static int read_base_address(struct machine *m, struct json_object *reply, struct err *err)
 {
 	(void)err;
-	m->has_base_address = json_object_is_type(reply, json_type_int);
+	m->has_base_address = json_object_is_type(reply, json_type_int) &&
+			      json_object_get_uint64(reply) <= SIZE_LIMIT_BYTES;
 	if (m->has_base_address)
 		m->base_address = json_object_get_uint64(reply);
 	return 0;
@@ -328,7 +302,9 @@ static int read_objects(struct machine *m, struct json_object *reply, struct err
 		if (!json_get_string(child, "name", &name) ||
 		    !json_get_string(child, "type", &type) || strncmp(type, "child<", 6) != 0)
 			continue;
-		m->objects[m->objects_count++] = xstrdup(name);
+		if (copy_text(name, &m->objects[m->objects_count], err))
+			return -1;
+		m->objects_count++;
 		if (!strncmp(type, backend, sizeof(backend) - 1))
 			m->backends[m->backends_count++] = m->objects[m->objects_count - 1];
 	}
@@ -343,14 +319,12 @@ static int read_migration(struct machine *m, struct json_object *reply, struct e
 	const char *status;
 	size_t i;
 
-	(void)err;
 	if (!json_get_string(reply, "status", &status))
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(idle); i++)
 		if (!strcmp(status, idle[i]))
 			return 0;
-	m->migration = xstrdup(status);
-	return 0;
+	return copy_text(status, &m->migration, err);
 }
 
 int machine_query_state(struct machine *m, struct qmp *q, struct err *err)
@@ -407,7 +381,7 @@ int machine_query(struct machine *m, struct qmp *q, struct err *err)
 		if (queries[i].read(m, reply, err))
 			return err_wrap(err, "cannot understand QEMU (%s)", queries[i].command);
 	}
-	complete_devices(m, q);
+	machine_complete_devices(m, q);
 	return 0;
 }
 

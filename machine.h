@@ -14,6 +14,10 @@
 #include "qmp.h"
 #include "util.h"
 
+/* QEMU has at most 256 slots (hw/acpi/acpi.c), and PCI buses for some virtio devices more. */
+#define MACHINE_DEVICES_MAX 1024
+#define MACHINE_NAME_MAX    255 /* bytes of an id, a type, a state: all of them are shown */
+
 enum {
 	MEMDEV_HAS_SLOT = 1,
 	MEMDEV_HAS_NODE = 2,
@@ -89,6 +93,10 @@ void machine_describe_state(const struct machine *m, struct buf *out);
 int machine_check_runs(const struct machine *m, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* machine_complete_devices() - ask for what the list of devices leaves open: the QOM path of those
+ * without an id, and which were hotplugged; what cannot be asked stays unknown */
+void machine_complete_devices(struct machine *m, struct qmp *q);
+
 /* machine_query_devices() - refresh only the devices */
 int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
@@ -98,6 +106,24 @@ int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
  * @node:	only of this guest node, as "info numa" of the human monitor has it; -1: all
  */
 int machine_query_total(struct qmp *q, int node, uint64_t *bytes, struct err *err)
+	__attribute__((warn_unused_result));
+
+#define MACHINE_NODES_MAX 128 /* MAX_NODES of QEMU's include/sysemu/numa.h */
+
+/* A NUMA node of the VM, as QEMU counts them: its number is that of device_add's "node". */
+struct machine_node {
+	bool is_there, has_cpus;
+	unsigned first_cpu;		     /* valid with has_cpus */
+	uint64_t total_bytes, plugged_bytes; /* the total includes what was plugged */
+};
+
+struct machine_nodes {
+	struct machine_node list[MACHINE_NODES_MAX];
+	unsigned count; /* one more than the last; 0: the VM has none */
+};
+
+/* machine_query_nodes() - the NUMA nodes, as "info numa" of the human monitor has them */
+int machine_query_nodes(struct machine_nodes *nodes, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
@@ -166,13 +192,28 @@ int machine_find_port(const struct machine *m, struct qmp *q, char **bus, struct
 	__attribute__((warn_unused_result));
 
 /*
- * machine_predict_addresses() - where QEMU will put DIMMs of @sizes bytes: each in the first gap
- * that is large enough (memory_device_get_free_addr() in hw/mem/memory-device.c)
+ * machine_place() - where new memory devices go: each in the first gap that is large enough, behind
+ * and between those there are. With the alignment of its backend that is QEMU's own rule
+ * (memory_device_get_free_addr() in hw/mem/memory-device.c); where the space ends is not asked
+ * @sizes:	bytes of each, at most: virtio-mem takes its maximum
+ * @align_bytes: what each address is to be a multiple of; at least 1
  * @addresses:	receives @count addresses
- * Return: false when that is not known
+ * Return: false when it is not known what is taken
  */
-bool machine_predict_addresses(const struct machine *m, const uint64_t *sizes, unsigned count,
-			       uint64_t *addresses);
+bool machine_place(const struct machine *m, const uint64_t *sizes, unsigned count,
+		   uint64_t align_bytes, uint64_t *addresses);
+
+/* machine_largest_gap() - bytes of the largest gap before @end that begins and ends at multiples of
+ * @align_bytes; 0 when that is not known */
+uint64_t machine_largest_gap(const struct machine *m, uint64_t end, uint64_t align_bytes);
+
+/* machine_device_in() - a device that lies in that part of the address space, wholly or in part, or
+ * NULL; owned by @m */
+const struct memdev *machine_device_in(const struct machine *m, uint64_t address, uint64_t bytes);
+
+/* machine_query_end() - where the address space for memory devices ends; false when QEMU does not
+ * say */
+bool machine_query_end(const struct machine *m, struct qmp *q, uint64_t *end);
 
 /* memdev_is_dimm(), memdev_is_virtio_mem() - the types that memhp changes; QEMU lets go of no
  * nvdimm */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mem-path.h"
+#include "peer.h"
 #include "procfs.h"
 #include "util.h"
 
@@ -62,12 +63,12 @@ bool mem_path_read(struct mem_path *out, pid_t pid, const char *path)
 	_cleanup_free_ char *directory = directory_of(path);
 	struct statfs fs;
 	struct stat file;
-	int fd = procfs_open(pid, path, O_PATH);
+	int fd = peer_open_path(pid, path, O_PATH);
 	bool is_known;
 
 	*out = (struct mem_path){ .is_there = fd >= 0 };
 	if (fd < 0 && errno == ENOENT)
-		fd = procfs_open(pid, directory, O_PATH | O_DIRECTORY);
+		fd = peer_open_path(pid, directory, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return false;
 	is_known = !fstatfs(fd, &fs) && !fstat(fd, &file);
@@ -93,7 +94,7 @@ void mem_file_expect(struct mem_file *f, pid_t pid, const char *path, uint64_t s
 	mem_file_release(f);
 	if (!pid || !*name)
 		return;
-	fd = procfs_open(pid, directory, O_PATH | O_DIRECTORY);
+	fd = peer_open_path(pid, directory, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return;
 	if (!fstatat(fd, name, &there, AT_SYMLINK_NOFOLLOW) || errno != ENOENT) {

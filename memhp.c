@@ -4,12 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -17,6 +15,7 @@
 #include "offer.h"
 #include "password.h"
 #include "profile.h"
+#include "signals.h"
 
 #define DEFAULT_TIMEOUT_MS 60000
 
@@ -121,24 +120,6 @@ static int check_words(const struct cmd *cmd, int argc, char **argv, struct err 
 	return 0;
 }
 
-/* SIGINT, SIGTERM and SIGHUP end waits, not the process: there may be something to undo. */
-static int catch_signals(struct err *err)
-{
-	sigset_t set;
-	int fd;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return err_set(err, ERR_FAILED, "cannot watch for signals: %s", strerror(errno));
-	return fd;
-}
-
 static void start_progress(struct ctx *ctx)
 {
 	const struct globals *g = ctx->globals;
@@ -195,7 +176,7 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 		   struct err *err)
 {
 	int64_t timeout_ms = ctx->globals->timeout_ms;
-	int signal_fd = ctx->is_nested ? ctx->deadline.signal_fd : catch_signals(err), status;
+	int signal_fd = ctx->is_nested ? ctx->deadline.signal_fd : signals_open(err), status;
 
 	if (signal_fd < 0)
 		return -1;
@@ -301,7 +282,7 @@ static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char 
 {
 	struct offer offer = { .ctx = ctx, .config = &ctx->config, .add = print_offer };
 	const char *word = argc > 1 ? argv[argc - 1] : "";
-	int before = argc > 1 ? argc - 2 : 0, signal_fd = catch_signals(err);
+	int before = argc > 1 ? argc - 2 : 0, signal_fd = signals_open(err);
 
 	if (signal_fd < 0)
 		return -1;
@@ -310,9 +291,6 @@ static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char 
 	if (!settle_line(ctx, targets, before + 1, argv, err))
 		offer.vm = &ctx->vm;
 	bind_vm(ctx);
-	/* a command that is still being typed must not run */
-	if (opt_is_typed(&targets[0], "guest") && !strncmp(ctx->globals->guest, "exec:", 5))
-		ctx->vm.guest_address = "none";
 	if (offer_words(&offer, before, argv + 1, word))
 		out_printf(":files\n");
 	offer_forget(&offer);
@@ -416,11 +394,17 @@ static bool wants_json(int argc, char **argv)
 static int fill_standard_descriptors(struct err *err)
 {
 	bool is_stdout_closed = fcntl(STDOUT_FILENO, F_GETFD) < 0;
+	bool is_any_closed = is_stdout_closed || fcntl(STDIN_FILENO, F_GETFD) < 0 ||
+			     fcntl(STDERR_FILENO, F_GETFD) < 0;
 	int fd;
 
 	do
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0 && is_any_closed)
+		return err_set(err, ERR_FAILED, "cannot open /dev/null in the place of what is "
+						"closed of stdin, stdout and stderr: %s",
+			       strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	if (is_stdout_closed)
@@ -448,6 +432,7 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	int status = 0;
 
+	signals_reset();
 	ctx.vm.login.password = password_take("MEMHP_GUEST_PASSWORD");
 	if (fill_standard_descriptors(&err) || refuse_borrowed_rights(&err)) {
 		out_error(&err);

@@ -15,7 +15,7 @@
 struct message_reader {
 	struct json_tokener *tokener;
 	size_t bytes; /* of the message that is being read */
-	size_t parts; /* objects, arrays and commas of it, at most */
+	size_t parts; /* arrays and commas of it, at most; an object counts as several */
 };
 
 void message_init(struct message_reader *r);
@@ -24,7 +24,7 @@ void message_release(struct message_reader *r);
 /*
  * message_read() - take the next message out of @in: one a line, or over many lines
  * @object:	receives it, always an object; the caller owns it; NULL without one
- * @bytes:	receives its length as text
+ * @bytes:	receives about how much memory it takes, rather more than less; 80 MiB at most
  * @why:	receives what is wrong with the stream, which is of no use then; not owned
  * Return: 1 with a message, 0 when none is complete (what has come of it is taken), -1 with @why
  */

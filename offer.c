@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What can stand at a place of a command line. */
+#include <ctype.h>
 #include <string.h>
 
 #include "fleet.h"
 #include "offer.h"
+#include "prefix.h"
 #include "size.h"
+#include "words.h"
 
-#define LOOK_MS 2000 /* so long may somebody who has pressed Tab be kept waiting */
+#define BLOCKS_MAX     256  /* of the guest's, which can tell of millions */
+#define LOOK_MS	       2000 /* so long may somebody who has pressed Tab be kept waiting */
+#define NAME_MAX_BYTES 128  /* a longer name is none that a person completes */
 
 /* A place in a command line. */
 struct place {
@@ -21,16 +26,6 @@ struct place {
 	bool is_lost;		    /* behind a command that there is not */
 	int words_count;	    /* of the command, before this one */
 };
-
-/* Ids and names come from QEMU and other users: what a shell would take apart is offered to none.
- */
-static bool is_harmless(const char *word)
-{
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=-";
-
-	return *word && strspn(word, plain) == strlen(word);
-}
 
 static bool is_typed_already(const struct place *p, const char *word)
 {
@@ -47,9 +42,16 @@ static void add(const struct place *p, const char *text, const char *meaning)
 {
 	_cleanup_free_ char *whole = xasprintf("%.*s%s", (int)p->fixed, p->word, text);
 
-	if (is_harmless(text) && !strncmp(whole, p->word, strlen(p->word)) &&
-	    !is_typed_already(p, whole))
+	if (!strncmp(whole, p->word, strlen(p->word)) && !is_typed_already(p, whole))
 		p->offer->add(whole, meaning);
+}
+
+/* The same for an id or a name, which comes from QEMU or another user: what a shell would take
+ * apart, or memhp would take for an option, is offered to none. */
+static void add_name(const struct place *p, const char *name, const char *meaning)
+{
+	if (strlen(name) <= NAME_MAX_BYTES && words_is_plain(name))
+		add(p, name, meaning);
 }
 
 void offer_forget(struct offer *o)
@@ -57,6 +59,12 @@ void offer_forget(struct offer *o)
 	if (o->is_known)
 		hotplug_release(&o->known);
 	o->is_known = o->knows_guest = false;
+}
+
+/* A channel that is a command of the user's: nobody who presses Tab has asked for it to run. */
+static bool is_command(const char *channel)
+{
+	return channel && !strncmp(channel, "exec:", 5);
 }
 
 /* Ask QEMU, and the guest where it is needed; what cannot be asked stays unknown. */
@@ -72,7 +80,7 @@ static const struct hotplug *look(struct offer *o, bool with_guest)
 		return &o->known;
 	offer_forget(o);
 	outer = deadline_push(vm->deadline, LOOK_MS);
-	if (!with_guest)
+	if (!with_guest || is_command(channel))
 		vm->guest_address = "none";
 	vm->login.is_barred = true; /* a password cannot be asked for here */
 	hotplug_init(&o->known, vm);
@@ -95,16 +103,35 @@ static void offer_devices(const struct place *p, const struct hotplug *h)
 		char size[SIZE_TEXT_MAX];
 
 		if (d->id)
-			add(p, d->id, size_format(size, d->size_bytes));
+			add_name(p, d->id, size_format(size, d->size_bytes));
 	}
 }
 
-/* The blocks that are not yet as the command would have them, by name or by number. */
-static void offer_blocks(const struct place *p, const struct hotplug *h)
+static void offer_block(void *context, uint64_t block, const struct blocks *run)
 {
-	bool is_number = p->word[0] >= '0' && p->word[0] <= '9';
+	const struct place *p = context;
 	char text[BLOCKS_TEXT_MAX];
-	uint64_t block;
+
+	blocks_format(text, block, block);
+	add(p, isdigit((unsigned char)p->word[0]) ? text + strlen("memory") : text,
+	    blocks_are_online(run) && run->zones[0] ? run->zones : NULL);
+}
+
+/* The digits that have been typed of "memory33" or "33"; NULL: it becomes no block's name */
+static const char *typed_digits(const char *word)
+{
+	size_t len = strlen(word), name_len = strlen("memory");
+
+	if (!strncmp(word, "memory", len < name_len ? len : name_len))
+		return word + (len < name_len ? len : name_len);
+	return isdigit((unsigned char)word[0]) ? word : NULL;
+}
+
+/* The blocks that are not yet as the command would have them, by name or by number. */
+static void offer_blocks(struct place *p, const struct hotplug *h)
+{
+	const char *digits = typed_digits(p->word);
+	struct block_list other = { 0 };
 	unsigned i;
 
 	for (i = 0; i < h->before.blocks.count; i++) {
@@ -113,12 +140,11 @@ static void offer_blocks(const struct place *p, const struct hotplug *h)
 		if (p->cmd->takes & TAKES_ONLINE ? !blocks_are_online(run)
 						 : !blocks_are_offline(run))
 			continue;
-		for (block = run->first; block <= run->last; block++) {
-			blocks_format(text, block, block);
-			add(p, is_number ? text + strlen("memory") : text,
-			    blocks_are_online(run) && run->zones[0] ? run->zones : NULL);
-		}
+		block_list_add(&other, run);
 	}
+	if (digits)
+		prefix_each(&other, digits, BLOCKS_MAX, offer_block, p);
+	block_list_release(&other);
 	add(p, "all", NULL);
 }
 
@@ -161,16 +187,18 @@ static void offer_vms(const struct place *p)
 {
 	struct qemu_list found = { 0 };
 	struct fleet fleet = { 0 };
+	struct deadline moment;
 	struct err ignored;
 	unsigned i;
 
-	if (config_load(p->offer->config, &ignored) || discover(&found, false, &ignored))
+	deadline_init(&moment, LOOK_MS, -1); /* a signal is for what comes after */
+	if (config_load(p->offer->config, &ignored) || discover(&found, false, &moment, &ignored))
 		return;
 	fleet_gather(&fleet, &found, p->offer->config);
 	for (i = 0; i < fleet.count; i++)
 		if (fleet_vm_name(&fleet.vms[i]))
-			add(p, fleet_vm_name(&fleet.vms[i]),
-			    fleet.vms[i].profile ? "profile" : NULL);
+			add_name(p, fleet_vm_name(&fleet.vms[i]),
+				 fleet.vms[i].profile ? "profile" : NULL);
 	fleet_release(&fleet);
 	qemu_list_release(&found);
 }
@@ -239,7 +267,7 @@ static void offer_commands(const struct place *p)
 }
 
 /* What the command takes besides options. */
-static void offer_arguments(const struct place *p)
+static void offer_arguments(struct place *p)
 {
 	const struct cmd *cmd = p->cmd;
 	const struct hotplug *h;

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -11,13 +13,40 @@
 #include "password.h"
 #include "util.h"
 
+/*
+ * From here on there is a password in this process, in places that nobody can list: stacks, buffers
+ * that were moved. No core file is made of it any more, wherever core_pattern sends them (RLIMIT_CORE
+ * does not count for a pipe), and other processes of this user cannot read its memory (proc(5),
+ * PR_SET_DUMPABLE). What memhp starts is not concerned.
+ */
+static void seal(void)
+{
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
+/* Memory of its own for a text that stays: not in a core file, not in swap, not in a child. */
+static char *keep(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *kept = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (kept == MAP_FAILED)
+		return NULL;
+	mlock(kept, size); /* as far as the limit of locked memory allows */
+	madvise(kept, size, MADV_DONTDUMP);
+	madvise(kept, size, MADV_WIPEONFORK);
+	memcpy(kept, text, size);
+	return kept;
+}
+
 char *password_take(const char *variable)
 {
 	char *value = getenv(variable), *text;
 
 	if (!value || !*value)
 		return NULL;
-	text = xstrdup(value);
+	seal();
+	text = keep(value);
 	explicit_bzero(value, strlen(value));
 	unsetenv(variable);
 	return text;
@@ -25,9 +54,12 @@ char *password_take(const char *variable)
 
 void password_drop(char *text)
 {
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
+	size_t size = text ? strlen(text) + 1 : 0;
+
+	if (!text)
+		return;
+	explicit_bzero(text, size);
+	munmap(text, size);
 }
 
 int password_check(const char *text, const char *origin, struct err *err)
@@ -89,6 +121,7 @@ int password_read(char text[static PASSWORD_SIZE], const char *path, struct err 
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), status;
 
+	seal();
 	if (fd < 0)
 		return err_set(err, ERR_USAGE, "cannot read '%s': %s", path, strerror(errno));
 	status = check_file(fd, path, err) || read_line(fd, text, path, err) ? -1 : 0;
@@ -130,6 +163,7 @@ int password_ask(char text[static PASSWORD_SIZE], const char *question, struct d
 	struct termios before, quiet;
 	int fd = open_terminal(), status;
 
+	seal();
 	if (fd < 0 || tcgetattr(fd, &before)) {
 		if (fd >= 0)
 			close(fd);

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the kernel tells of a process. */
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "procfs.h"
@@ -144,47 +140,4 @@ bool procfs_holds(pid_t pid, const char *path)
 	if (directory)
 		closedir(directory);
 	return found;
-}
-
-/* A link of the process, as "cwd"; the caller frees it; NULL when it cannot be read. */
-static char *read_link(pid_t pid, const char *name)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/%d/%s", (int)pid, name);
-	char target[4096];
-	ssize_t len = readlink(path, target, sizeof(target) - 1);
-
-	return len > 0 ? xstrndup(target, (size_t)len) : NULL;
-}
-
-/* A relative path from the process's root; the caller frees it. */
-static char *from_root(pid_t pid, const char *path)
-{
-	_cleanup_free_ char *root = read_link(pid, "root"), *cwd = read_link(pid, "cwd");
-	size_t len = root && strcmp(root, "/") != 0 ? strlen(root) : 0;
-
-	if (path[0] == '/')
-		return xstrdup(path);
-	if (!root || !cwd || strncmp(cwd, root, len) != 0)
-		return NULL;
-	return xasprintf("%s/%s", cwd + len, path);
-}
-
-int procfs_open(pid_t pid, const char *path, int flags)
-{
-	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
-	_cleanup_free_ char *root = xasprintf("/proc/%d/root", (int)pid);
-	_cleanup_free_ char *whole = from_root(pid, path);
-	int fd, saved, top = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (top < 0 || !whole) {
-		if (top >= 0)
-			close(top);
-		errno = EACCES;
-		return -1;
-	}
-	fd = (int)syscall(SYS_openat2, top, whole, &how, sizeof(how));
-	saved = errno;
-	close(top);
-	errno = saved;
-	return fd;
 }

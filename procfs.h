@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * procfs: what this machine's kernel tells of a process (proc_pid_status(5), getrlimit(2)), and
- * files as that process sees them. May call: util. Must never: believe that a process is what it
- * says it is.
+ * procfs: what this machine's kernel tells of a process in text (proc_pid_status(5), getrlimit(2)).
+ * May call: util. Must never: believe that a process is what it says it is.
  */
 #ifndef PROCFS_H
 #define PROCFS_H
@@ -41,14 +40,6 @@ bool procfs_has_argument(pid_t pid, const char *option);
 
 /* procfs_holds() - has it a file open whose path begins so? false also when unknown */
 bool procfs_holds(pid_t pid, const char *path);
-
-/*
- * procfs_open() - open(2) as the process does: from its root and working directory, symlinks too
- * (openat2(2), RESOLVE_IN_ROOT)
- * @flags:	of open(2), without O_CREAT
- * Return: a descriptor that the caller closes; -1 with errno
- */
-int procfs_open(pid_t pid, const char *path, int flags);
 
 /* A line "NAME: VALUE" of such a file in @text: its value, borrowed up to the end of the line; NULL
  * for none */

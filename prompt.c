@@ -9,6 +9,7 @@
 #include <readline/history.h>
 #include <readline/readline.h>
 
+#include "history.h"
 #include "prompt.h"
 #include "util.h"
 
@@ -21,6 +22,7 @@ static struct {
 	bool is_done; /* a line, or the end of the input, is there */
 	char **offers;
 	unsigned offers_count, next_offer;
+	int saved; /* lines of the history */
 } now;
 
 /* A word that could drive the terminal is offered to nobody. */
@@ -80,7 +82,20 @@ static void take_line(char *line)
 	rl_callback_handler_remove();
 }
 
-void prompt_start(const char *name, const char *history_path)
+static void add_line(const char *line)
+{
+	add_history(line);
+}
+
+/* The line after the one that was told last; NULL at the end */
+static const char *next_line(void)
+{
+	const HIST_ENTRY *entry = history_get(history_base + now.saved++);
+
+	return entry ? entry->line : NULL;
+}
+
+void prompt_start(const char *name, const char *path)
 {
 	rl_readline_name = name;
 	rl_attempted_completion_function = complete;
@@ -88,14 +103,15 @@ void prompt_start(const char *name, const char *history_path)
 	rl_catch_signals = 0;
 	using_history();
 	stifle_history(HISTORY_LINES);
-	if (history_path)
-		read_history(history_path);
+	if (path)
+		history_load(path, add_line);
 }
 
-void prompt_finish(const char *history_path)
+void prompt_finish(const char *path)
 {
-	if (history_path)
-		write_history(history_path);
+	now.saved = 0;
+	if (path)
+		history_save(path, next_line);
 	clear_history();
 }
 
@@ -141,10 +157,11 @@ int prompt_line(const struct prompt_user *user, struct deadline *d, char **line,
 		} else if (ready < 0) {
 			rl_callback_handler_remove();
 			return -1;
-		} else if (!ready || fds[1].revents) {
-			report_ready();
-		} else if (fds[0].revents) {
+		} else if (ready && fds[0].revents) {
+			/* first: what is printed above the line may never end */
 			rl_callback_read_char();
+		} else {
+			report_ready();
 		}
 	}
 	*line = now.line;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * prompt: lines that a person types, edited by readline, while something else is watched.
- * May call: readline, deadline, err, util. Must never: know what a line means.
+ * May call: readline, history, deadline, err, util. Must never: know what a line means.
  */
 #ifndef PROMPT_H
 #define PROMPT_H
@@ -28,11 +28,12 @@ struct prompt_user {
 	void *context;
 };
 
-/* prompt_start() - read the history; @name is what ~/.inputrc calls the program */
-void prompt_start(const char *name, const char *history_path);
+/* prompt_start() - read the history at @path (may be NULL); @name is what ~/.inputrc calls the program
+ */
+void prompt_start(const char *name, const char *path);
 
-/* prompt_finish() - write the history, which readline makes readable by its owner only */
-void prompt_finish(const char *history_path);
+/* prompt_finish() - write the history, where nobody else can touch it */
+void prompt_finish(const char *path);
 
 /*
  * prompt_line() - let a person type a line

@@ -4,23 +4,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "message.h"
+#include "owner.h"
+#include "peer.h"
 #include "qmp.h"
 #include "util.h"
 
 /* How often to knock where others wait to be served. */
 #define QUEUE_MS	 20
 #define OUT_MAX_BYTES	 (16 << 10) /* of requests that are kept back */
-#define EVENTS_MAX	 4096
-#define EVENTS_MAX_BYTES (4 << 20) /* of their text; each may still be as large as a message */
+#define EVENTS_MAX	  4096
+#define EVENTS_MAX_BYTES  (24 << 20)  /* of memory: so many of QEMU's, which take 5 KiB each */
+#define EVENT_MAX_BYTES	  (1 << 20)   /* a larger one is none that memhp waits for */
+#define REPLIES_MAX_BYTES (128 << 20) /* one may have 80 MiB */
 
 /* Replies and events that nobody has asked for yet, oldest first. */
 struct message {
 	struct message *next;
 	struct json_object *object;
-	size_t bytes; /* as text */
+	size_t bytes; /* that it takes */
+};
+
+struct queue {
+	struct message *first, **end;
+	unsigned count;
+	size_t bytes;
 };
 
 struct qmp {
@@ -29,43 +38,55 @@ struct qmp {
 	struct deadline *deadline;
 	const struct trace *trace;
 	struct message_reader reader;
-	struct message *replies;
-	struct message *events;
-	unsigned events_count;
-	size_t events_bytes;
+	struct queue replies, events;
+	unsigned lost_count; /* of events that could not be kept */
+	uint64_t *awaited;   /* ids of requests whose reply has not come; owned */
+	size_t awaited_count;
 	uint64_t last_id;
+	qmp_observe_fn *hear; /* NULL: none */
+	void *hear_context;
 	struct json_object *greeting;
 	char *version;
 	char *address;	   /* as the user wrote it */
-	struct ucred peer; /* pid 0 when unknown */
+	pid_t peer_pid;	   /* 0 when unknown */
 };
 
-static void message_append(struct message **list, struct json_object *object, size_t bytes)
+static void queue_init(struct queue *queue)
+{
+	*queue = (struct queue){ .end = &queue->first };
+}
+
+static void queue_add(struct queue *queue, struct json_object *object, size_t bytes)
 {
 	struct message *m = xcalloc(1, sizeof(*m));
 
 	m->object = object;
 	m->bytes = bytes;
-	while (*list)
-		list = &(*list)->next;
-	*list = m;
+	*queue->end = m;
+	queue->end = &m->next;
+	queue->count++;
+	queue->bytes += bytes;
 }
 
 /* Unlink *@at and return its object. */
-static struct json_object *message_take(struct message **at)
+static struct json_object *queue_take(struct queue *queue, struct message **at)
 {
 	struct message *m = *at;
 	struct json_object *object = m->object;
 
 	*at = m->next;
+	if (!m->next)
+		queue->end = at;
+	queue->count--;
+	queue->bytes -= m->bytes;
 	free(m);
 	return object;
 }
 
-static void messages_release(struct message **list)
+static void queue_release(struct queue *queue)
 {
-	while (*list)
-		json_object_put(message_take(list));
+	while (queue->first)
+		json_object_put(queue_take(queue, &queue->first));
 }
 
 static int protocol_error(struct qmp *q, const char *why, struct err *err)
@@ -77,14 +98,6 @@ static int protocol_error(struct qmp *q, const char *why, struct err *err)
 	}
 	return err_set(err, ERR_QEMU_UNREACHABLE, "the monitor '%s' does not speak QMP: %s",
 		       q->address, why);
-}
-
-/* Unlink the event *@at and return it. */
-static struct json_object *event_take(struct qmp *q, struct message **at)
-{
-	q->events_count--;
-	q->events_bytes -= (*at)->bytes;
-	return message_take(at);
 }
 
 static bool is_named(const struct message *event, const char *name)
@@ -99,30 +112,38 @@ static bool is_named(const struct message *event, const char *name)
  * oldest of all. There is one. */
 static void drop_event(struct qmp *q, const char *name)
 {
-	struct message **at = &q->events;
+	struct message **at = &q->events.first;
 
 	while ((*at)->next && !is_named(*at, name))
 		at = &(*at)->next;
-	json_object_put(event_take(q, is_named(*at, name) ? at : &q->events));
+	json_object_put(queue_take(&q->events, is_named(*at, name) ? at : &q->events.first));
+	q->lost_count++;
 }
 
 static void keep_event(struct qmp *q, struct json_object *object, size_t bytes)
 {
+	struct json_object *data = NULL;
 	const char *name = "";
 
+	if (bytes > EVENT_MAX_BYTES) {
+		json_object_put(object);
+		q->lost_count++;
+		return;
+	}
 	json_get_string(object, "event", &name);
-	while (q->events &&
-	       (q->events_count == EVENTS_MAX || q->events_bytes + bytes > EVENTS_MAX_BYTES))
+	json_get_object(object, "data", &data);
+	if (q->hear)
+		q->hear(q->hear_context, name, data);
+	while (q->events.first && (q->events.count == EVENTS_MAX ||
+				   q->events.bytes + bytes > EVENTS_MAX_BYTES))
 		drop_event(q, name);
-	q->events_count++;
-	q->events_bytes += bytes;
-	message_append(&q->events, object, bytes);
+	queue_add(&q->events, object, bytes);
 }
 
 /* Where the reply to @id is kept; where the list ends when it is not. */
 static struct message **find_reply(struct qmp *q, uint64_t id)
 {
-	struct message **at = &q->replies;
+	struct message **at = &q->replies.first;
 	uint64_t other;
 
 	while (*at && !(json_get_u64((*at)->object, "id", &other) && other == id))
@@ -130,15 +151,38 @@ static struct message **find_reply(struct qmp *q, uint64_t id)
 	return at;
 }
 
-/* Keep a reply if there was such a request, and only one to each: strays do not pile up. */
+static void await(struct qmp *q, uint64_t id)
+{
+	q->awaited = xgrow(q->awaited, q->awaited_count, sizeof(*q->awaited));
+	q->awaited[q->awaited_count++] = id;
+}
+
+/* Is the reply to that request still to come? Not any more then. */
+static bool take_awaited(struct qmp *q, uint64_t id)
+{
+	size_t i = 0;
+
+	while (i < q->awaited_count && q->awaited[i] != id)
+		i++;
+	if (i == q->awaited_count)
+		return false;
+	q->awaited[i] = q->awaited[--q->awaited_count];
+	return true;
+}
+
+/* Keep a reply if there was such a request, and only one to each: strays do not pile up, nor do
+ * those that nobody fetches any more. */
 static void keep_reply(struct qmp *q, struct json_object *object, size_t bytes)
 {
 	uint64_t id;
 
-	if (json_get_u64(object, "id", &id) && id <= q->last_id && !*find_reply(q, id))
-		message_append(&q->replies, object, bytes);
-	else
+	if (!json_get_u64(object, "id", &id) || !take_awaited(q, id)) {
 		json_object_put(object);
+		return;
+	}
+	while (q->replies.first && q->replies.bytes + bytes > REPLIES_MAX_BYTES)
+		json_object_put(queue_take(&q->replies, &q->replies.first));
+	queue_add(&q->replies, object, bytes);
 }
 
 /* Sort one message from QEMU, consuming it. */
@@ -146,8 +190,12 @@ static int take_message(struct qmp *q, struct json_object *object, size_t bytes,
 {
 	struct json_object *ignored;
 
-	if (trace_is_on(q->trace))
-		trace_say(q->trace, "qmp", '<', json_text(object));
+	if (trace_is_on(q->trace)) {
+		const char *text = json_text(object);
+
+		trace_say(q->trace, "qmp", '<', text);
+		bytes += strlen(text); /* json-c keeps it, too */
+	}
 	if (json_get_object(object, "QMP", &ignored) && !q->greeting) {
 		q->greeting = object;
 	} else if (json_object_object_get_ex(object, "event", NULL)) {
@@ -235,44 +283,31 @@ static void read_version(struct qmp *q)
 				       (unsigned long long)minor, (unsigned long long)micro);
 }
 
-static int dial(struct qmp *q, struct err *err)
+struct qmp *qmp_attach(int fd, const char *address, const struct trace *trace,
+		       struct deadline *deadline)
 {
-	const char *address = q->address;
-	struct ucred credentials;
-	socklen_t len = sizeof(credentials);
-	int fd, status;
+	struct qmp *q = xcalloc(1, sizeof(*q));
+	uid_t uid;
 
-	if (!strncmp(address, "tcp:", 4))
-		status = wire_connect_tcp(address + 4, &fd, ERR_QEMU_UNREACHABLE, q->deadline, err);
-	else
-		status = wire_connect_unix(strncmp(address, "unix:", 5) ? address : address + 5,
-					   &fd, ERR_QEMU_UNREACHABLE, err);
-	if (status)
-		return status;
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len))
-		q->peer = credentials;
+	q->deadline = deadline;
+	q->trace = trace;
+	q->address = xstrdup(address);
+	q->peer_pid = owner_of(fd, &uid);
+	message_init(&q->reader);
+	queue_init(&q->replies);
+	queue_init(&q->events);
 	wire_init(&q->wire, fd, fd, xasprintf("monitor '%s'", address), ERR_QEMU_UNREACHABLE);
-	return 0;
+	return q;
 }
 
 int qmp_connect(struct qmp **out, const char *address, const struct trace *trace,
 		struct deadline *deadline, struct err *err)
 {
-	struct qmp *q = xcalloc(1, sizeof(*q));
-	int status;
+	int fd, status = peer_connect(0, address, &fd, ERR_QEMU_UNREACHABLE, deadline, err);
 
-	q->wire.in_fd = q->wire.out_fd = -1;
-	q->deadline = deadline;
-	q->trace = trace;
-	q->address = xstrdup(address);
-	message_init(&q->reader);
-	status = dial(q, err);
-	if (status) {
-		qmp_close(q);
-		return status;
-	}
-	*out = q;
-	return 0;
+	if (!status)
+		*out = qmp_attach(fd, address, trace, deadline);
+	return status;
 }
 
 int qmp_start(struct qmp *q, int64_t until_ms, struct err *err)
@@ -320,8 +355,9 @@ void qmp_close(struct qmp *q)
 		return;
 	wire_release(&q->wire);
 	buf_release(&q->out);
-	messages_release(&q->replies);
-	messages_release(&q->events);
+	queue_release(&q->replies);
+	queue_release(&q->events);
+	free(q->awaited);
 	json_object_put(q->greeting);
 	message_release(&q->reader);
 	free(q->version);
@@ -336,17 +372,12 @@ const char *qmp_version(const struct qmp *q)
 
 pid_t qmp_peer_pid(const struct qmp *q)
 {
-	return q->peer.pid;
+	return q->peer_pid;
 }
 
-uid_t qmp_peer_uid(const struct qmp *q)
+void qmp_set_peer(struct qmp *q, pid_t pid)
 {
-	return q->peer.uid;
-}
-
-void qmp_forget_peer(struct qmp *q)
-{
-	q->peer = (struct ucred){ 0 };
+	q->peer_pid = pid;
 }
 
 int qmp_fd(const struct qmp *q)
@@ -370,6 +401,7 @@ int qmp_send(struct qmp *q, struct json_object *request, uint64_t *id, struct er
 	const char *text;
 
 	*id = ++q->last_id;
+	await(q, *id);
 	json_add_u64(request, "id", true, *id);
 	text = json_text(request);
 	trace_say(q->trace, "qmp", '>', text);
@@ -401,7 +433,7 @@ int qmp_receive(struct qmp *q, uint64_t id, struct json_object **reply, struct e
 		struct message **at = find_reply(q, id);
 
 		if (*at)
-			return open_reply(message_take(at), reply, err);
+			return open_reply(queue_take(&q->replies, at), reply, err);
 		if (pump(q, DEADLINE_NEVER, err) < 0)
 			return -1;
 	}
@@ -422,14 +454,14 @@ static struct json_object *take_event(struct qmp *q, qmp_match_fn *match, void *
 {
 	struct message **at;
 
-	for (at = &q->events; *at; at = &(*at)->next) {
+	for (at = &q->events.first; *at; at = &(*at)->next) {
 		struct json_object *data = NULL;
 		const char *name = "";
 
 		json_get_string((*at)->object, "event", &name);
 		json_get_object((*at)->object, "data", &data);
 		if (match(name, data, context))
-			return event_take(q, at);
+			return queue_take(&q->events, at);
 	}
 	return NULL;
 }
@@ -449,7 +481,27 @@ int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t un
 	}
 }
 
+void qmp_observe(struct qmp *q, qmp_observe_fn *hear, void *context)
+{
+	q->hear = hear;
+	q->hear_context = context;
+}
+
 bool qmp_has_events(const struct qmp *q)
 {
-	return q->events;
+	return q->events.first;
+}
+
+unsigned qmp_count_lost(struct qmp *q)
+{
+	unsigned count = q->lost_count;
+
+	q->lost_count = 0;
+	return count;
+}
+
+void qmp_forget_replies(struct qmp *q)
+{
+	queue_release(&q->replies);
+	q->awaited_count = 0;
 }

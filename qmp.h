@@ -3,7 +3,7 @@
  * qmp: one QMP session (docs/interop/qmp-spec of QEMU): greeting, capabilities, commands matched
  * to replies by id, events kept until somebody asks for them. Requests are consumed, replies are
  * returned owned.
- * May call: message, wire, json, deadline, err, util. Must never: know what a command means.
+ * May call: message, peer, owner, wire, json, deadline, err, util. Must never: know what a command means.
  */
 #ifndef QMP_H
 #define QMP_H
@@ -22,7 +22,7 @@ struct qmp;
 
 /*
  * qmp_open() - connect and negotiate, waiting QMP_GREETING_MS for the greeting
- * @address:	"PATH", "unix:PATH" or "tcp:HOST:PORT"
+ * @address:	"PATH", "unix:PATH", "unix:@NAME" or "tcp:HOST:PORT"
  * @trace:	hears every message; borrowed; may be NULL
  * @deadline:	bounds every wait of the session; borrowed
  * Return: 0 with a session for qmp_close(); -1 with ERR_QEMU_UNREACHABLE (nobody there, no QMP, in
@@ -42,19 +42,26 @@ int qmp_connect(struct qmp **out, const char *address, const struct trace *trace
 		struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
 int qmp_start(struct qmp *q, int64_t until_ms, struct err *err) __attribute__((warn_unused_result));
 
+/*
+ * qmp_attach() - the same as qmp_connect() for a monitor that is connected already
+ * @fd:		taken over
+ * @address:	for messages
+ */
+struct qmp *qmp_attach(int fd, const char *address, const struct trace *trace,
+		       struct deadline *deadline);
+
 /* qmp_close() - end the session; NULL is fine */
 void qmp_close(struct qmp *q);
 
 /* qmp_version() - "7.2.19", owned by the session; NULL when the greeting had none */
 const char *qmp_version(const struct qmp *q);
 
-/* qmp_peer_pid(), qmp_peer_uid() - the process that listens on a UNIX monitor, and its user
- * (SO_PEERCRED); pid 0 when unknown */
+/* qmp_peer_pid() - the process behind the monitor: that which listens on a UNIX socket
+ * (SO_PEERCRED), or what qmp_set_peer() has set; 0 when unknown */
 pid_t qmp_peer_pid(const struct qmp *q);
-uid_t qmp_peer_uid(const struct qmp *q);
 
-/* qmp_forget_peer() - the process that listens only passes on what another one says */
-void qmp_forget_peer(struct qmp *q);
+/* qmp_set_peer() - it is known better who that is; 0: it is not known */
+void qmp_set_peer(struct qmp *q, pid_t pid);
 
 /* qmp_fd() - what to poll(2) for news; owned by the session */
 int qmp_fd(const struct qmp *q);
@@ -95,7 +102,22 @@ typedef bool qmp_match_fn(const char *name, struct json_object *data, void *cont
 int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t until_ms,
 		   struct json_object **event, struct err *err) __attribute__((warn_unused_result));
 
+/*
+ * qmp_observe() - have every event told to @hear as it comes, before it is kept; NULL: to none.
+ * It must not use the session.
+ */
+typedef void qmp_observe_fn(void *context, const char *name, struct json_object *data);
+void qmp_observe(struct qmp *q, qmp_observe_fn *hear, void *context);
+
 /* qmp_has_events() - are events kept that nobody has asked for? */
 bool qmp_has_events(const struct qmp *q);
+
+/* qmp_count_lost() - how many events could not be kept since this was asked last: they came faster
+ * than somebody took them, or were too large */
+unsigned qmp_count_lost(struct qmp *q);
+
+/* qmp_forget_replies() - nobody will call qmp_receive() for requests that were sent so far: what has
+ * come for them goes, and what still comes is not kept */
+void qmp_forget_replies(struct qmp *q);
 
 #endif

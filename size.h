@@ -11,6 +11,10 @@
 
 #include "err.h"
 
+/* No machine has more, nor addresses beyond: what a peer tells of more is refused where it is read.
+ * Sums of eight such sizes, and of a size that a user gives, fit 64 bits. */
+#define SIZE_LIMIT_BYTES (UINT64_C(1) << 60)
+
 #define SIZE_TEXT_MAX 32 /* bytes that any text of size_format() and size_exact() fits in */
 
 /*

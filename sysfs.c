@@ -4,14 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "size.h"
 #include "sysfs.h"
 #include "util.h"
 
 /* As many digits as guest.sh looks for. */
 #define BLOCK_MAX UINT64_C(9999999)
-/* Linux has 2 GiB at most; times BLOCK_MAX it fits 64 bits. */
-#define BLOCK_SIZE_MAX (UINT64_C(1) << 40)
+/* A block has at least one section (Linux drivers/base/memory.c), which is 16 MiB at least, on powerpc;
+ * Linux has 2 GiB at most. The greatest block of the greatest size is still below SIZE_LIMIT_BYTES. */
+#define BLOCK_SIZE_MIN (UINT64_C(1) << 20)
+#define BLOCK_SIZE_MAX (UINT64_C(1) << 36)
 
+#define NODE_MAX  1023		      /* Linux: CONFIG_NODES_SHIFT is 10 at most */
 #define PAGES_MAX (UINT64_C(1) << 52) /* of 4 KiB they fill 64 bits */
 
 const char *const zone_choices[] = {
@@ -27,6 +31,7 @@ void block_list_release(struct block_list *list)
 void guest_memory_release(struct guest_memory *g)
 {
 	block_list_release(&g->blocks);
+	pools_release(&g->pools);
 	*g = (struct guest_memory){ 0 };
 }
 
@@ -86,13 +91,29 @@ uint64_t block_list_blocks(const struct block_list *list)
 	return blocks;
 }
 
-bool block_list_has(const struct block_list *list, uint64_t block)
+static int by_place(const void *key, const void *element)
 {
-	unsigned i;
+	const uint64_t *block = key;
+	const struct blocks *run = element;
 
-	for (i = 0; i < list->count; i++)
-		if (block >= list->runs[i].first && block <= list->runs[i].last)
+	return (*block > run->last) - (*block < run->first);
+}
+
+const struct blocks *block_list_find(const struct block_list *list, uint64_t block)
+{
+	return list->count ? bsearch(&block, list->runs, list->count, sizeof(*list->runs), by_place)
+			   : NULL;
+}
+
+bool block_list_lacks(const struct block_list *list, uint64_t first, uint64_t last, uint64_t *block)
+{
+	const struct blocks *run;
+
+	for (*block = first; *block <= last; *block = run->last + 1) {
+		run = block_list_find(list, *block);
+		if (!run)
 			return true;
+	}
 	return false;
 }
 
@@ -131,6 +152,36 @@ void block_list_intersect(struct block_list *out, const struct block_list *all,
 				block_list_add(out, &run);
 		}
 	}
+}
+
+/* One run, without those blocks. */
+static void subtract(struct block_list *out, struct blocks run, const struct block_list *without)
+{
+	unsigned i;
+
+	for (i = 0; i < without->count; i++) {
+		const struct blocks *gap = &without->runs[i];
+		struct blocks part = run;
+
+		if (gap->last < run.first || gap->first > run.last)
+			continue;
+		part.last = gap->first - 1;
+		if (gap->first > run.first)
+			block_list_add(out, &part);
+		if (gap->last >= run.last)
+			return;
+		run.first = gap->last + 1;
+	}
+	block_list_add(out, &run);
+}
+
+void block_list_subtract(struct block_list *out, const struct block_list *all,
+			 const struct block_list *without)
+{
+	unsigned i;
+
+	for (i = 0; i < all->count; i++)
+		subtract(out, all->runs[i], without);
 }
 
 /* Copy a word, "-" standing for unknown; false when it is too long or has odd characters. */
@@ -178,7 +229,7 @@ static bool parse_kib(const char *word, uint64_t *bytes, unsigned *has, unsigned
 
 	if (word && !strcmp(word, "-"))
 		return true;
-	if (!word || !parse_u64(word, 10, &kib) || kib > UINT64_MAX / 1024)
+	if (!word || !parse_u64(word, 10, &kib) || kib > SIZE_LIMIT_BYTES / 1024)
 		return false;
 	*bytes = kib * 1024;
 	*has |= bit;
@@ -202,6 +253,17 @@ static bool parse_udev(struct guest_memory *g, char *rest)
 	return copy_word(g->udev_rule, sizeof(g->udev_rule), rest, "/._-+@ ");
 }
 
+/* MemFree and the pages are read one after the other: the nearest size that Linux knows. */
+static uint64_t guess_page_bytes(uint64_t free_bytes, uint64_t pages)
+{
+	uint64_t page_bytes = free_bytes / pages, bytes;
+
+	for (bytes = 4096; bytes <= 65536; bytes *= 4)
+		if (page_bytes > bytes - bytes / 4 && page_bytes < bytes + bytes / 4)
+			return bytes;
+	return 0;
+}
+
 /* "free KERNEL MOVABLE", in pages, whose size shows in MemFree */
 static bool parse_free(struct guest_memory *g, char *rest)
 {
@@ -214,6 +276,7 @@ static bool parse_free(struct guest_memory *g, char *rest)
 		return false;
 	if (!(g->has & GUEST_HAS_FREE) || !(kernel_pages + movable_pages))
 		return true;
+	g->page_bytes = guess_page_bytes(g->free_bytes, kernel_pages + movable_pages);
 	g->movable_free_bytes = g->free_bytes / (kernel_pages + movable_pages) * movable_pages;
 	g->has |= GUEST_HAS_MOVABLE_FREE;
 	return true;
@@ -224,20 +287,20 @@ static bool parse_size(struct guest_memory *g, char *rest)
 {
 	if (!strcmp(rest, "-"))
 		return true;
-	return parse_u64(rest, 16, &g->block_size_bytes) && g->block_size_bytes &&
-	       g->block_size_bytes <= BLOCK_SIZE_MAX &&
+	return parse_u64(rest, 16, &g->block_size_bytes) &&
+	       g->block_size_bytes >= BLOCK_SIZE_MIN && g->block_size_bytes <= BLOCK_SIZE_MAX &&
 	       !(g->block_size_bytes & (g->block_size_bytes - 1));
 }
 
-/* A small number, -1 for "-"; false for anything else. */
-static bool parse_small(const char *word, int *out)
+/* A number up to @most, -1 for "-"; false for anything else. */
+static bool parse_small(const char *word, unsigned most, int *out)
 {
 	uint64_t value;
 
 	*out = -1;
 	if (!strcmp(word, "-"))
 		return true;
-	if (!parse_u64(word, 10, &value) || value > 65535)
+	if (!parse_u64(word, 10, &value) || value > most)
 		return false;
 	*out = (int)value;
 	return true;
@@ -252,8 +315,8 @@ static bool parse_blocks(struct guest_memory *g, char *rest)
 	struct blocks run = { 0 };
 
 	if (!zones || !parse_u64(first, 10, &run.first) || !parse_u64(last, 10, &run.last) ||
-	    run.first > run.last || run.last > BLOCK_MAX || !parse_small(node, &run.node) ||
-	    !parse_small(removable, &run.is_removable) || run.is_removable > 1 ||
+	    run.first > run.last || run.last > BLOCK_MAX || !parse_small(node, NODE_MAX, &run.node) ||
+	    !parse_small(removable, 1, &run.is_removable) ||
 	    !copy_word(run.state, sizeof(run.state), state, "-") ||
 	    !copy_word(run.zones, sizeof(run.zones), zones, " "))
 		return false;
@@ -263,12 +326,31 @@ static bool parse_blocks(struct guest_memory *g, char *rest)
 	return true;
 }
 
+/* "floor KIB" */
+static bool parse_floor(struct guest_memory *g, char *rest)
+{
+	return pools_parse_floor(&g->pools, rest);
+}
+
+/* "pool NODE KIB PAGES FREE SURPLUS" */
+static bool parse_pool(struct guest_memory *g, char *rest)
+{
+	return pools_parse_pool(&g->pools, rest);
+}
+
+/* "tails BLOCK PAGES KIB" */
+static bool parse_tails(struct guest_memory *g, char *rest)
+{
+	return pools_parse_tails(&g->pools, rest);
+}
+
 static const struct {
 	const char *word;
 	bool (*parse)(struct guest_memory *g, char *rest);
 } parsers[] = {
 	{ "guest ", parse_guest }, { "memory ", parse_memory }, { "free ", parse_free },
 	{ "udev ", parse_udev },   { "size ", parse_size },	{ "blocks ", parse_blocks },
+	{ "floor ", parse_floor }, { "pool ", parse_pool },	{ "tails ", parse_tails },
 };
 
 int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)

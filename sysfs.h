@@ -2,7 +2,7 @@
 /*
  * sysfs: the guest's memory vocabulary (Documentation/admin-guide/mm/memory-hotplug.rst of Linux):
  * blocks, states, zones, policies, as guest.sh's scan says them, parsed strictly.
- * May call: json, size, err, util. Must never: talk to anybody.
+ * May call: json, pool, size, err, util. Must never: talk to anybody.
  */
 #ifndef SYSFS_H
 #define SYSFS_H
@@ -12,6 +12,7 @@
 
 #include "err.h"
 #include "json.h"
+#include "pool.h"
 
 /* A run of memory blocks; from scan with everything that they have in common. */
 struct blocks {
@@ -50,12 +51,14 @@ struct guest_memory {
 	char online_policy[24]; /* "contig-zones", "auto-movable"; "" unknown */
 	char udev_rule[128]; /* a file of the guest that brings memory online; "" none; only "udev"
 				tells */
-	bool memmap_on_memory;	   /* the memory map of a DIMM lies in the DIMM itself */
+	bool memmap_on_memory; /* the parameter is on; when it counts: hotplug-memmap.h */
+	uint64_t page_bytes;	   /* 0: unknown; only "buddy" tells */
 	uint64_t block_size_bytes; /* 0: the kernel has no memory hotplug */
 	unsigned has;		   /* GUEST_HAS_* */
 	uint64_t total_bytes, free_bytes, available_bytes; /* /proc/meminfo */
 	uint64_t movable_free_bytes;			   /* of free_bytes; only "buddy" tells */
 	struct block_list blocks;			   /* ascending */
+	struct pools pools; /* only "pool" tells, and "tails" */
 };
 
 /* Which zone a block is to be online in. */
@@ -80,10 +83,19 @@ void block_list_release(struct block_list *list);
 /* block_list_sort() - by first block, merged, each block once */
 void block_list_sort(struct block_list *list);
 uint64_t block_list_blocks(const struct block_list *list);
-bool block_list_has(const struct block_list *list, uint64_t block);
+/* block_list_find() - the run of an ascending list that has the block, or NULL; owned by the list */
+const struct blocks *block_list_find(const struct block_list *list, uint64_t block);
+/* block_list_lacks() - does an ascending list lack a block of @first to @last? *block receives the
+ * first of them */
+bool block_list_lacks(const struct block_list *list, uint64_t first, uint64_t last,
+		      uint64_t *block);
 /* block_list_intersect() - add to @out what the runs of @all say about the blocks of @wanted */
 void block_list_intersect(struct block_list *out, const struct block_list *all,
 			  const struct block_list *wanted);
+/* block_list_subtract() - add to @out the runs of @all without the blocks of @without, which is in
+ * order */
+void block_list_subtract(struct block_list *out, const struct block_list *all,
+			 const struct block_list *without);
 
 /*
  * sysfs_blocks_of() - the blocks that hold guest-physical memory: memoryN starts at N x block size

@@ -171,3 +171,35 @@ void printable(char *text)
 		text += len ? len : 1;
 	}
 }
+
+void clip(char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (text[at]) {
+		size_t next = printable_len(text + at);
+
+		next = next ? next : 1;
+		if (at + next > len)
+			break;
+		at += next;
+	}
+	text[at] = '\0';
+}
+
+char *printable_short(const char *text, size_t max_bytes)
+{
+	size_t len = strnlen(text, max_bytes + 1);
+	char *copy;
+
+	if (len <= max_bytes) {
+		copy = xstrndup(text, len);
+	} else {
+		len = max_bytes - 3;
+		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
+			len--; /* into no character */
+		copy = xasprintf("%.*s...", (int)len, text);
+	}
+	printable(copy);
+	return copy;
+}

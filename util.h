@@ -67,4 +67,11 @@ size_t printable_len(const char *text);
  */
 void printable(char *text);
 
+/* clip() - end a text after at most @len bytes, at the edge of a character */
+void clip(char *text, size_t len);
+
+/* printable_short() - a printable copy of at most @max_bytes, which the caller frees: of a longer
+ * text the beginning, and "..." */
+char *printable_short(const char *text, size_t max_bytes);
+
 #endif

@@ -59,12 +59,20 @@ bool verdict_subject(const char *event, struct json_object *data, struct verdict
 	return out->device || out->path;
 }
 
+/* An event may have only the path of a device that has an id. */
+static bool is_path_of(const char *path, const char *handle)
+{
+	_cleanup_free_ char *own = machine_device_path(handle);
+
+	return !strcmp(path, own);
+}
+
 bool verdict_is_about(const struct verdict_subject *s, const struct memdev *d)
 {
 	if (s->has_slot)
 		return (d->has & MEMDEV_HAS_SLOT) && d->slot == s->slot;
 	return d->handle && ((s->device && !strcmp(s->device, d->handle)) ||
-			     (s->path && !strcmp(s->path, d->handle)));
+			     (s->path && is_path_of(s->path, d->handle)));
 }
 
 static bool is_ejection(uint64_t source)

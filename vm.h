@@ -2,14 +2,16 @@
 /*
  * vm: the virtual machine of a command: its monitor and its guest channel, opened when first
  * needed. Without --qmp the monitor is that of a running QEMU, without --guest the channel is found
- * by asking QEMU. May call: discover, remote, qmp, guest, json, err, util.
+ * by asking QEMU. May call: channel, dial, discover, remote, qmp, guest, err, util.
  */
 #ifndef VM_H
 #define VM_H
 
 #include <stdbool.h>
 
+#include "channel.h"
 #include "deadline.h"
+#include "dial.h"
 #include "guest.h"
 #include "qmp.h"
 #include "remote.h"
@@ -20,7 +22,8 @@ struct vm {
 	const char *like;	   /* a profile's name that is like it, for a hint; borrowed */
 	bool is_running_named;	   /* the user named a running VM: its monitor is wanted */
 	const char *guest_address; /* borrowed; NULL: to be found; "none": not wanted */
-	char *guest_found;	   /* the address that asking QEMU gave; owned */
+	struct channel found;	   /* what asking QEMU gave; owned */
+	struct dial dial;	   /* how the channel is opened */
 	struct login login;	   /* on a console; its owner releases it */
 	struct trace trace;
 	struct deadline *deadline; /* borrowed */
@@ -58,14 +61,6 @@ int vm_no_channel(const struct vm *vm, struct err *err);
 
 /* vm_channel() - the guest channel's address; NULL when there is none; owned by @vm */
 const char *vm_channel(const struct vm *vm);
-
-/*
- * vm_find_channel() - the guest's console, or else its agent when that runs, as QEMU tells it
- * @address:	"serial:PATH" or "qga:PATH", which the caller frees; NULL when there is none
- * @in_use:	another program is connected to it
- */
-int vm_find_channel(struct qmp *qmp, char **address, bool *in_use, struct err *err)
-	__attribute__((warn_unused_result));
 
 /* vm_ssh_address() - the channel over a port that QEMU's command line forwards to the guest's ssh,
  * for a hint; the caller frees it; NULL for none */

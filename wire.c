@@ -2,6 +2,8 @@
 /* A byte stream to a peer, with deadlines. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -46,31 +48,72 @@ void wire_init_through(struct wire *w, struct wire_through through, char *peer,
 	};
 }
 
-int wire_connect_unix(const char *path, int *fd, enum err_code code, struct err *err)
+/* Connect @sock, which is closed on failure, and taken as *fd else. */
+static int connect_unix(int sock, const struct sockaddr_un *address, socklen_t len,
+			const char *name, int *fd, enum err_code code, struct err *err)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	bool is_full;
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return err_set(err, ERR_USAGE,
-			       "cannot connect to '%s': a socket's path has at most %zu bytes",
-			       path, sizeof(address.sun_path) - 1);
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	/* non-blocking: a socket whose queue is full answers EAGAIN instead of hanging */
-	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (*fd < 0)
+	*fd = -1;
+	if (sock < 0)
 		return err_set(err, ERR_FAILED, "cannot make a socket: %s", strerror(errno));
-	if (!connect(*fd, (struct sockaddr *)&address, sizeof(address)))
+	if (!connect(sock, (const struct sockaddr *)address, len)) {
+		*fd = sock;
 		return 0;
+	}
 	is_full = errno == EAGAIN;
 	if (is_full)
 		err_set(err, code, "cannot connect to '%s': it is in use and others are waiting",
-			path);
+			name);
 	else
-		err_set(err, code, "cannot connect to '%s': %s", path, strerror(errno));
-	close(*fd);
-	*fd = -1;
+		err_set(err, code, "cannot connect to '%s': %s", name, strerror(errno));
+	close(sock);
 	return is_full ? 1 : -1;
+}
+
+int wire_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
+		      struct err *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int path_fd = -1, status;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		path_fd = open(path, O_PATH | O_CLOEXEC);
+		if (path_fd < 0)
+			return err_set(err, code, "cannot connect to '%s': %s", name,
+				       strerror(errno));
+		snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", path_fd);
+	} else {
+		memcpy(address.sun_path, path, strlen(path) + 1);
+	}
+	/* non-blocking: a socket whose queue is full answers EAGAIN instead of hanging */
+	status = connect_unix(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+			      &address, sizeof(address), name, fd, code, err);
+	if (path_fd >= 0)
+		close(path_fd);
+	return status;
+}
+
+int wire_connect_abstract(const char *name, struct wire_maker maker, int *fd, enum err_code code,
+			  struct err *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_free_ char *shown = xasprintf("@%s", name);
+	size_t len = strlen(name);
+	int status;
+
+	if (len >= sizeof(address.sun_path))
+		return err_set(err, ERR_USAGE,
+			       "cannot connect to '%s': an abstract name has at most %zu bytes",
+			       shown, sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path + 1, name, len);
+	status = connect_unix(maker.make(maker.context, AF_UNIX), &address,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len), shown,
+			      fd, code, err);
+	if (status >= 0 || err->code != code)
+		return status;
+	return connect_unix(maker.make(maker.context, AF_UNIX), &address, sizeof(address), shown,
+			    fd, code, err);
 }
 
 /* Finish a non-blocking connect(2); returns 0, -1 with errno, or -2 with *err when it is time to
@@ -103,7 +146,8 @@ static char *host_of(const char *host_port, const char *colon)
 }
 
 /* Connect to the first of the addresses that answers; returns as connect_finish(). */
-static int connect_any(const struct addresses *to, int *fd, struct deadline *d, struct err *err)
+static int connect_any(const struct addresses *to, struct wire_maker maker, int *fd,
+		       struct deadline *d, struct err *err)
 {
 	int status = -1;
 	unsigned i;
@@ -111,8 +155,7 @@ static int connect_any(const struct addresses *to, int *fd, struct deadline *d, 
 	for (i = 0; i < to->count && status == -1; i++) {
 		int saved;
 
-		*fd = socket(to->list[i].name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			     0);
+		*fd = maker.make(maker.context, to->list[i].name.ss_family);
 		if (*fd < 0)
 			continue;
 		status = connect_finish(*fd, to, i, d, err);
@@ -126,8 +169,8 @@ static int connect_any(const struct addresses *to, int *fd, struct deadline *d, 
 	return status;
 }
 
-int wire_connect_tcp(const char *host_port, int *fd, enum err_code code, struct deadline *d,
-		     struct err *err)
+int wire_connect_tcp(const char *host_port, struct wire_maker maker, int *fd, enum err_code code,
+		     struct deadline *d, struct err *err)
 {
 	const char *colon = strrchr(host_port, ':');
 	_cleanup_free_ char *host = colon ? host_of(host_port, colon) : NULL;
@@ -139,7 +182,7 @@ int wire_connect_tcp(const char *host_port, int *fd, enum err_code code, struct 
 		return err->code == ERR_INTERRUPTED
 			       ? -1
 			       : err_wrap(err, "cannot connect to '%s'", host_port);
-	switch (connect_any(&to, fd, d, err)) {
+	switch (connect_any(&to, maker, fd, d, err)) {
 	case 0:
 		return 0;
 	case -1:

@@ -24,6 +24,16 @@ void trace_say(const struct trace *trace, const char *channel, char direction, c
 /* trace_is_on() - does anybody listen? Asked where making the text is work */
 bool trace_is_on(const struct trace *trace);
 
+/*
+ * Opens the socket or terminal of a path: who knows whose it has to be.
+ * @fd:	receives the descriptor; the caller closes it
+ * Return: 0; -1 with @err
+ */
+struct wire_opener {
+	int (*open)(void *context, const char *path, int *fd, struct err *err);
+	void *context; /* borrowed */
+};
+
 struct wire;
 
 /* A stream that is carried by another, which knows how. As wire_write() and wire_fill(). */
@@ -53,18 +63,31 @@ void wire_init(struct wire *w, int in_fd, int out_fd, char *peer, enum err_code 
 void wire_init_through(struct wire *w, struct wire_through through, char *peer,
 		       enum err_code lost_code);
 
+/* Makes the stream sockets to connect, non-blocking, in whatever network namespace. */
+struct wire_maker {
+	int (*make)(const void *context, int family); /* returns -1 with errno */
+	const void *context;			      /* borrowed */
+};
+
 /*
  * wire_connect_unix() - connect to a UNIX stream socket
- * @path:	at most 107 bytes (unix(7))
+ * @path:	of any length
+ * @name:	for messages
  * @fd:		receives the descriptor; the caller closes it
  * Return: 0; -1 with @err of kind @code; 1, with that too, when others wait to be served
  */
-int wire_connect_unix(const char *path, int *fd, enum err_code code, struct err *err);
+int wire_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
+		      struct err *err) __attribute__((warn_unused_result));
+
+/* wire_connect_abstract() - the same for the abstract socket of that name (unix(7)), whether or
+ * not zeros fill up its address */
+int wire_connect_abstract(const char *name, struct wire_maker maker, int *fd, enum err_code code,
+			  struct err *err) __attribute__((warn_unused_result));
 
 /* wire_connect_tcp() - the same for "HOST:PORT"; ends at the deadline, looking up the name included
  */
-int wire_connect_tcp(const char *host_port, int *fd, enum err_code code, struct deadline *d,
-		     struct err *err);
+int wire_connect_tcp(const char *host_port, struct wire_maker maker, int *fd, enum err_code code,
+		     struct deadline *d, struct err *err) __attribute__((warn_unused_result));
 
 /*
  * wire_write() - send all of @data

@@ -72,3 +72,28 @@ void words_release(struct words *words)
 	free(words->list);
 	*words = (struct words){ 0 };
 }
+
+bool words_is_plain(const char *word)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=-";
+
+	return *word && *word != '-' && strspn(word, plain) == strlen(word);
+}
+
+char *words_quoted(const char *word)
+{
+	_cleanup_free_ char *shown = xstrdup(word);
+	struct buf text = { 0 };
+
+	printable(shown);
+	if (strcmp(shown, word) != 0)
+		return NULL;
+	if (words_is_plain(word))
+		return xstrdup(word);
+	buf_add(&text, "'", 1);
+	for (; *word; word++)
+		buf_addf(&text, *word == '\'' ? "'\\''" : "%c", *word);
+	buf_add(&text, "'", 1);
+	return text.data;
+}

@@ -6,6 +6,8 @@
 #ifndef WORDS_H
 #define WORDS_H
 
+#include <stdbool.h>
+
 #include "err.h"
 
 /* Words with a NULL behind them, as main() gets them; zero-initialise it. */
@@ -23,5 +25,13 @@ int words_split(const char *line, struct words *words, struct err *err)
 	__attribute__((warn_unused_result));
 
 void words_release(struct words *words);
+
+/* words_is_plain() - is it a word that no shell takes apart, and that looks like no option? For
+ * names that come from outside */
+bool words_is_plain(const char *word);
+
+/* words_quoted() - @word as a shell reads it as one word; the caller frees it; NULL when it has
+ * what cannot be shown on a terminal */
+char *words_quoted(const char *word);
 
 #endif

@@ -7,7 +7,7 @@
 #   CACHE/debs/              packages as fetched
 #   CACHE/plan-ARCH-KERNEL[-agent]   the packages that this choice means, one line each
 #   CACHE/image-ARCH-HASH/   vmlinuz, initrd, release
-# Uses of memhp-lab: die, note; sets: $image.  Reads: $arch, $kernel,
+# Uses of memhp-lab: die, note; sets: $image, $release.  Reads: $arch, $kernel,
 # $agent, $share.
 
 guest_packages='busybox-static dash bash dropbear-bin libc6 libcrypt1 libgmp10
@@ -318,20 +318,30 @@ image_hash() {
 		"$cache/ssh/host.pub" | sha256sum | cut -c 1-16
 }
 
-# Set $image to a directory with vmlinuz and initrd for $arch and $kernel.
+# Set $image, $release: a directory with vmlinuz and initrd for $arch and $kernel.
 # One builder at a time: the others wait and then find the image.
 get_image() {
 	plan=$cache/plan-$arch-${kernel:-default}${agent:+-agent}
 	guest_packages="$guest_packages${agent:+ $agent_packages}"
 	guest_libraries="$guest_libraries${agent:+ $agent_libraries}"
-	mkdir -p "$cache"
-	exec 9>"$cache/lock"
+	exec 9<"$cache" # a lock that needs no file of its own
 	flock 9
+	rm -rf "$cache"/tmp.* # of a start that was killed
+	check_tree "$cache" MEMHP_LAB_CACHE
 	make_keys
 	plan_is_fresh || make_plan
 	image=$cache/image-$arch-$(image_hash)
 	[ -e "$image/initrd" ] || (build)
 	image=$cache/image-$arch-$(image_hash)
+	read_release
 	touch -c "$image"
 	exec 9>&-
+}
+
+# Set $release: what is printed for eval is one line of known characters.
+read_release() {
+	release=$(cat "$image/release")
+	case $release in
+	'' | *[!A-Za-z0-9._+~-]*) die use "$image" 'it has no name of a release' "it can be made anew: rm -rf '$image'" ;;
+	esac
 }

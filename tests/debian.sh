@@ -6,7 +6,7 @@
 set -eu
 umask 022
 
-cache=${MEMHP_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/memhp-lab}
+cache=${MEMHP_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/memhp-lab}
 # shellcheck source=/dev/null
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 image=$cache/debian-$suite-$(sha256sum <"$0" | cut -c 1-16).ext4
@@ -17,7 +17,7 @@ if [ -e "$image" ]; then
 	touch "$image"
 	echo "$image" && exit
 fi
-work=$(mktemp -d "$cache/tmp.XXXXXX")
+work=$(mktemp -d "$(dirname "$cache")/memhp-debian.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' HUP INT TERM
 root=$work/root

@@ -2,8 +2,9 @@
 """What memhp takes for QEMU: run under such a name, with QEMU's words as arguments, which it does not read.
 
 FAKE_QEMU tells where to listen: a list of {"path"} or {"tcp": PORT}, each with what differs from a monitor of a VM
-without DIMMs: "plugged" (MiB), "silent" (greets nobody), "serial" (the path of the guest's console). The command
-"hang-up" ends a connection. Its end is that of its stdin; then it prints what it was asked.
+without DIMMs: "plugged" (MiB), "silent" (greets nobody), "mute" (greets, and then answers nothing), "counts" (each
+connection as the command "connection"), "serial" (the path of the guest's console), "pty" (what it calls its pty). The
+command "hang-up" ends a connection. Its end is that of its stdin; then it prints what it was asked.
 """
 import contextlib
 import json
@@ -23,6 +24,18 @@ def hang_up(_request):
     raise BrokenPipeError
 
 
+def say_nothing(_request):
+    """No answer."""
+
+
+class Counting(peer.Monitor):
+    """A monitor that counts who connects."""
+
+    def serve(self, connection):
+        self.requests.append({"execute": "connection"})
+        super().serve(connection)
+
+
 def monitor(where, directory):
     """The monitor of one item."""
     vm = peer.Vm()
@@ -31,9 +44,12 @@ def monitor(where, directory):
     if where.get("serial"):
         vm.chardevs = [{"frontend-open": True, "label": "serial0",
                         "filename": f"disconnected:unix:{where['serial']},server=on"}]
+    if where.get("pty"):
+        vm.chardevs = [{"frontend-open": True, "label": "serial0", "filename": f"pty:{where['pty']}"}]
     path = where.get("path", f"{directory}/tcp")
     pathlib.Path(path).unlink(missing_ok=True)  # of one that has ended, as QEMU has it
-    made = peer.Monitor(path, vm, on={"hang-up": [hang_up]}, **({"greeting": None} if where.get("silent") else {}))
+    scripts = {"hang-up": [hang_up], **({"qmp_capabilities": [say_nothing]} if where.get("mute") else {})}
+    made = (Counting if where.get("counts") else peer.Monitor)(path, vm, on=scripts, **({"greeting": None} if where.get("silent") else {}))
     if "tcp" not in where:
         return made
     made.listener.close()

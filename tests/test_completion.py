@@ -103,8 +103,11 @@ def test_blocks_are_those_that_the_command_would_change(lab):
 
 
 def test_the_guest_is_asked_only_for_what_it_knows(lab, tmp_path):
-    said = tmp_path / "said"
-    env = {**lab.env, "MEMHP_GUEST": f"exec:touch {said}; exec sh"}
+    said, shell = tmp_path / "said", tmp_path / "bin" / "sh"
+    shell.parent.mkdir()
+    shell.write_text(f"#!/bin/sh\n: >{said}\nexec /bin/sh \"$@\"\n")
+    shell.chmod(0o755)
+    env = {**lab.env, "PATH": f"{shell.parent}:{os.environ['PATH']}"}
     assert offered("unplug", "", env=env) and offered("resize", "", env=env)
     assert not said.exists()
     offered("online", "", env=env)

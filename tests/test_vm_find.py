@@ -103,7 +103,7 @@ def test_a_qemu_that_has_left_its_directory_is_not_mistaken(here):
         stack.callback(decoy.unlink, missing_ok=True)
         listening = stack.enter_context(peer.Monitor(decoy))
         start(here, "-daemonize", "-qmp", f"unix:{decoy.name},server=on,wait=off", listens=False)
-        here.memhp("--json", "qmp", "query-name").failed(3, str(decoy), "is not that of VM")
+        here.memhp("--json", "qmp", "query-name").failed(3, str(decoy), "belongs to another process")
         assert listening.commands == []
 
 

@@ -59,8 +59,8 @@ def test_status_shows_each_node(numa):
     done(vm.memhp("plug", "256M", "--node", "1", "--zone", "movable"))
     done(vm.memhp("plug", "128M", "--node", "0", "--no-online"))
     zero, one = vm.json("status")["nodes"]
-    assert zero == {"node": 0, "plugged": 128 * MIB, "online": 256 * MIB, "offline": 128 * MIB, "movable": 0}
-    assert one == {"node": 1, "plugged": 256 * MIB, "online": 512 * MIB, "offline": 0, "movable": 256 * MIB}
+    assert zero == {"node": 0, "guest_node": 0, "plugged": 128 * MIB, "online": 256 * MIB, "offline": 128 * MIB, "movable": 0}
+    assert one == {"node": 1, "guest_node": 1, "plugged": 256 * MIB, "online": 512 * MIB, "offline": 0, "movable": 256 * MIB}
     text = done(vm.memhp("status"))
     assert len(re.findall(r"(?i)node [01]\b", text)) == 2
     done(vm.memhp("unplug", "--all"))

@@ -349,7 +349,7 @@ def test_offline_of_what_is_offline_is_no_failure(vm):
 
 
 def check_device(device, **expected):
-    assert set(device) == {"id", "type", "backend", "address", "size", "slot", "node", "hotplugged",
+    assert set(device) == {"id", "handle", "type", "backend", "address", "size", "slot", "node", "hotplugged",
                            "blocks"}
     assert all(is_whole(device[k]) for k in ("address", "size", "slot", "node"))
     assert device["hotplugged"] is True

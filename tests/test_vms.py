@@ -231,6 +231,29 @@ def test_monitors_that_are_all_in_use(here, tmp_path):
     here.memhp("--json", "--timeout", "1", "list").failed(3, "another client", code="qemu-unreachable")
 
 
+@pytest.mark.parametrize("kind", ["mute", "silent"])
+def test_one_monitor_that_says_nothing_makes_no_other_unknown(here, tmp_path, kind):
+    """It greets and then never answers, or does not even greet: each is judged by itself."""
+    paths = [str(tmp_path / f"bad{n}") for n in range(4)]
+    for n, path in enumerate(paths):
+        here.qemu("-name", f"bad{n}", "-qmp", f"unix:{path},server", listen=[{"path": path, kind: True}])
+    here.vm("web", plugged=512)
+    here.vm("db", plugged=256)
+    found = here.vms(*(["--all"] if IS_ROOT else []))
+    assert {n: (v["plugged_memory"], bool(v["problem"])) for n, v in found.items()} == {
+        "web": (512 * peer.MIB, False), "db": (256 * peer.MIB, False), **{f"bad{n}": (None, True) for n in range(4)}}
+    assert ("no answer" if kind == "mute" else "does not greet") in found["bad0"]["problem"]
+
+
+def test_another_monitor_of_a_vm_answers_for_one_that_is_mute(here, tmp_path):
+    paths = [str(tmp_path / f"{n}.qmp") for n in range(2)]
+    here.qemu(*(w for path in paths for w in ("-qmp", f"unix:{path},server")),
+              listen=[{"path": paths[0], "mute": True}, {"path": paths[1], "plugged": 256}])
+    found = here.vms()[None]
+    assert (found["monitor"], found["plugged_memory"], found["problem"]) == (paths[1], 256 * peer.MIB, None)
+    assert devices(here) == [256]
+
+
 def test_a_monitor_that_does_not_listen_any_more(here, tmp_path):
     vm = here.vm("web")
     os.unlink(tmp_path / "web.qmp")
@@ -248,18 +271,35 @@ def test_a_vm_that_only_has_a_human_monitor(here):
     assert shown.stdout == "no VMs\n" and f"pid {vm.pid}" in shown.stderr
 
 
-@pytest.mark.parametrize("program", ["qemu-system-aarch64", "qemu-kvm", "kvm"])
-def test_programs_that_are_qemu(here, program):
-    here.vm("web", plugged=256, program=program)
-    assert devices(here) == [256]
+@pytest.mark.parametrize("program", ["qemu-system-aarch64", "qemu-kvm", "kvm", ".qemu-system-x86_64-wrapped",
+                                     "my-qemu-system-x86_64", "kvmtool"])
+def test_what_listens_where_qemus_words_say_is_qemu(here, program):
+    vm = here.vm("web", plugged=256, program=program)
+    assert devices(here) == devices(here, "--vm", vm.pid) == [256]
 
 
-@pytest.mark.parametrize("program", ["qemu-img", "qemu-syste", "my-qemu-system-x86_64", "kvmtool", "python3"])
-def test_programs_that_are_not(here, program):
+@pytest.mark.parametrize("program", ["qemu-img", "qemu-ga", "qemu-storage-daemon"])
+def test_tools_of_qemu_are_not(here, program):
     vm = here.vm("web", program=program)
     assert here.vms() == {}
-    here.memhp("--json", "--vm", vm.pid, "list").failed(3, str(vm.pid))
+    here.memhp("--json", "--vm", vm.pid, "list").failed(3, f"process {vm.pid} is '{program}', not QEMU")
     assert vm.commands() == []
+
+
+@pytest.mark.parametrize("program", ["qemu-syste", "kvmtool", "python3", "sh"])
+def test_what_has_qemus_words_and_listens_elsewhere_is_not(here, tmp_path, program):
+    """As a script that starts QEMU has them, and its own socket."""
+    vm = here.qemu("-name", "web", "-machine", "q35", "-qmp", f"unix:{tmp_path}/said,server=on,wait=off", program=program,
+                   listen=[{"path": str(tmp_path / "real")}])
+    assert here.vms() == {}
+    here.memhp("--json", "--vm", vm.pid, "list").failed(3, f"process {vm.pid} is '{program}', not QEMU")
+    assert vm.commands() == []
+
+
+def test_a_pid_is_told_what_it_is(here):
+    here.memhp("--json", "--vm", "1", "list").failed(3, "process 1 is 'dash', not QEMU", code="qemu-unreachable")
+    here.memhp("--json", "--vm", "0", "list").failed(3, "no running VM '0'")
+    here.memhp("--json", "--vm", "99999999999999999999", "list").failed(3, "no running VM '99999999999999999999'")
 
 
 # Whom memhp does not trust
@@ -267,10 +307,11 @@ def test_programs_that_are_not(here, program):
 def test_a_socket_that_another_process_serves_is_refused(here, tmp_path):
     path = tmp_path / "vm.qmp"
     honest = here.qemu("-name", "db", listen=[{"path": str(path)}])
-    here.qemu("-name", "web", "-qmp", f"unix:{path},server")
-    value = here.memhp("--json", "list").failed(3, str(path), f"process {honest.pid}", code="qemu-unreachable")
-    assert "is not that of VM" in value["error"]["message"]
-    assert f"process {honest.pid}" in here.vms()["web"]["problem"]
+    web = here.qemu("-name", "web", "-qmp", f"unix:{path},server")
+    value = here.memhp("--json", "list").failed(3, str(path), f"another process (pid {honest.pid}, ",
+                                                       code="qemu-unreachable")
+    assert f"not to VM {web.pid}" in value["error"]["message"]
+    assert f"(pid {honest.pid}, " in here.vms()["web"]["problem"]
     assert honest.commands() == []
 
 
@@ -326,7 +367,8 @@ def test_a_user_sees_only_their_own_vms(open_directory):
     mine, other = theirs(here, plugged=256), here.vm("roots", plugged=512)
     assert list(here.vms(uid=NOBODY)) == ["theirs"]
     assert devices(here, uid=NOBODY) == [256]
-    here.memhp("--json", "--vm", other.pid, "list", uid=NOBODY).failed(3, str(other.pid))
+    here.memhp("--json", "--vm", other.pid, "list", uid=NOBODY).failed(
+        3, f"process {other.pid} belongs to another user (uid 0)")
     here.memhp("--json", "vms", "--all", uid=NOBODY).failed(2, "root", code="usage")
     assert other.commands() == [] and "query-memory-devices" in mine.commands()
 
@@ -343,6 +385,40 @@ def test_names_and_words_of_any_bytes_do_no_harm(here, tmp_path):
     assert names[0].startswith("a?[31m?b?c") or names[0].startswith("a?[31m?b??c"), names
     assert names[1] == "??"
     assert devices(here, "--vm", names[0]) == []
+
+
+def test_a_name_that_is_too_long_is_cut_or_none(here, tmp_path):
+    names = ["n" * 200, "m" * 300]
+    for n, name in enumerate(names):
+        path = str(tmp_path / f"{n}.qmp")
+        here.qemu("-name", name, "-qmp", f"unix:{path},server", listen=[{"path": path, "plugged": 128 << n}])
+    found = {vm["name"]: vm for vm in here.json("vms")["vms"]}
+    assert set(found) == {names[0], None}
+    assert max(map(len, here.memhp("vms").stdout.splitlines())) < 100
+    assert devices(here, "--vm", names[0]) == [128] and devices(here, "--vm", found[None]["pid"]) == [256]
+    here.memhp("--json", "--vm", names[0][:64], "list").failed(3, "no running VM")
+    value = here.memhp("--json", "list").failed(2, "2 VMs are running", "nnn...' (pid ", f"pid {found[None]['pid']}")
+    assert "--vm PID" in value["error"]["hint"]
+
+
+@pytest.mark.parametrize("unit", ["-mon\0c,mode=control\0", "-qmp\0unix:/nowhere,server\0", "-name\0,,,,,,\0", "-a\0",
+                                  "-chardev\0socket,id=c,path=/x,server\0", "-nic\0hostfwd=,hostfwd=::::,hostfwd\0"])
+def test_a_huge_command_line_hides_no_other_vm(here, tmp_path, unit):
+    """Its own monitor stands in the first bytes; what comes in the megabytes behind costs next to nothing."""
+    paths = [str(tmp_path / f"{n}.qmp") for n in range(2)]
+    words = unit.split("\0")[:-1] * ((1 << 18) // len(unit))
+    here.qemu("-name", "huge", "-qmp", f"unix:{paths[0]},server", *words, listen=[{"path": paths[0], "plugged": 128}])
+    here.qemu("-name", "web", "-qmp", f"unix:{paths[1]},server", listen=[{"path": paths[1], "plugged": 256}])
+    assert here.vms()["web"]["plugged_memory"] == 256 * peer.MIB
+    assert devices(here, "--vm", "web") == [256]
+
+
+@as_root
+def test_the_deadline_and_ctrl_c_count_while_command_lines_are_read(here, tmp_path):
+    words = ["-chardev", "socket,id=" + "c" * 4000 + ",path=/x,server"] * 200
+    for n in range(6):
+        here.qemu("-name", f"v{n}", *words, listen=[{"path": str(tmp_path / f"{n}")}])
+    here.memhp("--json", "--timeout", "0.001", "list").failed(6, "deadline", code="timeout", state="unchanged")
 
 
 # The table
@@ -369,15 +445,19 @@ def test_the_table_fits_a_terminal_and_says_what_is_not_known(here, tmp_path):
 
 def test_the_json_has_it_in_full(here, tmp_path):
     path = tmp_path / "vm.qmp"
+    with socket.create_server(("127.0.0.1", 0)) as port:
+        number = port.getsockname()[1]
     vm = here.qemu("-name", "web", "-m", "1G,slots=4,maxmem=4G", "-qmp", f"unix:{path},server",
-                   "-nic", "user,hostfwd=tcp::2222-:22",
-                   listen=[{"path": str(path), "plugged": 256, "serial": str(tmp_path / "console")}])
+                   "-nic", f"user,hostfwd=tcp::{number}-:22",
+                   listen=[{"path": str(path), "plugged": 256, "serial": str(tmp_path / "console")}, {"tcp": number}])
     config = here.configure("[vm far]\nqmp = /nowhere/far.qmp\nguest = exec:sh\n")
     found = here.vms()
+    assert str(tmp_path / "console") in found["web"].pop("guest_problem")  # nobody listens there
+    assert found["far"].pop("guest_problem") is None
     assert found["web"] == {
         "name": "web", "pid": vm.pid, "uid": 0, "monitor": str(path),
         "guest": f"serial:{tmp_path}/console", "plugged_memory": 256 * peer.MIB, "memory": "1G,slots=4,maxmem=4G",
-        "ssh": "ssh:root@localhost:2222", "from": "process", "problem": None}
+        "ssh": f"ssh:root@127.0.0.1:{number}", "from": "process", "problem": None}
     problem = found["far"].pop("problem")
     assert "/nowhere/far.qmp" in problem
     assert found["far"] == {"name": "far", "pid": None, "uid": None, "monitor": "/nowhere/far.qmp", "guest": "exec:sh",
@@ -388,17 +468,24 @@ def test_a_forwarded_port_is_a_hint_and_never_used(here, tmp_path):
     path = tmp_path / "vm.qmp"
     with socket.create_server(("127.0.0.1", 0)) as port:
         number = port.getsockname()[1]
-        here.qemu("-qmp", f"unix:{path},server", "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{number}-:22",
+    vm = here.qemu("-qmp", f"unix:{path},server", "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{number}-:22",
+                   listen=[{"path": str(path)}, {"tcp": number, "counts": True}])
+    address = f"--guest ssh:root@127.0.0.1:{number}"
+    assert address in here.memhp("vms").stderr
+    assert address in here.memhp("list").stderr
+    assert address in here.memhp("--json", "online", "32").failed(4, "no channel")["error"]["hint"]
+    assert address in here.memhp("--qmp", path, "plug", "512M").stderr
+    assert address not in here.memhp("--guest", "none", "list").stderr
+    assert "connection" not in vm.commands()
+
+
+def test_a_port_that_another_process_listens_on_is_no_hint(here, tmp_path):
+    path = tmp_path / "vm.qmp"
+    with socket.create_server(("127.0.0.1", 0)) as port:
+        here.qemu("-qmp", f"unix:{path},server", "-netdev", f"user,id=n,hostfwd=tcp::{port.getsockname()[1]}-:22",
                   listen=[{"path": str(path)}])
-        address = f"--guest ssh:root@127.0.0.1:{number}"
-        assert address in here.memhp("vms").stderr
-        assert address in here.memhp("list").stderr
-        assert address in here.memhp("--json", "online", "32").failed(4, "no channel")["error"]["hint"]
-        assert address in here.memhp("--qmp", path, "plug", "512M").stderr
-        assert address not in here.memhp("--guest", "none", "list").stderr
-        port.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            port.accept()
+        assert "ssh:" not in here.memhp("vms").stderr + here.memhp("list").stderr
+        assert here.vms()[None]["ssh"] is None
 
 
 # Profiles
@@ -517,11 +604,12 @@ def test_a_configuration_with_mistakes_hinders_nobody_who_does_not_use_it(here):
     assert devices(here) == [256]
 
 
-def test_a_configuration_that_everybody_can_change_is_refused(here):
+@pytest.mark.parametrize("mode", [0o602, 0o660, 0o620], ids=oct)
+def test_a_configuration_that_others_can_change_is_refused(here, mode):
     here.vm("web")
     path = here.configure("[vm web]\nguest = none\n")
-    path.chmod(0o602)
-    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "by everybody", code="usage")
+    path.chmod(mode)
+    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "by others", f"chmod go-w '{path}'", code="usage")
 
 
 @as_root
@@ -529,6 +617,50 @@ def test_a_configuration_of_another_user_is_refused(here):
     path = here.configure("[vm web]\nguest = none\n")
     os.chown(path, NOBODY, NOBODY)
     here.memhp("--json", "--vm", "web", "list").failed(2, str(path), f"another user (uid {NOBODY})", code="usage")
+
+
+@pytest.mark.parametrize("part", [".config/memhp", ".config", "."])
+@pytest.mark.parametrize("mode", [0o770, 0o707], ids=oct)
+def test_a_configuration_that_others_can_exchange_is_refused(here, part, mode):
+    here.vm("web")
+    here.configure("[vm web]\nguest = none\n")
+    directory = here.home / part
+    directory.chmod(mode)
+    here.memhp("--json", "--vm", "web", "list").failed(2, "on the way to it", "by others", f"chmod go-w '{directory}'",
+                                                       code="usage")
+    directory.chmod(mode | 0o1000)  # in a sticky one they can only add
+    here.json("--vm", "web", "list")
+
+
+@as_root
+def test_a_configuration_behind_a_link_of_another_user_is_refused(here, tmp_path):
+    """Or behind one of this user's into a directory where another could exchange the file."""
+    here.vm("web")
+    path = here.configure("[vm web]\nguest = none\n")
+    there = tmp_path / "there"
+    there.mkdir(mode=0o700)
+    shutil.move(path, there / "config")
+    path.symlink_to(there / "config")
+    here.json("--vm", "web", "list")
+    there.chmod(0o777)
+    here.memhp("--json", "--vm", "web", "list").failed(2, "there, on the way to it,", code="usage")
+    there.chmod(0o700)
+    os.lchown(path, NOBODY, NOBODY)
+    here.memhp("--json", "--vm", "web", "list").failed(2, f"another user (uid {NOBODY})", code="usage")
+
+
+@pytest.mark.parametrize("where", ["profile", "environment"])
+def test_tab_runs_no_command_that_was_not_typed_to_run(here, tmp_path, where):
+    """A profile or the environment may name one; Tab asks QEMU alone then."""
+    here.vm("web", plugged=256)
+    mark = tmp_path / "mark"
+    command = f"exec:touch {mark}; exec sh"
+    here.configure(f"[vm web]\nqmp = {tmp_path}/web.qmp\n" + (f"guest = {command}\n" if "profile" in where else ""))
+    env = {"MEMHP_GUEST": command} if where == "environment" else {}
+    for words in (["unplug", ""], ["online", "memory"], ["offline", ""], ["plug", ""], ["resize", ""], ["plug", "--dimm", ""]):
+        vm = [] if where == "environment" else ["--vm", "web"]
+        done = here.memhp("__complete", *vm, *words, env=env)
+        assert done.code == 0 and not mark.exists(), (words, done)
 
 
 def test_what_is_no_file_is_refused_at_once(here):

@@ -6,6 +6,12 @@
 #include "fuzz.h"
 #include "guest.h"
 
+static int open_seam(void *context, const char *path, int *fd, struct err *err)
+{
+	(void)context;
+	return wire_connect_unix(path, path, fd, ERR_GUEST_UNREACHABLE, err);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct deadline d = seam_deadline();
@@ -15,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = { 0 };
 
 	seam_feed(data, size);
-	if (!guest_open(&g, "qga:" SEAM_PATH, &login, NULL, &d, &err)) {
+	if (!guest_open(&g, "qga:" SEAM_PATH, (struct wire_opener){ open_seam, NULL }, &login, NULL, &d, &err)) {
 		if (!guest_run(g, "scan", &answer, &err))
 			seam_check(!answer.count || answer.lines[0]);
 		if (!guest_is_lost(g) &&

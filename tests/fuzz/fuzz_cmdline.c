@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The command line of a process that says it is QEMU, one word a line. */
+/* The command line of a process that says it is QEMU, one word a line; then the same bytes as a
+ * file of -readconfig. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmdline.h"
 #include "fuzz.h"
+#include "readconfig.h"
 #include "util.h"
 
-/* What is shown is printable, and an address is none that a shell or ssh would read otherwise. */
+static void check_address(const char *text)
+{
+	seam_check(text[0] == '/' || !strncmp(text, "unix:@", 6) || !strncmp(text, "tcp:", 4) ||
+		   !strncmp(text, "fd:", 3));
+}
+
+/* What is shown is printable and bounded, and an address is none that a shell or ssh would read
+ * otherwise. */
 static void check_line(const struct cmdline *line)
 {
 	const char *const texts[] = { line->name, line->memory };
@@ -19,29 +28,44 @@ static void check_line(const struct cmdline *line)
 		if (!copy)
 			continue;
 		printable(copy);
-		seam_check(!strcmp(copy, texts[i]));
+		seam_check(!strcmp(copy, texts[i]) && strlen(copy) <= CMDLINE_NAME_MAX);
 	}
 	seam_check(!line->ssh || !strncmp(line->ssh, "ssh:root@", 9));
-	seam_check(!line->serial || !strncmp(line->serial, "serial:/", 8));
+	seam_check(!line->ssh || strspn(line->ssh + 9, "0123456789.:") == strlen(line->ssh + 9));
 	seam_check(line->monitors_count <= CMDLINE_MONITORS_MAX);
+	seam_check(line->addresses_count <= CMDLINE_ADDRESSES_MAX);
+	seam_check(line->configs_count <= CMDLINE_CONFIGS_MAX);
+	for (i = 0; i < line->addresses_count; i++)
+		check_address(line->addresses[i].text);
 	for (i = 0; i < line->monitors_count; i++)
-		seam_check(line->monitors[i][0] == '/' || !strncmp(line->monitors[i], "tcp:", 4));
+		seam_check(cmdline_explains(line, line->monitors[i]));
+}
+
+static void parse(const char *bytes, size_t size, const char *cwd)
+{
+	struct cmdline line = { 0 };
+
+	cmdline_parse(&line, bytes, size, cwd);
+	check_line(&line);
+	cmdline_release(&line);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *bytes = xcalloc(1, size + 1);
-	struct cmdline line = { 0 };
+	_cleanup_free_ char *text = xcalloc(1, size + 1);
+	_cleanup_buf_ struct buf words = { 0 };
 	size_t i;
 
+	memcpy(text, data, size);
 	for (i = 0; i < size; i++)
 		bytes[i] = data[i] == '\n' ? '\0' : (char)data[i];
 	bytes = xrealloc(bytes, size ? size : 1); /* no NUL behind it */
-	cmdline_parse(&line, bytes, size, "/run/vm");
-	check_line(&line);
-	cmdline_release(&line);
-	cmdline_parse(&line, bytes, size, NULL);
-	check_line(&line);
-	cmdline_release(&line);
+	parse(bytes, size, "/run/vm");
+	parse(bytes, size, NULL);
+	buf_add(&words, "qemu", 5);
+	readconfig_words(&words, text);
+	seam_check(!words.data[words.len - 1]);
+	parse(words.data, words.len, "/run/vm");
 	return 0;
 }

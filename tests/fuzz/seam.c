@@ -7,19 +7,20 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "peer.h"
 #include "wire.h"
 
 static const void *fed;
 static size_t fed_size;
 
-int __wrap_wire_connect_unix(const char *path, int *fd, enum err_code code, struct err *err);
+int __wrap_wire_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
+			     struct err *err);
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags);
-int __wrap_stat(const char *path, struct stat *st);
-int __real_stat(const char *path, struct stat *st);
+int __wrap_peer_open_path(pid_t pid, const char *path, int flags);
+int __real_peer_open_path(pid_t pid, const char *path, int flags);
 
 void seam_feed(const void *data, size_t size)
 {
@@ -43,12 +44,13 @@ void seam_fail(const char *condition, const char *file, int line)
 
 /* The far end: its words wait in the socket. It reads nothing, but stays until the next connection:
  * who talks to nobody hears of that before the words. */
-int __wrap_wire_connect_unix(const char *path, int *fd, enum err_code code, struct err *err)
+int __wrap_wire_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
+			     struct err *err)
 {
 	static int far = -1;
 	int pair[2];
 
-	(void)path;
+	(void)path, (void)name;
 	if (far >= 0)
 		close(far);
 	far = -1;
@@ -69,10 +71,10 @@ ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags)
 	return (ssize_t)size;
 }
 
-int __wrap_stat(const char *path, struct stat *st)
+/* A socket, to be connected to as above. */
+int __wrap_peer_open_path(pid_t pid, const char *path, int flags)
 {
 	if (strcmp(path, SEAM_PATH) != 0)
-		return __real_stat(path, st);
-	*st = (struct stat){ .st_mode = S_IFSOCK };
-	return 0;
+		return __real_peer_open_path(pid, path, flags);
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }

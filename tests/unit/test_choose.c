@@ -150,20 +150,62 @@ static void any_sum_of_256_dimms_is_found(void **state)
 	}
 }
 
-/* Sums that differ by little next to the whole are too many to look at: none is found, none lost.
- */
-static void sizes_without_a_unit_in_common_are_not_looked_at(void **state)
+/* Sums that differ by little next to the whole are too many to look at: what those first in the list
+ * add up to is found, of anything else it is not said that there is none. */
+static void of_too_many_sums_only_the_first_are_tried(void **state)
 {
 	const uint64_t sizes[] = { 64 * G, 128 * M + 1 };
 	struct choice choice;
 	bool chosen[2];
 
 	(void)state;
-	assert_false(choose_sum(sizes, 2, 64 * G, 64 * G, chosen, &choice));
+	assert_true(choose_sum(sizes, 2, 64 * G, 64 * G, chosen, &choice));
+	assert_true(choice.sum == 64 * G && chosen[0] && !chosen[1]);
+	assert_true(choose_sum(sizes, 2, 128 * M + 1, UINT64_MAX, chosen, &choice));
+	assert_true(choice.sum == 128 * M + 1 && !chosen[0] && chosen[1]);
+	assert_false(choose_sum(sizes, 2, 65 * G, 65 * G, chosen, &choice));
+	assert_true(choice.is_unknown && !choice.sum && !chosen[0] && !chosen[1]);
 	assert_int_equal(choice.below + choice.above, 0);
 	assert_true(choose_sum(sizes, 2, 0, 64 * G, chosen, &choice));
 	assert_int_equal(choice.sum, 0);
 	assert_false(chosen[0] || chosen[1]);
+}
+
+/* Whatever the sizes are, their sum included. */
+static void sums_that_do_not_fit_are_survived(void **state)
+{
+	uint64_t sizes[SIZES_MAX];
+	struct choice choice;
+	bool chosen[SIZES_MAX];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < SIZES_MAX; i++)
+		sizes[i] = UINT64_C(1) << 61;
+	assert_false(choose_sum(sizes, 100, G, G, chosen, &choice));
+	assert_true(choice.is_unknown);
+	sizes[8] = 128 * M;
+	assert_true(choose_sum(sizes, 9, 128 * M, 128 * M, chosen, &choice));
+	assert_true(chosen[8] && !chosen[0]);
+	assert_false(choose_sum(sizes, SIZES_MAX, UINT64_MAX, UINT64_MAX, chosen, &choice));
+}
+
+/* As many sizes and sums as are looked at: a bit for each sum, not a step for each size and sum. */
+static void the_most_sums_and_sizes_that_there_may_be(void **state)
+{
+	enum { COUNT = 1024 };
+	uint64_t sizes[COUNT], sum = 0;
+	bool chosen[COUNT];
+	struct choice choice;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < COUNT; i++)
+		sizes[i] = 2 * M * (i * 31 % 16383 + 1);
+	for (i = 0; i < COUNT; i += 3)
+		sum += sizes[i];
+	assert_true(choose_sum(sizes, COUNT, sum, sum, chosen, &choice));
+	assert_int_equal(sum_of(sizes, chosen, COUNT), sum);
 }
 
 int main(void)
@@ -172,7 +214,9 @@ int main(void)
 		cmocka_unit_test(sizes_add_up_to_what_is_asked_for),
 		cmocka_unit_test(sums_next_to_one_that_is_out_of_reach_are_named),
 		cmocka_unit_test(any_sum_of_256_dimms_is_found),
-		cmocka_unit_test(sizes_without_a_unit_in_common_are_not_looked_at),
+		cmocka_unit_test(of_too_many_sums_only_the_first_are_tried),
+		cmocka_unit_test(sums_that_do_not_fit_are_survived),
+		cmocka_unit_test(the_most_sums_and_sizes_that_there_may_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

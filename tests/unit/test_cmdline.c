@@ -49,10 +49,16 @@ static void monitors_are_found_however_they_are_written(void **state)
 		{ "q|-qmp|unix:/a b/c;d.qmp,server", "/a b/c;d.qmp" },
 		{ "q|-qmp|tcp:localhost:4444,server=on,wait=off", "tcp:localhost:4444" },
 		{ "q|-qmp|tcp:127.0.0.1:4444,server", "tcp:127.0.0.1:4444" },
-		{ "q|-qmp|tcp::4444,server", "tcp:localhost:4444" },
-		{ "q|-qmp|tcp:0.0.0.0:4444,server", "tcp:localhost:4444" },
+		{ "q|-qmp|tcp::4444,server", "tcp::4444" },
+		{ "q|-qmp|tcp:0.0.0.0:4444,server", "tcp:0.0.0.0:4444" },
+		{ "q|-qmp|tcp:h:4444,to=4454,server", "tcp:h:4444-4454" },
 		{ "q|-mon|c,mode=control|-chardev|socket,id=c,host=::,port=4444,server",
-		  "tcp:localhost:4444" },
+		  "tcp:[::]:4444" },
+		{ "q|-qmp|unix:name,abstract=on,server=on", "unix:@name" },
+		{ "q|-qmp|unix:@name,abstract=on,tight=off,server=on", "unix:@@name" },
+		{ "q|-qmp|unix:/m,abstract=off,server=on", "/m" },
+		{ "q|-mon|c,mode=control|-chardev|socket,id=c,fd=3,server=on", "fd:3" },
+		{ "q|-append|-qmp|-qmp|unix:/m,server", "/m" },
 		{ "q|-mon|chardev=c,mode=control|-chardev|socket,id=c,path=/m,server=on", "/m" },
 		{ "q|-chardev|socket,path=/m,server=on,id=c|-mon|c,mode=control", "/m" },
 		{ "q|-chardev|backend=socket,path=/m,server=on,id=c|-mon|mode=control,chardev=c",
@@ -61,8 +67,7 @@ static void monitors_are_found_however_they_are_written(void **state)
 		  "tcp:[::1]:99" },
 		{ "q|-chardev|socket,id=c,path=/m,server=on|-qmp|chardev:c", "/m" },
 		{ "q|-chardev|socket,id=c,path=/m,server=on|-mon|c,mode=control,pretty=on", "/m" },
-		{ "q|-qmp|unix:/1,server|-qmp|unix:/2,server|-qmp|tcp::3,server",
-		  "/1 /2 tcp:localhost:3" },
+		{ "q|-qmp|unix:/1,server|-qmp|unix:/2,server|-qmp|tcp::3,server", "/1 /2 tcp::3" },
 		{ "q|-chardev|socket,id=a,path=/a,server=on|-chardev|socket,id=b,path=/b,server=on"
 		  "|-mon|b,mode=control|-mon|a,mode=control",
 		  "/b /a" },
@@ -94,7 +99,8 @@ static void what_cannot_be_reached_is_no_monitor(void **state)
 		"q|-qmp|unix:/client", /* QEMU connects to somebody else */
 		"q|-qmp|unix:/client,server=off",
 		"q|-qmp|unix:/m,server=on,server=off", /* the last counts */
-		"q|-qmp|unix:@name,abstract=on,server=on",
+		"q|-qmp|unix:,abstract=on,server=on",
+		"q|-qmp|unix:/m,server=on,tn3270=on",
 		"q|-qmp|unix:/m,server=on,telnet=on",
 		"q|-qmp|unix:/m,server=on,websocket=on",
 		"q|-qmp|tcp:h:1,server=on,tls-creds=tls0",
@@ -117,7 +123,11 @@ static void what_cannot_be_reached_is_no_monitor(void **state)
 		"q|-mon|c,mode=control|-chardev|socket,id=cc,path=/m,server=on",
 		"q|-mon|c,mode=control|-chardev|pty,id=c",
 		"q|-mon|c,mode=control|-chardev|file,id=c,path=/m,server=on",
-		"q|-mon|c,mode=control|-chardev|socket,id=c,fd=3,server=on",
+		"q|-mon|c,mode=control|-chardev|socket,id=c,fd=3",
+		"q|-mon|c,mode=control|-chardev|socket,id=c,fd=x,server=on",
+		"q|-mon|c,mode=control|-chardev|socket,id=c,fd=/3,server=on",
+		"q|-qmp|tcp:h:4444,to=x,server",
+		"q|-append|-qmp|unix:/m,server", /* the word is for the kernel */
 		"q|-mon|c,mode=control|-chardev|socket,id=c,path=/m",
 		"q|-mon|c,mode=control|-chardev",
 		"-qmp|unix:/m,server", /* the name of the program */
@@ -164,7 +174,7 @@ static void no_more_monitors_are_taken_than_there_is_room(void **state)
 static void name_memory_and_channels(void **state)
 {
 	static const struct {
-		const char *words, *name, *memory, *serial, *ssh;
+		const char *words, *name, *memory, *console, *ssh;
 	} rows[] = {
 		{ "q|-name|web", "web", NULL, NULL, NULL },
 		{ "q|-name|guest=web,debug-threads=on", "web", NULL, NULL, NULL },
@@ -176,29 +186,31 @@ static void name_memory_and_channels(void **state)
 		{ "q|-name", NULL, NULL, NULL, NULL },
 		{ "q|-name|a\033[31m\nb\xff", "a?[31m?b?", NULL, NULL, NULL },
 		{ "q|-m|512M,slots=32,maxmem=8G", NULL, "512M,slots=32,maxmem=8G", NULL, NULL },
-		{ "q|-serial|unix:/s,server=on", NULL, NULL, "serial:/s", NULL },
-		{ "q|-serial|mon:stdio|-serial|unix:s,server", NULL, NULL, "serial:/home/me/s",
+		{ "q|-serial|unix:/s,server=on", NULL, NULL, "/s", NULL },
+		{ "q|-serial|mon:stdio|-serial|unix:s,server", NULL, NULL, "/home/me/s", NULL },
+		{ "q|-serial|chardev:x|-chardev|socket,id=x,path=/s,server=on", NULL, NULL, "/s",
 		  NULL },
-		{ "q|-serial|chardev:x|-chardev|socket,id=x,path=/s,server=on", NULL, NULL,
-		  "serial:/s", NULL },
-		{ "q|-serial|unix:/1,server|-serial|unix:/2,server", NULL, NULL, "serial:/1",
-		  NULL },
-		{ "q|-serial|tcp::4,server", NULL, NULL, NULL, NULL },
+		{ "q|-serial|unix:/1,server|-serial|unix:/2,server", NULL, NULL, "/1", NULL },
+		{ "q|-serial|tcp::4,server", NULL, NULL, "tcp::4", NULL },
+		{ "q|-serial|unix:s,abstract=on,server", NULL, NULL, "unix:@s", NULL },
 		{ "q|-netdev|user,id=n,hostfwd=tcp:127.0.0.1:2222-:22", NULL, NULL, NULL,
 		  "ssh:root@127.0.0.1:2222" },
 		{ "q|-nic|user,hostfwd=tcp::2222-:22", NULL, NULL, NULL,
-		  "ssh:root@localhost:2222" },
+		  "ssh:root@127.0.0.1:2222" },
 		{ "q|-net|user,hostfwd=::2222-10.0.2.15:22", NULL, NULL, NULL,
-		  "ssh:root@localhost:2222" },
+		  "ssh:root@127.0.0.1:2222" },
 		{ "q|-nic|user,hostfwd=tcp::80-:80,hostfwd=tcp::2222-:22", NULL, NULL, NULL,
-		  "ssh:root@localhost:2222" },
+		  "ssh:root@127.0.0.1:2222" },
 		{ "q|-nic|user,hostfwd=tcp::1-:22|-nic|user,hostfwd=tcp::2-:22", NULL, NULL, NULL,
-		  "ssh:root@localhost:1" },
+		  "ssh:root@127.0.0.1:1" },
 		{ "q|-nic|user,hostfwd=udp::2222-:22", NULL, NULL, NULL, NULL },
 		{ "q|-nic|user,hostfwd=tcp::2222-:2222", NULL, NULL, NULL, NULL },
 		{ "q|-nic|user,hostfwd=tcp::0-:22", NULL, NULL, NULL, NULL },
 		{ "q|-nic|user,hostfwd=tcp:-oProxyCommand=x:22-:22", NULL, NULL, NULL, NULL },
 		{ "q|-nic|user,hostfwd=tcp:$(x):22-:22", NULL, NULL, NULL, NULL },
+		{ "q|-nic|user,hostfwd=tcp:localhost:22-:22", NULL, NULL, NULL, NULL },
+		{ "q|-nic|user,hostfwd=tcp:0.0.0.0:22-:22", NULL, NULL, NULL,
+		  "ssh:root@127.0.0.1:22" },
 		{ "q|-nic|user,hostfwd=", NULL, NULL, NULL, NULL },
 		{ "q|-nic|user,hostfwd=tcp", NULL, NULL, NULL, NULL },
 		{ "q|-nic|user,hostfwd=tcp:", NULL, NULL, NULL, NULL },
@@ -210,8 +222,8 @@ static void name_memory_and_channels(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct cmdline line = parse(rows[i].words, "/home/me");
-		const char *found[] = { line.name, line.memory, line.serial, line.ssh };
-		const char *expected[] = { rows[i].name, rows[i].memory, rows[i].serial,
+		const char *found[] = { line.name, line.memory, line.console, line.ssh };
+		const char *expected[] = { rows[i].name, rows[i].memory, rows[i].console,
 					   rows[i].ssh };
 		size_t f;
 
@@ -219,6 +231,80 @@ static void name_memory_and_channels(void **state)
 			check(found[f] && expected[f] ? !strcmp(found[f], expected[f])
 						      : found[f] == expected[f],
 			      "%s: '%s'", rows[i].words, found[f] ? found[f] : "none");
+		cmdline_release(&line);
+	}
+}
+
+static void what_is_listened_on_for_something_else_is_known(void **state)
+{
+	struct cmdline line = parse("q|-monitor|unix:/hmp,server|-serial|unix:/s,server"
+				    "|-chardev|socket,id=a,path=/agent,server=on"
+				    "|-chardev|socket,id=m,path=/m,server=on|-mon|m,mode=control"
+				    "|-gdb|unix:/gdb|-incoming|unix:/in|-vnc|unix:/vnc",
+				    NULL);
+	static const char *const known[] = { "/hmp", "/s", "/agent", "/m", "/gdb", "/in", "/vnc" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(known); i++)
+		check(cmdline_explains(&line, known[i]), "%s", known[i]);
+	assert_int_equal(line.addresses_count, ARRAY_SIZE(known));
+	assert_string_equal(cmdline_find(&line, CMDLINE_HMP), "/hmp");
+	assert_false(cmdline_explains(&line, "/other"));
+	cmdline_release(&line);
+}
+
+/* What a program of any name may be known by, and what other programs have too. */
+static void words_that_only_qemu_has(void **state)
+{
+	static const struct {
+		const char *words;
+		bool is_qemus;
+	} rows[] = {
+		{ "q|-machine|q35|-m|1G", true },
+		{ "q|-M|q35", true },
+		{ "q|disk.img|-smp|2", true },
+		{ "q|-nodefaults|-xen-attach|-watchdog|x|-D|x|-win2k-hack", true },
+		{ "q|--accel|tcg|-daemonize", true },
+		{ "q|-readconfig|f|-S", true },
+		{ "q", false },
+		{ "q|disk.img", false },
+		{ "q|-m|64", false }, /* memcached */
+		{ "sh|-c|qemu-system-x86_64 -machine q35", false },
+		{ "sudo|-u|x|qemu-system-x86_64|-machine|q35", false },
+		{ "timeout|10|qemu-system-x86_64|-machine|q35", false },
+		{ "q|--chardev|socket,id=c,path=/x,server=on|--monitor|c", false },
+		{ "memhp|--qmp|/x|list", false },
+		{ "q|-machine|q35|-bogus", false },
+		{ "q|-machine|q35|a|b", false },
+		{ "q|-machine|q35|-", false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct cmdline line = parse(rows[i].words, NULL);
+
+		check(line.is_qemus == rows[i].is_qemus, "%s", rows[i].words);
+		cmdline_release(&line);
+	}
+}
+
+static void names_are_bounded(void **state)
+{
+	unsigned len;
+
+	(void)state;
+	for (len = CMDLINE_NAME_MAX; len <= CMDLINE_NAME_MAX + 1; len++) {
+		_cleanup_free_ char *name = xcalloc(len + 1, 1);
+		_cleanup_free_ char *text = NULL;
+		struct cmdline line;
+
+		memset(name, 'x', len);
+		text = xasprintf("q|-name|%s|-m|%s", name, name);
+		line = parse(text, NULL);
+		assert_true(len > CMDLINE_NAME_MAX ? !line.name && !line.memory
+						   : !strcmp(line.name, name));
 		cmdline_release(&line);
 	}
 }
@@ -275,6 +361,9 @@ int main(void)
 		cmocka_unit_test(a_relative_path_needs_a_directory),
 		cmocka_unit_test(no_more_monitors_are_taken_than_there_is_room),
 		cmocka_unit_test(name_memory_and_channels),
+		cmocka_unit_test(what_is_listened_on_for_something_else_is_known),
+		cmocka_unit_test(words_that_only_qemu_has),
+		cmocka_unit_test(names_are_bounded),
 		cmocka_unit_test(a_line_that_ends_early_is_read_to_its_end),
 		cmocka_unit_test(hostile_lines_are_read_in_bounded_time),
 	};

@@ -325,6 +325,60 @@ static void short_waits_tick_when_it_is_time(void **state)
 	}
 }
 
+/* What is heard on the side, and what it comes to. */
+struct hearing {
+	int fd, heard;
+	bool is_bad;
+};
+
+static void hear(void *context)
+{
+	struct hearing *h = context;
+	char byte;
+
+	h->heard += read(h->fd, &byte, 1) == 1;
+	h->is_bad = true;
+}
+
+static int check_hearing(void *context, struct err *err)
+{
+	const struct hearing *h = context;
+
+	return h->is_bad ? err_set(err, ERR_GUEST_UNREACHABLE, "bad news") : 0;
+}
+
+static void what_is_heard_on_the_side_ends_the_wait(void **state)
+{
+	const struct ends *e = *state;
+	struct hearing h = { 0 };
+	struct deadline d;
+	struct err err;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	h.fd = ends[0];
+	deadline_init(&d, 60000, e->signals[0]);
+	d.check = check_hearing;
+	d.hear = hear;
+	d.hear_fd = ends[0];
+	d.watch_context = &h;
+	make_ready(e);
+	assert_int_equal(wait_for(e, &d, DEADLINE_NEVER, &err), 1);
+	/* what is ready as well is not kept waiting */
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	assert_int_equal(wait_for(e, &d, DEADLINE_NEVER, &err), 1);
+	assert_int_equal(h.heard, 1);
+	assert_int_equal(wait_for(e, &d, DEADLINE_NEVER, &err), -1);
+	assert_int_equal(err.code, ERR_GUEST_UNREACHABLE);
+	/* a wait that is for it anyway is not disturbed, but told */
+	h.is_bad = false;
+	d.hear_fd = e->data[0];
+	assert_int_equal(wait_for(e, &d, DEADLINE_NEVER, &err), 1);
+	assert_int_equal(h.heard, 1);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 #define with_ends(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -347,6 +401,7 @@ int main(void)
 		cmocka_unit_test(too_many_descriptors_are_refused),
 		with_ends(a_long_wait_ticks),
 		with_ends(short_waits_tick_when_it_is_time),
+		with_ends(what_is_heard_on_the_side_ends_the_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

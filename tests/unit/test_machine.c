@@ -144,6 +144,18 @@ static void a_list_that_makes_no_sense_is_refused(void **state)
 		"[{\"type\": \"dimm\", \"data\": {\"size\": -1}}]",
 		"[{\"type\": \"dimm\", \"data\": {\"size\": 1.5}}]",
 		"[{\"type\": \"dimm\", \"data\": {\"size\": 1}}, null]",
+		/* 2^60 + 1 bytes, an address beyond, and what cannot be */
+		"[{\"type\": \"dimm\", \"data\": {\"size\": 1152921504606846977}}]",
+		"[{\"type\": \"dimm\", \"data\": {\"size\": 18446744073709551615}}]",
+		"[{\"type\": \"dimm\", \"data\": {\"size\": 1, \"addr\": 1152921504606846977}}]",
+		"[{\"type\": \"virtio-mem\", \"data\": {\"size\": 4194304, \"max-size\": 2097152, "
+		"\"requested-size\": 0, \"block-size\": 2097152}}]",
+		"[{\"type\": \"virtio-mem\", \"data\": {\"size\": 0, \"max-size\": 2097152, "
+		"\"requested-size\": 4194304, \"block-size\": 2097152}}]",
+		"[{\"type\": \"virtio-mem\", \"data\": {\"size\": 0, \"max-size\": 2097152, "
+		"\"requested-size\": 0, \"block-size\": 1}}]",
+		"[{\"type\": \"virtio-mem\", \"data\": {\"size\": 0, \"max-size\": 2097152, "
+		"\"requested-size\": 0, \"block-size\": 3145728}}]",
 	};
 	size_t i;
 
@@ -155,6 +167,63 @@ static void a_list_that_makes_no_sense_is_refused(void **state)
 
 		check(machine_read_devices(&m, reply, &err) == -1, "%s", texts[i]);
 		check(err.code == ERR_FAILED && err.message[0], "%s", texts[i]);
+		machine_release(&m);
+	}
+}
+
+/* So many DIMMs of that size. */
+static int read_many(struct machine *m, unsigned count, uint64_t size_bytes, struct err *err)
+{
+	_cleanup_json_ struct json_object *reply = json_object_new_array();
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		struct json_object *device = json_object_new_object();
+		struct json_object *data = json_object_new_object();
+
+		json_add_string(device, "type", "dimm");
+		json_object_object_add(device, "data", data);
+		json_add_u64(data, "size", true, size_bytes);
+		json_object_array_add(reply, device);
+	}
+	return machine_read_devices(m, reply, err);
+}
+
+static void a_list_that_adds_up_beyond_reason_is_refused(void **state)
+{
+	struct machine m = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(read_many(&m, 256, UINT64_C(1) << 52, &err), 0);
+	assert_true(machine_span_bytes(&m) == UINT64_C(1) << 60);
+	assert_int_equal(read_many(&m, 257, UINT64_C(1) << 52, &err), -1);
+	assert_non_null(strstr(err.message, "add up beyond reason"));
+	assert_int_equal(read_many(&m, 1024, 1, &err), 0);
+	assert_int_equal(read_many(&m, 1025, 1, &err), -1);
+	assert_non_null(strstr(err.message, "more than 1024"));
+	machine_release(&m);
+}
+
+static void a_name_that_fills_the_screen_is_refused(void **state)
+{
+	static const char *const keys[] = { "id", "memdev" };
+	_cleanup_free_ char *name = xcalloc(1, 300);
+	size_t i;
+
+	(void)state;
+	memset(name, 'x', 299);
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		_cleanup_free_ char *text =
+			xasprintf("[{\"type\": \"dimm\", \"data\": {\"size\": 1, \"%s\": "
+				  "\"/objects/%s\"}}]",
+				  keys[i], name);
+		_cleanup_json_ struct json_object *reply = json_tokener_parse(text);
+		struct machine m = { 0 };
+		struct err err = { 0 };
+
+		check(machine_read_devices(&m, reply, &err) == -1, "%s", keys[i]);
+		check(strstr(err.message, "more than 255 bytes") != NULL, "%s", err.message);
 		machine_release(&m);
 	}
 }
@@ -196,7 +265,7 @@ static void put_devices(struct machine *m, const struct place *places)
 
 static bool predict(const struct machine *m, uint64_t size_bytes, uint64_t *address)
 {
-	return machine_predict_addresses(m, &size_bytes, 1, address);
+	return machine_place(m, &size_bytes, 1, 2 * M, address);
 }
 
 /* Each row was measured: those DIMMs were there, that size was added, and QEMU 7.2 put it there. */
@@ -290,10 +359,101 @@ static void several_dimms_go_behind_and_between_each_other(void **state)
 	(void)state;
 	read_text(&m,
 		  "[{\"type\": \"dimm\", \"data\": {\"addr\": 4429185024, \"size\": 134217728}}]");
-	assert_true(machine_predict_addresses(&m, sizes, ARRAY_SIZE(sizes), addresses));
+	assert_true(machine_place(&m, sizes, ARRAY_SIZE(sizes), 2 * M, addresses));
 	assert_int_equal(addresses[0], 0x110000000);
 	assert_int_equal(addresses[1], 0x100000000);
 	assert_int_equal(addresses[2], 0x120000000);
+	machine_release(&m);
+}
+
+/* What a guest can use begins and ends at its blocks, whatever QEMU would take. */
+static void several_places_are_multiples_of_the_alignment(void **state)
+{
+	static const struct {
+		struct place places[4];
+		uint64_t base, sizes_mib[3], align_mib, addresses[3];
+	} rows[] = {
+		{ { { 0x100000000, 130 } },
+		  0x100000000,
+		  { 128, 256, 128 },
+		  128,
+		  { 0x110000000, 0x118000000, 0x128000000 } },
+		{ { { 0x100000000, 126 } },
+		  0x100000000,
+		  { 128, 256, 128 },
+		  128,
+		  { 0x108000000, 0x110000000, 0x120000000 } },
+		/* the gap before the second is too small for one, and just right for another */
+		{ { { 0x100000000, 2 }, { 0x114000000, 64 } },
+		  0x100000000,
+		  { 256, 128, 128 },
+		  128,
+		  { 0x118000000, 0x108000000, 0x128000000 } },
+		/* device memory that begins inside a block, as loongarch has it */
+		{ { { 0 } },
+		  0xb0000000,
+		  { 512, 1024, 512 },
+		  512,
+		  { 0xc0000000, 0xe0000000, 0x120000000 } },
+	};
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct machine m = { .has_base_address = true, .base_address = rows[i].base };
+		uint64_t sizes[3], addresses[3];
+
+		put_devices(&m, rows[i].places);
+		for (j = 0; j < 3; j++)
+			sizes[j] = rows[i].sizes_mib[j] * M;
+		assert_true(machine_place(&m, sizes, 3, rows[i].align_mib * M, addresses));
+		for (j = 0; j < 3; j++)
+			check(addresses[j] == rows[i].addresses[j], "row %zu, %zu: 0x%llx", i, j,
+			      (unsigned long long)addresses[j]);
+		machine_release(&m);
+	}
+}
+
+static void the_largest_gap_is_one_that_can_be_used(void **state)
+{
+	static const struct {
+		struct place places[4];
+		uint64_t base, end, gap_mib;
+	} rows[] = {
+		{ { { 0 } }, 0x100000000, 0x140000000, 1024 },
+		{ { { 0 } }, 0xb4000000, 0xda000000, 512 },
+		{ { { 0x100000000, 130 } }, 0x100000000, 0x140000000, 768 },
+		{ { { 0x104000000, 128 }, { 0x138000000, 2 } }, 0x100000000, 0x140000000, 640 },
+		{ { { 0x100000000, 1024 } }, 0x100000000, 0x140000000, 0 },
+		{ { { 0x100000000, 2048 } }, 0x100000000, 0x140000000, 0 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct machine m = { .has_base_address = true, .base_address = rows[i].base };
+		uint64_t gap;
+
+		put_devices(&m, rows[i].places);
+		gap = machine_largest_gap(&m, rows[i].end, 128 * M);
+		check(gap == rows[i].gap_mib * M, "row %zu: %llu", i, (unsigned long long)gap / M);
+		machine_release(&m);
+	}
+}
+
+static void a_device_is_found_by_what_it_takes(void **state)
+{
+	static const struct place places[] = { { 0x108000000, 128 }, { 0x118000000, 130 }, { 0 } };
+	struct machine m = { 0 };
+
+	(void)state;
+	put_devices(&m, places);
+	assert_null(machine_device_in(&m, 0x100000000, 128 * M));
+	assert_ptr_equal(machine_device_in(&m, 0x100000000, 128 * M + 1), &m.devices[0]);
+	assert_ptr_equal(machine_device_in(&m, 0x10fffffff, 1), &m.devices[0]);
+	assert_null(machine_device_in(&m, 0x110000000, 128 * M));
+	assert_ptr_equal(machine_device_in(&m, 0x120000000, 128 * M), &m.devices[1]);
+	assert_null(machine_device_in(&m, 0x120200000, UINT64_MAX - 0x120200000));
 	machine_release(&m);
 }
 
@@ -306,6 +466,10 @@ static void no_address_is_predicted_from_half_the_facts(void **state)
 	assert_false(predict(&m, 128 * M, &address));
 	m.has_base_address = true;
 	read_text(&m, "[{\"type\": \"dimm\", \"data\": {\"size\": 134217728}}]");
+	assert_false(predict(&m, 128 * M, &address));
+	m.devices[0].has = MEMDEV_HAS_ADDRESS;
+	assert_false(predict(&m, UINT64_MAX, &address));
+	m.devices[0].span_bytes = UINT64_MAX;
 	assert_false(predict(&m, 128 * M, &address));
 	machine_release(&m);
 }
@@ -350,10 +514,15 @@ int main(void)
 		cmocka_unit_test(devices_come_by_address_whatever_the_order_of_the_answer),
 		cmocka_unit_test(an_empty_id_and_a_foreign_backend_are_unknown),
 		cmocka_unit_test(a_list_that_makes_no_sense_is_refused),
+		cmocka_unit_test(a_list_that_adds_up_beyond_reason_is_refused),
+		cmocka_unit_test(a_name_that_fills_the_screen_is_refused),
 		cmocka_unit_test(slots_and_objects_in_use_are_known),
 		cmocka_unit_test(a_dimm_goes_where_qemu_puts_it),
 		cmocka_unit_test(a_dimm_does_not_go_where_virtio_mem_may_grow),
 		cmocka_unit_test(several_dimms_go_behind_and_between_each_other),
+		cmocka_unit_test(several_places_are_multiples_of_the_alignment),
+		cmocka_unit_test(the_largest_gap_is_one_that_can_be_used),
+		cmocka_unit_test(a_device_is_found_by_what_it_takes),
 		cmocka_unit_test(no_address_is_predicted_from_half_the_facts),
 		cmocka_unit_test(requests_are_what_qemu_reads),
 	};

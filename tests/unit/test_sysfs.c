@@ -210,6 +210,7 @@ static const char *const malformed[] = {
 	"memory 0x1 2 3",
 	"memory 1.5 2 3",
 	"memory 18014398509481984 2 3", /* 2^64 bytes */
+	"memory 1125899906842625 2 3",	/* more than 2^60 */
 	"memory 99999999999999999999 2 3",
 	"free ",
 	"free 1",
@@ -227,6 +228,9 @@ static const char *const malformed[] = {
 	"size 8000001",
 	"size 10000000000000000", /* 2^64 */
 	"size 8000000000000000",  /* 2^63: no block number but 0 and 1 has an address */
+	"size 1",
+	"size 80000", /* less than 1 MiB */
+	"size 2000000000",
 	"size g",
 	"blocks ",
 	"blocks 1",
@@ -246,7 +250,7 @@ static const char *const malformed[] = {
 	"blocks 1 2 on\033line 0 1 Normal",
 	"blocks 1 2 online! 0 1 Normal",
 	"blocks 1 2 online x 1 Normal",
-	"blocks 1 2 online 65536 1 Normal",
+	"blocks 1 2 online 1024 1 Normal",
 	"blocks 1 2 online -1 1 Normal",
 	"blocks 1 2 online 0 x Normal",
 	"blocks 1 2 online 0 2 Normal",
@@ -403,15 +407,33 @@ static void a_block_is_found_in_a_list(void **state)
 	struct block_list list = { 0 };
 
 	(void)state;
-	assert_false(block_list_has(&list, 0));
+	assert_null(block_list_find(&list, 0));
 	add(&list, 2, 4, "", "");
 	add(&list, 8, 8, "", "");
-	assert_false(block_list_has(&list, 1));
-	assert_true(block_list_has(&list, 2));
-	assert_true(block_list_has(&list, 4));
-	assert_false(block_list_has(&list, 5));
-	assert_true(block_list_has(&list, 8));
-	assert_false(block_list_has(&list, 9));
+	assert_null(block_list_find(&list, 1));
+	assert_ptr_equal(block_list_find(&list, 2), &list.runs[0]);
+	assert_ptr_equal(block_list_find(&list, 4), &list.runs[0]);
+	assert_null(block_list_find(&list, 5));
+	assert_ptr_equal(block_list_find(&list, 8), &list.runs[1]);
+	assert_null(block_list_find(&list, 9));
+	block_list_release(&list);
+}
+
+static void the_first_block_that_a_list_lacks_is_found(void **state)
+{
+	struct block_list list = { 0 };
+	uint64_t block;
+
+	(void)state;
+	assert_true(block_list_lacks(&list, 3, 5, &block) && block == 3);
+	add(&list, 2, 4, "online", "");
+	add(&list, 5, 8, "offline", "");
+	add(&list, 10, 9999999, "online", "");
+	assert_false(block_list_lacks(&list, 2, 8, &block));
+	assert_false(block_list_lacks(&list, 10, 9999999, &block));
+	assert_true(block_list_lacks(&list, 1, 8, &block) && block == 1);
+	assert_true(block_list_lacks(&list, 3, 20, &block) && block == 9);
+	assert_true(block_list_lacks(&list, 10, 10000000, &block) && block == 10000000);
 	block_list_release(&list);
 }
 
@@ -587,6 +609,7 @@ int main(void)
 		cmocka_unit_test(a_sorted_list_has_each_block_once),
 		cmocka_unit_test(a_sorted_list_keeps_different_facts_apart),
 		cmocka_unit_test(a_block_is_found_in_a_list),
+		cmocka_unit_test(the_first_block_that_a_list_lacks_is_found),
 		cmocka_unit_test(an_intersection_has_the_facts_of_the_first_list),
 		cmocka_unit_test(an_intersection_is_the_same_for_lists_in_no_order),
 		cmocka_unit_test(memory_is_found_in_its_blocks),

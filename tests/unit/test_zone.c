@@ -88,7 +88,7 @@ static void of_many_pieces_the_first_go_to_the_kernel(void **state)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		uint64_t sizes[PIECES_MAX], movable = rows[i].movable_bytes,
 					    kernel = rows[i].kernel_bytes;
-		char reason[ZONE_REASON_MAX];
+		char reason[ZONE_REASON_MAX], even[ZONE_REASON_MAX];
 		unsigned j, first;
 		struct hotplug h;
 
@@ -102,7 +102,27 @@ static void of_many_pieces_the_first_go_to_the_kernel(void **state)
 		check(h.movable_added_bytes == (rows[i].count - first) * rows[i].size_bytes,
 		      "row %zu", i);
 		guest_memory_release(&h.before);
+		have(&h, kernel, movable);
+		check(zone_split_even(&h, rows[i].asked, rows[i].size_bytes, rows[i].count, even) ==
+			      rows[i].first,
+		      "row %zu", i);
+		check(!strcmp(even, reason), "row %zu: %s", i, even);
+		check(h.kernel_added_bytes == first * rows[i].size_bytes, "row %zu", i);
+		guest_memory_release(&h.before);
 	}
+}
+
+/* As a device of QEMU's may claim to have: in no more time than one. */
+static void a_billion_pieces_are_not_counted_one_by_one(void **state)
+{
+	char reason[ZONE_REASON_MAX];
+	struct hotplug h;
+
+	(void)state;
+	have(&h, 512 * M, 0);
+	assert_true(zone_split_even(&h, ZONE_AUTO, 1 * M, UINT64_C(1) << 40, reason) ==
+		    (UINT64_C(1) << 38) - 384);
+	guest_memory_release(&h.before);
 }
 
 static void pieces_of_different_sizes_are_counted_as_they_are(void **state)
@@ -171,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_piece_goes_to_movable_while_that_is_3_x_the_kernels),
 		cmocka_unit_test(of_many_pieces_the_first_go_to_the_kernel),
+		cmocka_unit_test(a_billion_pieces_are_not_counted_one_by_one),
 		cmocka_unit_test(pieces_of_different_sizes_are_counted_as_they_are),
 		cmocka_unit_test(several_calls_add_up),
 		cmocka_unit_test(a_guest_that_cannot_be_told_chooses),

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * channel: which of QEMU's character devices leads to the guest, as QEMU tells it.
+ * May call: qmp, peer, json, err, util. Must never: open it, believe that it is that QEMU's.
+ */
+#ifndef CHANNEL_H
+#define CHANNEL_H
+
+#include <stdbool.h>
+
+#include "err.h"
+#include "qmp.h"
+
+/* Zero-initialise it. */
+struct channel {
+	char *address; /* "serial:PATH", "serial:@NAME" (abstract) or "qga:..."; NULL for none */
+	char *label;   /* of the character device; NULL for none */
+	bool is_pty;   /* QEMU calls it one */
+	bool in_use;   /* another program is connected to it */
+};
+
+/*
+ * channel_find() - the guest's console, or else its agent when that runs
+ * @channel:	replaced; the caller releases it
+ * Return: 0, without an address when there is none; -1
+ */
+int channel_find(struct channel *channel, struct qmp *qmp, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* channel_has_client() - is anybody connected to the character device of that label? */
+int channel_has_client(struct qmp *qmp, const char *label, bool *has_client, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* channel_is_agent() - is it the guest's agent, not a console? */
+bool channel_is_agent(const struct channel *channel);
+
+void channel_release(struct channel *channel);
+
+#endif

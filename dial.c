@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The guest's console or agent, opened when it is this VM's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "dial.h"
+#include "discover.h"
+#include "owner.h"
+#include "peer.h"
+#include "util.h"
+
+/* What QEMU may take to see that somebody has connected, and in what intervals it is asked: no
+ * event tells. */
+#define PROOF_MS       2000
+#define PROOF_AGAIN_MS 10
+
+#define NOT_THERE (-2)
+
+#define DEVPTS_MAGIC 0x1cd1 /* DEVPTS_SUPER_MAGIC of linux/magic.h */
+#define PTY_MAJOR    136    /* Documentation/admin-guide/devices.txt; a minor has 20 bits */
+
+static const char *what(const struct dial *dial)
+{
+	return dial->is_agent ? "guest agent's socket" : "console";
+}
+
+static bool is_qemu(pid_t pid)
+{
+	struct qemu qemu;
+	bool is_one = pid && discover_process(pid, &qemu);
+
+	if (is_one)
+		emulator_release(&qemu);
+	return is_one;
+}
+
+/* Look through all QEMUs that can be seen for one, but @pid, that holds what @is_held says of
+ * @fd; 0 when there is none. */
+static pid_t find_holder(pid_t pid, int fd, bool (*is_held)(pid_t pid, int fd),
+			 struct deadline *d)
+{
+	struct qemu_list found = { 0 };
+	struct err ignored;
+	pid_t holder = 0;
+	unsigned i;
+
+	if (!discover(&found, !geteuid(), d, &ignored))
+		for (i = 0; i < found.count && !holder; i++)
+			if (found.list[i].pid != pid && is_held(found.list[i].pid, fd))
+				holder = found.list[i].pid;
+	qemu_list_release(&found);
+	return holder;
+}
+
+static bool listens(pid_t pid, int path_fd)
+{
+	return owner_listens(pid, path_fd) == 1;
+}
+
+/* @other: 0 when it is not known which */
+static int belongs_to(const struct dial *dial, const char *path, pid_t other, struct err *err)
+{
+	_cleanup_free_ char *process = other ? owner_describe(other) : NULL;
+
+	err_set(err, ERR_GUEST_UNREACHABLE,
+		"the %s '%s' belongs to another process%s%s%s, not to this VM", what(dial), path,
+		other ? " (" : "", other ? process : "", other ? ")" : "");
+	if (dial->label)
+		return err_hint(err, "give each VM a path of its own; this one can be reached by "
+				     "another channel: --guest");
+	return err_hint(err, "name a channel of this VM with --guest, or leave it out: then QEMU is "
+			     "asked for one");
+}
+
+/* Where no process can be compared: QEMU sees a client at its own device and nowhere else. */
+static int prove(const struct dial *dial, const char *path, struct err *err)
+{
+	int64_t until_ms = deadline_within(dial->deadline, PROOF_MS);
+	bool has_client = false;
+
+	while (!channel_has_client(dial->qmp, dial->label, &has_client, err) && !has_client &&
+	       monotonic_ms() < until_ms)
+		if (deadline_poll(dial->deadline, NULL, 0, monotonic_ms() + PROOF_AGAIN_MS, err) < 0)
+			return -1;
+	if (has_client)
+		return 0;
+	if (monotonic_ms() < until_ms)
+		return -1;
+	err_set(err, ERR_GUEST_UNREACHABLE,
+		"the %s '%s' is not this VM's: its QEMU sees nobody connect there", what(dial),
+		path);
+	return err_hint(err, "name a channel of this VM with --guest");
+}
+
+/* Is the socket that has been connected to this VM's? @path_fd: -1 for an abstract one */
+static int check_socket(const struct dial *dial, const char *path, int path_fd, int fd,
+			struct err *err)
+{
+	uid_t uid;
+	pid_t other = owner_of(fd, &uid);
+
+	if (!dial->qmp || (dial->pid && other == dial->pid))
+		return 0;
+	if (dial->pid && (path_fd >= 0 ? listens(dial->pid, path_fd)
+				       : owner_listens_abstract(dial->pid, path + 1) == 1))
+		return 0;
+	if (dial->label)
+		return is_qemu(dial->pid) ? belongs_to(dial, path, other, err)
+					  : prove(dial, path, err);
+	if (!is_qemu(dial->pid))
+		return 0;
+	if (!is_qemu(other))
+		other = path_fd >= 0 ? find_holder(dial->pid, path_fd, listens, dial->deadline) : 0;
+	return other ? belongs_to(dial, path, other, err) : 0;
+}
+
+/* Keep *fd, a socket that has been connected to, when it is this VM's. */
+static int keep_socket(const struct dial *dial, const char *path, int path_fd, int *fd,
+		       struct err *err)
+{
+	if (!check_socket(dial, path, path_fd, *fd, err))
+		return 0;
+	close(*fd);
+	*fd = -1;
+	return -1;
+}
+
+static int cannot_open(const struct dial *dial, const char *path, const char *why, struct err *err)
+{
+	return err_set(err, ERR_GUEST_UNREACHABLE, "cannot open the %s '%s': %s", what(dial), path,
+		       why);
+}
+
+/* Does @pid hold the other end of the pty whose terminal end @path_fd is? */
+static bool holds_pty(pid_t pid, int path_fd)
+{
+	struct stat ours, theirs;
+	int fd = -1;
+	bool is_held;
+
+	if (fstat(path_fd, &ours) || major(ours.st_rdev) != PTY_MAJOR)
+		return false;
+	fd = owner_open_pty(pid, minor(ours.st_rdev));
+	is_held = fd >= 0 && !fstat(fd, &theirs) && ours.st_dev == theirs.st_dev &&
+		  ours.st_ino == theirs.st_ino;
+	if (fd >= 0)
+		close(fd);
+	return is_held;
+}
+
+/* Open what an O_PATH descriptor is: no path can be exchanged by now. */
+static int reopen(int path_fd)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", path_fd);
+
+	return open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* A terminal that the user has named. */
+static int open_terminal(const struct dial *dial, const char *path, int path_fd, int *fd,
+			 struct err *err)
+{
+	pid_t other = 0;
+
+	if (dial->qmp && is_qemu(dial->pid) && !holds_pty(dial->pid, path_fd))
+		other = find_holder(dial->pid, path_fd, holds_pty, dial->deadline);
+	if (other)
+		return belongs_to(dial, path, other, err);
+	*fd = reopen(path_fd);
+	return *fd < 0 ? cannot_open(dial, path, strerror(errno), err) : 0;
+}
+
+/* Open a socket or a terminal where @view sees it; 0 for this process. Return: 0; -1; NOT_THERE */
+static int open_at(const struct dial *dial, pid_t view, const char *path, int *fd, struct err *err)
+{
+	int path_fd = peer_open_path(view, path, O_PATH), status;
+	struct stat st;
+
+	if (path_fd < 0 || fstat(path_fd, &st)) {
+		cannot_open(dial, path, strerror(errno), err);
+		status = NOT_THERE;
+	} else if (S_ISSOCK(st.st_mode)) {
+		status = peer_connect_at(path_fd, path, fd, ERR_GUEST_UNREACHABLE, err) ||
+					 keep_socket(dial, path, path_fd, fd, err)
+				 ? -1
+				 : 0;
+	} else if (S_ISCHR(st.st_mode) && !dial->label && !dial->is_agent) {
+		status = open_terminal(dial, path, path_fd, fd, err);
+	} else {
+		status = cannot_open(dial, path,
+				     dial->label || dial->is_agent
+					     ? "not a socket"
+					     : "neither a socket nor a terminal",
+				     err);
+	}
+	if (path_fd >= 0)
+		close(path_fd);
+	return status;
+}
+
+static int open_abstract(const struct dial *dial, const char *path, int *fd, struct err *err)
+{
+	pid_t view = dial->label ? dial->pid : 0;
+
+	if (peer_connect(view, path, fd, ERR_GUEST_UNREACHABLE, dial->deadline, err))
+		return -1;
+	return keep_socket(dial, path, -1, fd, err);
+}
+
+/* The same user's QEMU, where the kernel lets nobody have its descriptors: only the number can be
+ * compared. */
+static int open_own_pty(const struct dial *dial, const char *path)
+{
+	int path_fd = peer_open_path(dial->pid, path, O_PATH), fd = -1;
+	struct stat process;
+	struct statfs system;
+	_cleanup_free_ char *directory = xasprintf("/proc/%d", (int)dial->pid);
+
+	if (path_fd < 0)
+		return -1;
+	if (!stat(directory, &process) && process.st_uid == geteuid() &&
+	    !fstatfs(path_fd, &system) && system.f_type == DEVPTS_MAGIC)
+		fd = reopen(path_fd);
+	close(path_fd);
+	return fd;
+}
+
+/* The number of the pty that QEMU has named, when it is of the kind that it makes. */
+static int read_number(const struct dial *dial, const char *path, unsigned *number,
+		       struct err *err)
+{
+	static const char directory[] = "/dev/pts/";
+	uint64_t value;
+
+	if (strncmp(path, directory, sizeof(directory) - 1) != 0 ||
+	    !parse_u64(path + sizeof(directory) - 1, 10, &value) || value >> 20)
+		return cannot_open(dial, path, "QEMU calls it a pty, but it is none", err);
+	*number = (unsigned)value;
+	return 0;
+}
+
+static int not_its_pty(const struct dial *dial, const char *path, struct err *err)
+{
+	err_set(err, ERR_GUEST_UNREACHABLE, "the console '%s' is not known to be this VM's: %s",
+		path,
+		dial->pid ? "its process does not hold that pty"
+			  : "the process behind the monitor is not known");
+	return err_hint(err, "if it is, name it: --guest serial:%s", path);
+}
+
+static int check_pty(const struct dial *dial, const char *path, struct err *err)
+{
+	unsigned number;
+
+	if (read_number(dial, path, &number, err))
+		return -1;
+	return owner_holds_pty(dial->pid, number) ? 0 : not_its_pty(dial, path, err);
+}
+
+/* The pty that QEMU has named, and holds. */
+static int open_pty(const struct dial *dial, const char *path, int *fd, struct err *err)
+{
+	unsigned number;
+
+	if (read_number(dial, path, &number, err))
+		return -1;
+	*fd = dial->pid ? owner_open_pty(dial->pid, number) : -1;
+	if (*fd < 0 && dial->pid && errno == EPERM && owner_holds_pty(dial->pid, number))
+		*fd = open_own_pty(dial, path);
+	return *fd < 0 ? not_its_pty(dial, path, err) : 0;
+}
+
+/* QEMU's path, where QEMU sees it, and then, as it may have gone into another root since, here. */
+static int open_named_by_qemu(const struct dial *dial, const char *path, int *fd, struct err *err)
+{
+	int status = open_at(dial, dial->pid, path, fd, err);
+	struct err here;
+
+	if (status >= 0 || !dial->pid || err->code == ERR_INTERRUPTED)
+		return status;
+	if (!open_at(dial, 0, path, fd, &here))
+		return 0;
+	if (status == NOT_THERE)
+		*err = here;
+	return status;
+}
+
+static int open_path(void *context, const char *path, int *fd, struct err *err)
+{
+	const struct dial *dial = context;
+
+	*fd = -1;
+	if (path[0] == '@')
+		return open_abstract(dial, path, fd, err);
+	if (!dial->label)
+		return open_at(dial, 0, path, fd, err);
+	return dial->is_pty ? open_pty(dial, path, fd, err)
+			    : open_named_by_qemu(dial, path, fd, err);
+}
+
+struct wire_opener dial_opener(struct dial *dial)
+{
+	return (struct wire_opener){ open_path, dial };
+}
+
+/* Without connecting: does the VM's process listen where @view sees the path? */
+static int check_path(const struct dial *dial, pid_t view, const char *path, struct err *err)
+{
+	int path_fd = peer_open_path(view, path, O_PATH), is_its;
+	pid_t other = 0;
+
+	if (path_fd < 0)
+		return cannot_open(dial, path, strerror(errno), err);
+	is_its = owner_listens(dial->pid, path_fd);
+	if (!is_its)
+		other = find_holder(dial->pid, path_fd, listens, dial->deadline);
+	close(path_fd);
+	if (is_its > 0)
+		return 0;
+	return is_its ? cannot_open(dial, path, "nobody is known to listen there", err)
+		      : belongs_to(dial, path, other, err);
+}
+
+int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct deadline *d,
+	       struct err *err)
+{
+	struct dial dial = { .qmp = qmp,
+			     .pid = pid,
+			     .is_agent = channel_is_agent(channel),
+			     .label = channel->label,
+			     .deadline = d };
+	const char *path = strchr(channel->address, ':') + 1;
+	struct err here;
+
+	if (!is_qemu(pid))
+		return err_set(err, ERR_GUEST_UNREACHABLE,
+			       "the %s '%s' cannot be compared with the VM, whose process is not "
+			       "known",
+			       what(&dial), path);
+	if (channel->is_pty)
+		return check_pty(&dial, path, err);
+	if (path[0] == '@')
+		return owner_listens_abstract(pid, path + 1) == 1
+			       ? 0
+			       : belongs_to(&dial, path, 0, err);
+	return check_path(&dial, pid, path, err) && check_path(&dial, 0, path, &here) ? -1 : 0;
+}
+
+static bool has_accepted(pid_t pid, int fd)
+{
+	return owner_has_accepted(pid, fd);
+}
+
+/* The QEMU that holds the socket which another process has listened on and passed to it. */
+static pid_t find_heir(const char *address, struct deadline *d)
+{
+	const char *path = strncmp(address, "unix:", 5) ? address : address + 5;
+	int path_fd = path[0] == '@' ? -1 : peer_open_path(0, path, O_PATH);
+	pid_t pid = path_fd >= 0 ? find_holder(0, path_fd, listens, d) : 0;
+
+	if (path_fd >= 0)
+		close(path_fd);
+	return pid;
+}
+
+pid_t dial_find_qemu(const struct qmp *qmp, const char *address, struct deadline *d)
+{
+	pid_t pid = qmp_peer_pid(qmp), heir;
+
+	if (!strncmp(address, "tcp:", 4))
+		return find_holder(0, qmp_fd(qmp), has_accepted, d);
+	if (!pid || is_qemu(pid))
+		return pid;
+	heir = find_heir(address, d);
+	return heir ? heir : pid;
+}

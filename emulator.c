@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One QEMU process. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "emulator.h"
+#include "readconfig.h"
+
+#define CMDLINE_BYTES_MAX (1 << 20) /* of a longer command line the beginning counts */
+#define CONFIG_BYTES_MAX  (64 << 10)
+#define SHOWN_MAX	  4
+
+static const char own_words[] = "QEMU emulator version "; /* what -version prints */
+
+void emulator_release(struct qemu *q)
+{
+	cmdline_release(&q->line);
+	sockets_release(&q->sockets);
+	free(q->program);
+	q->program = NULL;
+}
+
+static bool has_ending(const char *name, const char *base)
+{
+	static const char *const endings[] = { "", "-wrapped", "-real" };
+	size_t i, len = strlen(base);
+
+	for (i = 0; i < ARRAY_SIZE(endings); i++)
+		if (!strncmp(name, base, len) && !strcmp(name + len, endings[i]))
+			return true;
+	return false;
+}
+
+/* NixOS and Guix wrap a program and put a dot before its name. */
+static bool is_qemus_name(const char *name)
+{
+	name += *name == '.';
+	return !strncmp(name, "qemu-system-", 12) || has_ending(name, "qemu-kvm") ||
+	       has_ending(name, "kvm");
+}
+
+/* Programs that come with QEMU and have some of its options. */
+static bool is_tools_name(const char *name)
+{
+	return !strncmp(name, "qemu-", 5) && !is_qemus_name(name);
+}
+
+static bool is_loader(const char *name)
+{
+	return !strncmp(name, "ld", 2) && strstr(name, ".so");
+}
+
+/* The program that a dynamic loader has been told to run (ld.so(8)): where its words begin. */
+static size_t loaded_program(const struct buf *words)
+{
+	static const char *const valued[] = { "--library-path",
+					      "--preload",
+					      "--audit",
+					      "--argv0",
+					      "--inhibit-rpath",
+					      "--glibc-hwcaps-prepend",
+					      "--glibc-hwcaps-mask" };
+	size_t at = strlen(words->data) + 1, i;
+
+	while (at < words->len && words->data[at] == '-') {
+		const char *word = words->data + at;
+
+		at += strlen(word) + 1;
+		for (i = 0; i < ARRAY_SIZE(valued); i++)
+			if (!strcmp(word, valued[i]) && at < words->len)
+				at += strlen(words->data + at) + 1;
+	}
+	return at < words->len ? at : 0;
+}
+
+static uint64_t hash(const struct buf *bytes)
+{
+	uint64_t value = 0xcbf29ce484222325; /* FNV-1a */
+	size_t i;
+
+	for (i = 0; i < bytes->len; i++)
+		value = (value ^ (unsigned char)bytes->data[i]) * 0x100000001b3;
+	return value;
+}
+
+/* The words, behind those of the loader that runs it. */
+static bool read_words(struct qemu *q, const struct proc *p, struct buf *words)
+{
+	size_t start;
+
+	proc_read(p, "cmdline", CMDLINE_BYTES_MAX, words);
+	if (!words->len)
+		return false;
+	q->words_hash = hash(words);
+	q->program = proc_program(p);
+	if (q->program && is_loader(q->program) && (start = loaded_program(words))) {
+		const char *path = words->data + start, *slash = strrchr(path, '/');
+
+		free(q->program);
+		q->program = xstrdup(slash ? slash + 1 : path);
+		buf_drop(words, start);
+	}
+	return true;
+}
+
+/* Root opens no file that another user's words name. */
+static void read_configs(struct qemu *q, const struct proc *p, struct buf *words, const char *cwd)
+{
+	_cleanup_buf_ struct buf more = { 0 };
+	unsigned i;
+
+	for (i = 0; q->uid == geteuid() && i < q->line.configs_count; i++) {
+		_cleanup_buf_ struct buf text = { 0 };
+
+		if (proc_read_file(p, q->line.configs[i], CONFIG_BYTES_MAX, &text))
+			readconfig_words(&more, buf_text(&text));
+	}
+	if (!more.len)
+		return;
+	if (words->data[words->len - 1])
+		buf_add(words, "", 1);
+	buf_add(words, more.data, more.len);
+	cmdline_release(&q->line);
+	cmdline_parse(&q->line, words->data, words->len, cwd);
+}
+
+/* Does it listen where its words have a monitor or a console? */
+static bool does_as_it_says(const struct qemu *q)
+{
+	unsigned i;
+
+	for (i = 0; i < q->line.addresses_count; i++)
+		if (q->line.addresses[i].purpose != CMDLINE_OTHER &&
+		    sockets_at(&q->sockets, q->line.addresses[i].text))
+			return true;
+	return false;
+}
+
+static bool is_qemu(const struct qemu *q, const struct proc *p)
+{
+	if (q->program && is_qemus_name(q->program))
+		return true;
+	if (q->program && is_tools_name(q->program))
+		return false;
+	return does_as_it_says(q) ||
+	       (q->line.is_qemus && q->uid == geteuid() && proc_program_has(p, own_words));
+}
+
+/* Is it worth while to ask the kernel? Most processes are nothing like it. */
+static bool may_be(const struct qemu *q)
+{
+	return (q->program && is_qemus_name(q->program)) || q->line.is_qemus ||
+	       q->line.addresses_count;
+}
+
+static bool read_process(struct qemu *q, const struct proc *p)
+{
+	_cleanup_buf_ struct buf words = { 0 };
+	_cleanup_free_ char *cwd = NULL;
+
+	if (!read_words(q, p, &words))
+		return false;
+	cwd = proc_cwd(p);
+	cmdline_parse(&q->line, words.data, words.len, cwd);
+	if (!may_be(q))
+		return true;
+	read_configs(q, p, &words, cwd);
+	q->parent = proc_parent(p);
+	sockets_read(&q->sockets, p);
+	sockets_settle(&q->sockets, p, q->uid == geteuid(), &q->line);
+	q->is_qemu = is_qemu(q, p);
+	return true;
+}
+
+bool emulator_read(struct qemu *q, pid_t pid, const uid_t *uid)
+{
+	struct proc p;
+	bool is_read;
+
+	*q = (struct qemu){ .pid = pid };
+	if (!proc_open(&p, pid))
+		return false;
+	q->uid = p.uid;
+	is_read = (!uid || q->uid == *uid) && read_process(q, &p);
+	proc_close(&p);
+	if (!is_read)
+		emulator_release(q);
+	return is_read;
+}
+
+bool emulator_is_double(const struct qemu *q, const struct qemu *of)
+{
+	return q->pid != of->pid && q->words_hash == of->words_hash && q->program && of->program &&
+	       !strcmp(q->program, of->program) && q->sockets.is_known && !q->sockets.count &&
+	       (of->sockets.count || q->parent == of->pid);
+}
+
+char *emulator_unknown(const struct qemu *q, const char **first)
+{
+	struct buf text = { 0 };
+	unsigned i, count = 0;
+
+	for (i = 0; i < q->sockets.count; i++) {
+		const char *address = q->sockets.list[i].address;
+
+		if (q->sockets.list[i].port || sockets_is_explained(&q->sockets.list[i], &q->line))
+			continue;
+		if (!count++ && first)
+			*first = address;
+		if (count <= SHOWN_MAX)
+			buf_addf(&text, "%s'%s'", count > 1 ? ", " : "", address);
+	}
+	if (count > SHOWN_MAX)
+		buf_addf(&text, " and %u more", count - SHOWN_MAX);
+	if (text.data)
+		printable(text.data);
+	return text.data;
+}

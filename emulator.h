@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * emulator: one QEMU process: known by what it does, whatever its program is called; its words, and
+ * where it listens.
+ * May call: cmdline, proc, sockets, readconfig, util. Must never: connect.
+ */
+#ifndef EMULATOR_H
+#define EMULATOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cmdline.h"
+#include "sockets.h"
+
+struct qemu {
+	pid_t pid;
+	uid_t uid;
+	pid_t parent;
+	char *program; /* its file name; NULL when unknown */
+	uint64_t words_hash;
+	struct cmdline line; /* with addresses as they are in truth */
+	struct sockets sockets;
+	bool is_qemu; /* see emulator_read() */
+};
+
+/*
+ * emulator_read() - read what a process is. It is QEMU by the name of its program, as
+ * "qemu-system-x86_64" or ".qemu-system-x86_64-wrapped"; else because it listens where its words
+ * have a monitor or a console; else because its words are QEMU's options alone, and its program's
+ * file says that it is QEMU.
+ * @uid:	the owner that is wanted; NULL for any
+ * Return: false when there is no such process, it is another's, or has no words; else q->is_qemu
+ * says whether it is QEMU, and the caller releases it
+ */
+bool emulator_read(struct qemu *q, pid_t pid, const uid_t *uid) __attribute__((warn_unused_result));
+void emulator_release(struct qemu *q);
+
+/* emulator_is_double() - is it @of while that goes into the background (-daemonize), or the process
+ * that -async-teardown makes of it? The same words and program, and it listens nowhere. */
+bool emulator_is_double(const struct qemu *q, const struct qemu *of);
+
+/* emulator_unknown() - the UNIX sockets that it listens on and whose use is not known,
+ * "'/a', '/b'", printable; the caller frees it; NULL for none
+ * @first:	receives the first of them, as it is; owned by @q; may be NULL */
+char *emulator_unknown(const struct qemu *q, const char **first);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * fold: how many events are shown. A peer can make as many as it likes; those that come faster than
+ * anybody reads are counted instead. Each kind has an allowance of its own, so that a flood of one
+ * hides no other. May call: nothing of ours. Must never: print, know a clock.
+ */
+#ifndef FOLD_H
+#define FOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FOLD_KINDS_MAX 32 /* of which the last is for all others */
+#define FOLD_NAME_MAX  40
+
+/* What one kind may still have. */
+struct fold_kind {
+	char name[FOLD_NAME_MAX];
+	int64_t left; /* lines */
+	int64_t seen_ms;
+};
+
+/* Zero-initialise it. */
+struct fold {
+	struct fold_kind kinds[FOLD_KINDS_MAX];
+	unsigned kinds_count;
+	uint64_t count; /* folded since that was told last */
+	int64_t told_ms;
+};
+
+/*
+ * fold_shows() - is one more event of a kind to be shown? Else it is counted.
+ * @bytes:	of its text: a long one takes the place of many lines
+ * @now_ms:	CLOCK_MONOTONIC
+ */
+bool fold_shows(struct fold *f, const char *name, size_t bytes, int64_t now_ms);
+
+/* fold_add() - @count more could not be shown */
+void fold_add(struct fold *f, uint64_t count, int64_t now_ms);
+
+/* fold_due_ms() - when it is to be told how many were folded; INT64_MAX when none were */
+int64_t fold_due_ms(const struct fold *f);
+
+/* fold_take() - how many were folded since this was asked last */
+uint64_t fold_take(struct fold *f, int64_t now_ms);
+
+#endif

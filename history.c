@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The lines that were typed at earlier prompts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "history.h"
+#include "util.h"
+
+#define FILE_MAX_BYTES (1 << 20) /* more is not read */
+
+char *history_path(void)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
+	if (state && state[0] == '/')
+		return xasprintf("%s/memhp/history", state);
+	return home && home[0] == '/' ? xasprintf("%s/.local/state/memhp/history", home) : NULL;
+}
+
+static bool is_trusted(const struct stat *st)
+{
+	return st->st_uid == geteuid() || !st->st_uid;
+}
+
+/* Is it a directory in which nobody else can put something else in the place of what is there? A
+ * sticky one, such as /tmp, belongs to all, but what is in it only to its owner: also a link. */
+static bool is_ours(const char *path)
+{
+	struct stat link, st;
+
+	return !lstat(path, &link) && is_trusted(&link) && !stat(path, &st) && is_trusted(&st) &&
+	       S_ISDIR(st.st_mode) &&
+	       (!(st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_mode & S_ISVTX));
+}
+
+/* The directory, and those on the way to it: each is made where it is missing. */
+static bool is_safe(const char *directory)
+{
+	_cleanup_free_ char *path = xstrdup(directory);
+	char *at = path;
+
+	do {
+		at = at[1] ? strchr(at + 1, '/') : NULL;
+		if (at)
+			*at = '\0';
+		if ((mkdir(path, 0700) && errno != EEXIST) || !is_ours(path))
+			return false;
+		if (at)
+			*at = '/';
+	} while (at);
+	return true;
+}
+
+/* Open the directory of the file, itself no link; -1 when others could change what is in it. */
+static int open_directory(const char *path)
+{
+	_cleanup_free_ char *directory = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	struct stat st;
+	int fd;
+
+	if (!is_safe(directory))
+		return -1;
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, &st) || st.st_uid != geteuid())) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Is what was opened a file of ours alone? */
+static bool is_private(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	       st.st_nlink == 1 && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static void read_lines(int fd, void (*take)(const char *line))
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	char bytes[4096], *rest, *line;
+	ssize_t n;
+
+	while (text.len < FILE_MAX_BYTES && (n = read(fd, bytes, sizeof(bytes))) > 0)
+		buf_add(&text, bytes, (size_t)n);
+	for (rest = text.data; rest && (line = strsep(&rest, "\n"));)
+		if (*line)
+			take(line);
+}
+
+void history_load(const char *path, void (*take)(const char *line))
+{
+	int directory = open_directory(path), fd;
+
+	if (directory < 0)
+		return;
+	fd = openat(directory, strrchr(path, '/') + 1,
+		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0 && is_private(fd))
+		read_lines(fd, take);
+	if (fd >= 0)
+		close(fd);
+	close(directory);
+}
+
+/* Write the lines, to a file that has just been made. */
+static bool write_lines(int fd, const char *(*next)(void))
+{
+	FILE *file = fdopen(fd, "w");
+	const char *line;
+
+	if (!file) {
+		close(fd);
+		return false;
+	}
+	fchmod(fd, S_IRUSR | S_IWUSR); /* whatever the umask is */
+	while ((line = next()))
+		fprintf(file, "%s\n", line);
+	return !fclose(file);
+}
+
+void history_save(const char *path, const char *(*next)(void))
+{
+	const char *name = strrchr(path, '/') + 1;
+	_cleanup_free_ char *fresh = xasprintf(".%s-%d", name, (int)getpid());
+	int directory = open_directory(path), fd;
+
+	if (directory < 0)
+		return;
+	unlinkat(directory, fresh, 0); /* of one that was killed, and had this pid */
+	fd = openat(directory, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0 && (!write_lines(fd, next) || renameat(directory, fresh, directory, name)))
+		unlinkat(directory, fresh, 0);
+	close(directory);
+}

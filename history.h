@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * history: the lines that were typed at earlier prompts, in a file that nobody else can touch.
+ * May call: util. Must never: follow a link that somebody else may have made, or print.
+ */
+#ifndef HISTORY_H
+#define HISTORY_H
+
+/* history_path() - ~/.local/state/memhp/history; NULL without a home. The caller frees it. */
+char *history_path(void);
+
+/*
+ * history_load() - hand each line of the file to @take, the oldest first; none where the file, or a
+ * directory on the way to it, is not this user's or root's alone
+ */
+void history_load(const char *path, void (*take)(const char *line));
+
+/*
+ * history_save() - put the lines into the file, in the place of what was there, and make the directories
+ * on the way; nothing is written where somebody else could change one of them
+ * @next:	returns a line, the oldest first; NULL at the end
+ */
+void history_save(const char *path, const char *(*next)(void));
+
+#endif

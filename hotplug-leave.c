@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The steps of the job "unplug": blocks offline, DIMMs released, backends removed. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hotplug-guest.h"
+#include "hotplug-offline.h"
+#include "hotplug-pool.h"
+#include "hotplug-unplug.h"
+#include "util.h"
+
+#define NAMES_MAX 8 /* that a message has */
+
+void unplug_find_blocks(const struct hotplug *h, struct unplug *unplug)
+{
+	struct block_list wanted = { 0 };
+	unsigned i;
+
+	block_list_release(&unplug->blocks);
+	for (i = 0; i < unplug->leaving_count; i++) {
+		const struct memdev *d = unplug->leaving[i].device;
+		struct blocks run;
+
+		if (hotplug_device_blocks(h, d, &run))
+			block_list_add(&wanted, &run);
+	}
+	block_list_sort(&wanted);
+	block_list_intersect(&unplug->blocks, &h->before.blocks, &wanted);
+	block_list_release(&wanted);
+}
+
+/* Can the guest do without those blocks that are online? */
+static int check_blocks(struct hotplug *h, struct unplug *unplug, struct err *err)
+{
+	uint64_t online_blocks = 0;
+	unsigned i;
+
+	unplug_find_blocks(h, unplug);
+	for (i = 0; i < unplug->blocks.count; i++)
+		if (blocks_are_online(&unplug->blocks.runs[i]))
+			online_blocks +=
+				unplug->blocks.runs[i].last - unplug->blocks.runs[i].first + 1;
+	return hotplug_check_pool(h, &unplug->blocks, err) ||
+			       hotplug_check_room(h, online_blocks * h->before.block_size_bytes, err)
+		       ? -1
+		       : 0;
+}
+
+int unplug_check_offline(const struct hotplug *h, const struct block_list *wanted, struct err *err)
+{
+	struct block_list found = { 0 };
+	int status = 0;
+	unsigned i;
+
+	block_list_intersect(&found, &h->after.blocks, wanted);
+	for (i = 0; i < found.count && !status; i++)
+		if (!blocks_are_offline(&found.runs[i]))
+			status = err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not offline",
+					 (unsigned long long)found.runs[i].first,
+					 found.runs[i].state);
+	block_list_release(&found);
+	return status;
+}
+
+static int offline_all(struct hotplug *h, struct unplug *unplug, struct err *err)
+{
+	return hotplug_take_offline(h, &unplug->blocks, err) ||
+			       unplug_check_offline(h, &unplug->blocks, err)
+		       ? -1
+		       : 0;
+}
+
+static int offline(struct hotplug *h, void *job, struct err *err)
+{
+	struct unplug *unplug = job;
+
+	if (!unplug->blocks.count)
+		return 0;
+	if (unplug->is_keep_going ? unplug_offline_some(h, unplug, err)
+				  : offline_all(h, unplug, err))
+		return -1;
+	hotplug_settle_floor(h);
+	guest_leave(h->vm->guest);
+	return 0;
+}
+
+static void offline_show(struct hotplug *h, void *job)
+{
+	struct unplug *unplug = job;
+
+	h->is_try = unplug->is_keep_going;
+	if (unplug->blocks.count)
+		hotplug_take_offline_show(h, &unplug->blocks);
+	h->is_try = false;
+}
+
+/* Has the guest been asked for it, and not answered? */
+static bool is_pending(const struct leaving *l)
+{
+	return l->is_asked && !l->is_gone && !l->is_refused;
+}
+
+/* "'x0-dimm', 'x1-dimm', ...": those that are gone, or those pending, and how many they are */
+static unsigned list_leaving(const struct unplug *unplug, bool is_gone, struct buf *names)
+{
+	unsigned i, count = 0;
+
+	for (i = 0; i < unplug->leaving_count; i++) {
+		const struct leaving *l = &unplug->leaving[i];
+
+		if ((is_gone ? !l->is_gone : !is_pending(l)) || ++count > NAMES_MAX)
+			continue;
+		buf_addf(names, "%s'%s'", count > 1 ? ", " : "", memdev_name(l->device));
+	}
+	if (count > NAMES_MAX)
+		buf_addf(names, ", ...");
+	return count;
+}
+
+/* When some devices are gone: which, and which may still go. */
+static int tell_gone(const struct unplug *unplug, struct err *err)
+{
+	_cleanup_buf_ struct buf gone = { 0 }, pending = { 0 };
+	unsigned count = list_leaving(unplug, true, &gone);
+
+	if (!count)
+		return 0;
+	err_set(err, ERR_PARTIAL, "%u of %u devices are gone (%s)", count, unplug->leaving_count,
+		buf_text(&gone));
+	count = list_leaving(unplug, false, &pending);
+	return count ? err_append(err, "the guest may still let go of %u (%s)", count,
+				  buf_text(&pending))
+		     : -1;
+}
+
+/* Of a guest that has ended or begun anew nobody knows more than which devices QEMU still has. */
+static int tell_left(const struct unplug *unplug, struct err *err)
+{
+	_cleanup_buf_ struct buf left = { 0 };
+	bool may_go = false;
+	unsigned i, count = 0;
+
+	for (i = 0; i < unplug->leaving_count; i++) {
+		const struct leaving *l = &unplug->leaving[i];
+
+		may_go |= is_pending(l);
+		if (!l->is_gone && ++count <= NAMES_MAX)
+			buf_addf(&left, "%s'%s'", count > 1 ? ", " : "", memdev_name(l->device));
+	}
+	if (!count)
+		return 0;
+	return err_set(err, ERR_PARTIAL,
+		       "%s%s %s still plugged%s, with blocks that are what the guest's next boot "
+		       "makes of them",
+		       buf_text(&left), count > NAMES_MAX ? ", ..." : "", count > 1 ? "are" : "is",
+		       may_go ? " and may still go" : "");
+}
+
+/* Blocks of devices that are gone cannot come back; the others do. */
+static int back_online(struct hotplug *h, void *job, struct err *err)
+{
+	struct unplug *unplug = job;
+	struct block_list there = { 0 };
+	struct err gone = { 0 };
+	int status = 0;
+	unsigned i;
+
+	for (i = 0; i < unplug->leaving_count; i++) {
+		struct blocks run;
+
+		if (!unplug->leaving[i].is_gone &&
+		    hotplug_device_blocks(h, unplug->leaving[i].device, &run))
+			block_list_add(&there, &run);
+	}
+	if (hotplug_guest_has_ended(h))
+		status = tell_left(unplug, err);
+	else if (there.count && unplug->blocks.count)
+		status = hotplug_restore(h, &there, err);
+	block_list_release(&there);
+	if (!tell_gone(unplug, &gone))
+		return status || (h->has_guest && hotplug_give_back(h, err)) ? -1 : 0;
+	if (status)
+		return err_append(err, "%s", gone.message);
+	*err = gone;
+	return -1;
+}
+
+/* Not when the user has interrupted since the last wait: what is asked for cannot be taken back. */
+static int release(struct hotplug *h, void *job, struct err *err)
+{
+	struct unplug *unplug = job;
+
+	if (deadline_poll(h->deadline, NULL, 0, monotonic_ms(), err) < 0)
+		return -1;
+	return unplug->is_keep_going
+		       ? unplug_release_some(h, unplug, err)
+		       : hotplug_release_devices(h, unplug->leaving, unplug->leaving_count, err);
+}
+
+static void release_show(struct hotplug *h, void *job)
+{
+	struct unplug *unplug = job;
+	unsigned i;
+
+	for (i = 0; i < unplug->leaving_count; i++)
+		hotplug_plan_request(h,
+				     machine_request_device_del(unplug->leaving[i].device->handle));
+	for (i = 0; i < unplug->leaving_count; i++)
+		hotplug_plan(h, "event",
+			     xasprintf("DEVICE_DELETED %s", unplug->leaving[i].device->handle));
+}
+
+/* A request once made cannot be taken back: it may still be granted, and those granted are final.
+ */
+static int release_undo(struct hotplug *h, void *job, struct err *err)
+{
+	struct unplug *unplug = job;
+	unsigned i;
+
+	if (hotplug_notice_gone(h, unplug->leaving, unplug->leaving_count, err) ||
+	    (hotplug_guest_has_ended(h) &&
+	     hotplug_read_gone(h, unplug->leaving, unplug->leaving_count, err)) ||
+	    hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, err))
+		return -1;
+	for (i = 0; i < unplug->leaving_count; i++)
+		if (is_pending(&unplug->leaving[i]))
+			h->outcome = OUTCOME_PENDING;
+	return 0;
+}
+
+/* What stays has to be told before those that are gone are no longer known. */
+static int tell_staying(struct hotplug *h, struct unplug *unplug, struct err *err)
+{
+	_cleanup_buf_ struct buf gone = { 0 };
+	unsigned i, count = list_leaving(unplug, true, &gone);
+
+	for (i = 0; unplug->leaves && i < unplug->leaving_count; i++)
+		unplug->leaves(unplug, h, unplug->leaving[i].device);
+	if (!stayers_count_against(unplug))
+		return 0;
+	stayers_explain(unplug, buf_text(&gone), count, err);
+	return hotplug_tell_taken(h, err);
+}
+
+static int remove_step(struct hotplug *h, void *job, struct err *err)
+{
+	struct unplug *unplug = job;
+	int status = 0;
+	unsigned i;
+
+	if (hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, err))
+		return -1;
+	if (unplug->is_keep_going)
+		status = tell_staying(h, unplug, err);
+	/* Nothing of this can be undone. The devices borrowed from the list end here: what is read
+	 * back is the list without them. */
+	hotplug_settle(h);
+	for (i = 0; i < unplug->leaving_count; i++)
+		unplug->leaving[i].device = NULL;
+	return status ? -1 : machine_query_devices(&h->machine, h->vm->qmp, err);
+}
+
+static void remove_show(struct hotplug *h, void *job)
+{
+	struct unplug *unplug = job;
+	unsigned i;
+
+	for (i = 0; i < unplug->leaving_count; i++)
+		if (unplug->leaving[i].backend)
+			hotplug_plan_request(
+				h, machine_request_object_del(unplug->leaving[i].backend));
+}
+
+static const struct step steps[] = {
+	{ "offline", offline, back_online, offline_show },
+	{ "release", release, release_undo, release_show },
+	{ "remove", remove_step, NULL, remove_show },
+};
+
+int unplug_prepare(struct hotplug *h, struct unplug *unplug, struct err *err)
+{
+	unsigned i;
+
+	for (i = 0; unplug->leaves && !unplug->is_keep_going && i < unplug->leaving_count; i++)
+		unplug->leaves(unplug, h, unplug->leaving[i].device);
+	if (unplug->is_keep_going && unplug_admit_some(h, unplug, err))
+		return -1;
+	if (h->has_guest && !unplug->is_keep_going && check_blocks(h, unplug, err))
+		return -1;
+	hotplug_add_steps(h, steps, ARRAY_SIZE(steps), unplug);
+	return 0;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What going offline takes from the guest, and giving it back. */
+#include <stdlib.h>
+
+#include "hotplug-guest.h"
+#include "hotplug-pool.h"
+#include "size.h"
+#include "util.h"
+
+#define FLOOR_DRIFT 8 /* what the kernel computes by itself varies by less than 1/8 */
+
+/* Ask the guest something that is no look at its blocks; the caller releases @out. */
+static int ask(struct hotplug *h, const char *commands, const char *verb, const char *to,
+	       struct guest_memory *out, struct err *err)
+{
+	struct guest_memory kept = h->after;
+	int status;
+
+	h->after = (struct guest_memory){ 0 };
+	status = hotplug_guest(h, commands, verb, to, err);
+	*out = h->after;
+	h->after = kept;
+	return status ? -1 : 0;
+}
+
+/* The online blocks of @list, as runs of which only the place matters; the caller releases them. */
+static struct block_list online_runs(const struct block_list *list)
+{
+	struct block_list runs = { 0 };
+	unsigned i;
+
+	for (i = 0; i < list->count; i++) {
+		const struct blocks run = { .first = list->runs[i].first,
+					    .last = list->runs[i].last };
+
+		if (blocks_are_online(&list->runs[i]))
+			block_list_add(&runs, &run);
+	}
+	return runs;
+}
+
+static int refuse(uint64_t bytes, uint64_t free_bytes, bool is_known, struct err *err)
+{
+	char held[SIZE_TEXT_MAX], left[SIZE_TEXT_MAX];
+
+	err_set(err, ERR_GUEST_REFUSED,
+		is_known ? "the guest would lose %s of its huge pages (%s of them are free)"
+			 : "the guest may lose up to %s of its huge pages (%s of them are free)",
+		size_format(held, bytes), size_format(left, free_bytes));
+	return err_hint(err, "--force takes them; in the guest, /sys/kernel/mm/hugepages says how "
+			     "many it has");
+}
+
+/* How much of the blocks lies in huge pages; *is_known: false when the guest cannot tell. */
+static int read_held(struct hotplug *h, const struct block_list *runs, uint64_t *bytes,
+		     bool *is_known, struct err *err)
+{
+	_cleanup_buf_ struct buf words = { 0 };
+	struct guest_memory answer;
+	int status;
+
+	buf_addf(&words, "tails");
+	hotplug_add_ranges(&words, runs, false);
+	status = ask(h, words.data, "read", "again", &answer, err);
+	*is_known = answer.pools.tails_count;
+	*bytes = pools_held_bytes(&answer.pools, pools_smallest_kib(&h->before.pools));
+	guest_memory_release(&answer);
+	return status;
+}
+
+int hotplug_check_pool(struct hotplug *h, const struct block_list *list, struct err *err)
+{
+	uint64_t free_bytes = pools_free_bytes(&h->before.pools), held_bytes;
+	struct block_list runs = online_runs(list);
+	bool is_known;
+	int status = 0;
+
+	h->is_pool_safe = !free_bytes || !runs.count;
+	if (!h->is_pool_safe && !h->is_forced) {
+		status = read_held(h, &runs, &held_bytes, &is_known, err);
+		h->is_pool_safe = !status && is_known && !held_bytes;
+		if (!status && !h->is_pool_safe)
+			status = refuse(is_known && held_bytes < free_bytes ? held_bytes
+									    : free_bytes,
+					free_bytes, is_known, err);
+	}
+	block_list_release(&runs);
+	return status;
+}
+
+/* Has the kernel raised what somebody had set? It never lowers it below that. */
+static bool is_floor_raised(const struct pools *before, const struct pools *now)
+{
+	return before->floor_kib &&
+	       now->floor_kib > before->floor_kib + before->floor_kib / FLOOR_DRIFT;
+}
+
+/* The pages of that pool that are missing. */
+static uint64_t missing(const struct pools *before, const struct pools *now, int node,
+			uint64_t page_kib)
+{
+	uint64_t was = pools_lasting(before, node, page_kib);
+	uint64_t is = pools_lasting(now, node, page_kib);
+
+	return was > is ? was - is : 0;
+}
+
+/*
+ * Add "NODE-KIB NUMBER" for each node that lacks pages of this size, at most @pages in all. A number
+ * for one node is taken as that of all, with what the others have, and surplus pages come to count
+ * first (set_max_huge_pages() in mm/hugetlb.c).
+ */
+static uint64_t add_nodes(const struct hotplug *h, const struct pools *now, uint64_t page_kib,
+			  uint64_t pages, struct buf *words)
+{
+	const struct pools *before = &h->before.pools;
+	const struct pool *all = pools_find(now, POOL_ALL, page_kib);
+	uint64_t surplus = all ? all->surplus_pages : 0;
+	unsigned i;
+
+	for (i = 0; i < before->count && pages; i++) {
+		int node = before->list[i].node;
+		const struct pool *pool = pools_find(now, node, page_kib);
+		uint64_t more = missing(before, now, node, page_kib), has = pool ? pool->pages : 0;
+
+		if (node == POOL_ALL || before->list[i].page_kib != page_kib || !more)
+			continue;
+		more = more < pages ? more : pages;
+		pages -= more;
+		has += more;
+		buf_addf(words, " %d-%llu %llu", node, (unsigned long long)page_kib,
+			 (unsigned long long)(has > surplus ? has - surplus : 0));
+	}
+	return pages;
+}
+
+/* Add what is to be written so that all is as it was before: nothing, where it is. */
+static void add_refill(const struct hotplug *h, const struct pools *now, struct buf *words)
+{
+	const struct pools *before = &h->before.pools;
+	unsigned i;
+
+	/* what the blocks did not hold, somebody else has taken */
+	for (i = 0; i < before->count && !h->is_pool_safe; i++) {
+		uint64_t kib = before->list[i].page_kib, pages = missing(before, now, POOL_ALL, kib);
+
+		if (before->list[i].node == POOL_ALL && add_nodes(h, now, kib, pages, words))
+			buf_addf(words, " -%llu %llu", (unsigned long long)kib,
+				 (unsigned long long)pools_lasting(before, POOL_ALL, kib));
+	}
+	if (is_floor_raised(before, now))
+		buf_addf(words, " floor %llu", (unsigned long long)before->floor_kib);
+}
+
+/* Read back: say the first that is not as it was. */
+static int check_given(const struct hotplug *h, const struct pools *now, struct err *err)
+{
+	const struct pools *before = &h->before.pools;
+	char page[SIZE_TEXT_MAX];
+	unsigned i;
+
+	for (i = 0; i < before->count && !h->is_pool_safe; i++) {
+		uint64_t kib = before->list[i].page_kib;
+
+		if (before->list[i].node == POOL_ALL && missing(before, now, POOL_ALL, kib))
+			return err_set(err, ERR_PARTIAL,
+				       "the guest has %llu huge pages of %s now, had %llu",
+				       (unsigned long long)pools_lasting(now, POOL_ALL, kib),
+				       size_format(page, kib * 1024),
+				       (unsigned long long)pools_lasting(before, POOL_ALL, kib));
+	}
+	if (is_floor_raised(before, now))
+		return err_set(err, ERR_PARTIAL, "the guest's vm.min_free_kbytes is %llu now, was %llu",
+			       (unsigned long long)now->floor_kib,
+			       (unsigned long long)before->floor_kib);
+	return 0;
+}
+
+/* Write what is missing, and read it back. */
+static int refill(struct hotplug *h, const char *words, struct err *err)
+{
+	_cleanup_free_ char *commands =
+		xasprintf("refill %u%s;pool", hotplug_seconds_left(h), words);
+	struct guest_memory answer;
+	int status = ask(h, commands, "put", "back", &answer, err);
+
+	if (!status)
+		status = check_given(h, &answer.pools, err);
+	guest_memory_release(&answer);
+	return status;
+}
+
+int hotplug_give_back(struct hotplug *h, struct err *err)
+{
+	_cleanup_buf_ struct buf words = { 0 };
+	struct guest_memory answer = { 0 };
+	int status = 0;
+
+	if (!h->before.pools.is_known || hotplug_guest_has_ended(h))
+		return 0;
+	if (!h->after.pools.is_known)
+		status = ask(h, "pool", "read", "again", &answer, err);
+	if (!status)
+		add_refill(h, h->after.pools.is_known ? &h->after.pools : &answer.pools, &words);
+	if (words.len)
+		status = refill(h, words.data, err);
+	guest_memory_release(&answer);
+	return status ? err_wrap(err, "not all that going offline took is back") : 0;
+}
+
+void hotplug_settle_floor(struct hotplug *h)
+{
+	struct err ignored;
+
+	if (is_floor_raised(&h->before.pools, &h->after.pools)) {
+		_cleanup_free_ char *words = xasprintf(
+			" floor %llu", (unsigned long long)h->before.pools.floor_kib);
+
+		(void)!refill(h, words, &ignored);
+	}
+}
+
+struct taken *hotplug_taken(const struct hotplug *h, unsigned *count)
+{
+	const struct pools *before = &h->before.pools, *now = &h->after.pools;
+	struct taken *taken = xcalloc(before->count + 1, sizeof(*taken));
+	unsigned i;
+
+	*count = 0;
+	for (i = 0; i < before->count && now->is_known; i++) {
+		uint64_t kib = before->list[i].page_kib;
+
+		if (before->list[i].node == POOL_ALL && missing(before, now, POOL_ALL, kib))
+			taken[(*count)++] = (struct taken){
+				.page_bytes = kib * 1024,
+				.pages = missing(before, now, POOL_ALL, kib),
+				.left = pools_lasting(now, POOL_ALL, kib),
+			};
+	}
+	return taken;
+}
+
+int hotplug_tell_taken(const struct hotplug *h, struct err *err)
+{
+	unsigned i, count;
+	_cleanup_free_ struct taken *taken = hotplug_taken(h, &count);
+	char page[SIZE_TEXT_MAX];
+
+	for (i = 0; i < count; i++)
+		err_append(err, "%llu huge pages of %s went too", (unsigned long long)taken[i].pages,
+			   size_format(page, taken[i].page_bytes));
+	return -1;
+}

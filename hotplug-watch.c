@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What may end any wait of a command. */
+#include <string.h>
+
+#include "hotplug-watch.h"
+#include "qmp.h"
+
+#define REBOOT_MS 20000 /* for a guest that starts anew until it can let go of a DIMM */
+#define PANIC_MS  5000	/* until a reset or the end of QEMU follows, if one is to */
+
+/* What a phase waits for. */
+static const struct {
+	const char *phase, *words;
+} waits[] = {
+	{ "attach", "QEMU was adding memory" },
+	{ "appear", "memhp waited for it to take the new memory" },
+	{ "online", "memhp waited for it to bring memory online" },
+	{ "offline", "memhp waited for it to take memory offline" },
+	{ "release", "memhp waited for it to let go of memory" },
+	{ "resize", "memhp waited for virtio-mem to change its size" },
+	{ "undo", "memhp was undoing what it had begun" },
+};
+
+static const char *words_of(const char *phase)
+{
+	size_t i;
+
+	for (i = 0; phase && i < ARRAY_SIZE(waits); i++)
+		if (!strcmp(waits[i].phase, phase))
+			return waits[i].words;
+	return "memhp waited for its answer";
+}
+
+/* Does what is waited for not depend on the guest? What it has let go of is removed, or is read
+ * back, all the same. */
+static bool is_of_qemu_only(const char *phase)
+{
+	return phase && (!strcmp(phase, "remove") || !strcmp(phase, "verify"));
+}
+
+/* Nothing more is to be said to a guest that has ended: what listens there now is something else.
+ */
+static void abandon(struct guest_watch *w)
+{
+	w->vm->deadline->has_ended = true;
+	if (w->vm->guest)
+		guest_abandon(w->vm->guest);
+}
+
+static void notice(void *context, const char *event, struct json_object *data)
+{
+	struct guest_watch *w = context;
+
+	if (endings_take(&w->endings, event, data, monotonic_ms()))
+		abandon(w);
+}
+
+/* The guest's console has something to say, while something else is waited for. */
+static void hear_guest(void *context)
+{
+	struct guest_watch *w = context;
+
+	if (!guest_hear(w->vm->guest))
+		w->is_deaf = true;
+	if (guest_has_panicked(w->vm->guest))
+		watch_note_panic(w);
+}
+
+/* A console is listened to as long as it says nothing that is waited for. */
+static void listen_to_guest(struct guest_watch *w)
+{
+	struct deadline *d = w->vm->deadline;
+
+	d->hear_fd = w->vm->guest && !w->is_deaf ? guest_idle_fd(w->vm->guest) : -1;
+	d->hear = d->hear_fd >= 0 ? hear_guest : NULL;
+}
+
+static int check(void *context, struct err *err)
+{
+	struct guest_watch *w = context;
+
+	listen_to_guest(w);
+	if (w->endings.count == w->told || is_of_qemu_only(w->progress->phase))
+		return 0;
+	abandon(w);
+	return watch_tell(w, err);
+}
+
+static bool is_nothing(const char *name, struct json_object *data, void *context)
+{
+	(void)name, (void)data, (void)context;
+	return false;
+}
+
+static bool is_stop(const char *name, struct json_object *data, void *context)
+{
+	(void)data;
+	return watch_notice_stop(context, name);
+}
+
+/* After a panic: the guest starts anew, or the VM stops. */
+static bool is_rest(const char *name, struct json_object *data, void *context)
+{
+	return is_stop(name, data, context) || !strcmp(name, "RESET");
+}
+
+/* News of the monitor, while something else is waited for. */
+static int hear(void *context, struct err *err)
+{
+	_cleanup_json_ struct json_object *event = NULL;
+	struct guest_watch *w = context;
+
+	if (qmp_wait_event(w->vm->qmp, is_stop, w, 0, &event, err) < 0)
+		return -1;
+	return watch_check_runs(w, err);
+}
+
+int watch_begin(struct guest_watch *w, struct vm *vm, struct machine *machine,
+		const struct progress *progress, struct err *err)
+{
+	_cleanup_json_ struct json_object *event = NULL;
+	struct deadline *d = vm->deadline;
+
+	if (!vm->qmp || w->vm)
+		return 0;
+	/* a session that stays open may have kept what was before, or not read it yet */
+	if (qmp_wait_event(vm->qmp, is_nothing, NULL, 0, &event, err) < 0)
+		return -1;
+	*w = (struct guest_watch){ .vm = vm, .machine = machine, .progress = progress };
+	d->watch = hear;
+	d->check = check;
+	d->watch_context = w;
+	d->watch_fd = qmp_fd(vm->qmp);
+	qmp_observe(vm->qmp, notice, w);
+	return 0;
+}
+
+void watch_end(struct guest_watch *w)
+{
+	if (w->vm) {
+		w->vm->deadline->watch = NULL;
+		w->vm->deadline->check = NULL;
+		w->vm->deadline->hear = NULL;
+		w->vm->deadline->meanwhile = NULL;
+		if (w->vm->qmp)
+			qmp_observe(w->vm->qmp, NULL, NULL);
+	}
+	buf_release(&w->standstill);
+	*w = (struct guest_watch){ 0 };
+}
+
+bool watch_has_ended(const struct guest_watch *w)
+{
+	return w->endings.count;
+}
+
+void watch_note_panic(struct guest_watch *w)
+{
+	endings_take(&w->endings, "GUEST_PANICKED", NULL, monotonic_ms());
+	if (w->vm)
+		abandon(w);
+}
+
+void watch_go_on(struct guest_watch *w)
+{
+	w->told = w->endings.count;
+}
+
+int watch_await_rest(struct guest_watch *w, struct err *err)
+{
+	_cleanup_json_ struct json_object *event = NULL;
+	int ready;
+
+	watch_go_on(w);
+	if (!w->vm || w->endings.is_reset)
+		return 0;
+	ready = qmp_wait_event(w->vm->qmp, is_rest, w, deadline_within(w->vm->deadline, PANIC_MS),
+			       &event, err);
+	watch_go_on(w);
+	return ready < 0 && err->code == ERR_QEMU_UNREACHABLE ? -1 : 0;
+}
+
+int64_t watch_limit_ms(const struct guest_watch *w)
+{
+	return w->endings.is_reset ? REBOOT_MS : PANIC_MS;
+}
+
+int watch_tell(const struct guest_watch *w, struct err *err)
+{
+	_cleanup_buf_ struct buf words = { 0 };
+
+	endings_describe(&w->endings, &words);
+	return err_set(err, ERR_GUEST_UNREACHABLE, "%s while %s", buf_text(&words),
+		       words_of(w->progress ? w->progress->phase : NULL));
+}
+
+bool watch_notice_stop(struct guest_watch *w, const char *event)
+{
+	if (!w->vm || (strcmp(event, "STOP") != 0 && strcmp(event, "SUSPEND") != 0))
+		return false;
+	w->vm->deadline->meanwhile = "the VM was paused";
+	return true;
+}
+
+/* STOP comes without its reason, and a migration ends without an event: QEMU is asked. */
+int watch_check_runs(struct guest_watch *w, struct err *err)
+{
+	struct deadline *d = w->vm ? w->vm->deadline : NULL;
+
+	if (!d || !d->meanwhile)
+		return 0;
+	if (machine_query_state(w->machine, w->vm->qmp, err))
+		return -1;
+	buf_drop(&w->standstill, w->standstill.len);
+	machine_describe_state(w->machine, &w->standstill);
+	d->meanwhile = w->machine->is_running ? NULL : buf_text(&w->standstill);
+	if (!machine_is_over(w->machine))
+		return 0;
+	err_set(err, ERR_PARTIAL, "%s", buf_text(&w->standstill));
+	return err_hint(err, "when the guest runs again, there or here: memhp repair");
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * inquiry: one monitor asked by a child process, so that a monitor that is busy, slow or hostile
+ * costs nothing but its own answer.
+ * May call: channel, dial, discover, qmp, json, deadline, err, util. Must never: wait longer than a moment.
+ */
+#ifndef INQUIRY_H
+#define INQUIRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "deadline.h"
+#include "discover.h"
+#include "err.h"
+
+struct inquiry {
+	unsigned about;	     /* the caller's number */
+	const char *address; /* borrowed */
+	pid_t child;	     /* 0 for none */
+	int fd;		     /* where its answer comes out; -1 for none */
+	bool is_known;	     /* it has answered: */
+	uint64_t plugged_bytes;
+	char *channel; /* to the guest, as QEMU tells; NULL for none */
+	char *channel_problem; /* why it is not known to be that VM's; NULL for nothing */
+	char *problem; /* else why not */
+};
+
+/* Zero-initialise it. */
+struct inquiries {
+	struct inquiry *list;
+	unsigned count;
+};
+
+/*
+ * inquiry_start() - begin to ask a monitor
+ * @about:	a number that the caller knows it by
+ * @qemu:	whose it must be; NULL: anybody's; borrowed until inquiries_release()
+ * @address:	borrowed, as long
+ */
+void inquiry_start(struct inquiries *all, unsigned about, const struct qemu *qemu,
+		   const char *address);
+
+/* inquiries_finish() - wait for all answers, no longer than a moment; -1 when the user interrupts
+ */
+int inquiries_finish(struct inquiries *all, struct deadline *deadline, struct err *err)
+	__attribute__((warn_unused_result));
+
+void inquiries_release(struct inquiries *all);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files and sockets where another process sees them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "peer.h"
+#include "proc.h"
+#include "util.h"
+#include "wire.h"
+
+char *peer_cwd(pid_t pid)
+{
+	struct proc p;
+	char *cwd;
+
+	if (!proc_open(&p, pid))
+		return NULL;
+	cwd = proc_cwd(&p);
+	proc_close(&p);
+	return cwd;
+}
+
+int peer_open_path(pid_t pid, const char *path, int flags)
+{
+	struct proc p;
+	int fd, saved;
+
+	if (!pid)
+		return open(path, flags | O_CLOEXEC);
+	if (!proc_open(&p, pid))
+		return -1;
+	fd = proc_open_path(&p, path, flags);
+	saved = errno;
+	proc_close(&p);
+	errno = saved;
+	return fd;
+}
+
+bool peer_shares_network(pid_t pid)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/ns/net", (int)pid);
+	struct stat ours, theirs;
+
+	return !pid || (!stat("/proc/self/ns/net", &ours) && !stat(path, &theirs) &&
+			ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino);
+}
+
+/* Hand a descriptor to the other end of a socket pair (unix(7), SCM_RIGHTS). */
+static int send_fd(int to, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	char byte = 0;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = control.bytes,
+				  .msg_controllen = sizeof(control.bytes) };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(int));
+	return sendmsg(to, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+
+static int receive_fd(int from)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = control.bytes,
+				  .msg_controllen = sizeof(control.bytes) };
+	struct cmsghdr *header;
+	int fd = -1;
+
+	if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) != 1)
+		return -1;
+	header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(header), sizeof(int));
+	return fd;
+}
+
+/* Enter the network namespace of a process, by way of its user namespace where that gives the
+ * right to. */
+static int enter_network(pid_t pid)
+{
+	int net, user;
+	struct proc p;
+
+	if (!proc_open(&p, pid))
+		return -1;
+	net = openat(p.directory, "ns/net", O_RDONLY | O_CLOEXEC);
+	user = openat(p.directory, "ns/user", O_RDONLY | O_CLOEXEC);
+	if (net < 0)
+		return -1;
+	if (!setns(net, CLONE_NEWNET))
+		return 0;
+	return user < 0 || setns(user, CLONE_NEWUSER) || setns(net, CLONE_NEWNET) ? -1 : 0;
+}
+
+/* A socket stays in the namespace that it was made in, wherever it is used: a child makes it. */
+static int socket_elsewhere(pid_t pid, int family, int type, int protocol)
+{
+	int pair[2], fd = -1, status = 0;
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -1;
+	child = fork();
+	if (!child) {
+		if (!enter_network(pid))
+			fd = socket(family, type, protocol);
+		_exit(fd < 0 || send_fd(pair[1], fd) ? errno : 0);
+	}
+	close(pair[1]);
+	if (child > 0)
+		fd = receive_fd(pair[0]);
+	close(pair[0]);
+	if (child > 0)
+		waitpid(child, &status, 0);
+	errno = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EPERM;
+	return fd;
+}
+
+int peer_socket(pid_t pid, int family, int type, int protocol)
+{
+	if (peer_shares_network(pid))
+		return socket(family, type | SOCK_CLOEXEC, protocol);
+	return socket_elsewhere(pid, family, type | SOCK_CLOEXEC, protocol);
+}
+
+static int stream_socket(const void *context, int family)
+{
+	return peer_socket(*(const pid_t *)context, family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+}
+
+int peer_connect_at(int path_fd, const char *name, int *fd, enum err_code code, struct err *err)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", path_fd);
+
+	return wire_connect_unix(path, name, fd, code, err);
+}
+
+static int connect_path(pid_t pid, const char *path, int *fd, enum err_code code, struct err *err)
+{
+	int status, path_fd;
+
+	if (!pid)
+		return wire_connect_unix(path, path, fd, code, err);
+	path_fd = peer_open_path(pid, path, O_PATH);
+	if (path_fd < 0)
+		return err_set(err, code, "cannot connect to '%s': %s", path, strerror(errno));
+	status = peer_connect_at(path_fd, path, fd, code, err);
+	close(path_fd);
+	return status;
+}
+
+int peer_connect(pid_t pid, const char *address, int *fd, enum err_code code, struct deadline *d,
+		 struct err *err)
+{
+	struct wire_maker maker = { stream_socket, &pid };
+
+	if (!strncmp(address, "tcp:", 4))
+		return wire_connect_tcp(address + 4, maker, fd, code, d, err);
+	if (!strncmp(address, "unix:", 5))
+		address += 5;
+	if (address[0] == '@')
+		return wire_connect_abstract(address + 1, maker, fd, code, err);
+	return connect_path(pid, address, fd, code, err);
+}

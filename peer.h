@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * peer: files and sockets where another process of this machine sees them: below its root and its
+ * working directory, in its mount and network namespaces.
+ * May call: proc, wire, deadline, err, util. Must never: believe that what it finds is that process's
+ * own (see owner).
+ */
+#ifndef PEER_H
+#define PEER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "deadline.h"
+#include "err.h"
+
+/*
+ * peer_open_path() - open(2) as that process would, also where a link leads to its root
+ * @pid:	0: this process
+ * @path:	relative: to that process's working directory
+ * @flags:	of open(2); no file is made
+ * Return: the descriptor, which the caller closes; -1 with errno
+ */
+int peer_open_path(pid_t pid, const char *path, int flags);
+
+/* peer_cwd() - the working directory of a process, from its own root; the caller frees it; NULL
+ * when unknown */
+char *peer_cwd(pid_t pid);
+
+/*
+ * peer_socket() - socket(2) in the network namespace of a process
+ * @pid:	0: this process
+ * Return: the descriptor, which the caller closes; -1 with errno
+ */
+int peer_socket(pid_t pid, int family, int type, int protocol);
+
+/* peer_shares_network() - is a process in this network namespace? False also when that is not
+ * known */
+bool peer_shares_network(pid_t pid);
+
+/*
+ * peer_connect() - connect to a stream socket where a process sees it
+ * @pid:	0: this process
+ * @address:	"tcp:HOST:PORT", a path of any length or "@NAME" for an abstract socket (unix(7)),
+ * "unix:" before either
+ * @code:	the kind of failure when nobody is there
+ * Return: 0 with @fd, which the caller closes; -1; 1, with @err too, when others wait to be served
+ */
+int peer_connect(pid_t pid, const char *address, int *fd, enum err_code code, struct deadline *d,
+		 struct err *err) __attribute__((warn_unused_result));
+
+/* peer_connect_at() - connect to the UNIX socket that @path_fd, opened with O_PATH, is; returns as
+ * peer_connect()
+ * @name:	for messages */
+int peer_connect_at(int path_fd, const char *name, int *fd, enum err_code code, struct err *err)
+	__attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where a process listens. */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sockets.h"
+
+#define DESCRIPTORS_MAX 16384	  /* QEMU opens its monitors first */
+#define TABLE_MAX	(8 << 20) /* bytes of a table of the kernel's */
+#define LISTENING_MAX	256
+#define FIELDS_MAX	10
+
+/* What the kernel's tables have in them (include/net/tcp_states.h, include/uapi/linux/net.h). */
+#define ACCEPTS_CONNECTIONS 0x10000
+#define TCP_LISTENS	    0x0A
+#define TYPE_STREAM	    1
+
+struct inodes {
+	uint64_t *list;
+	unsigned count;
+};
+
+static int by_number(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static bool has_inode(const struct inodes *inodes, uint64_t inode)
+{
+	return inodes->count &&
+	       bsearch(&inode, inodes->list, inodes->count, sizeof(*inodes->list), by_number);
+}
+
+/* The inode of "socket:[4711]". */
+static bool socket_inode(const char *target, uint64_t *inode)
+{
+	_cleanup_free_ char *digits = NULL;
+
+	if (!target || strncmp(target, "socket:[", 8) != 0)
+		return false;
+	digits = xstrndup(target + 8, strcspn(target + 8, "]"));
+	return parse_u64(digits, 10, inode);
+}
+
+/* The sockets among its descriptors; false when these cannot be read. */
+static bool read_inodes(const struct proc *p, struct inodes *inodes)
+{
+	int fd = openat(p->directory, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	unsigned left = DESCRIPTORS_MAX;
+
+	if (!directory) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	while ((entry = readdir(directory)) && left--) {
+		_cleanup_free_ char *name = xasprintf("fd/%s", entry->d_name);
+		_cleanup_free_ char *target = proc_link(p, name);
+		uint64_t inode;
+
+		if (!socket_inode(target, &inode))
+			continue;
+		inodes->list = xgrow(inodes->list, inodes->count, sizeof(*inodes->list));
+		inodes->list[inodes->count++] = inode;
+	}
+	closedir(directory);
+	if (inodes->count)
+		qsort(inodes->list, inodes->count, sizeof(*inodes->list), by_number);
+	return true;
+}
+
+/* @address is taken over. */
+static void add(struct sockets *s, uint64_t inode, char *address, unsigned port)
+{
+	if (s->count == LISTENING_MAX) {
+		free(address);
+		return;
+	}
+	s->list = xgrow(s->list, s->count, sizeof(*s->list));
+	s->list[s->count++] =
+		(struct listening){ .inode = inode, .address = address, .port = port };
+}
+
+/* Cut a line into fields at its blanks, @count at most; returns how many, and what is behind the
+ * blank after the last of them. */
+static unsigned split(char *line, char **fields, unsigned count, char **rest)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		line += strspn(line, " ");
+		if (!*line)
+			break;
+		fields[i] = line;
+		line += strcspn(line, " ");
+		if (*line)
+			*line++ = '\0';
+	}
+	*rest = line;
+	return i;
+}
+
+/* "Num: RefCount Protocol Flags Type St Inode Path", where the path may have any bytes. */
+static void take_unix(struct sockets *s, const struct inodes *inodes, char *line)
+{
+	char *fields[FIELDS_MAX], *path;
+	uint64_t flags, type, inode;
+
+	if (split(line, fields, 7, &path) != 7 || !*path || !parse_u64(fields[3], 16, &flags) ||
+	    !(flags & ACCEPTS_CONNECTIONS) || !parse_u64(fields[4], 16, &type) ||
+	    type != TYPE_STREAM || !parse_u64(fields[6], 10, &inode) || !has_inode(inodes, inode))
+		return;
+	if (*path == '@') {
+		size_t len = strlen(path);
+
+		/* zeros that fill up an abstract name are shown as '@' too (tight=off) */
+		while (len > 2 && path[len - 1] == '@')
+			len--;
+		add(s, inode, xasprintf("unix:%.*s", (int)len, path), 0);
+	} else {
+		add(s, inode, xstrdup(path), 0);
+	}
+}
+
+/* The words of an address, each printed as a number of this machine's; false when it is none. */
+static bool read_words(const char *text, uint32_t *words, unsigned count)
+{
+	unsigned i;
+
+	if (strlen(text) != 8 * (size_t)count)
+		return false;
+	for (i = 0; i < count; i++) {
+		_cleanup_free_ char *digits = xstrndup(text + 8 * i, 8);
+		uint64_t word;
+
+		if (!parse_u64(digits, 16, &word))
+			return false;
+		words[i] = (uint32_t)word;
+	}
+	return true;
+}
+
+/* "0100007F:115C": where to connect to it from this machine; the caller frees it. */
+static char *tcp_address(const char *text, unsigned *port)
+{
+	const char *colon = strchr(text, ':');
+	_cleanup_free_ char *host = colon ? xstrndup(text, (size_t)(colon - text)) : NULL;
+	char name[INET6_ADDRSTRLEN];
+	struct in_addr ip4;
+	struct in6_addr ip6;
+	uint64_t number;
+
+	if (!host || !parse_u64(colon + 1, 16, &number) || !number || number > 65535)
+		return NULL;
+	*port = (unsigned)number;
+	if (read_words(host, &ip4.s_addr, 1)) {
+		if (ip4.s_addr == htonl(INADDR_ANY))
+			ip4.s_addr = htonl(INADDR_LOOPBACK);
+		return xasprintf("tcp:%s:%u", inet_ntop(AF_INET, &ip4, name, sizeof(name)), *port);
+	}
+	if (!read_words(host, ip6.s6_addr32, 4))
+		return NULL;
+	if (IN6_IS_ADDR_UNSPECIFIED(&ip6))
+		ip6 = in6addr_loopback;
+	return xasprintf("tcp:[%s]:%u", inet_ntop(AF_INET6, &ip6, name, sizeof(name)), *port);
+}
+
+/* "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ..." */
+static void take_tcp(struct sockets *s, const struct inodes *inodes, char *line)
+{
+	char *fields[FIELDS_MAX], *rest, *address;
+	uint64_t state, inode;
+	unsigned port;
+
+	if (split(line, fields, FIELDS_MAX, &rest) != FIELDS_MAX ||
+	    !parse_u64(fields[3], 16, &state) || state != TCP_LISTENS ||
+	    !parse_u64(fields[9], 10, &inode) || !has_inode(inodes, inode))
+		return;
+	address = tcp_address(fields[1], &port);
+	if (address)
+		add(s, inode, address, port);
+}
+
+static void read_table(struct sockets *s, const struct proc *p, const struct inodes *inodes,
+		       const char *name,
+		       void (*take)(struct sockets *s, const struct inodes *inodes, char *line))
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	char *line, *rest;
+
+	proc_read(p, name, TABLE_MAX, &text);
+	rest = text.data;
+	while ((line = strsep(&rest, "\n")))
+		take(s, inodes, line);
+}
+
+void sockets_read(struct sockets *s, const struct proc *p)
+{
+	struct inodes inodes = { 0 };
+
+	s->is_known = read_inodes(p, &inodes);
+	if (inodes.count) {
+		read_table(s, p, &inodes, "net/unix", take_unix);
+		read_table(s, p, &inodes, "net/tcp", take_tcp);
+		read_table(s, p, &inodes, "net/tcp6", take_tcp);
+	}
+	free(inodes.list);
+}
+
+void sockets_release(struct sockets *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->count; i++)
+		free(s->list[i].address);
+	free(s->list);
+	*s = (struct sockets){ 0 };
+}
+
+static bool is_at(const struct listening *l, const char *address)
+{
+	size_t len = strlen(l->address), whole = strlen(address);
+
+	if (!strcmp(l->address, address))
+		return true;
+	/* relative: a whole path may end so */
+	return !l->port && l->address[0] != '/' && strncmp(l->address, "unix:", 5) != 0 &&
+	       address[0] == '/' && whole > len && address[whole - len - 1] == '/' &&
+	       !strcmp(address + whole - len, l->address);
+}
+
+static const struct listening *find(const struct sockets *s, const char *address)
+{
+	unsigned i;
+
+	for (i = 0; i < s->count; i++)
+		if (is_at(&s->list[i], address))
+			return &s->list[i];
+	return NULL;
+}
+
+bool sockets_at(const struct sockets *s, const char *address)
+{
+	return find(s, address);
+}
+
+bool sockets_is_explained(const struct listening *l, const struct cmdline *line)
+{
+	unsigned i;
+
+	for (i = 0; i < line->addresses_count; i++)
+		if (is_at(l, line->addresses[i].text))
+			return true;
+	return false;
+}
+
+const char *sockets_of_descriptor(const struct sockets *s, const struct proc *p, unsigned fd)
+{
+	_cleanup_free_ char *name = xasprintf("fd/%u", fd);
+	_cleanup_free_ char *target = proc_link(p, name);
+	uint64_t inode;
+	unsigned i;
+
+	for (i = 0; socket_inode(target, &inode) && i < s->count; i++)
+		if (s->list[i].inode == inode)
+			return s->list[i].address;
+	return NULL;
+}
+
+/* The ports of "tcp:HOST:PORT" or "tcp:HOST:FIRST-LAST". */
+static bool read_ports(const char *address, uint64_t *first, uint64_t *last)
+{
+	const char *colon = strrchr(address, ':');
+	size_t len = strcspn(colon + 1, "-");
+	_cleanup_free_ char *digits = xstrndup(colon + 1, len);
+
+	return parse_u64(digits, 10, first) &&
+	       parse_u64(colon[1 + len] ? colon + 2 + len : digits, 10, last);
+}
+
+/* Where it listens at a port of these: where the command line says, else the first. */
+static const char *find_port(const struct sockets *s, const char *address)
+{
+	const struct listening *exact = find(s, address);
+	uint64_t first, last;
+	unsigned i;
+
+	if (exact)
+		return exact->address;
+	for (i = 0; read_ports(address, &first, &last) && i < s->count; i++)
+		if (s->list[i].port >= first && s->list[i].port <= last)
+			return s->list[i].address;
+	return NULL;
+}
+
+/* "tcp:127.0.0.1:4444" for what listens anywhere, or "tcp:localhost:4444" as it stands; NULL for
+ * several ports. */
+static char *guess(const char *address, bool is_own)
+{
+	const char *host = address + 4, *colon = strrchr(address, ':');
+	_cleanup_free_ char *name = xstrndup(host, (size_t)(colon - host));
+	char numeric[sizeof(struct in6_addr)];
+
+	if (strchr(colon, '-'))
+		return NULL;
+	if (!*name || !strcmp(name, "*") || !strcmp(name, "0.0.0.0"))
+		return xasprintf("tcp:127.0.0.1%s", colon);
+	if (!strcmp(name, "[::]"))
+		return xasprintf("tcp:[::1]%s", colon);
+	if (is_own || *name == '[' || inet_pton(AF_INET, name, numeric) == 1)
+		return xstrdup(address);
+	return NULL;
+}
+
+/* The address in its true form, which the caller frees; NULL when there is none. */
+static char *settle(const struct sockets *s, const struct proc *p, bool is_own, const char *address)
+{
+	const char *found = address;
+	uint64_t fd;
+
+	if (!strncmp(address, "fd:", 3))
+		found = parse_u64(address + 3, 10, &fd) && fd <= DESCRIPTORS_MAX
+				? sockets_of_descriptor(s, p, (unsigned)fd)
+				: NULL;
+	else if (!strncmp(address, "tcp:", 4) && !(found = find_port(s, address)))
+		return guess(address, is_own);
+	return found ? xstrdup(found) : NULL;
+}
+
+/* Does it listen at the port of "ssh:root@HOST:PORT"? */
+static bool forwards(const struct sockets *s, const char *ssh)
+{
+	_cleanup_free_ char *address = xasprintf("tcp:%s", strchr(ssh, '@') + 1);
+
+	return find(s, address);
+}
+
+void sockets_settle(const struct sockets *s, const struct proc *p, bool is_own,
+		    struct cmdline *line)
+{
+	unsigned i, kept = 0;
+
+	for (i = 0; i < line->addresses_count; i++) {
+		struct cmdline_address *a = &line->addresses[i];
+		char *address = settle(s, p, is_own, a->text);
+
+		free(a->text);
+		a->text = address;
+		if (address)
+			line->addresses[kept++] = *a;
+	}
+	line->addresses_count = kept;
+	cmdline_index(line);
+	if (line->ssh && s->is_known && !forwards(s, line->ssh)) {
+		free(line->ssh);
+		line->ssh = NULL;
+	}
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * sockets: where a process listens, as the kernel tells (/proc/PID/fd and /proc/PID/net, proc(5)).
+ * May call: proc, cmdline, util. Must never: connect.
+ */
+#ifndef SOCKETS_H
+#define SOCKETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cmdline.h"
+#include "proc.h"
+
+/* One socket that is listened on. */
+struct listening {
+	uint64_t inode;
+	char *address; /* "/PATH", "unix:@NAME", "tcp:127.0.0.1:PORT" or "tcp:[::1]:PORT" */
+	unsigned port; /* of TCP, else 0 */
+};
+
+/* Zero-initialise it. */
+struct sockets {
+	struct listening *list;
+	unsigned count;
+	bool is_known; /* the process's descriptors could be read */
+};
+
+/*
+ * sockets_read() - the stream sockets that @p listens on. A path is as QEMU gave it to bind(2):
+ * whole, or relative to a directory that QEMU may have left. One that listens on any of this
+ * machine's addresses is given the loopback's of its family.
+ */
+void sockets_read(struct sockets *s, const struct proc *p);
+void sockets_release(struct sockets *s);
+
+/* sockets_at() - does it listen at that address? A path that the kernel has as relative is that of
+ * any directory. */
+bool sockets_at(const struct sockets *s, const char *address);
+
+/* sockets_is_explained() - does a settled command line say what it is listened on for? */
+bool sockets_is_explained(const struct listening *l, const struct cmdline *line);
+
+/* sockets_of_descriptor() - the address of a socket that it listens on by its descriptor @fd;
+ * NULL when that is none; owned by @s */
+const char *sockets_of_descriptor(const struct sockets *s, const struct proc *p, unsigned fd);
+
+/*
+ * sockets_settle() - say of a command line's addresses where they are in truth: descriptors by
+ * their names, ports by the family that is listened on
+ * @is_own:	of another user's QEMU no host's name is kept, for it would be looked up
+ */
+void sockets_settle(const struct sockets *s, const struct proc *p, bool is_own,
+		    struct cmdline *line);
+
+#endif
