@@ -58,7 +58,7 @@ static char *find_path(pid_t pid, const char *controller, unsigned *version)
 
 	while (rest && (line = strsep(&rest, "\n"))) {
 		char *list = strchr(line, ':'), *end = list ? strchr(list + 1, ':') : NULL;
-		bool is_v2 = end == list + 1;
+		bool is_v2 = end && end == list + 1;
 
 		if (!end || (!is_v2 && !has_word(list + 1, (size_t)(end - list) - 1, controller)))
 			continue;

@@ -22,7 +22,7 @@ static const struct opt opts[] = {
 	  NULL, OPT_SIZE, offsetof(struct resize_options, dimm), NULL },
 	{ 0, "node", "N", "only NUMA node N counts and changes, as QEMU counts them", NULL, OPT_NUMBER,
 	  offsetof(struct resize_options, node), NULL },
-	{ 0, "force", NULL, "do not check whether the guest has room for it", NULL, OPT_FLAG,
+	{ 0, "force", NULL, "do not check whether host and guest have room for it", NULL, OPT_FLAG,
 	  offsetof(struct resize_options, is_forced), NULL },
 	{ 0 },
 };

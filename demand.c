@@ -6,11 +6,6 @@
 #include "host.h"
 #include "procfs.h"
 
-static uint64_t less(uint64_t bytes, uint64_t part)
-{
-	return bytes > part ? bytes - part : 0;
-}
-
 /* With huge pages only what pins memory for a device counts them as locked. */
 static void read_locks(struct demand *d)
 {
@@ -30,7 +25,7 @@ static void read_unused(struct demand *d)
 
 	procfs_bytes(d->pid, "VmRSS", &resident);
 	procfs_bytes(d->pid, "HugetlbPages", &huge);
-	d->unused_bytes = less(d->guest_bytes, resident + huge);
+	d->unused_bytes = bytes_less(d->guest_bytes, resident + huge);
 }
 
 static void find_page(struct demand *d)
@@ -53,7 +48,7 @@ static void read_path(struct demand *d)
 	d->taken_bytes = 0;
 	if (!d->has_path)
 		return;
-	rest_bytes = less(d->size_bytes, d->path.held_bytes);
+	rest_bytes = bytes_less(d->size_bytes, d->path.held_bytes);
 	switch (d->path.medium) {
 	case MEDIUM_HUGE:
 		d->is_huge = true;
@@ -81,6 +76,8 @@ bool demand_complete(struct demand *d)
 		return false;
 	read_locks(d);
 	read_unused(d);
+	/* -mem-prealloc counts for all backends (softmmu/vl.c) */
+	d->is_prealloc = d->backend->prealloc.is_set || procfs_has_argument(d->pid, "mem-prealloc");
 	d->taken_bytes = d->size_bytes;
 	d->is_private = d->backend->type != BACKEND_MEMFD && !d->backend->is_shared;
 	d->is_file = d->backend->type == BACKEND_MEMFD;
@@ -95,6 +92,6 @@ bool demand_complete(struct demand *d)
 
 bool demand_is_now(const struct demand *d)
 {
-	return d->backend->prealloc.is_set || (d->is_locking && (!d->is_huge || d->is_pinning)) ||
+	return d->is_prealloc || (d->is_locking && (!d->is_huge || d->is_pinning)) ||
 	       (d->is_huge && d->backend->reserve != RESERVE_OFF);
 }

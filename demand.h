@@ -21,11 +21,13 @@ struct demand {
 	uint64_t boot_bytes;		       /* the guest's memory at boot */
 	uint64_t guest_bytes;		       /* all that it has so far */
 	/* the rest is found out by demand_complete() */
-	bool is_locking;       /* QEMU locks all of its memory (mem-lock, vfio) ... */
-	bool is_pinning;       /* ... for a device of the host, huge pages too */
-	uint64_t locked_bytes; /* so much of it */
-	uint64_t unused_bytes; /* of guest_bytes, what QEMU has not taken from the host yet */
-	bool has_path;	       /* path is valid */
+	bool is_locking;	/* QEMU locks all of its memory (mem-lock, vfio) ... */
+	bool is_pinning;	/* ... for a device of the host, huge pages too */
+	uint64_t locked_bytes;	/* so much of it */
+	bool is_prealloc;	/* the backend takes all at once */
+	uint64_t unused_bytes;	/* of guest_bytes, what QEMU has not taken from the host yet */
+	uint64_t besides_bytes; /* of that, what is to count now */
+	bool has_path;		/* path is valid */
 	struct mem_path path;
 	bool is_huge;	      /* in huge pages ... */
 	uint64_t page_bytes;  /* ... of this size; 0: the host's default, which is not known */
@@ -35,6 +37,12 @@ struct demand {
 	uint64_t huge_bytes;  /* of huge pages, likewise */
 	uint64_t file_bytes;  /* of the file system behind --mem-path, likewise */
 };
+
+/* bytes_less() - the difference; 0 for less than nothing */
+static inline uint64_t bytes_less(uint64_t bytes, uint64_t part)
+{
+	return bytes > part ? bytes - part : 0;
+}
 
 /* demand_complete() - false when it is not known that the process is this QEMU */
 bool demand_complete(struct demand *d);

@@ -13,23 +13,18 @@
 
 #define MIB	      (UINT64_C(1) << 20)
 #define CAP_IPC_LOCK  14
-#define SLACK_BYTES	(32 * MIB)  /* QEMU may take that until the hint is followed */
+#define SLACK_BYTES   (32 * MIB)  /* QEMU may take that until the hint is followed */
 #define MAPPING_BYTES (4 * MIB)	  /* QEMU rounds its mappings up to 2 MiB, and has a page more */
 #define THREADS_BYTES (128 * MIB) /* stacks of at most 16 threads that take memory at once */
 
-/* A limit: @more_bytes is what the guest may use besides; -1 with @err when it is too low. */
-typedef int limit_fn(const struct demand *d, uint64_t more_bytes, struct err *err);
+/* A limit: -1 with @err when it is too low. */
+typedef int limit_fn(const struct demand *d, struct err *err);
 
 /* What taking memory takes besides: page tables, QEMU's bitmaps, and in the guest's old memory its
  * map of the new (1/64), which QEMU may not have taken yet. */
 static uint64_t overhead_bytes(uint64_t bytes)
 {
 	return bytes / 64 + 8 * MIB;
-}
-
-static uint64_t less(uint64_t bytes, uint64_t part)
-{
-	return bytes > part ? bytes - part : 0;
 }
 
 static const char *size_of(char out[static SIZE_TEXT_MAX], uint64_t bytes)
@@ -54,9 +49,10 @@ static const struct rlimit_kind lock_limit = { "Max locked memory", "RLIMIT_MEML
 static int hint_rlimit(const struct demand *d, const struct rlimit_kind *kind, uint64_t bytes,
 		       struct err *err)
 {
+	uint64_t limit = (bytes + SLACK_BYTES + MIB - 1) / MIB * MIB;
+
 	return err_hint(err, "raise it: prlimit --pid %d --%s=%llu; --force tries anyway",
-			(int)d->pid, kind->option,
-			(unsigned long long)((bytes + SLACK_BYTES + MIB - 1) / MIB * MIB));
+			(int)d->pid, kind->option, (unsigned long long)limit);
 }
 
 /* A limit of which @used_bytes are used. */
@@ -67,19 +63,18 @@ static int check_rlimit(const struct demand *d, const struct rlimit_kind *kind, 
 	uint64_t limit;
 
 	if (!procfs_limit(d->pid, kind->name, &limit) || limit == UINT64_MAX ||
-	    less(limit, used_bytes) >= need_bytes)
+	    bytes_less(limit, used_bytes) >= need_bytes)
 		return 0;
 	err_set(err, ERR_FAILED, "QEMU may %s only %s more (%s)", kind->verb,
-		size_of(have, less(limit, used_bytes)), kind->constant);
+		size_of(have, bytes_less(limit, used_bytes)), kind->constant);
 	return hint_rlimit(d, kind, used_bytes + need_bytes, err);
 }
 
-static int check_address_space(const struct demand *d, uint64_t more_bytes, struct err *err)
+static int check_address_space(const struct demand *d, struct err *err)
 {
 	uint64_t used, need = d->size_bytes + MAPPING_BYTES;
 
-	(void)more_bytes;
-	if (d->backend->prealloc.is_set)
+	if (d->is_prealloc)
 		need += THREADS_BYTES;
 	if (procfs_bytes(d->pid, "VmSize", &used) && check_rlimit(d, &as_limit, used, need, err))
 		return -1;
@@ -89,12 +84,11 @@ static int check_address_space(const struct demand *d, uint64_t more_bytes, stru
 }
 
 /* Above it the kernel ends the process with SIGXFSZ. */
-static int check_file_size(const struct demand *d, uint64_t more_bytes, struct err *err)
+static int check_file_size(const struct demand *d, struct err *err)
 {
 	char most[SIZE_TEXT_MAX];
 	uint64_t limit;
 
-	(void)more_bytes;
 	if (!d->is_file || !procfs_limit(d->pid, file_limit.name, &limit) ||
 	    d->device_bytes <= limit)
 		return 0;
@@ -107,11 +101,10 @@ static int check_file_size(const struct demand *d, uint64_t more_bytes, struct e
  * QEMU reserves the addresses before it maps memory there: with mlockall(2) both count as locked
  * for a moment.
  */
-static int check_locked(const struct demand *d, uint64_t more_bytes, struct err *err)
+static int check_locked(const struct demand *d, struct err *err)
 {
 	uint64_t twice = d->is_pinning ? 0 : d->device_bytes;
 
-	(void)more_bytes;
 	if (!d->is_locking || (d->is_huge && !d->is_pinning) ||
 	    procfs_has_capability(d->pid, CAP_IPC_LOCK))
 		return 0;
@@ -119,14 +112,20 @@ static int check_locked(const struct demand *d, uint64_t more_bytes, struct err 
 			    err);
 }
 
-static int check_commit(const struct demand *d, uint64_t more_bytes, struct err *err)
+/* Memory that is promised: not that of files, of which each page is asked for. */
+static bool is_committed(const struct demand *d)
+{
+	if (d->is_huge)
+		return false;
+	return d->backend->mem_path ? d->is_private : d->backend->type != BACKEND_MEMFD;
+}
+
+static int check_commit(const struct demand *d, struct err *err)
 {
 	char have[SIZE_TEXT_MAX];
 	uint64_t room;
 
-	(void)more_bytes;
-	if ((d->backend->mem_path ? !d->is_private : d->backend->type == BACKEND_MEMFD) ||
-	    d->is_huge || !host_commit_bytes(&room) || room >= d->size_bytes)
+	if (!is_committed(d) || !host_commit_bytes(&room) || room >= d->size_bytes)
 		return 0;
 	err_set(err, ERR_FAILED, "the host promises only %s more (vm.overcommit_memory=2)",
 		size_of(have, room));
@@ -159,14 +158,13 @@ static bool find_nodes(const struct demand *d, bool nodes[static NODES_MAX], boo
 	return true;
 }
 
-static int check_node_numbers(const struct demand *d, uint64_t more_bytes, struct err *err)
+static int check_node_numbers(const struct demand *d, struct err *err)
 {
 	_cleanup_free_ char *online = host_nodes();
 	_cleanup_free_ char *allowed = procfs_text(d->pid, "Mems_allowed_list");
 	bool there[NODES_MAX] = { false }, may[NODES_MAX] = { false }, wanted[NODES_MAX] = { 0 };
 	unsigned i, usable = 0;
 
-	(void)more_bytes;
 	if (!d->backend->host_nodes || !online || !backend_read_nodes(online, there))
 		return 0;
 	backend_read_nodes(d->backend->host_nodes, wanted);
@@ -186,7 +184,7 @@ static int check_node_numbers(const struct demand *d, uint64_t more_bytes, struc
 	return err_hint(err, "its cpuset allows it: --host-nodes %s", allowed ? allowed : online);
 }
 
-static int check_nodes(const struct demand *d, uint64_t more_bytes, struct err *err)
+static int check_nodes(const struct demand *d, struct err *err)
 {
 	uint64_t room = 0, bytes,
 		 need = d->is_huge ? d->huge_bytes
@@ -195,7 +193,6 @@ static int check_nodes(const struct demand *d, uint64_t more_bytes, struct err *
 	char have[SIZE_TEXT_MAX];
 	unsigned i;
 
-	(void)more_bytes;
 	if (!need || !find_nodes(d, nodes, &are_all) || are_all)
 		return 0;
 	for (i = 0; i < NODES_MAX; i++) {
@@ -207,19 +204,18 @@ static int check_nodes(const struct demand *d, uint64_t more_bytes, struct err *
 	if (room >= need)
 		return 0;
 	err_set(err, ERR_FAILED, "the NUMA nodes that QEMU may take it from have %s%s",
-		size_of(have, d->is_huge ? room : less(room, overhead_bytes(d->taken_bytes))),
+		size_of(have, d->is_huge ? room : bytes_less(room, overhead_bytes(d->taken_bytes))),
 		d->is_huge ? " free in huge pages" : " available");
 	return err_hint(err, "take a smaller size, or other --host-nodes; --force tries anyway");
 }
 
 /* The memory of the host and of QEMU's cgroups */
 
-static int check_available(const struct demand *d, uint64_t more_bytes, struct err *err)
+static int check_available(const struct demand *d, struct err *err)
 {
 	char have[SIZE_TEXT_MAX];
 	uint64_t room;
 
-	(void)more_bytes;
 	if (!host_available_bytes(&room) || room >= d->taken_bytes)
 		return 0;
 	err_set(err, ERR_FAILED, "the host has only %s available", size_format(have, room));
@@ -261,10 +257,10 @@ static int hint_cgroup(const struct cgroup_room *room, uint64_t missing_bytes, s
 			(unsigned long long)limit, shown, room->file);
 }
 
-static int check_cgroup(const struct demand *d, uint64_t more_bytes, struct err *err)
+static int check_cgroup(const struct demand *d, struct err *err)
 {
 	uint64_t overhead = overhead_bytes(d->taken_bytes);
-	uint64_t need = d->taken_bytes + overhead + more_bytes;
+	uint64_t need = d->taken_bytes + overhead + d->besides_bytes;
 	char have[SIZE_TEXT_MAX];
 	struct cgroup_room room;
 
@@ -272,19 +268,18 @@ static int check_cgroup(const struct demand *d, uint64_t more_bytes, struct err 
 		return 0;
 	if (room.bytes < need) {
 		err_set(err, ERR_FAILED, "QEMU's cgroup leaves %s",
-			size_of(have, less(room.bytes, overhead)));
+			size_of(have, bytes_less(room.bytes, overhead)));
 		hint_cgroup(&room, need - room.bytes, err);
 	}
 	free(room.directory);
 	return room.bytes < need ? -1 : 0;
 }
 
-static int check_huge_cgroup(const struct demand *d, uint64_t more_bytes, struct err *err)
+static int check_huge_cgroup(const struct demand *d, struct err *err)
 {
 	char have[SIZE_TEXT_MAX], page[SIZE_TEXT_MAX];
 	struct cgroup_room room;
 
-	(void)more_bytes;
 	if (!d->is_huge || !d->page_bytes || !cgroup_huge_room(d->pid, d->page_bytes, &room))
 		return 0;
 	if (room.bytes < d->huge_bytes) {
@@ -296,13 +291,12 @@ static int check_huge_cgroup(const struct demand *d, uint64_t more_bytes, struct
 	return room.bytes < d->huge_bytes ? -1 : 0;
 }
 
-static int check_huge_pages(const struct demand *d, uint64_t more_bytes, struct err *err)
+static int check_huge_pages(const struct demand *d, struct err *err)
 {
 	char page[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
 	struct huge_pages pages;
 	uint64_t need;
 
-	(void)more_bytes;
 	if (!d->is_huge)
 		return 0;
 	if (!host_huge_pages(&pages, d->page_bytes)) {
@@ -323,16 +317,15 @@ static int check_huge_pages(const struct demand *d, uint64_t more_bytes, struct 
 			(unsigned long long)(pages.page_bytes / 1024));
 }
 
-static int check_reserved(const struct demand *d, uint64_t more_bytes, struct err *err)
+static int check_reserved(const struct demand *d, struct err *err)
 {
-	return d->backend->reserve == RESERVE_OFF ? 0 : check_huge_pages(d, more_bytes, err);
+	return d->backend->reserve == RESERVE_OFF ? 0 : check_huge_pages(d, err);
 }
 
-static int check_file_system(const struct demand *d, uint64_t more_bytes, struct err *err)
+static int check_file_system(const struct demand *d, struct err *err)
 {
 	char have[SIZE_TEXT_MAX];
 
-	(void)more_bytes;
 	if (!d->has_path || d->path.free_bytes >= d->file_bytes)
 		return 0;
 	err_set(err, ERR_FAILED, "the file system of '%s' has only %s free", d->backend->mem_path,
@@ -351,7 +344,7 @@ int host_limits_check(const struct demand *d, struct err *err)
 	unsigned i;
 
 	for (i = 0; i < ARRAY_SIZE(at_once); i++)
-		if (at_once[i](d, 0, err))
+		if (at_once[i](d, err))
 			return -1;
 	return 0;
 }
@@ -361,7 +354,7 @@ int host_limits_check_taken(const struct demand *d, struct err *err)
 	unsigned i;
 
 	for (i = 0; i < ARRAY_SIZE(when_taken); i++)
-		if (when_taken[i](d, 0, err))
+		if (when_taken[i](d, err))
 			return -1;
 	return 0;
 }
@@ -369,20 +362,21 @@ int host_limits_check_taken(const struct demand *d, struct err *err)
 void host_limits_foresee(const struct demand *d, void (*warn)(void *context, const char *text),
 			 void *context)
 {
+	struct demand all = *d;
 	char size[SIZE_TEXT_MAX];
 	unsigned i;
 
+	all.besides_bytes = d->unused_bytes;
 	for (i = 0; i < ARRAY_SIZE(when_taken); i++) {
+		bool is_cgroup = when_taken[i] == check_cgroup;
 		_cleanup_free_ char *text = NULL;
 		struct err err;
 
-		if (!when_taken[i](d, d->unused_bytes, &err))
+		if (!when_taken[i](&all, &err))
 			continue;
+		size_format(size, d->size_bytes + (is_cgroup ? d->unused_bytes : 0));
 		text = xasprintf("%s, and the guest can use %s more: the kernel may then kill QEMU",
-				 err.message,
-				 size_format(size, d->size_bytes + (when_taken[i] == check_cgroup
-									    ? d->unused_bytes
-									    : 0)));
+				 err.message, size);
 		warn(context, text);
 	}
 }

@@ -11,18 +11,26 @@
 
 #define FILE_MAX (1 << 20)
 
-char *procfs_read(const char *path)
+static bool read_all(const char *path, struct buf *text)
 {
-	struct buf text = { 0 };
 	FILE *file = fopen(path, "re");
 	char part[4096];
 	size_t len;
 
 	if (!file)
-		return NULL;
-	while (text.len < FILE_MAX && (len = fread(part, 1, sizeof(part), file)) > 0)
-		buf_add(&text, part, len);
+		return false;
+	while (text->len < FILE_MAX && (len = fread(part, 1, sizeof(part), file)) > 0)
+		buf_add(text, part, len);
 	fclose(file);
+	return true;
+}
+
+char *procfs_read(const char *path)
+{
+	struct buf text = { 0 };
+
+	if (!read_all(path, &text))
+		return NULL;
 	return text.data ? text.data : xstrdup("");
 }
 
@@ -96,6 +104,22 @@ bool procfs_has_capability(pid_t pid, unsigned capability)
 
 	return text && parse_u64(text, 16, &set) && (set >> capability & 1) &&
 	       is_in_our_user_namespace(pid);
+}
+
+bool procfs_has_argument(pid_t pid, const char *option)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/cmdline", (int)pid);
+	_cleanup_buf_ struct buf words = { 0 };
+	size_t at;
+
+	read_all(path, &words);
+	for (at = 0; at < words.len; at += strlen(words.data + at) + 1) {
+		const char *word = words.data + at;
+
+		if (word[0] == '-' && !strcmp(word + 1 + (word[1] == '-'), option))
+			return true;
+	}
+	return false;
 }
 
 bool procfs_holds(pid_t pid, const char *path)

@@ -34,6 +34,10 @@ bool procfs_limit(pid_t pid, const char *name, uint64_t *value);
 /* procfs_has_capability() - has it that capability (capabilities(7)) in our own user namespace? */
 bool procfs_has_capability(pid_t pid, unsigned capability);
 
+/* procfs_has_argument() - is one of the words that it was started with that option, with one dash
+ * or two? false also when unknown */
+bool procfs_has_argument(pid_t pid, const char *option);
+
 /* procfs_holds() - has it a file open whose path begins so? false also when unknown */
 bool procfs_holds(pid_t pid, const char *path);
 

@@ -80,9 +80,14 @@ class Bare:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with,subprocess-popen-preexec-fn
                 [*prefix, *words, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=cwd,
                 preexec_fn=join)
-        wait_until(lambda: self.process.poll() is not None or all(p.exists() for p in self.sockets), what="QEMU")
+        self.monitor = wait_until(self.connect, what="QEMU")
+
+    def connect(self):
+        """The second monitor; None as long as QEMU does not listen there."""
         assert self.process.poll() is None, (self.directory / "log").read_text(errors="replace")
-        self.monitor = Qmp(self.sockets[1])
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            return Qmp(self.sockets[1])
+        return None
 
     @property
     def pid(self):

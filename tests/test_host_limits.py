@@ -69,6 +69,16 @@ def test_both_limits_of_version_1_are_raised_where_both_are_in_the_way(cgroup, b
     done(qemu.memhp("plug", "512M", "--prealloc"))
 
 
+def test_a_qemu_that_takes_all_memory_at_once_by_itself(cgroup, bare):
+    group = cgroup("memory", "option")
+    group.limit(700 * MIB)
+    qemu = bare("-mem-prealloc", cgroup=group)
+    assert leaves(qemu.refused("plug", "1G")[0]) < 600
+    done(qemu.memhp("plug", "384M"))
+    assert group.used() > 500 * MIB
+    assert not qemu.add(512 * MIB), "without memhp the kernel kills QEMU"
+
+
 def test_page_cache_is_room(cgroup, bare, tmp_path):
     group = cgroup("memory", "cache")
     group.limit(900 * MIB)
