@@ -38,7 +38,7 @@ BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
 ROWS := err util base64 nearest words cmdline size progress choose deadline resolve prompt password console json opt out wire frame answer message \
-	qmp guest-pieces guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
+	qmp property guest-pieces guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
 	machine machine-map machine-name machine-place machine-port machine-request machine-state machine-total backend machine-args host verdict sysfs look event guest-event \
 	config discover vm fleet \
 	hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-offline hotplug-release hotplug-check hotplug-unit hotplug-attach \

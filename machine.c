@@ -142,10 +142,11 @@ static struct json_object *qom_arguments(const char *path, const char *property)
 	return arguments;
 }
 
-/* The QOM path of the device at @address that has no id, or NULL: it is a child of peripheral-anon.
- */
-static char *anonymous_path(struct qmp *q, struct json_object *children, uint64_t address)
+/* The QOM path of the device that has no id, or NULL: it is a child of peripheral-anon. DIMMs have
+ * an "addr", virtio devices a "memaddr", and as "addr" their place on the PCI bus. */
+static char *anonymous_path(struct qmp *q, struct json_object *children, const struct memdev *d)
 {
+	const char *property = strncmp(d->type, "virtio-", 7) ? "addr" : "memaddr";
 	size_t i, count = json_object_array_length(children);
 
 	for (i = 0; i < count; i++) {
@@ -158,12 +159,9 @@ static char *anonymous_path(struct qmp *q, struct json_object *children, uint64_
 		    strncmp(name, "device[", 7) != 0)
 			continue;
 		path = xasprintf("/machine/peripheral-anon/%s", name);
-		/* DIMMs have an "addr", virtio devices a "memaddr" */
-		if (qmp_execute(q, "qom-get", qom_arguments(path, "addr"), &value, &ignored) &&
-		    qmp_execute(q, "qom-get", qom_arguments(path, "memaddr"), &value, &ignored))
-			continue;
-		if (json_object_is_type(value, json_type_int) &&
-		    json_object_get_uint64(value) == address)
+		if (!qmp_execute(q, "qom-get", qom_arguments(path, property), &value, &ignored) &&
+		    json_object_is_type(value, json_type_int) &&
+		    json_object_get_uint64(value) == d->address)
 			return xstrdup(path);
 	}
 	return NULL;
@@ -191,7 +189,7 @@ static void find_handles(struct machine *m, struct qmp *q)
 				 &children, &ignored) ||
 		     !json_object_is_type(children, json_type_array)))
 			return;
-		d->handle = anonymous_path(q, children, d->address);
+		d->handle = anonymous_path(q, children, d);
 	}
 }
 
@@ -329,6 +327,7 @@ static int read_objects(struct machine *m, struct json_object *reply, struct err
 		    !json_get_string(child, "type", &type) || strncmp(type, "child<", 6) != 0)
 			continue;
 		m->objects[m->objects_count++] = xstrdup(name);
+		m->has_vhost_object |= !strcmp(type, "child<cryptodev-vhost-user>");
 		if (!strncmp(type, backend, sizeof(backend) - 1))
 			m->backends[m->backends_count++] = m->objects[m->objects_count - 1];
 	}

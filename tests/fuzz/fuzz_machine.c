@@ -58,14 +58,20 @@ static void read_event(const struct machine *m, struct json_object *event)
 	}
 }
 
-static void read_args(const struct memdev *d, struct qmp *q)
+static void read_args(const struct machine *m, struct qmp *q)
 {
-	_cleanup_free_ char *object = NULL;
-	_cleanup_free_ char *device = NULL;
-	struct err err = { 0 };
+	struct machine_usual usual = { 0 };
+	unsigned i;
 
-	if (!machine_args(d, q, &object, &device, &err))
-		seam_check(object && device);
+	for (i = 0; i < m->devices_count; i++) {
+		struct machine_args args = { 0 };
+		struct err err = { 0 };
+
+		if (!machine_args(&m->devices[i], q, &usual, &args, &err))
+			seam_check(args.object && args.device);
+		machine_args_release(&args);
+	}
+	machine_usual_release(&usual);
 }
 
 static void look(const struct machine *m, char *events)
@@ -106,8 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	(void)!machine_query(&m, q, &err);
 	look(&m, rest);
-	for (id = 0; id < m.devices_count; id++)
-		read_args(&m.devices[id], q);
+	read_args(&m, q);
 	(void)!machine_query_devices(&m, q, &err);
 	machine_release(&m);
 	qmp_close(q);
