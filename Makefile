@@ -39,7 +39,7 @@ BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
 ROWS := err util base64 nearest words cmdline size progress choose deadline resolve prompt password console json opt out wire frame answer message \
 	qmp property guest-pieces guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
-	machine machine-map machine-name machine-place machine-port machine-request machine-state machine-total backend machine-args host verdict sysfs look event guest-event \
+	machine machine-map machine-name machine-place machine-port machine-request machine-state machine-total backend machine-args sharing refusal host verdict sysfs look event guest-event \
 	config discover vm fleet \
 	hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-offline hotplug-release hotplug-check hotplug-unit hotplug-attach \
 	hotplug-online hotplug-plug hotplug-unplug \
@@ -64,7 +64,7 @@ LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 # What the recipes of docs/ are for: 45 MB installed, most of it Ansible.
 RECIPE_DEPS := jq parallel ansible-core libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
 TEST_DEPS  := libcmocka-dev python3-pytest python3-pytest-xdist python3-pyte dash bash zsh fish socat shellcheck mandoc \
-	qemu-system-arm qemu-system-ppc qemu-efi-aarch64 $(RECIPE_DEPS) $(if $(SAN),libasan8 libubsan1)
+	qemu-system-arm qemu-system-ppc qemu-efi-aarch64 qemu-utils $(RECIPE_DEPS) $(if $(SAN),libasan8 libubsan1)
 LOGIN_DEPS  := debootstrap e2fsprogs
 BENCH_DEPS := socat util-linux time python3
 FUZZ_DEPS  := clang

@@ -62,9 +62,11 @@ static bool is_elastic(const struct resize *r, const struct memdev *d)
 	return memdev_is_virtio_mem(d) && d->handle && is_ours(r, d);
 }
 
-static bool can_grow(const struct resize *r, const struct memdev *d)
+/* More of a device whose backend other processes cannot reach would only do harm. */
+static bool can_grow(const struct hotplug *h, const struct resize *r, const struct memdev *d)
 {
-	return is_elastic(r, d) && d->size_bytes < d->span_bytes;
+	return is_elastic(r, d) && d->size_bytes < d->span_bytes &&
+	       !sharing_excludes(&h->sharing, d->backend);
 }
 
 /* How much more virtio-mem devices can take, and in the smallest steps of what size. */
@@ -77,7 +79,7 @@ static uint64_t elastic_room(const struct hotplug *h, const struct resize *r, ui
 	for (i = 0; i < h->machine.devices_count; i++) {
 		const struct memdev *d = &h->machine.devices[i];
 
-		if (!can_grow(r, d))
+		if (!can_grow(h, r, d))
 			continue;
 		bytes += d->span_bytes - d->size_bytes;
 		if (d->step_bytes < *step_bytes)
@@ -95,7 +97,7 @@ static uint64_t grow_elastic(const struct hotplug *h, struct resize *r, uint64_t
 		const struct memdev *d = &h->machine.devices[i];
 		uint64_t take;
 
-		if (!can_grow(r, d))
+		if (!can_grow(h, r, d))
 			continue;
 		take = d->span_bytes - d->size_bytes < bytes ? d->span_bytes - d->size_bytes
 							     : bytes;
@@ -338,6 +340,7 @@ static void ask_what_is_left(struct hotplug *h, struct resize *r)
 
 int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)
 {
+	h->is_adding = r->sign != '-';
 	h->ahead = r->sign == '-' ? "ease" : "swift";
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, r, err) &&
 	    !hotplug_execute(h, err))

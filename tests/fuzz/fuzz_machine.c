@@ -9,6 +9,7 @@
 #include "backend.h"
 #include "fuzz.h"
 #include "machine.h"
+#include "sharing.h"
 #include "verdict.h"
 
 static const char greeting[] = "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, "
@@ -74,6 +75,22 @@ static void read_args(const struct machine *m, struct qmp *q)
 	machine_usual_release(&usual);
 }
 
+static void read_sharing(const struct machine *m, struct qmp *q)
+{
+	struct backend_options open = { 0 }, ram = { .type = BACKEND_RAM };
+	struct sharing sharing = { 0 };
+	struct err err = { 0 };
+
+	if (!sharing_send(&sharing, q, &err) && !sharing_receive(&sharing, m, q, &err)) {
+		seam_check(!sharing_apply(&sharing, m, &open, &err));
+		seam_check(!open.reason || backend_is_shared(&open));
+		if (sharing_apply(&sharing, m, &ram, &err))
+			seam_check(sharing.reason && err.message[0]);
+		sharing_excludes(&sharing, "memhp0-mem");
+	}
+	sharing_release(&sharing);
+}
+
 static void look(const struct machine *m, char *events)
 {
 	static const uint64_t sizes[] = { UINT64_C(1) << 30, UINT64_C(128) << 20 };
@@ -113,6 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)!machine_query(&m, q, &err);
 	look(&m, rest);
 	read_args(&m, q);
+	read_sharing(&m, q);
 	(void)!machine_query_devices(&m, q, &err);
 	machine_release(&m);
 	qmp_close(q);
