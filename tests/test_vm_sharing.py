@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import socket
 import struct
 import subprocess
@@ -23,6 +24,8 @@ READ = f"dd if=/dev/vda bs=1M count={DISK_MIB} iflag=direct 2>/dev/null | md5sum
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory):
     """A disk that qemu-storage-daemon serves: the path of its socket, and what is on it."""
+    if not shutil.which("qemu-storage-daemon"):
+        pytest.skip("no qemu-storage-daemon: qemu-utils is not here")
     directory = tmp_path_factory.mktemp("disk")
     content = os.urandom(DISK_MIB * MIB)
     (directory / "image").write_bytes(content)
