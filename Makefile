@@ -38,8 +38,8 @@ BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
 ROWS := err util fold trust base64 nearest words qemuopt cmdline proc sockets readconfig emulator size progress choose signals deadline resolve history prompt password console json opt out wire peer owner frame answer message \
-	qmp guest-pieces guest-panic guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
-	machine machine-handle machine-map machine-name machine-node machine-place machine-port machine-request machine-state machine-total backend machine-args procfs cgroup mem-path host demand host-limits verdict ending pool sysfs look event guest-event \
+	qmp property guest-pieces guest-panic guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
+	machine machine-handle machine-map machine-name machine-node machine-place machine-port machine-request machine-state machine-total backend machine-args sharing refusal procfs cgroup mem-path host demand host-limits verdict ending pool sysfs look event guest-event \
 	config channel discover dial vm inquiry fleet \
 	hotplug-memmap hotplug-watch hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-pool hotplug-offline hotplug-release hotplug-room hotplug-node hotplug-place hotplug-check hotplug-unit hotplug-attach \
 	hotplug-online hotplug-plug hotplug-unplug hotplug-leave hotplug-stay \
@@ -69,7 +69,7 @@ LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 # What the recipes of docs/ are for: 45 MB installed, most of it Ansible.
 RECIPE_DEPS := jq parallel ansible-core libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
 TEST_DEPS  := libcmocka-dev python3-pytest python3-pytest-xdist python3-pyte dash bash zsh fish socat shellcheck mandoc \
-	qemu-system-arm qemu-system-ppc qemu-efi-aarch64 $(RECIPE_DEPS) $(if $(SAN),libasan8 libubsan1)
+	qemu-system-arm qemu-system-ppc qemu-efi-aarch64 qemu-utils $(RECIPE_DEPS) $(if $(SAN),libasan8 libubsan1)
 LOGIN_DEPS  := debootstrap e2fsprogs
 BENCH_DEPS := socat util-linux time python3
 FUZZ_DEPS  := clang

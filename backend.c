@@ -62,7 +62,7 @@ static int check_type(struct backend_options *b, struct err *err)
 	if (b->type == BACKEND_AUTO)
 		b->type = b->mem_path	      ? BACKEND_FILE
 			  : b->hugetlb.is_set ? BACKEND_MEMFD
-					      : BACKEND_RAM;
+					      : BACKEND_AUTO;
 	if (b->mem_path && b->type != BACKEND_FILE)
 		return err_set(err, ERR_USAGE, "--mem-path goes with --backend file, not with '%s'",
 			       backend_types[b->type]);
@@ -105,6 +105,18 @@ int backend_check(struct backend_options *b, struct err *err)
 	return 0;
 }
 
+enum backend_type backend_type(const struct backend_options *b)
+{
+	if (b->type != BACKEND_AUTO)
+		return b->type;
+	return b->is_shared ? BACKEND_MEMFD : BACKEND_RAM;
+}
+
+bool backend_is_shared(const struct backend_options *b)
+{
+	return b->is_shared || b->type == BACKEND_MEMFD;
+}
+
 bool backend_is_plain(const struct backend_options *b)
 {
 	return b->type <= BACKEND_RAM && !b->prealloc.is_set && !b->is_shared &&
@@ -142,9 +154,7 @@ struct json_object *backend_request(const struct backend_options *b, const char 
 				    uint64_t size_bytes)
 {
 	struct json_object *arguments = json_object_new_object();
-	_cleanup_free_ char *type =
-		xasprintf("memory-backend-%s",
-			  backend_types[b->type == BACKEND_AUTO ? BACKEND_RAM : b->type]);
+	_cleanup_free_ char *type = xasprintf("memory-backend-%s", backend_types[backend_type(b)]);
 
 	json_add_string(arguments, "qom-type", type);
 	json_add_string(arguments, "id", id);

@@ -25,7 +25,7 @@ enum backend_policy {
 
 /* What a backend is to be like; zero-initialised it is plain RAM. */
 struct backend_options {
-	unsigned type;		 /* enum backend_type; auto: what the other options need */
+	unsigned type;		 /* enum backend_type; auto: open, see backend_type() */
 	const char *mem_path;	 /* a file, or a directory for a nameless file; borrowed */
 	struct opt_u64 hugetlb;	 /* bytes of a huge page; 0: the host's default size */
 	struct opt_u64 prealloc; /* threads; 0: QEMU's choice */
@@ -33,6 +33,7 @@ struct backend_options {
 	unsigned reserve;	/* enum backend_reserve */
 	const char *host_nodes; /* "0", "0-1,3"; borrowed; NULL: none */
 	unsigned policy;	/* enum backend_policy */
+	const char *reason;	/* why it was chosen so; NULL: it was asked for; borrowed */
 };
 
 /* The words of the options by their enum, NULL at the end; "" where none was given. */
@@ -47,10 +48,17 @@ extern const char *const backend_policies[];
 bool backend_read_nodes(const char *text, bool nodes[static NODES_MAX]);
 
 /*
- * backend_check() - find out the type, and refuse what cannot be
+ * backend_check() - find out the type where the options say it, and refuse what cannot be
  * Return: 0; -1 with ERR_USAGE: options that exclude each other or lack what they need
  */
 int backend_check(struct backend_options *b, struct err *err) __attribute__((warn_unused_result));
+
+/* backend_type() - the type, where it is open what QEMU makes least of: memfd when it has to be
+ * shared, as RAM has no descriptor to hand on, else ram */
+enum backend_type backend_type(const struct backend_options *b);
+
+/* backend_is_shared() - is it shared when QEMU makes it? memfd is without being told */
+bool backend_is_shared(const struct backend_options *b);
 
 /* backend_is_plain() - is it RAM without any option? */
 bool backend_is_plain(const struct backend_options *b);

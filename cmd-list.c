@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memhp list, memhp blocks */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
@@ -152,49 +153,80 @@ static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 }
 
 /* Does a shell leave it as it is in qemu $(memhp list --qemu-args)? What it splits would be further
- * arguments. */
+ * arguments, and what drives a terminal would be shown as something else. */
 static bool is_word(const char *text)
 {
-	return !text[strcspn(text, " \t\n*?[")];
+	size_t len;
+
+	while ((len = printable_len(text)) && !strchr(" \t\n*?[\\(", *text))
+		text += len;
+	return !*text;
 }
 
-/* Add the arguments of one device to the array, and print them. */
-static int add_args(struct ctx *ctx, struct json_object *array, const struct memdev *d,
-		    struct err *err)
+/* What a device needs; nothing for one that was there from the start. */
+static int read_args(struct ctx *ctx, const struct memdev *d, struct machine_usual *usual,
+		     struct machine_args *args, struct err *err)
 {
-	_cleanup_free_ char *object = NULL;
-	_cleanup_free_ char *device = NULL;
-
-	if (machine_args(d, ctx->vm.qmp, &object, &device, err))
+	if (!(d->has & MEMDEV_HAS_HOTPLUGGED))
+		return err_set(err, ERR_FAILED, "QEMU does not tell whether '%s' was hotplugged",
+			       memdev_name(d));
+	if (!d->is_hotplugged)
+		return 0;
+	if (machine_args(d, ctx->vm.qmp, usual, args, err))
 		return -1;
-	if (!ctx->globals->is_json && (!is_word(object) || !is_word(device))) {
-		err_set(err, ERR_FAILED, "the arguments for '%s' would not stay whole in a shell",
-			memdev_name(d));
-		return err_hint(err, "--json gives them as a list");
-	}
+	if (ctx->globals->is_json || (is_word(args->object) && is_word(args->device)))
+		return 0;
+	err_set(err, ERR_FAILED, "the arguments for '%s' would not stay whole in a shell",
+		memdev_name(d));
+	return err_hint(err, "--json gives them as a list");
+}
+
+/* The path is QEMU's, and it need not be one of ours. */
+static void report_args(struct ctx *ctx, struct json_object *array, const struct memdev *d,
+			const struct machine_args *args)
+{
 	json_object_array_add(array, json_object_new_string("-object"));
-	json_object_array_add(array, json_object_new_string(object));
+	json_object_array_add(array, json_object_new_string(args->object));
 	json_object_array_add(array, json_object_new_string("-device"));
-	json_object_array_add(array, json_object_new_string(device));
+	json_object_array_add(array, json_object_new_string(args->device));
 	if (!ctx->globals->is_json)
-		out_printf("-object %s\n-device %s\n", object, device);
-	return 0;
+		out_printf("-object %s\n-device %s\n", args->object, args->device);
+	if (args->mem_path)
+		out_note("the QEMU that is started with them opens '%s' on its host, for '%s'",
+			 args->mem_path, memdev_name(d));
+}
+
+/* All of the devices, or none. */
+static int report_all(struct ctx *ctx, const struct machine *m, struct err *err)
+{
+	struct machine_args *args = xcalloc(m->devices_count, sizeof(*args));
+	struct json_object *array = json_object_new_array();
+	struct machine_usual usual = { 0 };
+	int status = 0;
+	unsigned i;
+
+	json_object_object_add(ctx->result, "qemu_args", array);
+	for (i = 0; i < m->devices_count && !status; i++)
+		status = read_args(ctx, &m->devices[i], &usual, &args[i], err);
+	for (i = 0; i < m->devices_count; i++) {
+		if (!status && args[i].device)
+			report_args(ctx, array, &m->devices[i], &args[i]);
+		machine_args_release(&args[i]);
+	}
+	free(args);
+	machine_usual_release(&usual);
+	return status;
 }
 
 /* What has come since the start of the VM, as arguments for another QEMU. */
 static int list_args(struct ctx *ctx, struct err *err)
 {
-	struct json_object *array = json_object_new_array();
 	struct machine machine = { 0 };
-	int status = 0;
-	unsigned i;
+	int status = vm_open_qmp(&ctx->vm, err) || machine_query(&machine, ctx->vm.qmp, err) ||
+				     report_all(ctx, &machine, err)
+			     ? -1
+			     : 0;
 
-	json_object_object_add(ctx->result, "qemu_args", array);
-	if (vm_open_qmp(&ctx->vm, err) || machine_query(&machine, ctx->vm.qmp, err))
-		status = -1;
-	for (i = 0; i < machine.devices_count && !status; i++)
-		if (machine.devices[i].is_hotplugged)
-			status = add_args(ctx, array, &machine.devices[i], err);
 	machine_release(&machine);
 	if (!status && ctx->globals->is_json)
 		out_json(ctx->result);

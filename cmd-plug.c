@@ -41,8 +41,9 @@ static const struct opt opts[] = {
 	{ 0, "addr", "A", "guest-physical address, such as 0x140000000 (the first gap that will do)", NULL,
 	  OPT_NUMBER, offsetof(struct plug_options, address), NULL },
 	{ 0, "backend", "TYPE",
-	  "ram (default), memfd or file; --mem-path alone means file, --hugetlb alone memfd", NULL,
-	  OPT_CHOICE, BACKEND(type), backend_types },
+	  "ram, memfd or file; --mem-path alone means file, --hugetlb or --share alone memfd; else "
+	  "what the VM booted with when that is shared, or ram",
+	  NULL, OPT_CHOICE, BACKEND(type), backend_types },
 	{ 0, "mem-path", "PATH", "the file, or a directory for one without a name", NULL,
 	  OPT_STRING, BACKEND(mem_path), NULL },
 	{ 0, "hugetlb", "[=SIZE]", "in huge pages of the host (of its default size)", NULL,
@@ -144,12 +145,14 @@ static void report_vmem(struct ctx *ctx, const struct hotplug *h, void *job)
 
 	json_object_array_add(devices, cmd_json_device(h, hotplug_now(h), d));
 	json_object_object_add(ctx->result, "devices", devices);
+	json_object_object_add(ctx->result, "backend", cmd_json_backend(&plug->request.backend));
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
 	if (!cmd_is_text(ctx))
 		return;
 	out_styled(OUT_BOLD, memdev_name(d));
 	out_printf(": %s of virtio-mem at 0x%llx\n", size_format(size, d->size_bytes),
 		   (unsigned long long)d->address);
+	cmd_print_backend(&plug->request.backend);
 	if (plug->vmem.zone_reason[0])
 		out_printf("  %s\n", plug->vmem.zone_reason);
 	print_end(ctx, h);
@@ -166,10 +169,12 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 			devices,
 			cmd_json_device(h, &h->after, plug_unit_device(h, &plug->units[i])));
 	json_object_object_add(ctx->result, "devices", devices);
+	json_object_object_add(ctx->result, "backend", cmd_json_backend(&plug->request.backend));
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
 	if (!cmd_is_text(ctx))
 		return;
 	print_devices(h, plug);
+	cmd_print_backend(&plug->request.backend);
 	if (h->has_guest)
 		print_blocks(h, plug);
 	print_end(ctx, h);
@@ -219,7 +224,9 @@ static int run_dimms(struct ctx *ctx, const struct plug_options *o,
 	if (split(ctx, &plug, o, err))
 		return -1;
 	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = cmd_finish(ctx, &h, hotplug_plug(&h, &plug, err), report, &plug, err);
+	status = hotplug_plug(&h, &plug, err);
+	cmd_note_backend(ctx, &plug.request.backend);
+	status = cmd_finish(ctx, &h, status, report, &plug, err);
 	plug_release(&plug);
 	hotplug_release(&h);
 	return status;
@@ -238,7 +245,9 @@ static int run_vmem(struct ctx *ctx, const struct plug_options *o,
 			err, ERR_USAGE,
 			"--virtio-mem excludes --dimm, --slot, --no-online and --keep-going");
 	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = cmd_finish(ctx, &h, hotplug_vmem_plug(&h, &plug, err), report_vmem, &plug, err);
+	status = hotplug_vmem_plug(&h, &plug, err);
+	cmd_note_backend(ctx, &plug.request.backend);
+	status = cmd_finish(ctx, &h, status, report_vmem, &plug, err);
 	vmem_plug_release(&plug);
 	hotplug_release(&h);
 	return status;

@@ -101,6 +101,9 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 	json_object_object_add(ctx->result, "plugged", json_object_get(job->plugged));
 	json_object_object_add(ctx->result, "unplugged", json_object_get(job->unplugged));
 	json_object_object_add(ctx->result, "resized", json_object_get(job->resized));
+	json_object_object_add(ctx->result, "backend",
+			       r->plug.units_count ? cmd_json_backend(&r->plug.request.backend)
+						   : NULL);
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
 	if (!cmd_is_text(ctx))
 		return;
@@ -110,6 +113,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 	else
 		out_printf(", was %s\n%s", size_exact(before, r->before_bytes),
 			   buf_text(&job->changes));
+	cmd_print_backend(&r->plug.request.backend);
 	if (h->has_guest)
 		cmd_print_memory(h);
 	cmd_print_times(h);
@@ -162,6 +166,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	cmd_hotplug_init(ctx, &h, o->is_forced);
 	status = hotplug_resize(&h, &job.resize, err);
 	add_totals(ctx->result, &job.resize);
+	cmd_note_backend(ctx, &job.resize.plug.request.backend);
 	status = cmd_finish(ctx, &h, status, report, &job, err);
 	json_object_put(job.plugged);
 	json_object_put(job.unplugged);

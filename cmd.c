@@ -249,6 +249,32 @@ struct json_object *cmd_json_guest(const struct hotplug *h)
 	return guest;
 }
 
+struct json_object *cmd_json_backend(const struct backend_options *b)
+{
+	struct json_object *backend = json_object_new_object();
+
+	json_add_string(backend, "type", backend_types[backend_type(b)]);
+	json_add_bool(backend, "share", true, backend_is_shared(b));
+	json_add_printable(backend, "reason", b->reason);
+	return backend;
+}
+
+void cmd_print_backend(const struct backend_options *b)
+{
+	if (!b->reason)
+		return;
+	out_printf("  %s%s, shared: %s\n", backend_types[backend_type(b)],
+		   b->hugetlb.is_set ? " of huge pages" : "", b->reason);
+	if (b->mem_path)
+		out_printf("  in '%s'\n", b->mem_path);
+}
+
+void cmd_note_backend(const struct ctx *ctx, const struct backend_options *b)
+{
+	if (ctx->globals->is_dry_run && b->reason)
+		out_note("memory is %s, shared: %s", backend_types[backend_type(b)], b->reason);
+}
+
 static void add_mib(struct out_table *table, bool is_known, uint64_t bytes)
 {
 	char text[24];

@@ -125,6 +125,15 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 /* cmd_json_guest() - {"block_size", "mem_total_before", "mem_total_after"} */
 struct json_object *cmd_json_guest(const struct hotplug *h);
 
+/* cmd_json_backend() - {"type", "share", "reason"}: what new memory is on the host; the caller owns
+ * it */
+struct json_object *cmd_json_backend(const struct backend_options *b);
+
+/* cmd_print_backend() - what it is and why, when that was not asked for */
+void cmd_print_backend(const struct backend_options *b);
+/* cmd_note_backend() - the same beside the plan of a dry run */
+void cmd_note_backend(const struct ctx *ctx, const struct backend_options *b);
+
 /* cmd_print_memory() - the guest's memory before and after, in MiB as free -m has it */
 void cmd_print_memory(const struct hotplug *h);
 

@@ -5,6 +5,7 @@
 
 #include "hotplug-attach.h"
 #include "hotplug-release.h"
+#include "refusal.h"
 #include "util.h"
 
 /* A guest that has given a DIMM up on its own gets so long to let go of it. */
@@ -32,6 +33,41 @@ static int take_reply(struct hotplug *h, struct plug_unit *unit, unsigned i, str
 	return 0;
 }
 
+/*
+ * The smallest DIMMs of one size that as many pieces as were taken are enough for; 0 when there are
+ * none. QEMU takes them again once these have been taken back.
+ */
+static uint64_t larger_dimm(const struct plug *plug)
+{
+	uint64_t bytes = plug->request.size_bytes, dimm_bytes = 0;
+	unsigned i, taken = 0;
+
+	for (i = 0; i < plug->units_count; i++) {
+		taken += plug->units[i].is_device_there;
+		if (plug->units[i].dimm.size_bytes > dimm_bytes)
+			dimm_bytes = plug->units[i].dimm.size_bytes;
+	}
+	if (!taken || !dimm_bytes)
+		return 0;
+	while (dimm_bytes < bytes && (bytes % dimm_bytes || bytes / dimm_bytes > taken))
+		dimm_bytes = dimm_bytes > bytes / 2 ? bytes : dimm_bytes * 2;
+	return dimm_bytes;
+}
+
+/* What can be done when QEMU takes no further DIMM. */
+static void hint_refusal(const struct plug *plug, struct err *err)
+{
+	uint64_t dimm_bytes = refusal_is_of_slots(err) ? larger_dimm(plug) : 0;
+	bool is_mib = !(dimm_bytes & ((UINT64_C(1) << 20) - 1));
+
+	if (dimm_bytes)
+		err_hint(err, "take fewer and larger DIMMs: --dimm %llu%c",
+			 (unsigned long long)(is_mib ? dimm_bytes >> 20 : dimm_bytes),
+			 is_mib ? 'M' : 'B');
+	else
+		refusal_hint(err);
+}
+
 /* The replies to all object-add (0) or device_add (1) of this round. */
 static int take_replies(struct hotplug *h, struct plug *plug, unsigned which, struct err *err)
 {
@@ -51,6 +87,7 @@ static int take_replies(struct hotplug *h, struct plug *plug, unsigned which, st
 		unit->is_failed = true;
 		if (hotplug_guest_has_ended(h))
 			return -1;
+		hint_refusal(plug, err);
 		if (which)
 			err_wrap(err, "QEMU takes no DIMM '%s'", unit->dimm.device_id);
 		else

@@ -101,6 +101,7 @@ int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)
 	_cleanup_free_ struct device_place *places = xcalloc(plug->units_count + 1, sizeof(*places));
 
 	if (name_units(h, plug, err) ||
+	    sharing_apply(&h->sharing, &h->machine, &plug->request.backend, err) ||
 	    plug_check(h, &plug->request, sizes, plug->units_count, places, err) ||
 	    read_nodes(h, plug, err) || choose_zones(h, plug, sizes, err))
 		return -1;
@@ -157,6 +158,7 @@ int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
 	unsigned tries = 1;
 	int status;
 
+	h->is_adding = true;
 	h->ahead = plug->request.is_online_wanted ? "swift near" : "near";
 	h->also = plug->request.is_online_wanted && !h->is_dry_run ? "hold" : NULL;
 	status = plug_once(h, plug, err);

@@ -82,10 +82,16 @@ static uint64_t most_bytes(const struct hotplug *h, const struct memdev *d)
 		       : 0;
 }
 
+/* More of a device whose backend other processes cannot reach would only do harm. */
+static bool can_grow(const struct hotplug *h, const struct resize *r, const struct memdev *d)
+{
+	return is_elastic(r, d) && !sharing_excludes(&h->sharing, d->backend);
+}
+
 /* How much a device can take more. */
 static uint64_t room_bytes(const struct hotplug *h, const struct resize *r, const struct memdev *d)
 {
-	uint64_t most = is_elastic(r, d) ? most_bytes(h, d) : 0;
+	uint64_t most = can_grow(h, r, d) ? most_bytes(h, d) : 0;
 
 	return most > d->size_bytes ? most - d->size_bytes : 0;
 }
@@ -448,6 +454,7 @@ static void ask_what_is_left(struct hotplug *h, struct resize *r)
 
 int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)
 {
+	h->is_adding = r->sign != '-';
 	h->ahead = r->sign == '-' ? "ease" : "swift";
 	h->is_taking = r->sign != '+';
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, r, err) &&

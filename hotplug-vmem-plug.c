@@ -6,6 +6,7 @@
 #include "hotplug-guest.h"
 #include "hotplug-release.h"
 #include "hotplug-vmem-plug.h"
+#include "refusal.h"
 #include "util.h"
 
 void vmem_plug_release(struct vmem_plug *plug)
@@ -57,13 +58,17 @@ static int attach(struct hotplug *h, void *job, struct err *err)
 	if (plug->request.backend.mem_path)
 		mem_file_expect(&plug->file, qmp_peer_pid(h->vm->qmp),
 				plug->request.backend.mem_path, plug->device.size_bytes);
-	if (hotplug_request(h, object_add(plug), err))
+	if (hotplug_request(h, object_add(plug), err)) {
+		refusal_hint(err);
 		return err_wrap(err, "QEMU makes no backend '%s'", plug->device.backend_id);
+	}
 	plug->is_object_there = true;
-	if (hotplug_request(h, machine_request_vmem_add(&plug->device, plug->bus), err))
-		return err_wrap(err, "QEMU takes no device '%s'", plug->device.device_id);
-	plug->is_device_there = true;
-	return verify_backend(h, plug, err) || read_back(h, plug, err) ? -1 : 0;
+	if (!hotplug_request(h, machine_request_vmem_add(&plug->device, plug->bus), err)) {
+		plug->is_device_there = true;
+		return verify_backend(h, plug, err) || read_back(h, plug, err) ? -1 : 0;
+	}
+	refusal_hint(err);
+	return err_wrap(err, "QEMU takes no device '%s'", plug->device.device_id);
 }
 
 /* QEMU lets go of virtio-mem devices since 8.2; before, an empty one stays. */
@@ -133,7 +138,7 @@ static int check_node(const struct hotplug *h, struct vmem_plug *plug, struct er
 
 static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 {
-	const struct plug_request *r = &plug->request;
+	struct plug_request *r = &plug->request;
 	_cleanup_free_ char *name = NULL;
 	struct device_place place;
 
@@ -146,6 +151,7 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 					      .node = r->node };
 	if (machine_name(&h->machine, name, "vmem", &plug->device.backend_id,
 			 &plug->device.device_id, err) ||
+	    sharing_apply(&h->sharing, &h->machine, &r->backend, err) ||
 	    plug_check_device(h, r, &place, err) ||
 	    (r->has_node && check_node(h, plug, err)) ||
 	    machine_find_port(&h->machine, h->vm->qmp, &plug->bus, err))
@@ -163,6 +169,7 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 
 int hotplug_vmem_plug(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 {
+	h->is_adding = true;
 	h->ahead = "swift";
 	h->also = h->is_dry_run ? NULL : "hold";
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) &&

@@ -29,6 +29,7 @@ void hotplug_release(struct hotplug *h)
 	unsigned i;
 
 	machine_release(&h->machine);
+	sharing_release(&h->sharing);
 	guest_memory_release(&h->before);
 	guest_memory_release(&h->after);
 	for (i = 0; i < h->plan_count; i++)
@@ -208,12 +209,23 @@ static int ask_why(struct hotplug *h, struct err *err)
 	return -1;
 }
 
+/* All that is asked of QEMU goes to it together. */
+static int look_at_machine(struct hotplug *h, struct err *err)
+{
+	bool is_asking = h->is_adding && !h->sharing.is_known;
+
+	if (vm_open_qmp(h->vm, err) || (is_asking && sharing_send(&h->sharing, h->vm->qmp, err)) ||
+	    machine_query(&h->machine, h->vm->qmp, err))
+		return -1;
+	return is_asking ? sharing_receive(&h->sharing, &h->machine, h->vm->qmp, err) : 0;
+}
+
 int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 {
 	guest_memory_release(&h->after);
 	h->has_machine = h->has_guest = false;
 	if ((what & LOOK_QMP) || vm_has_monitor(h->vm)) {
-		if (vm_open_qmp(h->vm, err) || machine_query(&h->machine, h->vm->qmp, err))
+		if (look_at_machine(h, err))
 			return -1;
 		h->has_machine = true;
 		if (watch_begin(&h->watch, h->vm, &h->machine, &h->progress, err))

@@ -2,8 +2,8 @@
 /*
  * hotplug: the transaction. A command is a list of steps, each with its undo; when one fails, those
  * begun are undone in reverse, in the share of time that the deadline keeps for it.
- * May call: hotplug-watch, vm, machine, sysfs, look, qmp, guest, deadline, json, progress, size,
- * nearest, err, util.
+ * May call: hotplug-watch, vm, machine, sharing, sysfs, look, qmp, guest, deadline, json, progress,
+ * size, nearest, err, util.
  * Must never: print.
  */
 #ifndef HOTPLUG_H
@@ -16,6 +16,7 @@
 #include "hotplug-watch.h"
 #include "machine.h"
 #include "progress.h"
+#include "sharing.h"
 #include "sysfs.h"
 #include "vm.h"
 
@@ -53,8 +54,10 @@ struct hotplug {
 	struct vm *vm;		   /* borrowed */
 	struct deadline *deadline; /* borrowed */
 	bool is_dry_run, is_forced;
-	bool has_machine, has_guest;	   /* which halves are known */
-	struct machine machine;		   /* before; its devices also after */
+	bool is_adding;		     /* memory may be added: whether it has to be shared is asked */
+	bool has_machine, has_guest; /* which halves are known */
+	struct machine machine;	     /* before; its devices also after */
+	struct sharing sharing;	     /* with is_adding: asked with the first look */
 	struct guest_memory before, after; /* after: whenever the guest was asked again */
 	enum outcome outcome;
 	struct {

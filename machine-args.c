@@ -1,146 +1,312 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What to start a QEMU with that is to have a device from the start. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend.h"
 #include "machine.h"
+#include "property.h"
 #include "util.h"
 
-/* A property of an object, owned by the caller; NULL when it has none of that name. */
-static struct json_object *property(struct qmp *q, const char *path, const char *name)
+#define ALWAYS	 NULL
+#define LEFT_OUT property_left_out
+
+/* Of all types of backends, with their defaults (backends/hostmem.c, hostmem-file.c,
+ * hostmem-memfd.c): a name means the same in each. */
+static const struct property_rule backend_rules[] = {
+	{ "type", LEFT_OUT },	   { "size", ALWAYS },
+	{ "mem-path", ALWAYS },	   { "share", "off" },
+	{ "prealloc", "off" },	   { "prealloc-threads", ALWAYS },
+	{ "reserve", "on" },	   { "policy", "default" },
+	{ "host-nodes", "" },	   { "merge", "on" },
+	{ "dump", "on" },	   { "x-use-canonical-path-for-ramblock-id", "off" },
+	{ "discard-data", "off" }, { "align", "0" },
+	{ "offset", "0" },	   { "pmem", "off" },
+	{ "readonly", "off" },	   { "rom", "auto" },
+	{ "hugetlb", "off" },	   { "hugetlbsize", "0" },
+	{ "seal", "on" },	   { 0 },
+};
+
+/* What all devices have that cannot be set, or is put out by hand. */
+static const struct property_rule device_rules[] = {
+	{ "type", LEFT_OUT },
+	{ "parent_bus", LEFT_OUT },
+	{ "memdev", LEFT_OUT },
+	{ "size", LEFT_OUT },
+	{ 0 },
+};
+
+/* Also of nvdimm (hw/mem/nvdimm.c). */
+static const struct property_rule dimm_rules[] = {
+	{ "slot", ALWAYS },
+	{ "node", ALWAYS },
+	{ "addr", ALWAYS },
+	{ "label-size", "0" },
+	{ "unarmed", "off" },
+	{ "uuid", "00000000-0000-0000-0000-000000000000" },
+	{ 0 },
+};
+
+/* hw/virtio/virtio-mem.c, virtio-pmem.c; what a virtio device on PCI has besides: hw/pci/pci.c,
+ * hw/virtio/virtio-pci.c, virtio.h. Old machine types change some of it (hw_compat_*). */
+static const struct property_rule virtio_rules[] = {
+	{ "addr", LEFT_OUT },
+	{ "busnr", LEFT_OUT },
+	{ "node", ALWAYS },
+	{ "memaddr", ALWAYS },
+	{ "block-size", ALWAYS },
+	{ "requested-size", ALWAYS },
+	{ "prealloc", "off" },
+	{ "unplugged-inaccessible", "auto" },
+	{ "dynamic-memslots", "off" },
+	{ "x-early-migration", "on" },
+	{ "acpi-index", "0" },
+	{ "aer", "off" },
+	{ "any_layout", "on" },
+	{ "ats", "off" },
+	{ "disable-legacy", "auto" },
+	{ "disable-modern", "off" },
+	{ "event_idx", "on" },
+	{ "failover_pair_id", "" },
+	{ "in_order", "off" },
+	{ "indirect_desc", "on" },
+	{ "iommu_platform", "off" },
+	{ "migrate-extra", "on" },
+	{ "modern-pio-notify", "off" },
+	{ "multifunction", "off" },
+	{ "notify_on_empty", "on" },
+	{ "packed", "off" },
+	{ "page-per-vq", "off" },
+	{ "queue_reset", "on" },
+	{ "rombar", "1" },
+	{ "romfile", "" },
+	{ "romsize", "4294967295" },
+	{ "use-disabled-flag", "on" },
+	{ "use-started", "on" },
+	{ "vectors", "0" },
+	{ "virtio-pci-bus-master-bug-migration", "off" },
+	{ "x-ats-page-aligned", "on" },
+	{ "x-disable-legacy-check", "off" },
+	{ "x-disable-pcie", "off" },
+	{ "x-ignore-backend-features", "off" },
+	{ "x-max-bounce-buffer-size", "4096" },
+	{ "x-pcie-ari-nextfn-1", "off" },
+	{ "x-pcie-deverr-init", "on" },
+	{ "x-pcie-err-unc-mask", "on" },
+	{ "x-pcie-ext-tag", "on" },
+	{ "x-pcie-extcap-init", "on" },
+	{ "x-pcie-flr-init", "on" },
+	{ "x-pcie-lnkctl-init", "on" },
+	{ "x-pcie-lnksta-dllla", "on" },
+	{ "x-pcie-pm-init", "on" },
+	{ 0 },
+};
+
+/* The types that are put on a command line: no other word of QEMU's gets there as one. */
+static const struct known_type {
+	const char *name;
+	const struct property_rule *rules;
+	const char *share; /* of a backend: whether it is shared unless it was told */
+	bool is_pci;
+} types[] = {
+	{ "memory-backend-ram", backend_rules, "off", false },
+	{ "memory-backend-file", backend_rules, "off", false },
+	{ "memory-backend-memfd", backend_rules, "on", false },
+	{ "memory-backend-shm", backend_rules, "on", false },
+	{ "pc-dimm", dimm_rules, NULL, false },
+	{ "nvdimm", dimm_rules, NULL, false },
+	{ "virtio-mem-pci", virtio_rules, NULL, true },
+	{ "virtio-pmem-pci", virtio_rules, NULL, true },
+};
+
+static const struct known_type *find_type(const struct properties *p, bool is_backend,
+					  const char *subject, struct err *err)
 {
-	struct json_object *arguments = json_object_new_object(), *value = NULL;
-	struct err ignored;
-
-	json_add_string(arguments, "path", path);
-	json_add_string(arguments, "property", name);
-	return qmp_execute(q, "qom-get", arguments, &value, &ignored) ? NULL : value;
-}
-
-/* ",KEY=VALUE", with commas doubled as QemuOpts reads them. */
-static void add_text(struct buf *out, const char *key, const char *value)
-{
-	buf_addf(out, ",%s=", key);
-	for (; *value; value++)
-		buf_addf(out, *value == ',' ? ",," : "%c", *value);
-}
-
-static void add_number(struct buf *out, const char *key, uint64_t value)
-{
-	buf_addf(out, ",%s=%llu", key, (unsigned long long)value);
-}
-
-/* A flag of query-memdev, where it differs from QEMU's default. */
-static void add_flag(struct buf *out, struct json_object *memdev, const char *key, bool usual)
-{
-	bool value;
-
-	if (json_get_bool(memdev, key, &value) && value != usual)
-		add_text(out, key, value ? "on" : "off");
-}
-
-static void add_placement(struct buf *out, struct json_object *memdev)
-{
-	struct json_object *nodes;
-	const char *policy;
+	const char *name = properties_text(p, "type");
 	size_t i;
 
-	if (!json_get_string(memdev, "policy", &policy) || !strcmp(policy, "default"))
-		return;
-	add_text(out, "policy", policy);
-	for (i = 0;
-	     json_get_array(memdev, "host-nodes", &nodes) && i < json_object_array_length(nodes);
-	     i++)
-		add_number(out, "host-nodes",
-			   json_object_get_uint64(json_object_array_get_idx(nodes, i)));
+	for (i = 0; name && i < ARRAY_SIZE(types); i++)
+		if (!types[i].share == !is_backend && !strcmp(types[i].name, name))
+			return &types[i];
+	err_set(err, ERR_FAILED, "cannot carry '%s': %s%s%s", subject,
+		name ? "it is of the type '" : "QEMU does not tell its type", name ? name : "",
+		name ? "'" : "");
+	err_hint(err, "unplug it before the migration, or write its arguments by hand");
+	return NULL;
 }
 
-/* What query-memdev does not tell: the file, and huge pages. */
-static void add_kind(struct buf *out, struct qmp *q, const char *path)
+static const char *on_off(const struct properties *p, const char *name, const char *otherwise)
 {
-	_cleanup_json_ struct json_object *file = property(q, path, "mem-path");
-	_cleanup_json_ struct json_object *hugetlb = property(q, path, "hugetlb");
-	_cleanup_json_ struct json_object *size = property(q, path, "hugetlbsize");
+	struct json_object *value = properties_value(p, name);
 
-	if (json_object_is_type(file, json_type_string))
-		add_text(out, "mem-path", json_object_get_string(file));
-	if (!json_object_is_type(hugetlb, json_type_boolean) || !json_object_get_boolean(hugetlb))
-		return;
-	add_text(out, "hugetlb", "on");
-	if (json_object_is_type(size, json_type_int) && json_object_get_uint64(size))
-		add_number(out, "hugetlbsize", json_object_get_uint64(size));
+	if (!json_object_is_type(value, json_type_boolean))
+		return otherwise;
+	return json_object_get_boolean(value) ? "on" : "off";
 }
 
-static int object_args(const struct memdev *d, struct qmp *q, char **object, struct err *err)
+static int object_text(const char *id, const struct properties *object,
+		       const struct properties *machine, struct machine_args *args, struct err *err)
 {
-	_cleanup_free_ char *path = xasprintf("/objects/%s", d->backend ? d->backend : "");
-	_cleanup_json_ struct json_object *type = property(q, path, "type");
-	_cleanup_json_ struct json_object *list = NULL;
-	struct json_object *memdev;
-	struct buf out = { 0 };
-	uint64_t size_bytes;
+	const struct known_type *type = find_type(object, true, id, err);
+	bool is_taken = !strcmp(on_off(object, "prealloc", "off"), "on");
+	/* what depends on something else; threads count only where there is work for them */
+	const struct property_rule own[] = {
+		{ "share", type ? type->share : NULL },
+		{ "merge", on_off(machine, "mem-merge", "on") },
+		{ "dump", on_off(machine, "dump-guest-core", "on") },
+		{ "rom", on_off(object, "readonly", "off") },
+		{ "prealloc-threads", is_taken ? ALWAYS : LEFT_OUT },
+		{ 0 },
+	};
+	const struct property_rule *const tables[] = { own, backend_rules, NULL };
+	_cleanup_buf_ struct buf out = { 0 };
+	const char *file = properties_text(object, "mem-path");
 
-	if (qmp_execute(q, "query-memdev", NULL, &list, err))
-		return err_wrap(err, "cannot ask QEMU (query-memdev)");
-	memdev = d->backend ? backend_find(list, d->backend) : NULL;
-	if (!memdev || !json_object_is_type(type, json_type_string) ||
-	    json_need_u64(memdev, "size", &size_bytes, err))
-		return err_set(err, ERR_FAILED, "QEMU does not tell what backend '%s' has",
-			       memdev_name(d));
-	buf_addf(&out, "%s", json_object_get_string(type));
-	add_text(&out, "id", d->backend);
-	add_number(&out, "size", size_bytes);
-	add_kind(&out, q, path);
-	add_flag(&out, memdev, "share", strstr(out.data, "memfd") != NULL);
-	add_flag(&out, memdev, "prealloc", false);
-	add_flag(&out, memdev, "reserve", true);
-	add_placement(&out, memdev);
-	*object = out.data;
+	if (!type)
+		return -1;
+	buf_addf(&out, "%s", type->name);
+	property_add(&out, "id", id);
+	if (properties_add(object, NULL, tables, id, &out, err))
+		return -1;
+	args->object = xstrdup(out.data);
+	args->mem_path = file ? xstrdup(file) : NULL;
 	return 0;
 }
 
-/* The name of the bus is the last part of its path. */
-static void add_bus(struct buf *out, struct qmp *q, const char *path)
+/* The name of the bus is the last part of its path; the place on it is a slot and a function, eight
+ * of them (PCI_DEVFN). */
+static void add_place(struct buf *out, const struct properties *device)
 {
-	_cleanup_json_ struct json_object *bus = property(q, path, "parent_bus");
-	const char *text =
-		json_object_is_type(bus, json_type_string) ? json_object_get_string(bus) : NULL;
-	const char *name = text ? strrchr(text, '/') : NULL;
+	const char *bus = properties_text(device, "parent_bus");
+	const char *name = bus ? strrchr(bus, '/') : NULL;
+	struct json_object *place = properties_value(device, "addr");
+	int64_t number =
+		json_object_is_type(place, json_type_int) ? json_object_get_int64(place) : -1;
 
 	if (name)
-		add_text(out, "bus", name + 1);
+		property_add(out, "bus", name + 1);
+	if (number >= 0 && number < 256)
+		buf_addf(out, ",addr=%02x.%x", (unsigned)number / 8, (unsigned)number % 8);
 }
 
-static int device_args(const struct memdev *d, struct qmp *q, char **device, struct err *err)
+static int device_text(const struct memdev *d, const struct properties *device,
+		       const struct known_type *type, const struct properties *defaults,
+		       struct machine_args *args, struct err *err)
 {
-	_cleanup_free_ char *path = d->handle ? machine_device_path(d->handle) : xstrdup("");
-	_cleanup_json_ struct json_object *type = property(q, path, "type");
-	bool is_virtio = !(d->has & MEMDEV_HAS_SLOT);
-	struct buf out = { 0 };
+	const struct property_rule *const tables[] = { type->rules, device_rules, NULL };
+	_cleanup_buf_ struct buf out = { 0 };
 
-	if (!json_object_is_type(type, json_type_string))
-		return err_set(err, ERR_FAILED, "QEMU does not tell what type '%s' is",
-			       memdev_name(d));
-	buf_addf(&out, "%s", json_object_get_string(type));
+	buf_addf(&out, "%s", type->name);
 	if (d->id)
-		add_text(&out, "id", d->id);
-	add_text(&out, "memdev", d->backend);
-	if (d->has & MEMDEV_HAS_SLOT)
-		add_number(&out, "slot", d->slot);
-	if (d->has & MEMDEV_HAS_NODE)
-		add_number(&out, "node", d->node);
-	if (d->has & MEMDEV_HAS_ADDRESS)
-		add_number(&out, is_virtio ? "memaddr" : "addr", d->address);
-	if (memdev_is_virtio_mem(d))
-		add_number(&out, "requested-size", d->requested_bytes);
-	if (is_virtio)
-		add_bus(&out, q, path);
-	*device = out.data;
+		property_add(&out, "id", d->id);
+	property_add(&out, "memdev", d->backend);
+	if (properties_add(device, defaults, tables, memdev_name(d), &out, err))
+		return -1;
+	if (type->is_pci)
+		add_place(&out, device);
+	args->device = xstrdup(out.data);
 	return 0;
 }
 
-int machine_args(const struct memdev *d, struct qmp *q, char **object, char **device,
-		 struct err *err)
+/* What is asked once for all backends. */
+static int find_usual(struct machine_usual *usual, struct qmp *q, struct err *err)
 {
-	return object_args(d, q, object, err) || device_args(d, q, device, err) ? -1 : 0;
+	static const char *const names[] = { "mem-merge", "dump-guest-core" };
+
+	if (usual->memdevs)
+		return 0;
+	if (qmp_execute(q, "query-memdev", NULL, &usual->memdevs, err))
+		return err_wrap(err, "cannot ask QEMU (query-memdev)");
+	return properties_query_named(&usual->machine, q, "/machine", names, ARRAY_SIZE(names),
+				      err);
+}
+
+static int read_object(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
+		       struct machine_args *args, struct err *err)
+{
+	_cleanup_free_ char *path = xasprintf("/objects/%s", d->backend);
+	struct properties object = { 0 };
+	int status = find_usual(usual, q, err);
+
+	if (!status)
+		status =
+			properties_query(&object, q, path, backend_find(usual->memdevs, d->backend),
+					 err) ||
+					object_text(d->backend, &object, &usual->machine, args, err)
+				? -1
+				: 0;
+	properties_release(&object);
+	return status;
+}
+
+static int find_defaults(struct machine_usual *usual, struct qmp *q, const struct known_type *type,
+			 struct err *err)
+{
+	if (usual->type && !strcmp(usual->type, type->name))
+		return 0;
+	properties_release(&usual->defaults);
+	usual->type = type->name;
+	return properties_query_defaults(&usual->defaults, q, type->name, err);
+}
+
+/* A bus of a bridge that was hotplugged too is not there when the target starts. */
+static int check_bus(const struct memdev *d, struct qmp *q, const struct properties *device,
+		     struct err *err)
+{
+	static const char *const names[] = { "hotplugged" };
+	const char *bus = properties_text(device, "parent_bus");
+	const char *slash = bus ? strrchr(bus, '/') : NULL;
+	_cleanup_free_ char *bridge = slash ? xstrndup(bus, (size_t)(slash - bus)) : NULL;
+	struct properties found = { 0 };
+	int status = bridge ? properties_query_named(&found, q, bridge, names, 1, err) : 0;
+
+	if (!status && json_object_get_boolean(properties_value(&found, names[0]))) {
+		err_set(err, ERR_FAILED, "cannot carry '%s': its bus '%s' was hotplugged as well",
+			memdev_name(d), slash + 1);
+		status = err_hint(err, "unplug it before the migration, or write its arguments by "
+				       "hand");
+	}
+	properties_release(&found);
+	return status;
+}
+
+static int read_device(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
+		       struct machine_args *args, struct err *err)
+{
+	_cleanup_free_ char *path = machine_device_path(d->handle);
+	struct properties device = { 0 };
+	const struct known_type *type = NULL;
+	int status = -1;
+
+	if (!properties_query(&device, q, path, NULL, err))
+		type = find_type(&device, false, memdev_name(d), err);
+	if (type && (!type->is_pci || !check_bus(d, q, &device, err)) &&
+	    !find_defaults(usual, q, type, err))
+		status = device_text(d, &device, type, &usual->defaults, args, err);
+	properties_release(&device);
+	return status;
+}
+
+int machine_args(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
+		 struct machine_args *args, struct err *err)
+{
+	if (!d->backend || !d->handle)
+		return err_set(err, ERR_FAILED, "QEMU does not tell what '%s' has", memdev_name(d));
+	return read_object(d, q, usual, args, err) || read_device(d, q, usual, args, err) ? -1 : 0;
+}
+
+void machine_usual_release(struct machine_usual *usual)
+{
+	json_object_put(usual->memdevs);
+	properties_release(&usual->machine);
+	properties_release(&usual->defaults);
+	*usual = (struct machine_usual){ 0 };
+}
+
+void machine_args_release(struct machine_args *args)
+{
+	free(args->object);
+	free(args->device);
+	free(args->mem_path);
+	*args = (struct machine_args){ 0 };
 }

@@ -309,6 +309,7 @@ static int read_objects(struct machine *m, struct json_object *reply, struct err
 		if (copy_text(name, &m->objects[m->objects_count], err))
 			return -1;
 		m->objects_count++;
+		m->has_vhost_object |= !strcmp(type, "child<cryptodev-vhost-user>");
 		if (!strncmp(type, backend, sizeof(backend) - 1))
 			m->backends[m->backends_count++] = m->objects[m->objects_count - 1];
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * machine: QEMU's memory vocabulary: DIMMs, backends, slots, maxmem, ACPI's answers.
- * May call: qmp, json, size, err, util. Must never: talk to the guest, decide anything.
+ * May call: qmp, property, json, size, err, util. Must never: talk to the guest, decide anything.
  */
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -11,6 +11,7 @@
 
 #include "err.h"
 #include "json.h"
+#include "property.h"
 #include "qmp.h"
 #include "util.h"
 
@@ -63,6 +64,7 @@ struct machine {
 	unsigned objects_count;
 	const char **backends; /* those of them that are memory backends; borrowed from objects */
 	unsigned backends_count;
+	bool has_vhost_object; /* one of the objects hands the VM's memory to another process */
 };
 
 /* The DIMM that a plug asks for. */
@@ -128,13 +130,31 @@ struct machine_nodes {
 int machine_query_nodes(struct machine_nodes *nodes, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* What to start a QEMU with that is to have a device from the start; zero-initialise it. */
+struct machine_args {
+	char *object;	/* "memory-backend-ram,id=..." */
+	char *device;	/* "pc-dimm,id=..." */
+	char *mem_path; /* the file or directory that the object would open; NULL: none */
+};
+
+/* What QEMU makes by itself, kept from one device to the next; zero-initialise it. */
+struct machine_usual {
+	struct json_object *memdevs; /* what query-memdev tells of all backends together */
+	struct properties machine;   /* of what backends follow */
+	struct properties defaults;  /* of the type of device that came last */
+	const char *type;
+};
+
 /*
- * machine_args() - what to start a QEMU with that is to have this device from the start, as the
- * target of a migration must
- * @object, @device: receive "memory-backend-ram,id=..." and "pc-dimm,id=..."; the caller frees them
+ * machine_args() - all of a device and its backend that is not as QEMU makes it by itself, as the
+ * target of a migration must have it
+ * Return: 0; -1 with ERR_FAILED and the name of what cannot be carried: a type, a property
  */
-int machine_args(const struct memdev *d, struct qmp *q, char **object, char **device,
-		 struct err *err) __attribute__((warn_unused_result));
+int machine_args(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
+		 struct machine_args *args, struct err *err) __attribute__((warn_unused_result));
+
+void machine_args_release(struct machine_args *args);
+void machine_usual_release(struct machine_usual *usual);
 
 /* machine_device_path() - where the device is in QOM; the caller frees it */
 char *machine_device_path(const char *handle);

@@ -74,28 +74,6 @@ def test_no_name_that_qemu_gives_reaches_a_shell(path, tmp_path, name):
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize("path_there", ["/x -incoming exec:touch", "/*", "/x\n-incoming"], ids=repr)
-def test_arguments_for_another_qemu_are_whole_words(path, path_there):
-    """They are for qemu $(memhp list --qemu-args): what a shell splits would be an argument of its own."""
-    vm = Vm()
-    vm.plug("d0", 256)
-    replies = {("/objects/d0-mem", "type"): "memory-backend-file", ("/objects/d0-mem", "mem-path"): path_there,
-               ("/machine/peripheral/d0-dimm", "type"): "pc-dimm"}
-
-    def answer(request):
-        place = (request["arguments"]["path"], request["arguments"]["property"])
-        return reply(replies[place])(request) if place in replies else error("none")(request)
-
-    known = [reply([{"id": "d0-mem", "size": 256 * peer.MIB}])]
-    with Monitor(path, vm, on={"qom-get": [answer], "query-memdev": known}):
-        more = ("--qmp", path, "--guest", "none", "list", "--qemu-args")
-        assert memhp("--json", *more).succeeded()["qemu_args"][1].endswith(f"mem-path={path_there}")
-        plain = memhp(*more)
-        assert plain.code == 1 and not plain.stdout and "d0-dimm" in plain.stderr, plain
-        replies["/objects/d0-mem", "mem-path"] = "/pl\u20acin"
-        assert memhp(*more).stdout.split()[::2] == ["-object", "-device"]
-
-
 @pytest.mark.parametrize("release", [word for word in EVIL if "\n" not in word] +
                          ["\x9b31m", "@00000000.1 1 3 end 1 3 00000000@"], ids=repr)
 def test_nothing_that_the_guest_says_is_run_or_drives_the_terminal(tmp_path, release):

@@ -26,6 +26,7 @@ def prop(vm, name, value):
     ([], "ram", {"prealloc": False, "share": False, "reserve": True, "policy": "default"}),
     (["--backend", "ram", "--share"], "ram", {"share": True}),
     (["--backend", "memfd"], "memfd", {"share": True}),
+    (["--share"], "memfd", {"share": True}),
     (["--mem-path", "/dev/shm"], "file", {"share": False}),
     (["--mem-path", "/dev/shm", "--share"], "file", {"share": True}),
     (["--prealloc"], "ram", {"prealloc": True}),
@@ -132,6 +133,14 @@ def test_huge_pages_are_taken(vm, huge_pages, words, kind):
     # used or only reserved: nothing is left for another
     message, _ = refused(vm, 1, "plug", "128M", *words)
     assert "0 B free in huge pages" in message
+    done(vm.memhp("unplug"))
+
+
+def test_huge_pages_are_carried_to_another_qemu(vm, huge_pages):
+    huge_pages(128)
+    done(vm.memhp("plug", "128M", "--hugetlb=2M", "--zone", "movable"))
+    words = shlex.split(done(vm.memhp("list", "--qemu-args")))
+    assert words[1] == "memory-backend-memfd,id=memhp0-mem,size=134217728,hugetlb=on,hugetlbsize=2097152"
     done(vm.memhp("unplug"))
 
 

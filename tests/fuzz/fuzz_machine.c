@@ -9,6 +9,7 @@
 #include "backend.h"
 #include "fuzz.h"
 #include "machine.h"
+#include "sharing.h"
 #include "verdict.h"
 
 static const char greeting[] = "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, "
@@ -58,14 +59,36 @@ static void read_event(const struct machine *m, struct json_object *event)
 	}
 }
 
-static void read_args(const struct memdev *d, struct qmp *q)
+static void read_args(const struct machine *m, struct qmp *q)
 {
-	_cleanup_free_ char *object = NULL;
-	_cleanup_free_ char *device = NULL;
+	struct machine_usual usual = { 0 };
+	unsigned i;
+
+	for (i = 0; i < m->devices_count; i++) {
+		struct machine_args args = { 0 };
+		struct err err = { 0 };
+
+		if (!machine_args(&m->devices[i], q, &usual, &args, &err))
+			seam_check(args.object && args.device);
+		machine_args_release(&args);
+	}
+	machine_usual_release(&usual);
+}
+
+static void read_sharing(const struct machine *m, struct qmp *q)
+{
+	struct backend_options open = { 0 }, ram = { .type = BACKEND_RAM };
+	struct sharing sharing = { 0 };
 	struct err err = { 0 };
 
-	if (!machine_args(d, q, &object, &device, &err))
-		seam_check(object && device);
+	if (!sharing_send(&sharing, q, &err) && !sharing_receive(&sharing, m, q, &err)) {
+		seam_check(!sharing_apply(&sharing, m, &open, &err));
+		seam_check(!open.reason || backend_is_shared(&open));
+		if (sharing_apply(&sharing, m, &ram, &err))
+			seam_check(sharing.reason && err.message[0]);
+		sharing_excludes(&sharing, "memhp0-mem");
+	}
+	sharing_release(&sharing);
 }
 
 static void look(const struct machine *m, char *events)
@@ -109,8 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	(void)!machine_query(&m, q, &err);
 	look(&m, rest);
-	for (id = 0; id < m.devices_count; id++)
-		read_args(&m.devices[id], q);
+	read_args(&m, q);
+	read_sharing(&m, q);
 	(void)!machine_query_devices(&m, q, &err);
 	machine_release(&m);
 	qmp_close(q);

@@ -17,9 +17,9 @@ static void the_type_follows_from_the_options(void **state)
 		struct backend_options options;
 		enum backend_type type;
 	} rows[] = {
-		{ { 0 }, BACKEND_RAM },
+		{ { 0 }, BACKEND_AUTO }, /* open until it is known what the VM has */
 		{ { .type = BACKEND_RAM }, BACKEND_RAM },
-		{ { .is_shared = true, .prealloc = SET(0) }, BACKEND_RAM },
+		{ { .is_shared = true, .prealloc = SET(0) }, BACKEND_AUTO },
 		{ { .mem_path = "/dev/shm" }, BACKEND_FILE },
 		{ { .type = BACKEND_FILE, .mem_path = "/dev/shm" }, BACKEND_FILE },
 		{ { .hugetlb = SET(0) }, BACKEND_MEMFD },
@@ -133,7 +133,8 @@ static void a_request_has_what_was_asked_for_and_nothing_else(void **state)
 		{ { .hugetlb = SET(2 * M) }, "memfd", ",\"hugetlb\":true,\"hugetlbsize\":2097152" },
 		{ { .prealloc = SET(0) }, "ram", ",\"prealloc\":true" },
 		{ { .prealloc = SET(4) }, "ram", ",\"prealloc\":true,\"prealloc-threads\":4" },
-		{ { .is_shared = true }, "ram", ",\"share\":true" },
+		{ { .is_shared = true }, "memfd", ",\"share\":true" },
+		{ { .type = BACKEND_RAM, .is_shared = true }, "ram", ",\"share\":true" },
 		{ { .reserve = RESERVE_ON }, "ram", ",\"reserve\":true" },
 		{ { .reserve = RESERVE_OFF }, "ram", ",\"reserve\":false" },
 		{ { .policy = POLICY_DEFAULT }, "ram", ",\"policy\":\"default\"" },
