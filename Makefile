@@ -37,7 +37,7 @@ JOBS        ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
-ROWS := err util fold trust base64 nearest words qemuopt cmdline proc sockets readconfig emulator size progress choose signals deadline resolve history prompt password console json opt out wire peer owner frame answer message \
+ROWS := err util fold trust base64 nearest words qemuopt cmdline proc sockets readconfig emulator size progress choose signals deadline resolve history prompt password console json opt out wire peer owner frame answer message queue \
 	qmp property guest-pieces guest-panic guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
 	machine machine-handle machine-map machine-name machine-node machine-place machine-port machine-request machine-state machine-total backend machine-args sharing refusal procfs cgroup mem-path host demand host-limits verdict ending pool sysfs look event guest-event \
 	config channel discover dial vm inquiry fleet \

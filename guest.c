@@ -23,9 +23,7 @@
 #define AGAIN_MS     250
 #define AGAIN_MAX    8
 #define HEARTBEAT_MS 2000
-#define ANSWER_MAX_MS                                                                              \
-	20000 /* a first sign of life takes no longer: it is no shell, or cannot be reached */
-
+#define ANSWER_MAX_MS 20000 /* a first sign of life takes no longer, where there is a shell */
 #define LEAVE_MS     3000 /* a goodbye takes no longer ... */
 #define LEAVE_MIN_MS 300  /* ... and gets this even when the deadline has passed */
 

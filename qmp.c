@@ -9,6 +9,7 @@
 #include "owner.h"
 #include "peer.h"
 #include "qmp.h"
+#include "queue.h"
 #include "util.h"
 
 /* How often to knock where others wait to be served. */
@@ -19,26 +20,13 @@
 #define EVENT_MAX_BYTES	  (1 << 20)   /* a larger one is none that memhp waits for */
 #define REPLIES_MAX_BYTES (128 << 20) /* one may have 80 MiB */
 
-/* Replies and events that nobody has asked for yet, oldest first. */
-struct message {
-	struct message *next;
-	struct json_object *object;
-	size_t bytes; /* that it takes */
-};
-
-struct queue {
-	struct message *first, **end;
-	unsigned count;
-	size_t bytes;
-};
-
 struct qmp {
 	struct wire wire;
 	struct buf out; /* requests that go out together, before the next wait */
 	struct deadline *deadline;
 	const struct trace *trace;
 	struct message_reader reader;
-	struct queue replies, events;
+	struct queue replies, events; /* that wait to be asked for */
 	unsigned lost_count; /* of events that could not be kept */
 	uint64_t *awaited;   /* ids of requests whose reply has not come; owned */
 	size_t awaited_count;
@@ -51,44 +39,6 @@ struct qmp {
 	pid_t peer_pid;	   /* 0 when unknown */
 };
 
-static void queue_init(struct queue *queue)
-{
-	*queue = (struct queue){ .end = &queue->first };
-}
-
-static void queue_add(struct queue *queue, struct json_object *object, size_t bytes)
-{
-	struct message *m = xcalloc(1, sizeof(*m));
-
-	m->object = object;
-	m->bytes = bytes;
-	*queue->end = m;
-	queue->end = &m->next;
-	queue->count++;
-	queue->bytes += bytes;
-}
-
-/* Unlink *@at and return its object. */
-static struct json_object *queue_take(struct queue *queue, struct message **at)
-{
-	struct message *m = *at;
-	struct json_object *object = m->object;
-
-	*at = m->next;
-	if (!m->next)
-		queue->end = at;
-	queue->count--;
-	queue->bytes -= m->bytes;
-	free(m);
-	return object;
-}
-
-static void queue_release(struct queue *queue)
-{
-	while (queue->first)
-		json_object_put(queue_take(queue, &queue->first));
-}
-
 static int protocol_error(struct qmp *q, const char *why, struct err *err)
 {
 	if (!q->greeting) {
@@ -100,7 +50,7 @@ static int protocol_error(struct qmp *q, const char *why, struct err *err)
 		       q->address, why);
 }
 
-static bool is_named(const struct message *event, const char *name)
+static bool is_named(const struct queued *event, const char *name)
 {
 	const char *other = "";
 
@@ -112,7 +62,7 @@ static bool is_named(const struct message *event, const char *name)
  * oldest of all. There is one. */
 static void drop_event(struct qmp *q, const char *name)
 {
-	struct message **at = &q->events.first;
+	struct queued **at = &q->events.first;
 
 	while ((*at)->next && !is_named(*at, name))
 		at = &(*at)->next;
@@ -141,9 +91,9 @@ static void keep_event(struct qmp *q, struct json_object *object, size_t bytes)
 }
 
 /* Where the reply to @id is kept; where the list ends when it is not. */
-static struct message **find_reply(struct qmp *q, uint64_t id)
+static struct queued **find_reply(struct qmp *q, uint64_t id)
 {
-	struct message **at = &q->replies.first;
+	struct queued **at = &q->replies.first;
 	uint64_t other;
 
 	while (*at && !(json_get_u64((*at)->object, "id", &other) && other == id))
@@ -430,7 +380,7 @@ static int open_reply(struct json_object *message, struct json_object **reply, s
 int qmp_receive(struct qmp *q, uint64_t id, struct json_object **reply, struct err *err)
 {
 	for (;;) {
-		struct message **at = find_reply(q, id);
+		struct queued **at = find_reply(q, id);
 
 		if (*at)
 			return open_reply(queue_take(&q->replies, at), reply, err);
@@ -452,7 +402,7 @@ int qmp_execute(struct qmp *q, const char *command, struct json_object *argument
 /* Take the first kept event that @match accepts, or NULL. */
 static struct json_object *take_event(struct qmp *q, qmp_match_fn *match, void *context)
 {
-	struct message **at;
+	struct queued **at;
 
 	for (at = &q->events.first; *at; at = &(*at)->next) {
 		struct json_object *data = NULL;

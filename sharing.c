@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Whether other processes use the VM's memory. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "peer.h"
 #include "sharing.h"
 #include "util.h"
 
@@ -167,11 +170,15 @@ static const char *shared_boot(const struct sharing *s, const struct machine *m,
 /* What a path of QEMU's leads to there, S_IF...; 0 when that is not known. */
 static mode_t file_kind(pid_t pid, const char *path)
 {
-	_cleanup_free_ char *seen =
-		xasprintf("/proc/%d/%s/%s", (int)pid, path[0] == '/' ? "root" : "cwd", path);
+	int fd = peer_open_path(pid, path, O_PATH);
 	struct stat status;
+	bool is_known;
 
-	return stat(seen, &status) ? 0 : status.st_mode & S_IFMT;
+	if (fd < 0)
+		return 0;
+	is_known = !fstat(fd, &status);
+	close(fd);
+	return is_known ? status.st_mode & S_IFMT : 0;
 }
 
 /* Where a nameless file on the same file system can be made; NULL where that is not known, or the

@@ -3,7 +3,7 @@
  * sharing: whether other processes use the VM's memory, and what new memory must be like for them.
  * A vhost-user backend maps what it is handed a descriptor of (docs/interop/vhost-user.rst of
  * QEMU); memory that is private to QEMU it cannot reach, and a request in it is never answered.
- * May call: machine, backend, qmp, json, err, util. Must never: change anything.
+ * May call: machine, backend, qmp, peer, json, err, util. Must never: change anything.
  */
 #ifndef SHARING_H
 #define SHARING_H
