@@ -2,7 +2,7 @@
 /*
  * mem-path: what is behind --mem-path as QEMU sees it, and the file that QEMU makes there
  * (file_ram_open() in softmmu/physmem.c: a name that is free becomes a file; in a directory the
- * file has no name). May call: procfs, deadline, err, util.
+ * file has no name). May call: peer, procfs, deadline, err, util.
  */
 #ifndef MEM_PATH_H
 #define MEM_PATH_H
