@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Has the host the memory that virtio-mem devices grow by? */
+/* Have host and guest the room for what virtio-mem devices grow by? */
 #include <stdlib.h>
 #include <string.h>
 
 #include "host-limits.h"
+#include "hotplug-check.h"
 #include "hotplug-growth.h"
 #include "util.h"
 
@@ -106,4 +107,29 @@ int growth_check(struct hotplug *h, const struct vmem *vmem, struct err *err)
 		return -1;
 	host_limits_foresee(&demand, warn, h);
 	return 0;
+}
+
+/* Are there more blocks than this, fewer and larger pieces are checked in their place. */
+#define PIECES_MAX 65536
+
+int growth_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t bytes,
+			  struct err *err)
+{
+	uint64_t movable_bytes = h->movable_added_bytes, kernel_bytes = h->kernel_added_bytes;
+	uint64_t piece_bytes = h->before.block_size_bytes, count, i, kernels;
+	_cleanup_free_ uint64_t *sizes = NULL;
+	char reason[ZONE_REASON_MAX];
+
+	if (!h->has_guest)
+		return 0;
+	while (bytes / piece_bytes >= PIECES_MAX)
+		piece_bytes *= 2;
+	count = bytes / piece_bytes + !!(bytes % piece_bytes);
+	sizes = xcalloc(count + 1, sizeof(*sizes));
+	for (i = 0; i < count; i++)
+		sizes[i] = piece_bytes;
+	kernels = zone_split_even(h, vmem->zone, piece_bytes, count, reason);
+	h->movable_added_bytes = movable_bytes;
+	h->kernel_added_bytes = kernel_bytes;
+	return plug_check_blocks_headroom(h, sizes, (unsigned)count, (unsigned)kernels, err);
 }

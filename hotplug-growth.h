@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-growth: has the host the memory that virtio-mem devices grow by? Changes nothing.
- * May call: hotplug, hotplug-vmem, demand, host-limits, machine, qmp, json, err, util.
+ * hotplug-growth: have host and guest the room for what virtio-mem devices grow by? Changes
+ * nothing. May call: hotplug, hotplug-check, hotplug-vmem, hotplug-zone, demand, host-limits,
+ * machine, qmp, json, err, util.
  */
 #ifndef HOTPLUG_GROWTH_H
 #define HOTPLUG_GROWTH_H
@@ -15,6 +16,14 @@
  */
 int growth_check(struct hotplug *h, const struct vmem *vmem, struct err *err)
 	__attribute__((warn_unused_result));
+
+/*
+ * growth_check_headroom() - will the guest have room for the memory map of @bytes more, block after
+ * block, in vmem->zone?
+ * Return: 0; -1 with ERR_GUEST_REFUSED and what would fit
+ */
+int growth_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t bytes,
+			  struct err *err) __attribute__((warn_unused_result));
 
 /* growth_bytes() - how much the devices grow by in all */
 uint64_t growth_bytes(const struct vmem *vmem);

@@ -211,7 +211,8 @@ static uint64_t smaller_dimm(uint64_t dimm_bytes, uint64_t block_bytes)
 static bool has_gaps(const struct hotplug *h, const struct plug *plug)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
-	_cleanup_free_ struct device_place *places = xcalloc(plug->units_count + 1, sizeof(*places));
+	_cleanup_free_ struct device_place *places =
+		xcalloc(plug->units_count + 1, sizeof(*places));
 	struct err ignored;
 
 	return !place_choose(h, &plug->request.backend, sizes, plug->units_count, places, &ignored);
@@ -323,7 +324,8 @@ static int grow(struct hotplug *h, struct resize *r, struct err *err)
 		return refuse_size(h, r, left_bytes, unit_bytes, err);
 	r->vmem.zone = r->zone;
 	if (r->vmem.units_count &&
-	    vmem_check_headroom(h, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes, err))
+	    growth_check_headroom(h, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes,
+				  err))
 		return -1;
 	if (growth_check(h, &r->vmem, err) || (!h->is_dry_run && hotplug_hold(h, err)))
 		return -1;
@@ -448,8 +450,7 @@ static void ask_what_is_left(struct hotplug *h, struct resize *r)
 	struct err ignored;
 
 	if (h->outcome != OUTCOME_UNCHANGED)
-		r->has_after =
-			!machine_query_total(h->vm->qmp, r->node, &r->after_bytes, &ignored);
+		r->has_after = !machine_query_total(h->vm->qmp, r->node, &r->after_bytes, &ignored);
 }
 
 int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)

@@ -3,7 +3,7 @@
  * hotplug-vmem: the job of giving virtio-mem devices another size. QEMU is told a requested size,
  * the guest's driver works towards it, and may stop short (docs of virtio-mem in QEMU; the driver
  * is drivers/virtio/virtio_mem.c of Linux). What the driver adds, memhp brings online.
- * May call: hotplug, hotplug-guest, hotplug-check, hotplug-node, hotplug-zone, machine, sysfs, qmp,
+ * May call: hotplug, hotplug-guest, hotplug-node, hotplug-zone, machine, sysfs, qmp,
  * size, err, util.
  */
 #ifndef HOTPLUG_VMEM_H
@@ -47,14 +47,6 @@ void vmem_prepare(struct hotplug *h, struct vmem *vmem);
 
 /* vmem_choose_zones() - the part of vmem_prepare() that needs the devices */
 void vmem_choose_zones(struct hotplug *h, struct vmem *vmem);
-
-/*
- * vmem_check_headroom() - will the guest have room for the memory map of @bytes more, block after
- * block, in vmem->zone?
- * Return: 0; -1 with ERR_GUEST_REFUSED and what would fit
- */
-int vmem_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t bytes, struct err *err)
-	__attribute__((warn_unused_result));
 
 /* vmem_is_growing() - is any device to have more than before? */
 bool vmem_is_growing(const struct vmem *vmem);
