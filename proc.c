@@ -74,8 +74,9 @@ bool proc_read(const struct proc *p, const char *name, size_t max_bytes, struct 
 pid_t proc_parent(const struct proc *p)
 {
 	_cleanup_buf_ struct buf text = { 0 };
+	_cleanup_free_ char *digits = NULL;
 	const char *after;
-	int parent;
+	uint64_t parent;
 
 	if (!proc_read(p, "stat", 4096, &text))
 		return 0;
@@ -83,8 +84,8 @@ pid_t proc_parent(const struct proc *p)
 	after = strrchr(buf_text(&text), ')');
 	if (!after || strlen(after) < 5)
 		return 0;
-	parent = atoi(after + 4);
-	return parent > 0 ? parent : 0;
+	digits = xstrndup(after + 4, strcspn(after + 4, " "));
+	return parse_u64(digits, 10, &parent) && parent <= INT_MAX ? (pid_t)parent : 0;
 }
 
 char *proc_program(const struct proc *p)

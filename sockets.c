@@ -105,7 +105,7 @@ static void forget(struct sockets *s, uint64_t inode)
 
 static struct inode *find_inode(const struct inodes *inodes, const char *digits)
 {
-	struct inode key;
+	struct inode key = { 0 };
 
 	return parse_u64(digits, 10, &key.number) && inodes->count
 		       ? bsearch(&key, inodes->list, inodes->count, sizeof(key), by_number)
@@ -187,7 +187,7 @@ static bool read_words(const char *text, uint32_t *words, unsigned count)
 	if (strlen(text) != 8 * (size_t)count)
 		return false;
 	for (i = 0; i < count; i++) {
-		_cleanup_free_ char *digits = xstrndup(text + 8 * i, 8);
+		_cleanup_free_ char *digits = xstrndup(text + 8 * (size_t)i, 8);
 		uint64_t word;
 
 		if (!parse_u64(digits, 16, &word))

@@ -88,8 +88,8 @@ static int open_process(struct vm *vm, const struct qemu *qemu, struct err *err)
 			vm->qmp = sessions[at];
 		else
 			qmp_close(sessions[at]);
-		count--;
-		memmove(&sessions[at], &sessions[at + 1], (count - at) * sizeof(*sessions));
+		for (count--, i = at; i < count; i++)
+			sessions[i] = sessions[i + 1];
 		if (ready < 0)
 			break;
 	}

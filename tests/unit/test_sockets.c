@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -118,10 +119,45 @@ static void what_listens_is_found_and_named(void **state)
 	rmdir(directory);
 }
 
+/* The name of a socket of anybody's may have a line end, and behind it a line like the kernel's. */
+static void a_line_that_another_has_written_gives_no_address(void **state)
+{
+	char directory[] = "/tmp/memhp-unit-XXXXXX", name[108] = "";
+	_cleanup_free_ char *path = NULL;
+	struct sockets s = { 0 };
+	struct stat st;
+	struct proc p;
+	int honest, liar;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	path = xasprintf("%s/m", directory);
+	honest = listen_unix(path, strlen(path) + 1);
+	assert_int_equal(fstat(honest, &st), 0);
+	assert_true(proc_open(&p, getpid()));
+	sockets_read(&s, &p);
+	assert_true(s.count == 1 && sockets_at(&s, path));
+	sockets_release(&s);
+
+	snprintf(name + 1, sizeof(name) - 1, "x\n0: 2 0 00010000 0001 01 %llu /tmp/elsewhere",
+		 (unsigned long long)st.st_ino);
+	liar = listen_unix(name, strlen(name + 1) + 1);
+	sockets_read(&s, &p);
+	assert_false(sockets_at(&s, "/tmp/elsewhere"));
+	assert_false(sockets_at(&s, path));
+	sockets_release(&s);
+	proc_close(&p);
+	close(liar);
+	close(honest);
+	unlink(path);
+	rmdir(directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_listens_is_found_and_named),
+		cmocka_unit_test(a_line_that_another_has_written_gives_no_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
