@@ -160,7 +160,7 @@ class Copy(Vm):
             wait_until(lambda: self.leaf().startswith("qemu"), what="a QEMU")
             self.run_dir = pathlib.Path(f"/proc/{self.pid}/root/{run_dir}")
             wait_until(lambda: self.is_up("console2.log") and "memhp-lab: ready" in self.console_log() and
-                       self.is_up("console.log"), what="the guest")
+                       self.is_up("console.log"), timeout=3 * virtual.PATIENCE, what="the guest")
             self.monitor = Qmp(self.path("qmp2.sock"))
             self.console = Console(self.path("serial2.sock"))
         except BaseException:
