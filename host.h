@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * host: the memory of this machine. May call: peer, util. Must never: believe that QEMU runs here too.
+ * host: the memory of this machine. May call: peer, util. Must never: believe that QEMU runs here
+ * too.
  */
 #ifndef HOST_H
 #define HOST_H
