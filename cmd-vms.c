@@ -168,9 +168,14 @@ static void print_notes(const struct fleet *fleet, const struct qemu_list *found
 {
 	unsigned i;
 
-	for (i = 0; i < fleet->count; i++)
-		if (fleet->vms[i].qemu)
-			print_note(&fleet->vms[i]);
+	for (i = 0; i < fleet->count; i++) {
+		const struct fleet_vm *vm = &fleet->vms[i];
+
+		if (vm->qemu)
+			print_note(vm);
+		else if (fleet_vm_guest_problem(vm))
+			out_note("VM '%s': %s", fleet_vm_name(vm), fleet_vm_guest_problem(vm));
+	}
 	for (i = 0; i < found->count; i++) {
 		struct err err;
 

@@ -60,8 +60,7 @@ static bool is_qemu(pid_t pid)
 
 /* Look through all QEMUs that can be seen for one, but @pid, that holds what @is_held says of
  * @fd; 0 when there is none. */
-static pid_t find_holder(pid_t pid, int fd, bool (*is_held)(pid_t pid, int fd),
-			 struct deadline *d)
+static pid_t find_holder(pid_t pid, int fd, bool (*is_held)(pid_t pid, int fd), struct deadline *d)
 {
 	struct qemu_list found = { 0 };
 	struct err ignored;
@@ -103,8 +102,9 @@ static int belongs_to(const struct dial *dial, const char *path, pid_t other, st
 	if (dial->label)
 		return err_hint(err, "give each VM a path of its own; this one can be reached by "
 				     "another channel: --guest");
-	return err_hint(err, "name a channel of this VM with --guest, or leave it out: then QEMU is "
-			     "asked for one");
+	return err_hint(err,
+			"name a channel of this VM with --guest, or leave it out: then QEMU is "
+			"asked for one");
 }
 
 /* Where no process can be compared: QEMU sees a client at its own device and nowhere else. */
@@ -115,7 +115,8 @@ static int prove(const struct dial *dial, const char *path, struct err *err)
 
 	while (!channel_has_client(dial->qmp, dial->label, &has_client, err) && !has_client &&
 	       monotonic_ms() < until_ms)
-		if (deadline_poll(dial->deadline, NULL, 0, monotonic_ms() + PROOF_AGAIN_MS, err) < 0)
+		if (deadline_poll(dial->deadline, NULL, 0, monotonic_ms() + PROOF_AGAIN_MS, err) <
+		    0)
 			return -1;
 	if (has_client)
 		return 0;
@@ -273,8 +274,7 @@ static int open_own_pty(const struct dial *dial, const char *path)
 }
 
 /* The number of the pty that QEMU has named, when it is of the kind that it makes. */
-static int read_number(const struct dial *dial, const char *path, unsigned *number,
-		       struct err *err)
+static int read_number(const struct dial *dial, const char *path, unsigned *number, struct err *err)
 {
 	static const char directory[] = "/dev/pts/";
 	uint64_t value;
@@ -297,7 +297,7 @@ static int not_its_pty(const struct dial *dial, const char *path, struct err *er
 
 static int check_pty(const struct dial *dial, const char *path, struct err *err)
 {
-	unsigned number;
+	unsigned number = 0;
 
 	if (read_number(dial, path, &number, err))
 		return -1;
@@ -307,7 +307,7 @@ static int check_pty(const struct dial *dial, const char *path, struct err *err)
 /* The pty that QEMU has named, and holds. */
 static int open_pty(const struct dial *dial, const char *path, int *fd, struct err *err)
 {
-	unsigned number;
+	unsigned number = 0;
 
 	if (read_number(dial, path, &number, err))
 		return -1;
@@ -387,9 +387,8 @@ int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct
 	if (channel->is_pty)
 		return check_pty(&dial, path, err);
 	if (path[0] == '@')
-		return owner_listens_abstract(pid, path + 1) == 1
-			       ? 0
-			       : belongs_to(&dial, path, 0, err);
+		return owner_listens_abstract(pid, path + 1) == 1 ? 0
+								  : belongs_to(&dial, path, 0, err);
 	return check_path(&dial, pid, path, err) && check_path(&dial, 0, path, &here) ? -1 : 0;
 }
 

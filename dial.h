@@ -2,8 +2,8 @@
 /*
  * dial: opens the guest's console or agent, and makes sure before the first byte that it is that of
  * the VM whose monitor is open.
- * May call: channel, discover, owner, peer, proc, qmp, wire, deadline, err, util. Must never: write to
- * what it opens.
+ * May call: channel, discover, owner, peer, proc, qmp, wire, deadline, err, util. Must never: write
+ * to what it opens.
  */
 #ifndef DIAL_H
 #define DIAL_H

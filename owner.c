@@ -129,8 +129,7 @@ static unsigned inode_in(const struct nlmsghdr *header, const struct stat *st)
 		if (attribute->nla_type == UNIX_DIAG_VFS &&
 		    attribute->nla_len >= sizeof(*attribute) + sizeof(*vfs) &&
 		    vfs->udiag_vfs_ino == (uint32_t)st->st_ino &&
-		    vfs->udiag_vfs_dev ==
-			    (uint32_t)(major(st->st_dev) << 20 | minor(st->st_dev)))
+		    vfs->udiag_vfs_dev == (uint32_t)(major(st->st_dev) << 20 | minor(st->st_dev)))
 			return message->udiag_ino;
 		left -= NLA_ALIGN(attribute->nla_len);
 		attribute = (const void *)((const char *)attribute + NLA_ALIGN(attribute->nla_len));
@@ -305,8 +304,7 @@ static bool read_row(FILE *table, struct row *row)
 		if (sscanf(line,
 			   " %*d: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*x:%*x %*x:%*x %*x %*u %*d "
 			   "%llu",
-			   local, &local_port, remote, &remote_port, &row->state,
-			   &row->inode) != 6)
+			   local, &local_port, remote, &remote_port, &row->state, &row->inode) != 6)
 			continue;
 		row->local = read_end(local, local_port);
 		row->remote = read_end(remote, remote_port);

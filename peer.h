@@ -2,8 +2,8 @@
 /*
  * peer: files and sockets where another process of this machine sees them: below its root and its
  * working directory, in its mount and network namespaces.
- * May call: proc, wire, deadline, err, util. Must never: believe that what it finds is that process's
- * own (see owner).
+ * May call: proc, wire, deadline, err, util. Must never: believe that what it finds is that
+ * process's own (see owner).
  */
 #ifndef PEER_H
 #define PEER_H

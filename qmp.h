@@ -3,7 +3,8 @@
  * qmp: one QMP session (docs/interop/qmp-spec of QEMU): greeting, capabilities, commands matched
  * to replies by id, events kept until somebody asks for them. Requests are consumed, replies are
  * returned owned.
- * May call: message, peer, owner, wire, json, deadline, err, util. Must never: know what a command means.
+ * May call: message, peer, owner, wire, json, deadline, err, util. Must never: know what a command
+ * means.
  */
 #ifndef QMP_H
 #define QMP_H

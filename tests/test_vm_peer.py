@@ -28,10 +28,12 @@ def take_over(vm, path, device="serial0", **more):
 def taken_over(vm, other, name="serial.sock", device="serial0"):
     """The path of @vm's socket is that of @other's for a while; at the end each listens at its own again."""
     take_over(other, vm.path(name), device)
-    yield
-    take_over(other, other.path(name), device)
-    take_over(vm, vm.path(f"{name}.new"), device)  # what it leaves it removes, whoever listens there
-    take_over(vm, vm.path(name), device)
+    try:
+        yield
+    finally:
+        take_over(other, other.path(name), device)
+        take_over(vm, vm.path(f"{name}.new"), device)  # what it leaves it removes, whoever listens there
+        take_over(vm, vm.path(name), device)
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_the_table_of_vms_says_whose_console_it_is(pair):
     with taken_over(a, b):
         done = run_memhp("vms")
         said = [line for line in done.stderr.splitlines() if f"(pid {a.pid})" in line]
-        assert said and f"belongs to another process (pid {b.pid}, 'qemu-system-" in said[0], done
+        assert said and f"the console '{a.path('serial.sock')}' belongs to another process" in said[0], done
 
 
 @contextlib.contextmanager
@@ -112,6 +114,18 @@ def relay(kind, path):
         finally:
             socat.terminate()
             drain.join()
+
+
+def test_the_table_of_vms_says_what_cannot_be_compared(boot, tmp_path):
+    vm = boot()
+    config = tmp_path / "memhp" / "config"
+    config.parent.mkdir()
+    with relay("unix", vm.path("qmp.sock")) as address:
+        config.write_text(f"[vm behind-a-relay]\nqmp = {address}\n")
+        config.chmod(0o600)
+        done = run_memhp("vms", env={"XDG_CONFIG_HOME": tmp_path})
+        said = [line for line in done.stderr.splitlines() if "VM 'behind-a-relay': " in line]
+        assert said and f"the console '{vm.path('serial.sock')}' cannot be compared" in said[0], done
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
@@ -146,7 +160,7 @@ class Copy(Vm):
             wait_until(lambda: self.leaf().startswith("qemu"), what="a QEMU")
             self.run_dir = pathlib.Path(f"/proc/{self.pid}/root/{run_dir}")
             wait_until(lambda: self.is_up("console2.log") and "memhp-lab: ready" in self.console_log() and
-                       self.is_up("console.log"), what="the guest")
+                       self.is_up("console.log"), timeout=3 * virtual.PATIENCE, what="the guest")
             self.monitor = Qmp(self.path("qmp2.sock"))
             self.console = Console(self.path("serial2.sock"))
         except BaseException:
