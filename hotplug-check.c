@@ -119,7 +119,8 @@ static int find_places(const struct hotplug *h, const struct plug_request *r, co
 {
 	if (!r->has_address)
 		return place_choose(h, &r->backend, sizes, count, places, err);
-	places[0] = (struct device_place){ .is_known = true, .is_told = true, .address = r->address };
+	places[0] =
+		(struct device_place){ .is_known = true, .is_told = true, .address = r->address };
 	return place_check(h, r->address, sizes[0], err);
 }
 
@@ -176,8 +177,8 @@ static int check_host(const struct hotplug *h, const struct plug_request *r, str
 	return err_hint(err, "take a smaller size, or leave out --prealloc; --force tries anyway");
 }
 
-int plug_check_device(const struct hotplug *h, const struct plug_request *r, struct device_place *place,
-		      struct err *err)
+int plug_check_device(const struct hotplug *h, const struct plug_request *r,
+		      struct device_place *place, struct err *err)
 {
 	return check_limit(&h->machine, r, err) || check_sizes(h, &r->size_bytes, 1, err) ||
 			       find_places(h, r, &r->size_bytes, 1, place, err) ||

@@ -35,8 +35,9 @@ int plug_check(const struct hotplug *h, const struct plug_request *r, const uint
 	__attribute__((warn_unused_result));
 
 /* plug_check_device() - the same for one device that takes no slot, such as virtio-mem */
-int plug_check_device(const struct hotplug *h, const struct plug_request *r, struct device_place *place,
-		      struct err *err) __attribute__((warn_unused_result));
+int plug_check_device(const struct hotplug *h, const struct plug_request *r,
+		      struct device_place *place, struct err *err)
+	__attribute__((warn_unused_result));
 
 /*
  * plug_count_fitting() - how many DIMMs, from the first, the guest has room for: its kernel takes

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-place: where new memory devices go, so that the guest can use all of them: at multiples of
- * its memory block size. Checks, plans and what is sent have it from here. Changes nothing.
- * May call: hotplug, backend, host, machine, size, err, util.
+ * hotplug-place: where new memory devices go, so that the guest can use all of them: at multiples
+ * of its memory block size. Checks, plans and what is sent have it from here. Changes nothing. May
+ * call: hotplug, backend, host, machine, size, err, util.
  */
 #ifndef HOTPLUG_PLACE_H
 #define HOTPLUG_PLACE_H

@@ -202,7 +202,8 @@ static uint64_t smaller_dimm(uint64_t dimm_bytes, uint64_t block_bytes)
 static bool has_gaps(const struct hotplug *h, const struct plug *plug)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
-	_cleanup_free_ struct device_place *places = xcalloc(plug->units_count + 1, sizeof(*places));
+	_cleanup_free_ struct device_place *places =
+		xcalloc(plug->units_count + 1, sizeof(*places));
 	struct err ignored;
 
 	return !place_choose(h, &plug->request.backend, sizes, plug->units_count, places, &ignored);
@@ -431,8 +432,7 @@ static void ask_what_is_left(struct hotplug *h, struct resize *r)
 	struct err ignored;
 
 	if (h->outcome != OUTCOME_UNCHANGED)
-		r->has_after =
-			!machine_query_total(h->vm->qmp, r->node, &r->after_bytes, &ignored);
+		r->has_after = !machine_query_total(h->vm->qmp, r->node, &r->after_bytes, &ignored);
 }
 
 int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)

@@ -139,8 +139,7 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 					      .node = r->node };
 	if (machine_name(&h->machine, name, "vmem", &plug->device.backend_id,
 			 &plug->device.device_id, err) ||
-	    plug_check_device(h, r, &place, err) ||
-	    (r->has_node && check_node(h, plug, err)) ||
+	    plug_check_device(h, r, &place, err) || (r->has_node && check_node(h, plug, err)) ||
 	    machine_find_port(&h->machine, h->vm->qmp, &plug->bus, err))
 		return -1;
 	plug->device.has_address = place.is_told;

@@ -88,8 +88,8 @@ static int request_sizes(struct hotplug *h, struct vmem *vmem, bool is_back, str
 			return -1;
 	}
 	for (i = 0; i < vmem->units_count; i++)
-		if (ids[i] && take_reply(h, &vmem->units[i], ids[i], is_back,
-					 status ? &other : err))
+		if (ids[i] &&
+		    take_reply(h, &vmem->units[i], ids[i], is_back, status ? &other : err))
 			status = -1;
 	return status;
 }
@@ -371,8 +371,7 @@ static int resize_back(struct hotplug *h, void *job, struct err *err)
 	char size[SIZE_TEXT_MAX], before[SIZE_TEXT_MAX];
 	unsigned i;
 
-	if (!is_asked(vmem) ||
-	    (!request_sizes(h, vmem, true, err) && !follow(h, vmem, true, err)))
+	if (!is_asked(vmem) || (!request_sizes(h, vmem, true, err) && !follow(h, vmem, true, err)))
 		return 0;
 	for (i = 0; i < vmem->units_count; i++)
 		if (vmem->units[i].size_bytes != vmem->units[i].before_bytes)
