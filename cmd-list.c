@@ -64,8 +64,7 @@ static bool counts_otherwise(const struct hotplug *h)
 	return false;
 }
 
-/* The cells that tell of a run of a device's blocks; with the guest's node where that needs telling.
- */
+/* The cells that tell of a run of a device's blocks, with the guest's node if it is to be told. */
 static void add_device_run(struct out_table *table, const struct blocks *b, bool has_nodes)
 {
 	add_run(table, b);
@@ -117,9 +116,10 @@ static struct block_list boot_blocks(const struct hotplug *h)
 static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 {
 	bool has_nodes = counts_otherwise(h);
-	const char *const headings[] = { "DEVICE", "TYPE",  "SIZE", "SLOT",
-					 "NODE",   "BLOCKS", "STATE", "ZONE",
-					 has_nodes ? "GUEST NODE" : NULL, NULL };
+	const char *const headings[] = { "DEVICE", "TYPE", "SIZE",
+					 "SLOT",   "NODE", "BLOCKS",
+					 "STATE",  "ZONE", has_nodes ? "GUEST NODE" : NULL,
+					 NULL };
 	struct out_table table = { .right = { false, false, true, true, true } };
 	struct json_object *devices = json_object_new_array();
 	unsigned i;

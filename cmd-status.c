@@ -78,7 +78,8 @@ static void read_nodes(struct node_map *map, const struct hotplug *h)
 
 	*map = (struct node_map){ .nodes.count = 1 };
 	if (has_nodes(h) && node_map_read(map, h, &ignored))
-		map->nodes.count = MACHINE_NODES_MAX; /* those with devices are shown all the same */
+		map->nodes.count =
+			MACHINE_NODES_MAX; /* those with devices are shown all the same */
 }
 
 /* One object, and a line where there are several; -1: not known, or not counted. */

@@ -113,7 +113,8 @@ static void map_boot_memory(struct node_map *map, const struct hotplug *h)
 		uint64_t from = (at + block_bytes - 1) / block_bytes, to = end / block_bytes;
 
 		at = end;
-		if (block_list_blocks(&boot) == (sum + block_bytes - 1) / block_bytes && to > from) {
+		if (block_list_blocks(&boot) == (sum + block_bytes - 1) / block_bytes &&
+		    to > from) {
 			struct block_list part = slice(&boot, from, to);
 
 			map->guest[n] = common_node(&part);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-node: which of the guest's NUMA nodes is which of QEMU's. A guest with ACPI numbers nodes
- * as it meets them: those with CPUs first, then those with memory, and leaves out one without either
- * (acpi_map_pxm_to_node() of Linux). Memory for such a node goes to another. Changes nothing.
- * May call: hotplug, machine, sysfs, qmp, err, util.
+ * as it meets them: those with CPUs first, then those with memory, and leaves out one without
+ * either (acpi_map_pxm_to_node() of Linux). Memory for such a node goes to another. Changes
+ * nothing. May call: hotplug, machine, sysfs, qmp, err, util.
  */
 #ifndef HOTPLUG_NODE_H
 #define HOTPLUG_NODE_H
@@ -13,7 +13,7 @@
 #define NODE_UNKNOWN (-1)
 
 struct node_map {
-	struct machine_nodes nodes;	 /* QEMU's */
+	struct machine_nodes nodes;   /* QEMU's */
 	int guest[MACHINE_NODES_MAX]; /* the guest's number of each; NODE_UNKNOWN */
 };
 
@@ -40,8 +40,8 @@ int node_map_check(const struct node_map *map, uint64_t node, const struct block
 int node_map_check_wish(const struct node_map *map, const struct hotplug *h, uint64_t node,
 			struct err *err) __attribute__((warn_unused_result));
 
-/* node_of_device() - on which of its nodes the guest shows a device; NODE_UNKNOWN when it shows none
- * or several */
+/* node_of_device() - on which of its nodes the guest shows a device; NODE_UNKNOWN when it shows
+ * none or several */
 int node_of_device(const struct hotplug *h, const struct guest_memory *g, const struct memdev *d);
 
 #endif

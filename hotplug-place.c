@@ -67,8 +67,9 @@ static int no_gap(const struct hotplug *h, uint64_t size_bytes, uint64_t end, ui
 			"multiple of %s is %s",
 			size_exact(size, size_bytes), size_exact(align, align_bytes),
 			size_exact(gap, gap_bytes));
-	return err_hint(err, "%sunplug what lies in between (see memhp list), or start QEMU with a "
-			     "larger -m ...,maxmem=SIZE",
+	return err_hint(err,
+			"%sunplug what lies in between (see memhp list), or start QEMU with a "
+			"larger -m ...,maxmem=SIZE",
 			gap_bytes ? "smaller DIMMs may fit (--dimm); else " : "");
 }
 
@@ -106,8 +107,8 @@ int place_choose(const struct hotplug *h, const struct backend_options *b, const
 		return -1;
 	for (i = 0; i < count; i++)
 		places[i] = (struct device_place){ .is_known = is_known && block_bytes,
-					    .is_told = is_told,
-					    .address = ours[i] };
+						   .is_told = is_told,
+						   .address = ours[i] };
 	return 0;
 }
 
@@ -124,8 +125,8 @@ int place_check(const struct hotplug *h, uint64_t address, uint64_t size_bytes, 
 			"the address 0x%llx is not a multiple of the guest's memory block size, %s",
 			(unsigned long long)address, size_format(block, block_bytes));
 	if (taken)
-		return err_set(err, ERR_FAILED, "'%s' lies at 0x%llx to 0x%llx",
-			       memdev_name(taken), (unsigned long long)taken->address,
+		return err_set(err, ERR_FAILED, "'%s' lies at 0x%llx to 0x%llx", memdev_name(taken),
+			       (unsigned long long)taken->address,
 			       (unsigned long long)(taken->address + taken->span_bytes - 1));
 	if (address > UINT64_MAX - size_bytes ||
 	    !find_end(h, address, address + size_bytes, &end) ||

@@ -36,7 +36,8 @@ static int name_units(const struct hotplug *h, struct plug *plug, struct err *er
 }
 
 /* Its blocks are foreseen for the dry run only: those of a DIMM that is there are read back. */
-static void place_unit(const struct hotplug *h, struct plug_unit *unit, const struct device_place *place)
+static void place_unit(const struct hotplug *h, struct plug_unit *unit,
+		       const struct device_place *place)
 {
 	struct dimm_request *dimm = &unit->dimm;
 
@@ -47,7 +48,8 @@ static void place_unit(const struct hotplug *h, struct plug_unit *unit, const st
 					   h->before.block_size_bytes, &unit->blocks);
 }
 
-static void place_units(const struct hotplug *h, struct plug *plug, const struct device_place *places)
+static void place_units(const struct hotplug *h, struct plug *plug,
+			const struct device_place *places)
 {
 	const struct plug_request *r = &plug->request;
 	unsigned i;
@@ -98,7 +100,8 @@ static const struct step steps[] = {
 int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
-	_cleanup_free_ struct device_place *places = xcalloc(plug->units_count + 1, sizeof(*places));
+	_cleanup_free_ struct device_place *places =
+		xcalloc(plug->units_count + 1, sizeof(*places));
 
 	if (name_units(h, plug, err) ||
 	    sharing_apply(&h->sharing, &h->machine, &plug->request.backend, err) ||

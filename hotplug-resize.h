@@ -12,8 +12,8 @@
 
 struct resize {
 	/* asked for */
-	const char *text; /* as the user wrote it; borrowed */
-	char sign;	  /* '+', '-': that much more or less; '\0': so much in all */
+	const char *text;    /* as the user wrote it; borrowed */
+	char sign;	     /* '+', '-': that much more or less; '\0': so much in all */
 	uint64_t size_bytes; /* 0: of a node only */
 	int node;	     /* only this guest node counts and changes; -1: all */
 	enum zone zone;	     /* of what is added */

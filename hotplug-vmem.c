@@ -89,8 +89,8 @@ static int request_sizes(struct hotplug *h, struct vmem *vmem, bool is_back, str
 			return -1;
 	}
 	for (i = 0; i < vmem->units_count; i++)
-		if (ids[i] && take_reply(h, &vmem->units[i], ids[i], is_back,
-					 status ? &other : err))
+		if (ids[i] &&
+		    take_reply(h, &vmem->units[i], ids[i], is_back, status ? &other : err))
 			status = -1;
 	return status;
 }

@@ -12,7 +12,7 @@
 struct taken {
 	struct span {
 		uint64_t start, end; /* the end is the first byte behind it */
-	} *list;
+	} * list;
 	unsigned count;
 };
 
@@ -69,8 +69,7 @@ bool machine_place(const struct machine *m, const uint64_t *sizes, unsigned coun
 	struct taken taken;
 	unsigned i;
 
-	if (!m->has_base_address || m->base_address > PLACE_MAX ||
-	    !take_devices(&taken, m, count))
+	if (!m->has_base_address || m->base_address > PLACE_MAX || !take_devices(&taken, m, count))
 		return false;
 	for (i = 0; i < count && sizes[i] <= PLACE_MAX; i++) {
 		addresses[i] = find_gap(&taken, m->base_address, sizes[i], align_bytes);

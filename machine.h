@@ -121,7 +121,7 @@ struct machine_node {
 
 struct machine_nodes {
 	struct machine_node list[MACHINE_NODES_MAX];
-	unsigned count; /* one more than the last; 0: the VM has none */
+	unsigned count;	   /* one more than the last; 0: the VM has none */
 	bool has_all_cpus; /* none can be plugged that the guest has seen in its tables */
 };
 

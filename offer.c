@@ -188,9 +188,8 @@ static void offer_totals(const struct place *p, const struct hotplug *h)
 	if (!m->has_limits)
 		return;
 	for (bytes = m->base_memory_bytes; bytes && bytes <= m->max_memory_bytes; bytes *= 2) {
-		uint64_t over = bytes > now_bytes && block_bytes
-					? (bytes - now_bytes) % block_bytes
-					: 0;
+		uint64_t over =
+			bytes > now_bytes && block_bytes ? (bytes - now_bytes) % block_bytes : 0;
 		uint64_t total = over ? bytes - over + block_bytes : bytes;
 
 		if (total <= m->max_memory_bytes)

@@ -32,12 +32,6 @@ def odd(vm):
     return vm
 
 
-@pytest.fixture
-def image(boot):
-    """A machine with an NVDIMM of 126 MiB, which stays."""
-    return boot(NVDIMM, machine="q35,nvdimm=on")
-
-
 def places(vm):
     return {d["id"]: d.get("addr", d.get("memaddr")) for d in vm.devices()}
 
@@ -70,14 +64,6 @@ def test_several_dimms_go_behind_it_and_into_gaps(odd):
     check_dry_run(odd, "plug", "128M", "--zone", "movable")
     check_blocks(odd, "memhp2-dimm", FIRST + 2, 1)
     remove(odd, "--all")
-
-
-def test_a_dimm_goes_behind_an_nvdimm_that_ends_inside_a_block(image):
-    before = image.mem_total()
-    check_dry_run(image, "plug", "512M", "--dimm", "128M", "--zone", "movable")
-    assert image.mem_total() == before + 512 * MIB
-    assert sorted(places(image).values())[1:] == [(FIRST + n) * BLOCK for n in range(1, 5)]
-    remove(image, "--all")
 
 
 def test_without_a_channel_it_goes_where_any_guest_of_that_kind_can_use_it(odd):
@@ -130,6 +116,12 @@ def test_an_address_that_cannot_be_is_refused_before_anything_is_sent(odd, kind)
         assert words in message
     assert odd.state() == before
     remove(odd, "odd")
+
+
+@pytest.mark.parametrize("size, hint", [("1000M", "take 896 MiB or 1 GiB"), ("2M", "the smallest size is 128 MiB")])
+def test_a_virtio_mem_device_that_ends_inside_a_block_is_refused(vm, size, hint):
+    message, said = refused(vm, 1, "plug", size, "--virtio-mem")
+    assert "not a multiple of the guest's memory block size" in message and said == hint
 
 
 # ---- resize
@@ -200,7 +192,21 @@ def test_resize_takes_dimms_that_fit_into_the_gaps(narrow):
     remove(narrow, "--all")
 
 
-# ---- virtio-mem
+# ---- NVDIMMs and virtio-mem
+
+
+@pytest.fixture
+def image(boot):
+    """A machine with an NVDIMM of 126 MiB, which stays."""
+    return boot(NVDIMM, machine="q35,nvdimm=on")
+
+
+def test_a_dimm_goes_behind_an_nvdimm_that_ends_inside_a_block(image):
+    before = image.mem_total()
+    check_dry_run(image, "plug", "512M", "--dimm", "128M", "--zone", "movable")
+    assert image.mem_total() == before + 512 * MIB
+    assert sorted(places(image).values())[1:] == [(FIRST + n) * BLOCK for n in range(1, 5)]
+    remove(image, "--all")
 
 
 def test_virtio_mem_goes_behind_a_neighbour_and_gives_all_of_its_size(image):
@@ -212,12 +218,6 @@ def test_virtio_mem_goes_behind_a_neighbour_and_gives_all_of_its_size(image):
     assert added["memaddr"] == places(vm)["memhp0-vmem"] == (FIRST + 1) * BLOCK
     assert vm.mem_total() == before + GIB
     check_blocks(vm, "memhp0-vmem", FIRST + 1, 8)
-
-
-@pytest.mark.parametrize("size, hint", [("1000M", "take 896 MiB or 1 GiB"), ("2M", "the smallest size is 128 MiB")])
-def test_a_virtio_mem_device_that_ends_inside_a_block_is_refused(vm, size, hint):
-    message, said = refused(vm, 1, "plug", size, "--virtio-mem")
-    assert "not a multiple of the guest's memory block size" in message and said == hint
 
 
 def test_what_of_a_virtio_mem_device_lies_in_no_whole_block_is_not_counted_on(boot):
