@@ -281,8 +281,7 @@ static int no_headroom(const struct hotplug *h, const struct pieces *p, uint64_t
 		"the guest needs %s for its memory map and its kernel has %s available",
 		size_format(need, all_map_bytes(h, p)), size_format(have, have_bytes));
 	size_exact(fit, fit_bytes - fit_bytes % block_bytes);
-	if (!p->is_virtio_mem &&
-	    memmap_lies_inside(hotplug_now(h), h->machine.arch, block_bytes))
+	if (!p->is_virtio_mem && memmap_lies_inside(hotplug_now(h), h->machine.arch, block_bytes))
 		return err_hint(err,
 				"at most %s fits; DIMMs of one block hold their map themselves, as "
 				"memmap_on_memory is on: --dimm %lluM; --force tries anyway",

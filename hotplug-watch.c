@@ -172,7 +172,8 @@ int watch_await_rest(struct guest_watch *w, struct err *err)
 	int ready;
 
 	watch_go_on(w);
-	if (!w->vm || w->endings.is_reset || (w->vm->deadline->meanwhile && !w->endings.is_shutdown))
+	if (!w->vm || w->endings.is_reset ||
+	    (w->vm->deadline->meanwhile && !w->endings.is_shutdown))
 		return 0;
 	ready = qmp_wait_event(w->vm->qmp, is_rest, w, deadline_within(w->vm->deadline, PANIC_MS),
 			       &event, err);

@@ -67,7 +67,8 @@ size_t printable_len(const char *text);
  */
 void printable(char *text);
 
-/* has_scheme() - does @address name @scheme? Then *rest is what follows the colon, "" without one. */
+/* has_scheme() - does @address name @scheme? Then *rest is what follows the colon, "" without one.
+ */
 bool has_scheme(const char *address, const char *scheme, const char **rest);
 
 #endif
