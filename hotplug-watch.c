@@ -80,7 +80,7 @@ static int check(void *context, struct err *err)
 	struct guest_watch *w = context;
 
 	listen_to_guest(w);
-	if (w->endings.count == w->told || is_of_qemu_only(w->progress->phase))
+	if (w->endings.count == w->told || (w->progress && is_of_qemu_only(w->progress->phase)))
 		return 0;
 	abandon(w);
 	return watch_tell(w, err);
