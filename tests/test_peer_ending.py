@@ -111,6 +111,11 @@ class Deaf(Liar):
             self.monitor.say(RESET)
         return True
 
+    def check_left_alone(self):
+        """What was on its way may still have come; no goodbye, no cancel, no command, no new session."""
+        late = self.received[self.length:]
+        assert not re.search(rb"MEMHP \]&&(exit|q)|begin \d|;i=[0-9a-f]{8};", late), late
+
 
 @pytest.mark.parametrize("words, pattern, code, state", [
     (("plug", "512M"), b"scan", 4, "unchanged"), (("plug", "512M"), b"swift|change", 4, "rolled-back"),
@@ -126,7 +131,7 @@ def test_a_reset_ends_the_wait_for_a_console_and_nothing_more_is_typed(path, tmp
                         "frontend-open": True}]
         result = memhp("--qmp", path, "--json", *FAR, *words)
     result.failed(code, "the guest has been reset (guest-reset)", state=state)
-    assert console.received[console.length:] == b"", "typed to what is there now"
+    console.check_left_alone()
 
 
 @pytest.mark.parametrize("command", ["list", "status"])
@@ -144,7 +149,7 @@ def test_a_reset_ends_the_first_look_of_events(path, tmp_path):
     with Monitor(path, Vm()) as monitor, Deaf(tmp_path / "console", monitor, b"watch") as console:
         result = memhp("--qmp", path, "--guest", f"serial:{tmp_path}/console", "--json", "events", "--guest-events")
     result.failed(4, "the guest has been reset (guest-reset) while memhp waited for its answer")
-    assert console.received[console.length:] == b""
+    console.check_left_alone()
 
 
 def test_a_reset_ends_the_wait_for_an_agent(path, tmp_path):
