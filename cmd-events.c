@@ -8,6 +8,7 @@
 #include "event.h"
 #include "fold.h"
 #include "guest-event.h"
+#include "hotplug-watch.h"
 #include "size.h"
 
 #define WATCH_SECONDS 10 /* so long may the guest say nothing while there is nothing to say */
@@ -277,8 +278,7 @@ static bool is_guest_wanted(const struct follower *f)
 		strncmp(address, "qga:", 4) != 0);
 }
 
-/* The first look, which the others are compared with. */
-static int open_guest(struct follower *f, struct err *err)
+static int look_first(struct follower *f, struct err *err)
 {
 	struct vm *vm = &f->ctx->vm;
 
@@ -297,6 +297,20 @@ static int open_guest(struct follower *f, struct err *err)
 		return err_set(err, ERR_GUEST_UNREACHABLE,
 			       "the guest has no /sys/devices/system/memory: no memory hotplug");
 	return watch(f, err);
+}
+
+/* The first look, which the others are compared with. A guest that ends meanwhile ends it. */
+static int open_guest(struct follower *f, struct err *err)
+{
+	struct machine machine = { 0 };
+	struct guest_watch watched = { 0 };
+	int status = watch_begin(&watched, &f->ctx->vm, &machine, NULL, err) || look_first(f, err)
+			     ? -1
+			     : 0;
+
+	watch_end(&watched);
+	machine_release(&machine);
+	return status;
 }
 
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)

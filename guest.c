@@ -45,10 +45,10 @@ struct guest {
 	struct deadline *deadline;
 	const struct trace *trace;
 	bool is_console;
-	bool is_known;	 /* has answered: a shell that runs guest.sh is there */
-	bool is_pending; /* sent, and not answered yet */
-	bool is_leaving; /* told to leave, and has not said goodbye yet */
-	bool is_lost;	 /* the console is there, but not the shell that was on it */
+	bool is_known;	   /* has answered: a shell that runs guest.sh is there */
+	bool is_pending;   /* sent, and not answered yet */
+	bool is_leaving;   /* told to leave, and has not said goodbye yet */
+	bool is_lost;	   /* the console is there, but not the shell that was on it */
 	bool is_abandoned; /* nothing is said to it any more */
 	bool has_panicked; /* as its console says */
 	piece_set loaded;
@@ -135,8 +135,7 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
  */
 static int send_word(struct guest *g, const char *word, struct err *err)
 {
-	_cleanup_free_ char *line = xasprintf(
-		ONLY_OURS "%s\necho @%s${MEMHP-}@\n", word, g->id);
+	_cleanup_free_ char *line = xasprintf(ONLY_OURS "%s\necho @%s${MEMHP-}@\n", word, g->id);
 
 	return write_text(g, line, err);
 }

@@ -2,9 +2,10 @@
 /*
  * guest: one guest channel. Whatever the transport, it runs guest.sh and gives its answers, or what
  * a guest agent without guest-exec can answer in its place: one or more commands go over as one
- * line, and what they say comes back as one answer. May call: answer, guest-pieces, guest-panic, guest-serial,
- * guest-login, guest-process, guest-agent, guest-exec, guest-blocks, frame, wire, deadline, err,
- * util. Must never: know what a payload means.
+ * line, and what they say comes back as one answer.
+ * May call: answer, guest-pieces, guest-panic, guest-serial, guest-login, guest-process,
+ * guest-agent, guest-exec, guest-blocks, frame, wire, deadline, err, util.
+ * Must never: know what a payload means.
  */
 #ifndef GUEST_H
 #define GUEST_H

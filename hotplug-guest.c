@@ -467,7 +467,8 @@ int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err
 static bool has_room(const struct guest_memory *g, uint64_t bytes)
 {
 	/* what is free now, and the memory map of what goes: MemAvailable leaves out reserves,
-	 * which shrink with the memory. Where memmap_on_memory may count, it is not reckoned with. */
+	 * which shrink with the memory. Where memmap_on_memory may count, it is not reckoned with.
+	 */
 	uint64_t map_bytes = g->memmap_on_memory ? 0 : bytes / MAP_SHARE;
 
 	return g->available_bytes >= bytes + ROOM_BYTES ||

@@ -80,7 +80,7 @@ static int check(void *context, struct err *err)
 	struct guest_watch *w = context;
 
 	listen_to_guest(w);
-	if (w->endings.count == w->told || is_of_qemu_only(w->progress->phase))
+	if (w->endings.count == w->told || (w->progress && is_of_qemu_only(w->progress->phase)))
 		return 0;
 	abandon(w);
 	return watch_tell(w, err);
@@ -172,7 +172,8 @@ int watch_await_rest(struct guest_watch *w, struct err *err)
 	int ready;
 
 	watch_go_on(w);
-	if (!w->vm || w->endings.is_reset || (w->vm->deadline->meanwhile && !w->endings.is_shutdown))
+	if (!w->vm || w->endings.is_reset ||
+	    (w->vm->deadline->meanwhile && !w->endings.is_shutdown))
 		return 0;
 	ready = qmp_wait_event(w->vm->qmp, is_rest, w, deadline_within(w->vm->deadline, PANIC_MS),
 			       &event, err);

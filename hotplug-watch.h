@@ -16,7 +16,7 @@
 struct guest_watch {
 	struct vm *vm;			 /* borrowed; NULL: not watching */
 	struct machine *machine;	 /* borrowed: its state is refreshed after a stop */
-	const struct progress *progress; /* borrowed: what is waited for */
+	const struct progress *progress; /* borrowed: what is waited for; may be NULL */
 	struct endings endings;
 	unsigned told;	       /* so many of them have ended a wait; the others will */
 	bool is_deaf;	       /* the guest's console has been closed */

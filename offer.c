@@ -86,6 +86,7 @@ static const struct hotplug *look(struct offer *o, bool with_guest)
 	vm->login.is_barred = true; /* a password cannot be asked for here */
 	hotplug_init(&o->known, vm);
 	(void)!hotplug_look(&o->known, what, &ignored);
+	watch_end(&o->known.watch); /* what is known is kept for longer */
 	vm_close_guest(vm);
 	vm->login.is_barred = false;
 	vm->guest_address = channel;

@@ -51,7 +51,7 @@ struct guest_memory {
 	char online_policy[24]; /* "contig-zones", "auto-movable"; "" unknown */
 	char udev_rule[128]; /* a file of the guest that brings memory online; "" none; only "udev"
 				tells */
-	bool memmap_on_memory; /* the parameter is on; when it counts: hotplug-memmap.h */
+	bool memmap_on_memory;	   /* the parameter is on; when it counts: hotplug-memmap.h */
 	uint64_t page_bytes;	   /* 0: unknown; only "buddy" tells */
 	uint64_t block_size_bytes; /* 0: the kernel has no memory hotplug */
 	unsigned has;		   /* GUEST_HAS_* */

@@ -50,8 +50,8 @@ static void each_end_is_told_in_words(void **state)
 
 static void other_events_are_no_end(void **state)
 {
-	static const char *const events[] = { "STOP",	  "RESUME",  "POWERDOWN",      "SUSPEND",
-					      "WATCHDOG", "WAKEUP",  "DEVICE_DELETED", "",
+	static const char *const events[] = { "STOP",	  "RESUME", "POWERDOWN",      "SUSPEND",
+					      "WATCHDOG", "WAKEUP", "DEVICE_DELETED", "",
 					      "reset",	  "RESETS" };
 	struct endings e = { 0 };
 	size_t i;

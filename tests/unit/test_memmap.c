@@ -70,16 +70,12 @@ static void the_map_of_a_block_fills_whole_huge_pages(void **state)
 		uint64_t block_mib, page_bytes;
 		bool is_inside, wants_pages;
 	} rows[] = {
-		{ "x86_64", 128, 0, true, false },
-		{ "x86_64", 2048, 0, true, false },
+		{ "x86_64", 128, 0, true, false },	 { "x86_64", 2048, 0, true, false },
 		{ "x86_64", 64, 0, false, false }, /* none has that */
-		{ "aarch64", 128, 4096, true, false },
-		{ "aarch64", 128, 16384, false, false },
-		{ "aarch64", 512, 65536, false, false },
-		{ "aarch64", 128, 0, false, true },
+		{ "aarch64", 128, 4096, true, false },	 { "aarch64", 128, 16384, false, false },
+		{ "aarch64", 512, 65536, false, false }, { "aarch64", 128, 0, false, true },
 		{ "ppc64", 256, 65536, false, false }, /* whether it uses radix is not known */
-		{ "riscv64", 128, 4096, false, false },
-		{ NULL, 128, 4096, false, false },
+		{ "riscv64", 128, 4096, false, false },	 { NULL, 128, 4096, false, false },
 	};
 	size_t i;
 
