@@ -538,7 +538,7 @@ tails() {
 	while read -r name kib _ && [ "$name" != KernelPageSize: ]; do :; done <"$proc/self/smaps"
 	read -r size <"$sys/block_size_bytes"
 	case $kib/$size in /* | */ | *[!0-9]*/* | */*[!0-9a-f]*) return ;; esac
-	[ -r "$proc/kpageflags" ] || return
+	dd "if=$proc/kpageflags" "bs=8" "count=1" || return
 	size=$((0x$size / kib / 128))
 	for range; do
 		n=${range%-*}

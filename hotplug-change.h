@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-change: the job "online" or "offline": only the guest's blocks change.
- * May call: hotplug, hotplug-guest, hotplug-zone, sysfs, size, err, util.
+ * May call: hotplug, hotplug-guest, hotplug-offline, hotplug-pool, hotplug-zone, sysfs, size, err,
+ * util.
  */
 #ifndef HOTPLUG_CHANGE_H
 #define HOTPLUG_CHANGE_H

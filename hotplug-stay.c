@@ -10,7 +10,7 @@
 #include "size.h"
 #include "util.h"
 
-#define LEAST_MS    1000  /* a try has more than this, or all that is left */
+#define DIVIDED_MS  2000  /* with less than this left, a try has it all */
 #define MOST_MS	    60000 /* where there is no deadline */
 #define REASONS_MAX 3	  /* that a message has; JSON has all */
 
@@ -226,7 +226,7 @@ static int try_offline(struct hotplug *h, const struct block_list *list, struct 
 	int64_t work_ms = h->deadline->work_ms, left_ms = deadline_left_ms(h->deadline);
 	int status;
 
-	if (left_ms > 2 * LEAST_MS)
+	if (left_ms > DIVIDED_MS)
 		h->deadline->work_ms = deadline_within(
 			h->deadline, left_ms == DEADLINE_NEVER ? MOST_MS : left_ms / 2);
 	h->is_try = true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * hotplug-unplug: the job "unplug": blocks offline, DIMMs released, backends removed.
- * May call: choose, hotplug, hotplug-guest, hotplug-release, hotplug-room, machine, sysfs, qmp,
- * size, err, util.
+ * May call: choose, hotplug, hotplug-guest, hotplug-offline, hotplug-pool, hotplug-release,
+ * hotplug-room, machine, sysfs, qmp, size, err, util.
  */
 #ifndef HOTPLUG_UNPLUG_H
 #define HOTPLUG_UNPLUG_H

@@ -3,7 +3,7 @@
  * hotplug-vmem: the job of giving virtio-mem devices another size. QEMU is told a requested size,
  * the guest's driver works towards it, and may stop short (docs of virtio-mem in QEMU; the driver
  * is drivers/virtio/virtio_mem.c of Linux). What the driver adds, memhp brings online.
- * May call: hotplug, hotplug-guest, hotplug-node, hotplug-zone, machine, sysfs, qmp,
+ * May call: hotplug, hotplug-guest, hotplug-node, hotplug-pool, hotplug-zone, machine, sysfs, qmp,
  * size, err, util.
  */
 #ifndef HOTPLUG_VMEM_H

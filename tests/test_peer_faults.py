@@ -255,7 +255,7 @@ def test_a_qemu_that_ends_while_the_guest_looks_is_said_to_have_ended(path, tmp_
     with Monitor(path, vm) as monitor, Liar(tmp_path / "console") as console:
         console.answer = look_and_end
         result = memhp("--qmp", path, "--guest", f"serial:{tmp_path}/console", "--json", "unplug", "d0")
-    assert console.heard == ["facts;near 0x 4294967296-4563402751"], console.heard
+    assert console.heard == ["facts;near 0x 4294967296-4563402751;pool"], console.heard
     result.failed(3, f"cannot unplug 'd0': the monitor '{path}' went away", state="unchanged")
 
 
