@@ -4,8 +4,9 @@
 
 #include "fold.h"
 
-/* Of one kind, at once and in a second. 256 DIMMs that are plugged or leave make 768 of one kind. */
-#define BURST_LINES  4096
+/* Of one kind, at once and in a second. All blocks of a large guest may change at once, and 256 DIMMs
+ * that are plugged or leave make 768 of one kind. */
+#define BURST_LINES  32768
 #define SECOND_LINES 500
 
 #define LINE_BYTES 1024
