@@ -6,6 +6,11 @@ import pytest
 import vm as virtual
 
 
+for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:  # as in a background job: memhp would keep to it
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
+
+
 @pytest.fixture(scope="session")
 def memhp():
     """Run the binary under test without any MEMHP_ variable: memhp("list", env={...}, input="...")."""

@@ -50,16 +50,6 @@ def test_replies_to_requests_that_were_answered_do_not_pile_up(path, plugged):
     assert result.code == 0 and "d0-dimm" in result.stdout, result
 
 
-def test_replies_that_came_too_late_do_not_pile_up(path, plugged):
-    """Their request was given up at the deadline."""
-    late = [encode({"return": {"text": "x" * 12 * MIB}, "id": number}) for number in range(2, 14)]
-    scripts = [[] for _ in range(12)] + [[b"".join(late), reply()]]
-    with Monitor(path, plugged, on={"slow": scripts}):
-        script = "qmp slow --timeout 0.05\n" * 12 + "qmp slow\nlist\n"
-        result = capped(120, "--qmp", path, "--guest", "none", "shell", text=script)
-    assert "d0-dimm" in result.stdout, result
-
-
 @pytest.mark.parametrize("part", [b"{}", b"[]", b"0", b"\"\"", b"{\"a\":0}", b"[[[]]]"], ids=repr)
 def test_events_of_many_parts_do_not_pile_up(path, plugged, part):
     """Their text is nothing beside what becomes of it: 900 bytes of each {}."""
