@@ -37,7 +37,7 @@ JOBS        ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 # Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
-ROWS := err util fold base64 nearest words cmdline size progress choose signals deadline resolve history prompt password console json opt out wire frame answer message \
+ROWS := err util fold base64 nearest words cmdline size progress choose signals deadline resolve history prompt password console json opt out wire frame answer message queue \
 	qmp guest-pieces guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
 	machine machine-handle machine-map machine-name machine-place machine-port machine-request machine-state machine-total backend machine-args host verdict sysfs look event guest-event \
 	config discover vm fleet \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How many events are shown. */
+#include <stdio.h>
 #include <string.h>
 
 #include "fold.h"
@@ -23,7 +24,7 @@ static struct fold_kind *find_kind(struct fold *f, const char *name)
 	if (kind == f->kinds + f->kinds_count) {
 		f->kinds_count++;
 		*kind = (struct fold_kind){ .left = BURST_LINES };
-		strncpy(kind->name, name, FOLD_NAME_MAX - 1);
+		snprintf(kind->name, FOLD_NAME_MAX, "%s", name);
 	}
 	return kind;
 }

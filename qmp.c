@@ -8,6 +8,7 @@
 
 #include "message.h"
 #include "qmp.h"
+#include "queue.h"
 #include "util.h"
 
 /* How often to knock where others wait to be served. */
@@ -17,19 +18,6 @@
 #define EVENTS_MAX_BYTES  (24 << 20)  /* of memory: so many of QEMU's, which take 5 KiB each */
 #define EVENT_MAX_BYTES	  (1 << 20)   /* a larger one is none that memhp waits for */
 #define REPLIES_MAX_BYTES (128 << 20) /* one may have 80 MiB */
-
-/* Replies and events that nobody has asked for yet, oldest first. */
-struct message {
-	struct message *next;
-	struct json_object *object;
-	size_t bytes; /* that it takes */
-};
-
-struct queue {
-	struct message *first, **end;
-	unsigned count;
-	size_t bytes;
-};
 
 struct qmp {
 	struct wire wire;
@@ -47,44 +35,6 @@ struct qmp {
 	char *address;	   /* as the user wrote it */
 	struct ucred peer; /* pid 0 when unknown */
 };
-
-static void queue_init(struct queue *queue)
-{
-	*queue = (struct queue){ .end = &queue->first };
-}
-
-static void queue_add(struct queue *queue, struct json_object *object, size_t bytes)
-{
-	struct message *m = xcalloc(1, sizeof(*m));
-
-	m->object = object;
-	m->bytes = bytes;
-	*queue->end = m;
-	queue->end = &m->next;
-	queue->count++;
-	queue->bytes += bytes;
-}
-
-/* Unlink *@at and return its object. */
-static struct json_object *queue_take(struct queue *queue, struct message **at)
-{
-	struct message *m = *at;
-	struct json_object *object = m->object;
-
-	*at = m->next;
-	if (!m->next)
-		queue->end = at;
-	queue->count--;
-	queue->bytes -= m->bytes;
-	free(m);
-	return object;
-}
-
-static void queue_release(struct queue *queue)
-{
-	while (queue->first)
-		json_object_put(queue_take(queue, &queue->first));
-}
 
 static int protocol_error(struct qmp *q, const char *why, struct err *err)
 {
