@@ -83,17 +83,18 @@ static uint16_t *reach(const uint64_t *sizes, unsigned count, uint64_t unit, uin
 	return r.last;
 }
 
+/* The greatest sum below @least, and the least above @most, both at most @sums. */
 static void find_neighbours(const uint16_t *last, uint64_t sums, uint64_t least, uint64_t most,
 			    struct choice *out)
 {
-	uint64_t sum;
+	uint64_t below = least - 1 < sums ? least - 1 : sums, above = most + 1;
 
-	for (sum = 1; sum <= sums && sum < least; sum++)
-		if (last[sum])
-			out->below = sum;
-	for (sum = sums; sum > most; sum--)
-		if (last[sum])
-			out->above = sum;
+	while (below && !last[below])
+		below--;
+	while (above <= sums && !last[above])
+		above++;
+	out->below = below;
+	out->above = above <= sums ? above : 0;
 }
 
 /* Take what still fits, from the size @first on; returns the sum, @least at most. */

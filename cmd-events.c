@@ -339,9 +339,8 @@ const struct cmd cmd_events = {
 	.details =
 		"The guest is followed over a channel named with --guest, but over a console,\n"
 		"which that occupies, only with --guest-events, and not over qga:. With --json\n"
-		"each event is one object on one line. Events that come faster than 500 a second of\n"
-		"one kind are counted instead. A monitor serves one client: give QEMU a second one\n"
-		"to use others meanwhile.\n\n"
+		"each event is one object on one line. Of floods most are only counted. A monitor\n"
+		"serves one client: give QEMU a second one to use others meanwhile.\n\n"
 		"  memhp events\n"
 		"  memhp events --until plugged=0 --timeout 30\n"
 		"  memhp events --guest-events --until online=2G\n",

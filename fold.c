@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How many events are shown. */
+#include <stdio.h>
 #include <string.h>
 
 #include "fold.h"
 
-/* Of one kind, at once and in a second. 256 DIMMs that are plugged or leave make 768 of one kind. */
-#define BURST_LINES  4096
+/* Of one kind, at once and in a second. All blocks of a large guest may change at once, and 256 DIMMs
+ * that are plugged or leave make 768 of one kind. */
+#define BURST_LINES  32768
 #define SECOND_LINES 500
 
 #define LINE_BYTES 1024
@@ -22,7 +24,7 @@ static struct fold_kind *find_kind(struct fold *f, const char *name)
 	if (kind == f->kinds + f->kinds_count) {
 		f->kinds_count++;
 		*kind = (struct fold_kind){ .left = BURST_LINES };
-		strncpy(kind->name, name, FOLD_NAME_MAX - 1);
+		snprintf(kind->name, FOLD_NAME_MAX, "%s", name);
 	}
 	return kind;
 }

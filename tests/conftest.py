@@ -10,6 +10,11 @@ import vm as virtual
 from bare import Bare, Cgroup
 
 
+for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:  # as in a background job: memhp would keep to it
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
+
+
 @pytest.fixture(scope="session")
 def memhp():
     """Run the binary under test without any MEMHP_ variable: memhp("list", env={...}, input="...")."""

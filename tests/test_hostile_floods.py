@@ -50,16 +50,6 @@ def test_replies_to_requests_that_were_answered_do_not_pile_up(path, plugged):
     assert result.code == 0 and "d0-dimm" in result.stdout, result
 
 
-def test_replies_that_came_too_late_do_not_pile_up(path, plugged):
-    """Their request was given up at the deadline."""
-    late = [encode({"return": {"text": "x" * MIB}, "id": number}) for number in range(1, 150)]
-    scripts = [[] for _ in range(5)] + [[b"".join(late), reply()]]
-    with Monitor(path, plugged, on={"slow": scripts}):
-        script = "qmp slow --timeout 0.05\n" * 5 + "qmp slow\nlist\n"
-        result = capped(120, "--qmp", path, "--guest", "none", "shell", text=script)
-    assert "d0-dimm" in result.stdout, result
-
-
 @pytest.mark.parametrize("part", [b"{}", b"[]", b"0", b"\"\"", b"{\"a\":0}", b"[[[]]]"], ids=repr)
 def test_events_of_many_parts_do_not_pile_up(path, plugged, part):
     """Their text is nothing beside what becomes of it: 900 bytes of each {}."""
@@ -98,10 +88,10 @@ def test_what_a_real_qemu_says_is_not_too_much(path, plugged):
 
 # Events on the screen
 
-FLOOD = 30000
+FLOOD = 80000
 
 
-def folded(count, text):
+def folded(text):
     """How many events the output tells of, and how many of these were not shown."""
     lines = text.splitlines()
     more = [int(m.group(1)) for m in (re.search(r"and (\d+) more", line) for line in lines) if m]
@@ -113,7 +103,7 @@ def test_events_that_come_too_fast_are_counted(path):
     with Monitor(path, on={"qmp_capabilities": [Default, noise, event("RESET")]}):
         result = memhp("--qmp", path, "--guest", "none", "events", "--count", str(FLOOD + 1))
     assert result.code == 0, result
-    total, unseen = folded(FLOOD + 1, result.stdout)
+    total, unseen = folded(result.stdout)
     assert total == FLOOD + 1 and unseen > FLOOD / 2
     assert "the VM was reset" in result.stdout  # another kind is not hidden
 
@@ -152,7 +142,7 @@ def test_events_while_something_is_asked_for_are_counted_where_they_cannot_be_ke
     answers = [[noise, reply(summary)]] * 20 + [[reply({**summary, "plugged-memory": 0})]]
     with Monitor(path, on={"query-memory-size-summary": answers}):
         result = capped(200, "--qmp", path, "--guest", "none", "events", "--until", "plugged=0", "--timeout", "60")
-    assert result.code == 0 and folded(0, result.stdout)[0] >= 4096, result
+    assert result.code == 0 and folded(result.stdout)[0] >= 4096, result
 
 
 def test_a_guest_that_changes_all_the_time_is_counted(path):
@@ -164,10 +154,10 @@ def test_a_guest_that_changes_all_the_time_is_counted(path):
             f"blocks {n} {n} {states[(n + exchange) % 2]} 0 1 Movable" for n in range(20000)]
 
     with Liar(path, say):
-        result = memhp("--guest", f"serial:{path}", "events", "--guest-events", "--count", "50000")
+        result = memhp("--guest", f"serial:{path}", "events", "--guest-events", "--count", "100000")
     assert result.code == 0, result
-    total, unseen = folded(50000, result.stdout)
-    assert total >= 50000 and unseen > 25000
+    total, unseen = folded(result.stdout)
+    assert total >= 100000 and unseen > 30000
 
 
 # A person at the prompt

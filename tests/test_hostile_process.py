@@ -12,7 +12,6 @@ import subprocess
 import peer
 import pytest
 from peer import BINARY, Default, Monitor, Tree, Typist, event
-from vm import wait_until
 
 IS_SANITIZED = b"__asan_init" in pathlib.Path(BINARY).read_bytes()
 IS_ROOT = os.geteuid() == 0
