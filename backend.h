@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * backend: memory backends, the host's half of a memory device (MemoryBackendProperties in QEMU's
- * qapi/qom.json). May call: qmp, opt, json, size, err, util. Must never: talk to the guest.
+ * qapi/qom.json). May call: qmp, json, size, err, util. Must never: talk to the guest.
  */
 #ifndef BACKEND_H
 #define BACKEND_H
@@ -11,7 +11,7 @@
 
 #include "err.h"
 #include "json.h"
-#include "opt.h"
+#include "util.h"
 
 enum backend_type { BACKEND_AUTO, BACKEND_RAM, BACKEND_MEMFD, BACKEND_FILE };
 enum backend_reserve { RESERVE_UNSET, RESERVE_ON, RESERVE_OFF };

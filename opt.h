@@ -23,11 +23,6 @@ enum opt_type {
 	OPT_CHOICE,  /* unsigned, the index in choices */
 };
 
-struct opt_u64 {
-	bool is_set;
-	uint64_t value;
-};
-
 struct opt {
 	char letter;	  /* '\0': only the long form */
 	const char *name; /* without the dashes; NULL ends a table */
