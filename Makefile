@@ -11,7 +11,7 @@
 #   make picture      docs/memhp.svg, recorded anew on a lab VM
 #   make bench        memhp beside a bare client, a script and libvirt, in ratios: 10 minutes, BENCH=quick: one;
 #                     BENCH_ARGS="--json FILE --svg FILE --markdown FILE --blocks N"
-#   make lint         static analysis, shell checks, include rows
+#   make lint         static analysis, shell checks, what rooms include
 #   make install      PREFIX=/usr/local DESTDIR=
 #   make dist         memhp-VERSION.tar.gz of what is committed
 #   make package-check  as root: build the packages of that, install them in a fresh chroot
@@ -36,24 +36,17 @@ JOBS        ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 # Each build flavour has its own objects: switching never mixes them.
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
-# Rows of the architecture, lowest first: a file includes only what stands before it (make lint checks).
-ROWS := err util fold trust base64 nearest words qemuopt cmdline proc sockets readconfig emulator size progress choose signals deadline resolve history prompt password console json opt out wire peer owner frame answer message queue \
-	qmp property guest-pieces guest-panic guest-login guest-serial guest-process guest-agent guest-exec guest-blocks guest remote \
-	machine machine-handle machine-map machine-name machine-node machine-place machine-port machine-request machine-state machine-total backend machine-args sharing refusal procfs cgroup mem-path host demand host-limits verdict ending pool sysfs look event guest-event \
-	config channel discover dial vm inquiry fleet \
-	hotplug-memmap hotplug-watch hotplug hotplug-zone hotplug-held hotplug-range hotplug-guest hotplug-pool hotplug-offline hotplug-release hotplug-room hotplug-node hotplug-place hotplug-check hotplug-unit hotplug-attach \
-	hotplug-online hotplug-plug hotplug-unplug hotplug-leave hotplug-stay \
-	hotplug-change hotplug-vmem hotplug-growth hotplug-vmem-plug hotplug-resize hotplug-finding hotplug-repair \
-	owners cmd profile prefix offer cmd-plug cmd-unplug cmd-resize cmd-repair cmd-change cmd-list cmd-status cmd-events cmd-vms cmd-qmp cmd-shell \
-	memhp
-OBJS := $(ROWS:%=$(BUILD)/%.o)
+# The rooms of the house (docs/design.md); tools/lint.sh has what each may include.
+ROOMS := lib cli guest qemu vm hotplug cmd
+OBJS  := $(patsubst %.c,$(BUILD)/%.o,memhp.c qmp.c sysfs.c $(sort $(wildcard $(ROOMS:%=%/*.c))))
+
 
 # What not every compiler, or not for every machine, takes: probes of each page of a large frame, and marked
 # targets of jumps and returns (x86: CET; arm64: PAC and BTI).
 takes = $(shell echo 'int x;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo $(1))
 HARDENING := $(foreach flag,-fstack-clash-protection -fcf-protection -mbranch-protection=standard,$(call takes,$(flag)))
 
-override CPPFLAGS += -D_GNU_SOURCE -DMEMHP_VERSION='"$(VERSION)"' -I$(BUILD)
+override CPPFLAGS += -D_GNU_SOURCE -DMEMHP_VERSION='"$(VERSION)"' -I. -I$(BUILD)
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	-Wwrite-strings -Wformat=2 -Wpointer-arith -Wundef -fstack-protector-strong -fPIE $(HARDENING) \
 	$(if $(WERROR),-Werror) \
@@ -93,18 +86,19 @@ memhp: $(BUILD)/memhp
 $(BUILD)/memhp: $(OBJS)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJS) $(LDLIBS)
 
-$(BUILD)/%.o: %.c Makefile | $(BUILD)
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
 	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/guest-pieces.o: $(BUILD)/guest-program.h
+$(BUILD)/guest/program.o: $(BUILD)/guest-program.h
 
-$(BUILD)/guest-program.h: guest.sh program.awk Makefile | $(BUILD)
-	$(call say,AWK ,$@)awk -f program.awk guest.sh >$@.new && mv $@.new $@
+$(BUILD)/guest-program.h: guest/guest.sh guest/pack.awk Makefile | $(BUILD)
+	$(call say,AWK ,$@)awk -f guest/pack.awk guest/guest.sh >$@.new && mv $@.new $@
 
 # Each unit test is linked with everything but main().
 $(BUILD)/unit/%: tests/unit/%.c $(filter-out %/memhp.o,$(OBJS)) | $(BUILD)
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -I. $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
+	$(call say,TEST,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		$(filter %.o,$^) $(LDLIBS) -lcmocka
 
 # Each fuzz target too, with a seam in the place of the outside world; libFuzzer drives it with FUZZ=1, else
@@ -112,7 +106,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(filter-out %/memhp.o,$(OBJS)) | $(BUILD)
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/seam.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
 		$(filter-out %/memhp.o,$(OBJS)) | $(BUILD)
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)$(CC) $(CPPFLAGS) -I. $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) \
+	$(call say,FUZZ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) \
 		-Wl,--wrap=wire_connect_unix,--wrap=wire_fill,--wrap=getrandom,--wrap=peer_open_path -o $@ \
 		$(filter-out $(if $(FUZZ),%/replay.c) %.h,$^) $(LDLIBS)
 
@@ -176,7 +170,7 @@ soak:
 lint:
 	@tools/depend.sh $(BUILD_DEPS) $(LINT_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/guest-program.h
-	@BUILD=$(BUILD) CC=$(CC) tools/lint.sh $(ROWS)
+	@BUILD=$(BUILD) CC=$(CC) tools/lint.sh
 
 install: $(BUILD)/memhp
 	install -D -m 755 $(BUILD)/memhp $(DESTDIR)$(BINDIR)/memhp

@@ -10,12 +10,12 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "cmd.h"
-#include "nearest.h"
-#include "offer.h"
-#include "password.h"
-#include "profile.h"
-#include "signals.h"
+#include "cmd/complete.h"
+#include "cmd/options.h"
+#include "cmd/report.h"
+#include "guest/password.h"
+#include "lib/nearest.h"
+#include "lib/signals.h"
 
 #define DEFAULT_TIMEOUT_MS 60000
 

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "message.h"
-#include "owner.h"
-#include "peer.h"
+#include "lib/message.h"
+#include "lib/owner.h"
+#include "lib/peer.h"
+#include "lib/queue.h"
+#include "lib/util.h"
 #include "qmp.h"
-#include "queue.h"
-#include "util.h"
 
 /* How often to knock where others wait to be served. */
 #define QUEUE_MS	 20

@@ -2,19 +2,17 @@
 /*
  * qmp: one QMP session (docs/interop/qmp-spec of QEMU): greeting, capabilities, commands matched
  * to replies by id, events kept until somebody asks for them. Requests are consumed, replies are
- * returned owned.
- * May call: message, peer, owner, wire, json, deadline, err, util. Must never: know what a command
- * means.
+ * returned owned. Must never: know what a command means.
  */
 #ifndef QMP_H
 #define QMP_H
 
 #include <sys/types.h>
 
-#include "deadline.h"
-#include "err.h"
-#include "json.h"
-#include "wire.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/stream.h"
 
 struct qmp;
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "size.h"
+#include "lib/size.h"
+#include "lib/util.h"
 #include "sysfs.h"
-#include "util.h"
 
 /* As many digits as guest.sh looks for. */
 #define BLOCK_MAX UINT64_C(9999999)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * sysfs: the guest's memory vocabulary (Documentation/admin-guide/mm/memory-hotplug.rst of Linux):
- * blocks, states, zones, policies, as guest.sh's scan says them, parsed strictly.
- * May call: json, pool, size, err, util. Must never: talk to anybody.
+ * blocks, states, zones, policies, as guest.sh's scan says them, parsed strictly. Must never: talk
+ * to anybody.
  */
 #ifndef SYSFS_H
 #define SYSFS_H
@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
-#include "json.h"
-#include "pool.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/pools.h"
 
 /* A run of memory blocks; from scan with everything that they have in common. */
 struct blocks {
@@ -51,7 +51,7 @@ struct guest_memory {
 	char online_policy[24]; /* "contig-zones", "auto-movable"; "" unknown */
 	char udev_rule[128]; /* a file of the guest that brings memory online; "" none; only "udev"
 				tells */
-	bool memmap_on_memory;	   /* the parameter is on; when it counts: hotplug-memmap.h */
+	bool memmap_on_memory;	   /* the parameter is on; when it counts: hotplug/memmap.h */
 	uint64_t page_bytes;	   /* 0: unknown; only "buddy" tells */
 	uint64_t block_size_bytes; /* 0: the kernel has no memory hotplug */
 	unsigned has;		   /* GUEST_HAS_* */

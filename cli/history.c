@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "history.h"
-#include "util.h"
+#include "cli/history.h"
+#include "lib/util.h"
 
 #define FILE_MAX_BYTES (1 << 20) /* more is not read */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * history: the lines that were typed at earlier prompts, in a file that nobody else can touch.
- * May call: util. Must never: follow a link that somebody else may have made, or print.
+ * Must never: follow a link that somebody else may have made, or print.
  */
-#ifndef HISTORY_H
-#define HISTORY_H
+#ifndef CLI_HISTORY_H
+#define CLI_HISTORY_H
 
 /* history_path() - ~/.local/state/memhp/history; NULL without a home. The caller frees it. */
 char *history_path(void);

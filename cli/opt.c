@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nearest.h"
-#include "opt.h"
-#include "size.h"
+#include "cli/opt.h"
+#include "lib/nearest.h"
+#include "lib/size.h"
 
 #define ROWS_MAX    64
 #define USER_MAX    64 /* bytes */

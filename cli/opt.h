@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * opt: typed option tables over getopt_long. A row is parser, help and completion at once.
- * May call: nearest, size, err, util. Must never: print, exit.
+ * opt: typed option tables over getopt_long. A row is parser, help and completion at once. Must
+ * never: print, exit.
  */
-#ifndef OPT_H
-#define OPT_H
+#ifndef CLI_OPT_H
+#define CLI_OPT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "err.h"
-#include "util.h"
+#include "lib/err.h"
+#include "lib/util.h"
 
 enum opt_type {
 	OPT_FLAG,    /* bool */

@@ -8,8 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "out.h"
+#include "cli/out.h"
+#include "lib/deadline.h"
 
 #define PROGRESS_AFTER_MS 1000
 #define COLUMNS_DEFAULT	  80 /* of a terminal that does not say */

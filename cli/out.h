@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * out: everything that a person sees: tables, colour, the progress line, errors. Text from outside
- * is made printable here, once. JSON goes to stdout as one line. May call: progress, deadline,
- * json, err, util. Only this file and memhp.c write to stdout and stderr.
+ * is made printable here, once. JSON goes to stdout as one line. Only this file and memhp.c write
+ * to stdout and stderr.
  */
-#ifndef OUT_H
-#define OUT_H
+#ifndef CLI_OUT_H
+#define CLI_OUT_H
 
 #include <stdbool.h>
 
-#include "err.h"
-#include "json.h"
-#include "progress.h"
-#include "util.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/progress.h"
+#include "lib/util.h"
 
 /* Emphasis, used only where stdout is a terminal, NO_COLOR is not set and TERM is not "dumb". */
 enum out_style { OUT_PLAIN, OUT_BOLD, OUT_GOOD, OUT_BAD };

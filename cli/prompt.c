@@ -9,9 +9,9 @@
 #include <readline/history.h>
 #include <readline/readline.h>
 
-#include "history.h"
-#include "prompt.h"
-#include "util.h"
+#include "cli/history.h"
+#include "cli/prompt.h"
+#include "lib/util.h"
 
 #define HISTORY_LINES 1000
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * prompt: lines that a person types, edited by readline, while something else is watched.
- * May call: readline, history, deadline, err, util. Must never: know what a line means.
+ * prompt: lines that a person types, edited by readline, while something else is watched. Must
+ * never: know what a line means.
  */
-#ifndef PROMPT_H
-#define PROMPT_H
+#ifndef CLI_PROMPT_H
+#define CLI_PROMPT_H
 
 #include <stdbool.h>
 
-#include "deadline.h"
-#include "err.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
 
 /* What a prompt needs from its user; all borrowed. */
 struct prompt_user {

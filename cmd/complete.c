@@ -3,12 +3,12 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "fleet.h"
-#include "hotplug-place.h"
-#include "offer.h"
-#include "prefix.h"
-#include "size.h"
-#include "words.h"
+#include "cmd/complete.h"
+#include "cmd/prefix.h"
+#include "hotplug/place.h"
+#include "lib/size.h"
+#include "lib/words.h"
+#include "vm/fleet.h"
 
 #define BLOCKS_MAX     256  /* of the guest's, which can tell of millions */
 #define LOOK_MS	       2000 /* so long may somebody who has pressed Tab be kept waiting */

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * offer: what can stand at a place of a command line, for the prompt of "memhp shell" and for the
+ * complete: what can stand at a place of a command line, for the prompt of "memhp shell" and for the
  * completions of bash, zsh and fish. Where QEMU or the guest cannot be asked within a moment, less
- * is offered.
- * May call: cmd, fleet, hotplug and below. Must never: print, fail.
+ * is offered. Must never: print, fail.
  */
-#ifndef OFFER_H
-#define OFFER_H
+#ifndef CMD_COMPLETE_H
+#define CMD_COMPLETE_H
 
 #include <stdbool.h>
 
-#include "cmd.h"
+#include "cmd/report.h"
 
 /* Where the line is typed; zero-initialise the rest. */
 struct offer {

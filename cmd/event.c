@@ -3,10 +3,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "event.h"
-#include "size.h"
+#include "cmd/event.h"
+#include "lib/size.h"
+#include "qemu/device-event.h"
 #include "sysfs.h"
-#include "verdict.h"
 
 #define TEXT_MAX 512 /* bytes of the words for an event, whatever QEMU puts into it */
 

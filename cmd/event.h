@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * event: what QEMU's events mean for memory, in words (qapi/machine.json, acpi.json, qdev.json,
- * run-state.json), and those of guest-event. May call: verdict, sysfs, json, size, util. Must
- * never: wait.
+ * run-state.json), and those of guest-event. Must never: wait.
  */
-#ifndef EVENT_H
-#define EVENT_H
+#ifndef CMD_EVENT_H
+#define CMD_EVENT_H
 
 #include <stdbool.h>
 
-#include "json.h"
-#include "util.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 /*
  * event_describe() - put an event in words: "memhp0-dimm: released"

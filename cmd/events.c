@@ -3,13 +3,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd.h"
-#include "ending.h"
-#include "event.h"
-#include "fold.h"
-#include "guest-event.h"
-#include "hotplug-watch.h"
-#include "size.h"
+#include "cmd/event.h"
+#include "cmd/guest-event.h"
+#include "cmd/report.h"
+#include "hotplug/watch.h"
+#include "lib/fold.h"
+#include "lib/size.h"
+#include "qemu/ending.h"
 
 #define WATCH_SECONDS 10 /* so long may the guest say nothing while there is nothing to say */
 

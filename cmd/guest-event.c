@@ -2,9 +2,9 @@
 /* What has happened in the guest between two scans. */
 #include <string.h>
 
-#include "event.h"
-#include "guest-event.h"
-#include "util.h"
+#include "cmd/event.h"
+#include "cmd/guest-event.h"
+#include "lib/util.h"
 
 struct json_object *guest_event_lost(const char *reason)
 {

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * guest-event: what has happened in the guest between two scans, as events of the form that QEMU's
- * have: {"event", "data", "timestamp"}. May call: event, sysfs, json, util. Must never: wait, print.
- *
- * GUEST_BLOCKS: "change" ("added", "changed", "removed") and the facts of a run of blocks
- * GUEST_POLICY: "name" ("auto_online_blocks", "online_policy"), "value", "was"
- * GUEST_LOST:   "reason"; what happens in the guest is not known any more
+ * have: {"event", "data", "timestamp"}. Must never: wait, print. GUEST_BLOCKS: "change" ("added",
+ * "changed", "removed") and the facts of a run of blocks GUEST_POLICY: "name"
+ * ("auto_online_blocks", "online_policy"), "value", "was" GUEST_LOST: "reason"; what happens in
+ * the guest is not known any more
  */
-#ifndef GUEST_EVENT_H
-#define GUEST_EVENT_H
+#ifndef CMD_GUEST_EVENT_H
+#define CMD_GUEST_EVENT_H
 
-#include "json.h"
+#include "lib/json.h"
 #include "sysfs.h"
 
 /* Is handed each event, which it owns. Return: 0 to go on, -1 to end */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd.h"
-#include "size.h"
+#include "cmd/report.h"
+#include "lib/size.h"
 
 struct list_options {
 	bool is_args;

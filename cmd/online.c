@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memhp online, memhp offline */
-#include "cmd.h"
-#include "hotplug-change.h"
-#include "size.h"
+#include "cmd/report.h"
+#include "hotplug/change.h"
+#include "lib/size.h"
 
 struct online_options {
 	unsigned zone;

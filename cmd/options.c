@@ -2,8 +2,8 @@
 /* Which VM is meant, and what its profile says. */
 #include <string.h>
 
-#include "nearest.h"
-#include "profile.h"
+#include "cmd/options.h"
+#include "lib/nearest.h"
 
 /* Does a setting of a profile stand in for an option of this command? */
 static bool takes_setting(const struct cmd *cmd, const char *key)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * profile: which VM --vm means, and the settings of its profile in the place of options.
- * May call: cmd, config, opt, nearest, err. Must never: connect.
+ * options: which VM --vm means, and the settings of its profile in the place of options. Must
+ * never: connect.
  */
-#ifndef PROFILE_H
-#define PROFILE_H
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
 
-#include "cmd.h"
+#include "cmd/report.h"
 
 /*
  * profile_settle() - settle which VM a command line means: what is typed is another than what the

@@ -2,8 +2,8 @@
 /* Which memory device the guest's blocks belong to. */
 #include <stdlib.h>
 
-#include "owners.h"
-#include "util.h"
+#include "cmd/owners.h"
+#include "lib/util.h"
 
 struct owners owners_find(const struct hotplug *h)
 {

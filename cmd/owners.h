@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * owners: which memory device the guest's blocks belong to, asked for ranges: a guest can tell of ten
- * million blocks. May call: hotplug, util. Must never: talk to anybody.
+ * owners: which memory device the guest's blocks belong to, asked for ranges: a guest can tell of
+ * ten million blocks. Must never: talk to anybody.
  */
-#ifndef OWNERS_H
-#define OWNERS_H
+#ifndef CMD_OWNERS_H
+#define CMD_OWNERS_H
 
 #include <stdint.h>
 
-#include "hotplug.h"
+#include "hotplug/transaction.h"
 
 /* The blocks of a device. */
 struct owned {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memhp plug */
-#include "cmd.h"
-#include "hotplug-plug.h"
-#include "hotplug-vmem-plug.h"
-#include "size.h"
+#include "cmd/report.h"
+#include "hotplug/plug.h"
+#include "hotplug/vmem-plug.h"
+#include "lib/size.h"
 
 struct plug_options {
 	const char *name;

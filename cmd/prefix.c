@@ -2,8 +2,8 @@
 /* Which numbers begin with the digits that somebody has typed. */
 #include <string.h>
 
-#include "prefix.h"
-#include "util.h"
+#include "cmd/prefix.h"
+#include "lib/util.h"
 
 #define DIGITS_MAX  7 /* of a block's number: sysfs.c */
 #define NUMBERS_END 10000000

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * prefix: which numbers of a list begin with the digits that somebody has typed, without going through
- * all of them. May call: sysfs. Must never: talk to anybody.
+ * prefix: which numbers of a list begin with the digits that somebody has typed, without going
+ * through all of them. Must never: talk to anybody.
  */
-#ifndef PREFIX_H
-#define PREFIX_H
+#ifndef CMD_PREFIX_H
+#define CMD_PREFIX_H
 
 #include "sysfs.h"
 

@@ -2,7 +2,7 @@
 /* memhp qmp */
 #include <string.h>
 
-#include "cmd.h"
+#include "cmd/report.h"
 
 /* A value is JSON where it reads as JSON (12, true, {"a": 1}), else a string. */
 static struct json_object *value_of(const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* memhp repair */
-#include "cmd.h"
-#include "hotplug-repair.h"
+#include "cmd/report.h"
+#include "hotplug/repair.h"
 
 struct repair_options {
 	bool is_forward, is_back, is_all, is_forced;

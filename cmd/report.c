@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd.h"
-#include "hotplug-pool.h"
-#include "size.h"
+#include "cmd/report.h"
+#include "hotplug/pool.h"
+#include "lib/size.h"
 
 static const char *const outcome_names[] = {
 	[OUTCOME_UNCHANGED] = "unchanged",     [OUTCOME_DONE] = "done",

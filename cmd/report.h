@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * cmd: what a command is, and what commands share: reports, plans, the JSON of devices and blocks.
- * May call: hotplug and everything below it, config, out, opt.
+ * report: what a command is, and what commands share: reports, plans, the JSON of devices and blocks.
  */
-#ifndef CMD_H
-#define CMD_H
+#ifndef CMD_REPORT_H
+#define CMD_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config.h"
-#include "deadline.h"
-#include "err.h"
-#include "hotplug.h"
-#include "json.h"
-#include "opt.h"
-#include "out.h"
-#include "owners.h"
-#include "vm.h"
+#include "cli/opt.h"
+#include "cli/out.h"
+#include "cmd/owners.h"
+#include "hotplug/transaction.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "vm/config.h"
+#include "vm/vm.h"
 
 /* The global options; their table is in memhp.c. */
 struct globals {

@@ -3,9 +3,9 @@
 #include <limits.h>
 #include <string.h>
 
-#include "cmd.h"
-#include "hotplug-resize.h"
-#include "size.h"
+#include "cmd/report.h"
+#include "hotplug/resize.h"
+#include "lib/size.h"
 
 struct resize_options {
 	unsigned zone;

@@ -7,14 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd.h"
-#include "event.h"
-#include "fold.h"
-#include "history.h"
-#include "offer.h"
-#include "prompt.h"
-#include "size.h"
-#include "words.h"
+#include "cli/history.h"
+#include "cli/prompt.h"
+#include "cmd/complete.h"
+#include "cmd/event.h"
+#include "cmd/report.h"
+#include "lib/fold.h"
+#include "lib/size.h"
+#include "lib/words.h"
 
 #define ASK_MS	       1000  /* so long may QEMU take to say what the prompt shows */
 #define EVENTS_MAX     4096  /* taken at once */

@@ -3,10 +3,10 @@
 #include <limits.h>
 #include <string.h>
 
-#include "cmd.h"
-#include "hotplug-finding.h"
-#include "hotplug-node.h"
-#include "size.h"
+#include "cmd/report.h"
+#include "hotplug/finding.h"
+#include "hotplug/node.h"
+#include "lib/size.h"
 
 static struct json_object *json_qemu(const struct machine *m)
 {

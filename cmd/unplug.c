@@ -2,9 +2,9 @@
 /* memhp unplug */
 #include <stdlib.h>
 
-#include "cmd.h"
-#include "hotplug-unplug.h"
-#include "size.h"
+#include "cmd/report.h"
+#include "hotplug/unplug.h"
+#include "lib/size.h"
 
 #define NAMES_MAX 8 /* more than these are only counted */
 

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd.h"
-#include "discover.h"
-#include "fleet.h"
-#include "size.h"
+#include "cmd/report.h"
+#include "lib/size.h"
+#include "vm/discover.h"
+#include "vm/fleet.h"
 
 #define LINE_WIDTH	  80
 #define MONITOR_WIDTH_MIN 16

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-blocks.h"
-#include "json.h"
-#include "util.h"
+#include "guest/agent-blocks.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 #define PAUSE_MAX_MS 50 /* no event tells of new blocks: they are asked for */
 #define TRIES_MAX    4	/* of a look at the blocks: one that goes meanwhile spoils it */

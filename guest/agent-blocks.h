@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest-blocks: the commands of guest.sh without a shell: as far as a qemu-guest-agent that does
+ * agent-blocks: the commands of guest.sh without a shell: as far as a qemu-guest-agent that does
  * not allow guest-exec can serve them by its own commands for memory blocks. It knows block size,
  * kernel, and which blocks there are and online (all others are "offline"); it writes "online" and
  * "offline". It knows no zones, nodes, policies or sums, and does not end a write that hangs. The
- * "limited" at the end of the line "guest" says so. May call: guest-agent, answer, json, deadline,
- * err, util.
+ * "limited" at the end of the line "guest" says so.
  */
-#ifndef GUEST_BLOCKS_H
-#define GUEST_BLOCKS_H
+#ifndef GUEST_AGENT_BLOCKS_H
+#define GUEST_AGENT_BLOCKS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "answer.h"
-#include "deadline.h"
-#include "err.h"
-#include "guest-agent.h"
+#include "guest/agent.h"
+#include "guest/answer.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
 
 /* Zero-initialise it. */
 struct agent_blocks {

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "guest-agent.h"
+#include "guest/agent.h"
 
 #define SYNC_MAX_MS 10000 /* an agent that is there has answered by then */
 #define NOISE_MAX   65536 /* bytes without a line end that are kept */

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest-agent: a session with qemu-guest-agent: requests and their answers, one at a time.
- * May call: wire, message, json, deadline, err, util. Must never: know what a command is for.
- *
- * The protocol is that of QEMU's docs/interop/qemu-ga-ref; it is entered with guest-sync-delimited.
+ * agent: a session with qemu-guest-agent: requests and their answers, one at a time. Must
+ * never: know what a command is for. The protocol is that of QEMU's docs/interop/qemu-ga-ref; it
+ * is entered with guest-sync-delimited.
  */
 #ifndef GUEST_AGENT_H
 #define GUEST_AGENT_H
 
-#include "deadline.h"
-#include "err.h"
-#include "json.h"
-#include "message.h"
-#include "wire.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/message.h"
+#include "lib/stream.h"
 
 /* Zero-initialise it. */
 struct agent {

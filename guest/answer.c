@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
-#include "util.h"
+#include "guest/answer.h"
+#include "lib/util.h"
 
 void answer_release(struct answer *a)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * answer: what a guest says to one line of commands, a line for each "say" of guest.sh.
- * May call: wire, util. Must never: know what a line means.
+ * answer: what a guest says to one line of commands, a line for each "say" of guest.sh. Must
+ * never: know what a line means.
  */
-#ifndef ANSWER_H
-#define ANSWER_H
+#ifndef GUEST_ANSWER_H
+#define GUEST_ANSWER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "wire.h"
+#include "lib/stream.h"
 
 /* Zero-initialise it. */
 struct answer {

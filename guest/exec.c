@@ -2,9 +2,9 @@
 /* A shell in the guest by way of qemu-guest-agent's guest-exec. */
 #include <string.h>
 
-#include "base64.h"
-#include "guest-exec.h"
-#include "json.h"
+#include "guest/exec.h"
+#include "lib/base64.h"
+#include "lib/json.h"
 
 #define PAUSE_MAX_MS 50	  /* no event tells of a process's end: it is asked for */
 #define GRACE_MS     2000 /* after memhp's deadline the shell ends by itself */

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest-exec: a shell in the guest by way of qemu-guest-agent's guest-exec. The agent knows no
+ * exec: a shell in the guest by way of qemu-guest-agent's guest-exec. The agent knows no
  * streams: it starts a process with all of its input, and has all of its output when that has
- * ended. So one process keeps a shell between two FIFOs in a directory of its own in the guest, and
- * each exchange is a process that puts lines into one and takes a part of the answer from the
- * other. May call: guest-agent, wire, frame, base64, json, deadline, err, util. Must never: know
- * what is said.
+ * ended. So one process keeps a shell between two FIFOs in a directory of its own in the guest,
+ * and each exchange is a process that puts lines into one and takes a part of the answer from the
+ * other. Must never: know what is said.
  */
 #ifndef GUEST_EXEC_H
 #define GUEST_EXEC_H
 
-#include "deadline.h"
-#include "err.h"
-#include "guest-agent.h"
-#include "wire.h"
+#include "guest/agent.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
+#include "lib/stream.h"
 
 /* Zero-initialise it. */
 struct exec {

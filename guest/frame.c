@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "frame.h"
-#include "util.h"
+#include "guest/frame.h"
+#include "lib/util.h"
 
 #define NUMBER_MAX 1000000
 

@@ -3,14 +3,14 @@
  * frame: the lines that guest.sh answers with, "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD SEQUENCE
  * LENGTH ID@", found among whatever else a console shows. Bytes can only be added on the way
  * (kernel messages, an echo), so a line that has both ends, which agree, and the right length
- * between them is whole. May call: err, util. Must never: trust a length.
+ * between them is whole. Must never: trust a length.
  */
-#ifndef FRAME_H
-#define FRAME_H
+#ifndef GUEST_FRAME_H
+#define GUEST_FRAME_H
 
 #include <stdbool.h>
 
-#include "err.h"
+#include "lib/err.h"
 
 #define FRAME_ID_LEN 8 /* hexadecimal digits */
 

@@ -4,16 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
-#include "frame.h"
-#include "guest-agent.h"
-#include "guest-blocks.h"
-#include "guest-exec.h"
-#include "guest-panic.h"
-#include "guest-pieces.h"
-#include "guest-process.h"
-#include "guest-serial.h"
-#include "guest.h"
+#include "guest/agent-blocks.h"
+#include "guest/agent.h"
+#include "guest/answer.h"
+#include "guest/exec.h"
+#include "guest/frame.h"
+#include "guest/guest.h"
+#include "guest/panic.h"
+#include "guest/program.h"
+#include "guest/serial.h"
+#include "lib/process.h"
 
 #define LINES_MAX 65536	     /* frames in one answer */
 #define BYTES_MAX (16 << 20) /* of their payloads: what is kept for a guest is bounded */

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest: one guest channel. Whatever the transport, it runs guest.sh and gives its answers, or what
- * a guest agent without guest-exec can answer in its place: one or more commands go over as one
- * line, and what they say comes back as one answer.
- * May call: answer, guest-pieces, guest-panic, guest-serial, guest-login, guest-process,
- * guest-agent, guest-exec, guest-blocks, frame, wire, deadline, err, util.
- * Must never: know what a payload means.
+ * guest: one guest channel. Whatever the transport, it runs guest.sh and gives its answers, or
+ * what a guest agent without guest-exec can answer in its place: one or more commands go over as
+ * one line, and what they say comes back as one answer. Must never: know what a payload means.
  */
-#ifndef GUEST_H
-#define GUEST_H
+#ifndef GUEST_GUEST_H
+#define GUEST_GUEST_H
 
-#include "answer.h"
-#include "deadline.h"
-#include "err.h"
-#include "guest-login.h"
-#include "wire.h"
+#include "guest/answer.h"
+#include "guest/login.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
+#include "lib/stream.h"
 
 struct guest;
 

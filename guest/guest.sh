@@ -4,7 +4,7 @@
 # The guest half of memhp: a POSIX sh program that memhp feeds to a root shell in the guest, over
 # whatever channel there is, and then calls line by line: "begin 2&&{ appear 9 32-35;scan;answer;}".
 # It runs under dash, bash and busybox ash and forks only where a write may have to be killed.
-# fd 3 takes the answers; stdout and stderr are null. program.awk packs it: a console costs time for each
+# fd 3 takes the answers; stdout and stderr are null. pack.awk packs it: a console costs time for each
 # byte, so what only some commands need is a piece of its own, begun by "#= WORD".
 #
 # An answer is made of frames, each a line "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD SEQUENCE LENGTH ID@":

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "console.h"
-#include "frame.h"
-#include "guest-login.h"
-#include "password.h"
+#include "guest/frame.h"
+#include "guest/login.h"
+#include "guest/password.h"
+#include "guest/screen.h"
 
 #define SIGHT_MAX_MS 10000 /* for a console to show what it is */
 #define PROBE_MS     500   /* then what was typed may have been lost; doubled each time */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest-login: logging in on a console that asks for it, and out again. What is logged in is a
+ * login: logging in on a console that asks for it, and out again. What is logged in is a
  * shell of root's whose environment says that it is memhp's: whoever finds it, this memhp or one
- * after it was killed, logs it out. May call: console, password, frame, wire, deadline, err, util.
+ * after it was killed, logs it out.
  */
 #ifndef GUEST_LOGIN_H
 #define GUEST_LOGIN_H
 
 #include <stdbool.h>
 
-#include "deadline.h"
-#include "err.h"
-#include "wire.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
+#include "lib/stream.h"
 
 /* The variable of such a shell, and its value, which has as many letters as "go". */
 #define LOGIN_MARK "MEMHP_IN"

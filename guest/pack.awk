@@ -120,7 +120,7 @@ function guarded(text,    lines, count, i, joined, all)
 function print_piece(words, text)
 {
 	if (length(text) > 3900) {
-		print "program.awk: a piece of " length(text) " bytes is too long for a terminal's queue" >"/dev/stderr"
+		print "pack.awk: a piece of " length(text) " bytes is too long for a terminal's queue" >"/dev/stderr"
 		exit 1
 	}
 	gsub(/\\/, "\\\\&", text)

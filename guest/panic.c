@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guest-panic.h"
+#include "guest/panic.h"
 
 bool panic_is(const char *line)
 {

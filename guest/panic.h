@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest-panic: the last words of a kernel on a console.
- * May call: wire, util. Must never: wait, write.
+ * panic: the last words of a kernel on a console. Must never: wait, write.
  */
 #ifndef GUEST_PANIC_H
 #define GUEST_PANIC_H
 
 #include <stdbool.h>
 
-#include "wire.h"
+#include "lib/stream.h"
 
 /* panic_is() - is it "[   12.345678] Kernel panic - not syncing: ...", as panic() in kernel/panic.c
  * of Linux has it? */

@@ -10,8 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "password.h"
-#include "util.h"
+#include "guest/password.h"
+#include "lib/util.h"
 
 /*
  * From here on there is a password in this process, in places that nobody can list: stacks, buffers

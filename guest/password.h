@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * password: a password on its way through memhp: from the environment, a file that only its owner
- * can read, or the terminal. May call: deadline, err, util. Must never: put one into a message, or
- * leave one in memory that it gives up.
+ * can read, or the terminal. Must never: put one into a message, or leave one in memory that it
+ * gives up.
  */
-#ifndef PASSWORD_H
-#define PASSWORD_H
+#ifndef GUEST_PASSWORD_H
+#define GUEST_PASSWORD_H
 
-#include "deadline.h"
-#include "err.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
 
 #define PASSWORD_SIZE 512 /* bytes, with the NUL: PAM takes no longer ones */
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-pieces.h"
-#include "util.h"
+#include "guest/program.h"
+#include "lib/util.h"
 
 static const struct {
 	const char *words; /* a command with one of these needs it; "": every command does */

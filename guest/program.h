@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest-pieces: guest.sh, packed by program.awk into pieces, of which a guest is sent what its
- * commands need. May call: util. Must never: send anything.
+ * program: guest.sh, packed by program.awk into pieces, of which a guest is sent what its
+ * commands need. Must never: send anything.
  */
-#ifndef GUEST_PIECES_H
-#define GUEST_PIECES_H
+#ifndef GUEST_PROGRAM_H
+#define GUEST_PROGRAM_H
 
 #include <stdint.h>
 

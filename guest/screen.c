@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "console.h"
+#include "guest/screen.h"
 
 #define LOOK_BACK 2048 /* bytes from the end that can matter */
 

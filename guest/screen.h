@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * console: what the last line on a console waits for, whatever colours and kernel messages there
- * are in it. May call: libc. Must never: read beyond what it is given.
+ * screen: what the last line on a console waits for, whatever colours and kernel messages there
+ * are in it. Must never: read beyond what it is given.
  */
-#ifndef CONSOLE_H
-#define CONSOLE_H
+#ifndef GUEST_SCREEN_H
+#define GUEST_SCREEN_H
 
 #include <stddef.h>
 

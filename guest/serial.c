@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "frame.h"
-#include "guest-serial.h"
+#include "guest/frame.h"
+#include "guest/serial.h"
 
 #define ANSWER_MAX_MS 20000 /* a guest that is busy booting may take this long to answer */
 #define ATTEMPT_MS    1000  /* then the lines may have gone to somebody else; doubled each time */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest-serial: a root shell on a console (UNIX socket, pty, tty): gets past prompt, echo and line
+ * serial: a root shell on a console (UNIX socket, pty, tty): gets past prompt, echo and line
  * editing to a quiet child shell that reads guest.sh, and leaves the console as it was.
- * May call: guest-login, frame, wire, deadline, err, util.
  */
 #ifndef GUEST_SERIAL_H
 #define GUEST_SERIAL_H
@@ -10,10 +9,10 @@
 #include <stdbool.h>
 #include <termios.h>
 
-#include "deadline.h"
-#include "err.h"
-#include "guest-login.h"
-#include "wire.h"
+#include "guest/login.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
+#include "lib/stream.h"
 
 /* The near end of a console; zero-initialise it. */
 struct serial {

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "hotplug-attach.h"
-#include "hotplug-release.h"
-#include "refusal.h"
-#include "util.h"
+#include "hotplug/attach.h"
+#include "hotplug/device-del.h"
+#include "lib/util.h"
+#include "qemu/refusal.h"
 
 /* A guest that has given a DIMM up on its own gets so long to let go of it. */
 #define TAKE_BACK_MS 5000

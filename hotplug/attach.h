@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-attach: QEMU's half of a plug, as functions of struct step.
- * May call: hotplug, hotplug-unit, hotplug-check, hotplug-release, backend, machine, mem-path, qmp,
- * err, util.
+ * attach: QEMU's half of a plug, as functions of struct step.
  */
 #ifndef HOTPLUG_ATTACH_H
 #define HOTPLUG_ATTACH_H
 
-#include "hotplug-unit.h"
+#include "hotplug/dimms.h"
 
 /* plug_attach() - make as many DIMMs as the guest has room for; struct step's run */
 int plug_attach(struct hotplug *h, void *job, struct err *err);

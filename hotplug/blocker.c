@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-held.h"
-#include "util.h"
+#include "hotplug/blocker.h"
+#include "lib/util.h"
 
 #define ASK_MS	     500 /* with less left, nobody is asked */
 #define NAME_MAX_LEN 60

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-guest.h"
-#include "hotplug-held.h"
-#include "hotplug-range.h"
-#include "look.h"
-#include "size.h"
-#include "util.h"
+#include "hotplug/blocker.h"
+#include "hotplug/blocks.h"
+#include "hotplug/look.h"
+#include "hotplug/range.h"
+#include "lib/size.h"
+#include "lib/util.h"
 
 #define FOREVER_SECONDS 86400		     /* for guest.sh when there is no deadline */
 #define ROOM_BYTES	(UINT64_C(16) << 20) /* that a guest needs beside what it gives up */

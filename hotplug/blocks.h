@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-guest: the guest's part of a step: commands of guest.sh, what their answers mean, and
- * putting blocks back. May call: hotplug, hotplug-held, hotplug-range, look, sysfs, guest, err,
- * util.
+ * blocks: the guest's part of a step: commands of guest.sh, what their answers mean, and
+ * putting blocks back.
  */
-#ifndef HOTPLUG_GUEST_H
-#define HOTPLUG_GUEST_H
+#ifndef HOTPLUG_BLOCKS_H
+#define HOTPLUG_BLOCKS_H
 
-#include "hotplug.h"
+#include "hotplug/transaction.h"
 
 /*
  * hotplug_guest() - one round trip to the guest; reads a scan in its answer into h->after

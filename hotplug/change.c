@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-change.h"
-#include "hotplug-guest.h"
-#include "hotplug-offline.h"
-#include "hotplug-pool.h"
-#include "size.h"
-#include "util.h"
+#include "hotplug/blocks.h"
+#include "hotplug/change.h"
+#include "hotplug/offline.h"
+#include "hotplug/pool.h"
+#include "lib/size.h"
+#include "lib/util.h"
 
 /* Of one word: a guest looks at each number, also where there is no block. */
 #define FEW_BLOCKS 64

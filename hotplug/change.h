@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-change: the job "online" or "offline": only the guest's blocks change.
- * May call: hotplug, hotplug-guest, hotplug-offline, hotplug-pool, hotplug-zone, sysfs, size, err,
- * util.
+ * change: the job "online" or "offline": only the guest's blocks change.
  */
 #ifndef HOTPLUG_CHANGE_H
 #define HOTPLUG_CHANGE_H
 
-#include "hotplug-zone.h"
-#include "hotplug.h"
+#include "hotplug/transaction.h"
+#include "hotplug/zone.h"
 
 struct change {
 	/* asked for */

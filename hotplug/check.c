@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host-limits.h"
-#include "hotplug-check.h"
-#include "hotplug-guest.h"
-#include "hotplug-memmap.h"
-#include "size.h"
-#include "util.h"
+#include "hotplug/blocks.h"
+#include "hotplug/check.h"
+#include "hotplug/memmap.h"
+#include "lib/size.h"
+#include "lib/util.h"
+#include "qemu/host-limits.h"
 
 #define HEADROOM_BYTES (UINT64_C(16) << 20)
 

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-check: what must hold before DIMMs are plugged. Changes nothing.
- * May call: hotplug, hotplug-guest, hotplug-memmap, hotplug-place, backend, demand, host-limits,
- * machine, sysfs, size, err, util.
+ * check: what must hold before DIMMs are plugged. Changes nothing.
  */
 #ifndef HOTPLUG_CHECK_H
 #define HOTPLUG_CHECK_H
 
-#include "backend.h"
-#include "hotplug-place.h"
-#include "hotplug.h"
+#include "hotplug/place.h"
+#include "hotplug/transaction.h"
+#include "qemu/backend.h"
 
 /* What a plug is asked for. */
 struct plug_request {

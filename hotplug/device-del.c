@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-release.h"
-#include "util.h"
-#include "verdict.h"
+#include "hotplug/device-del.h"
+#include "lib/util.h"
+#include "qemu/device-event.h"
 
 /* A request that the guest loses (in its first seconds) is sent again; a second one does no harm.
  */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-release: getting QEMU to let go of devices and their backends.
- * May call: hotplug, verdict, qmp, err, util.
+ * device-del: getting QEMU to let go of devices and their backends.
  */
-#ifndef HOTPLUG_RELEASE_H
-#define HOTPLUG_RELEASE_H
+#ifndef HOTPLUG_DEVICE_DEL_H
+#define HOTPLUG_DEVICE_DEL_H
 
-#include "hotplug.h"
+#include "hotplug/transaction.h"
 
 /* A device on its way out. */
 struct leaving {

@@ -2,8 +2,8 @@
 /* The DIMMs of a plug. */
 #include <stdlib.h>
 
-#include "hotplug-unit.h"
-#include "util.h"
+#include "hotplug/dimms.h"
+#include "lib/util.h"
 
 #define RUNS_MAX 4 /* of DIMMs that a message names */
 

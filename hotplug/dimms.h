@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-unit: the DIMMs of a plug, and how far each has come.
- * May call: hotplug, hotplug-check, hotplug-node, hotplug-zone, machine, mem-path, progress, err, util.
+ * dimms: the DIMMs of a plug, and how far each has come.
  */
-#ifndef HOTPLUG_UNIT_H
-#define HOTPLUG_UNIT_H
+#ifndef HOTPLUG_DIMMS_H
+#define HOTPLUG_DIMMS_H
 
-#include "hotplug-check.h"
-#include "hotplug-node.h"
-#include "hotplug-zone.h"
-#include "mem-path.h"
+#include "hotplug/check.h"
+#include "hotplug/node.h"
+#include "hotplug/zone.h"
+#include "qemu/mem-path.h"
 
 #define UNITS_MAX 1024 /* more slots than any machine has */
 

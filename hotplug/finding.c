@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-finding.h"
-#include "util.h"
-#include "verdict.h"
+#include "hotplug/finding.h"
+#include "lib/util.h"
+#include "qemu/device-event.h"
 
 void findings_release(struct findings *f)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-finding: what an interrupted command, or anybody, left half done, found from QEMU and the
- * guest alone. Changes nothing. May call: hotplug, machine, verdict, sysfs, qmp, err, util.
+ * finding: what an interrupted command, or anybody, left half done, found from QEMU and
+ * the guest alone. Changes nothing.
  */
 #ifndef HOTPLUG_FINDING_H
 #define HOTPLUG_FINDING_H
 
-#include "hotplug.h"
+#include "hotplug/transaction.h"
 
 enum finding_kind {
 	FINDING_BACKEND, /* a backend that no device uses */

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host-limits.h"
-#include "hotplug-check.h"
-#include "hotplug-growth.h"
-#include "util.h"
+#include "hotplug/check.h"
+#include "hotplug/growth.h"
+#include "lib/util.h"
+#include "qemu/host-limits.h"
 
 uint64_t growth_bytes(const struct vmem *vmem)
 {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-growth: have host and guest the room for what virtio-mem devices grow by? Changes
- * nothing. May call: hotplug, hotplug-check, hotplug-vmem, hotplug-zone, demand, host-limits,
- * machine, qmp, json, err, util.
+ * growth: have host and guest the room for what virtio-mem devices grow by? Changes
+ * nothing.
  */
 #ifndef HOTPLUG_GROWTH_H
 #define HOTPLUG_GROWTH_H
 
-#include "hotplug-vmem.h"
+#include "hotplug/vmem.h"
 
 /*
  * growth_check() - a device that takes its memory at once is refused what is not there, for others

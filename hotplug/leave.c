@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "hotplug-guest.h"
-#include "hotplug-offline.h"
-#include "hotplug-pool.h"
-#include "hotplug-room.h"
-#include "hotplug-unplug.h"
-#include "util.h"
+#include "hotplug/blocks.h"
+#include "hotplug/offline.h"
+#include "hotplug/pool.h"
+#include "hotplug/room.h"
+#include "hotplug/unplug.h"
+#include "lib/util.h"
 
 #define NAMES_MAX 8 /* that a message has */
 

@@ -2,7 +2,7 @@
 /* Which blocks a look at the guest shows. */
 #include <stdlib.h>
 
-#include "look.h"
+#include "hotplug/look.h"
 
 #define RUNS_MAX 16 /* more make the line long */
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * look: which blocks a look at the guest shows, in words of guest.sh. A guest takes a millisecond
- * for each, so that only those are looked at that matter. May call: machine, sysfs, util. Must
- * never: talk to anybody.
+ * for each, so that only those are looked at that matter. Must never: talk to anybody.
  */
-#ifndef LOOK_H
-#define LOOK_H
+#ifndef HOTPLUG_LOOK_H
+#define HOTPLUG_LOOK_H
 
-#include "machine.h"
+#include "lib/util.h"
+#include "qemu/machine.h"
 #include "sysfs.h"
-#include "util.h"
 
 /*
  * look_add_first(), look_add_devices(), look_add_again() - append the words for a look at the

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-memmap.h"
-#include "util.h"
+#include "hotplug/memmap.h"
+#include "lib/util.h"
 
 #define X86_PAGE_BYTES	  4096
 #define STRUCT_PAGE_BYTES 64

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-memmap: where the guest's kernel takes the memory map of new memory from: 1/64 of it,
+ * memmap: where the guest's kernel takes the memory map of new memory from: 1/64 of it,
  * from the memory that it has, unless memory_hotplug.memmap_on_memory counts.
- * May call: sysfs, util.
  */
 #ifndef HOTPLUG_MEMMAP_H
 #define HOTPLUG_MEMMAP_H

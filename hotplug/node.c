@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which of the guest's NUMA nodes is which of QEMU's. */
-#include "hotplug-node.h"
-#include "util.h"
+#include "hotplug/node.h"
+#include "lib/util.h"
 
 /* The node of all runs of a list; NODE_UNKNOWN when they differ, or there are none. */
 static int common_node(const struct block_list *list)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-node: which of the guest's NUMA nodes is which of QEMU's. A guest with ACPI numbers nodes
- * as it meets them: those with CPUs first, then those with memory, and leaves out one without
- * either (acpi_map_pxm_to_node() of Linux). Memory for such a node goes to another. Changes
- * nothing. May call: hotplug, machine, sysfs, qmp, err, util.
+ * node: which of the guest's NUMA nodes is which of QEMU's. A guest with ACPI numbers
+ * nodes as it meets them: those with CPUs first, then those with memory, and leaves out one
+ * without either (acpi_map_pxm_to_node() of Linux). Memory for such a node goes to another.
+ * Changes nothing.
  */
 #ifndef HOTPLUG_NODE_H
 #define HOTPLUG_NODE_H
 
-#include "hotplug.h"
+#include "hotplug/transaction.h"
 
 #define NODE_UNKNOWN (-1)
 

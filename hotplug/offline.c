@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-guest.h"
-#include "hotplug-offline.h"
-#include "util.h"
+#include "hotplug/blocks.h"
+#include "hotplug/offline.h"
+#include "lib/util.h"
 
 #define EASE_BLOCKS  64	  /* so few go offline in a moment */
 #define EASE_UNDO_MS 5000 /* what it leaves needs another session before it is undone */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-offline: taking blocks offline, as a step of whatever job. May call: hotplug-guest,
- * hotplug, sysfs, deadline, err, util.
+ * offline: taking blocks offline, as a step of whatever job.
  */
 #ifndef HOTPLUG_OFFLINE_H
 #define HOTPLUG_OFFLINE_H
 
-#include "hotplug.h"
+#include "hotplug/transaction.h"
 
 /*
  * hotplug_take_offline(), hotplug_take_offline_show() - take the blocks of @list offline, highest

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-guest.h"
-#include "hotplug-online.h"
-#include "util.h"
-#include "verdict.h"
+#include "hotplug/blocks.h"
+#include "hotplug/online.h"
+#include "lib/util.h"
+#include "qemu/device-event.h"
 
 /* A guest that boots sends no OST: then look at its blocks instead. One that takes many DIMMs may
  * be silent for longer in between. */

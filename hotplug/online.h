@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-online: the guest's half of a plug, as functions of struct step.
- * May call: hotplug, hotplug-unit, hotplug-guest, verdict, sysfs, qmp, err, util.
+ * online: the guest's half of a plug, as functions of struct step.
  */
 #ifndef HOTPLUG_ONLINE_H
 #define HOTPLUG_ONLINE_H
 
-#include "hotplug-unit.h"
+#include "hotplug/dimms.h"
 
 /* plug_appear() - wait until the guest has said that it took the DIMMs; struct step's run */
 int plug_appear(struct hotplug *h, void *job, struct err *err);

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "choose.h"
-#include "util.h"
+#include "hotplug/pick.h"
+#include "lib/util.h"
 
 /*
  * More different sums are not looked at one by one. For so many, 1024 sizes take a tenth of a second

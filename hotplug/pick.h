@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * choose: which DIMMs add up to a size. May call: util. Must never: know what a DIMM is.
+ * pick: which DIMMs add up to a size. Must never: know what a DIMM is.
  */
-#ifndef CHOOSE_H
-#define CHOOSE_H
+#ifndef HOTPLUG_PICK_H
+#define HOTPLUG_PICK_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,11 +2,11 @@
 /* Where new memory devices go. */
 #include <string.h>
 
-#include "host.h"
-#include "hotplug-place.h"
-#include "mem-path.h"
-#include "size.h"
-#include "util.h"
+#include "hotplug/place.h"
+#include "lib/size.h"
+#include "lib/util.h"
+#include "qemu/host.h"
+#include "qemu/mem-path.h"
 
 #define X86_BLOCK_BYTES (UINT64_C(128) << 20) /* no x86 guest has smaller blocks */
 

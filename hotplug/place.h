@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-place: where new memory devices go, so that the guest can use all of them: at multiples of
- * its memory block size. Checks, plans and what is sent have it from here. Changes nothing.
- * May call: hotplug, backend, host, mem-path, machine, size, err, util.
+ * place: where new memory devices go, so that the guest can use all of them: at multiples
+ * of its memory block size. Checks, plans and what is sent have it from here. Changes nothing.
  */
 #ifndef HOTPLUG_PLACE_H
 #define HOTPLUG_PLACE_H
 
-#include "backend.h"
-#include "hotplug.h"
+#include "hotplug/transaction.h"
+#include "qemu/backend.h"
 
 /* The place of one memory device that is to be made. */
 struct device_place {

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "hotplug-attach.h"
-#include "hotplug-online.h"
-#include "hotplug-plug.h"
-#include "util.h"
+#include "hotplug/attach.h"
+#include "hotplug/online.h"
+#include "hotplug/plug.h"
+#include "lib/util.h"
 
 #define TRIES_MAX 4 /* with names and places that others take meanwhile */
 

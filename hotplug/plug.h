@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-plug: the job "plug": backends, DIMMs, their blocks in the guest, online in their zone.
- * Several DIMMs go in together, or in rounds where the guest has no room for the memory map of all:
- * those that are online then pay for the next.
- * May call: hotplug, hotplug-*, backend, machine, verdict, sysfs, qmp, size, err, util.
+ * plug: the job "plug": backends, DIMMs, their blocks in the guest, online in their zone.
+ * Several DIMMs go in together, or in rounds where the guest has no room for the memory map of
+ * all: those that are online then pay for the next.
  */
 #ifndef HOTPLUG_PLUG_H
 #define HOTPLUG_PLUG_H
 
-#include "hotplug-unit.h"
+#include "hotplug/dimms.h"
 
 /* plug_prepare() - after hotplug_look(): check, name the DIMMs, choose zones, add the steps */
 int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)

@@ -2,10 +2,10 @@
 /* What going offline takes from the guest, and giving it back. */
 #include <stdlib.h>
 
-#include "hotplug-guest.h"
-#include "hotplug-pool.h"
-#include "size.h"
-#include "util.h"
+#include "hotplug/blocks.h"
+#include "hotplug/pool.h"
+#include "lib/size.h"
+#include "lib/util.h"
 
 #define FLOOR_DRIFT 8 /* what the kernel computes by itself varies by less than 1/8 */
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-pool: what going offline would take from the guest, or has taken, and giving it back. A
+ * pool: what going offline would take from the guest, or has taken, and giving it back. A
  * job whose blocks go offline sets h->is_taking before it looks.
- * May call: hotplug, hotplug-guest, pool, sysfs, size, err, util.
  */
 #ifndef HOTPLUG_POOL_H
 #define HOTPLUG_POOL_H
 
-#include "hotplug.h"
+#include "hotplug/transaction.h"
 
 /*
  * hotplug_check_pool() - would the guest lose huge pages of its pools with the online blocks of

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-range.h"
+#include "hotplug/range.h"
 
 /* Is this the beginning of a command that changes blocks? Then the reader goes on with its ranges.
  */

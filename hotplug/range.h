@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-range: which blocks commands of guest.sh change, in their order: read back from the
- * commands themselves. May call: nothing.
+ * range: which blocks commands of guest.sh change, in their order: read back from the
+ * commands themselves.
  */
 #ifndef HOTPLUG_RANGE_H
 #define HOTPLUG_RANGE_H

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-repair.h"
-#include "util.h"
-#include "verdict.h"
+#include "hotplug/repair.h"
+#include "lib/util.h"
+#include "qemu/device-event.h"
 
 #define ROUNDS_MAX 8	/* far more than what one round can uncover */
 #define MOVING_MS  1000 /* what the guest is at shows within this, or not at all */

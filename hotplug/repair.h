@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-repair: what was left half done, finished or undone. May call: hotplug, hotplug-*,
- * machine, sysfs, verdict, qmp, deadline, err, util.
+ * repair: what was left half done, finished or undone.
  */
 #ifndef HOTPLUG_REPAIR_H
 #define HOTPLUG_REPAIR_H
 
-#include "hotplug-change.h"
-#include "hotplug-finding.h"
-#include "hotplug-unplug.h"
-#include "hotplug-vmem.h"
+#include "hotplug/change.h"
+#include "hotplug/finding.h"
+#include "hotplug/unplug.h"
+#include "hotplug/vmem.h"
 
 struct repair {
 	/* asked for */

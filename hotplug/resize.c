@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-growth.h"
-#include "hotplug-guest.h"
-#include "hotplug-resize.h"
-#include "size.h"
-#include "util.h"
+#include "hotplug/blocks.h"
+#include "hotplug/growth.h"
+#include "hotplug/resize.h"
+#include "lib/size.h"
+#include "lib/util.h"
 
 /* In so many pieces memory is added, so that it can be taken back in pieces. */
 #define DIMMS_MAX 8

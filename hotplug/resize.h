@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-resize: the job "resize": whatever devices it takes for the VM to have so much memory.
- * May call: hotplug, hotplug-*, machine, size, err, util.
+ * resize: the job "resize": whatever devices it takes for the VM to have so much memory.
  */
 #ifndef HOTPLUG_RESIZE_H
 #define HOTPLUG_RESIZE_H
 
-#include "hotplug-plug.h"
-#include "hotplug-unplug.h"
-#include "hotplug-vmem.h"
+#include "hotplug/plug.h"
+#include "hotplug/unplug.h"
+#include "hotplug/vmem.h"
 
 struct resize {
 	/* asked for */

@@ -2,9 +2,9 @@
 /* Can the guest do without the memory of devices that are to leave? */
 #include <string.h>
 
-#include "hotplug-guest.h"
-#include "hotplug-memmap.h"
-#include "hotplug-room.h"
+#include "hotplug/blocks.h"
+#include "hotplug/memmap.h"
+#include "hotplug/room.h"
 
 /* What the guest has of the device: a map that lies in the DIMM itself is no memory of its. */
 static uint64_t online_bytes(const struct hotplug *h, const struct memdev *d)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-room: can the guest do without the memory of devices that are to leave?
- * May call: hotplug, hotplug-guest, hotplug-memmap, hotplug-release, sysfs, err.
+ * room: can the guest do without the memory of devices that are to leave?
  */
 #ifndef HOTPLUG_ROOM_H
 #define HOTPLUG_ROOM_H
 
-#include "hotplug-release.h"
+#include "hotplug/device-del.h"
 
 /*
  * room_check() - as hotplug_check_room() for what is online of the devices. Only where that is too

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-guest.h"
-#include "hotplug-offline.h"
-#include "hotplug-pool.h"
-#include "hotplug-unplug.h"
-#include "size.h"
-#include "util.h"
+#include "hotplug/blocks.h"
+#include "hotplug/offline.h"
+#include "hotplug/pool.h"
+#include "hotplug/unplug.h"
+#include "lib/size.h"
+#include "lib/util.h"
 
 #define DIVIDED_MS  2000  /* with less than this left, a try has it all */
 #define MOST_MS	    60000 /* where there is no deadline */

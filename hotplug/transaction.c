@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug.h"
-#include "look.h"
-#include "nearest.h"
-#include "util.h"
+#include "hotplug/look.h"
+#include "hotplug/transaction.h"
+#include "lib/nearest.h"
+#include "lib/util.h"
 
 void hotplug_init(struct hotplug *h, struct vm *vm)
 {

@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug: the transaction. A command is a list of steps, each with its undo; when one fails, those
- * begun are undone in reverse, in the share of time that the deadline keeps for it.
- * May call: hotplug-watch, vm, machine, sharing, sysfs, look, qmp, guest, deadline, json, progress,
- * size, nearest, err, util.
- * Must never: print.
+ * transaction: the transaction. A command is a list of steps, each with its undo; when one fails,
+ * those begun are undone in reverse, in the share of time that the deadline keeps for it. Must
+ * never: print.
  */
-#ifndef HOTPLUG_H
-#define HOTPLUG_H
+#ifndef HOTPLUG_TRANSACTION_H
+#define HOTPLUG_TRANSACTION_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
-#include "hotplug-watch.h"
-#include "machine.h"
-#include "progress.h"
-#include "sharing.h"
+#include "hotplug/watch.h"
+#include "lib/err.h"
+#include "lib/progress.h"
+#include "qemu/machine.h"
+#include "qemu/sharing.h"
 #include "sysfs.h"
-#include "vm.h"
+#include "vm/vm.h"
 
 /* What became of the machine; the JSON "state" of a failure. */
 enum outcome {

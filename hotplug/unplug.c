@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-unplug.h"
-#include "size.h"
-#include "util.h"
+#include "hotplug/unplug.h"
+#include "lib/size.h"
+#include "lib/util.h"
 
 void unplug_release(struct unplug *unplug)
 {

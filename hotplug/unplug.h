@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-unplug: the job "unplug": blocks offline, DIMMs released, backends removed.
- * May call: choose, hotplug, hotplug-guest, hotplug-offline, hotplug-pool, hotplug-release,
- * hotplug-room, machine, sysfs, qmp, size, err, util.
+ * unplug: the job "unplug": blocks offline, DIMMs released, backends removed.
  */
 #ifndef HOTPLUG_UNPLUG_H
 #define HOTPLUG_UNPLUG_H
 
-#include "choose.h"
-#include "hotplug-release.h"
+#include "hotplug/device-del.h"
+#include "hotplug/pick.h"
 
 /* What stays although it was to leave. */
 struct stayer {

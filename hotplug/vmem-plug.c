@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "hotplug-guest.h"
-#include "hotplug-release.h"
-#include "hotplug-growth.h"
-#include "hotplug-vmem-plug.h"
-#include "refusal.h"
-#include "util.h"
+#include "hotplug/blocks.h"
+#include "hotplug/device-del.h"
+#include "hotplug/growth.h"
+#include "hotplug/vmem-plug.h"
+#include "lib/util.h"
+#include "qemu/refusal.h"
 
 void vmem_plug_release(struct vmem_plug *plug)
 {

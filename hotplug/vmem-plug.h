@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-vmem-plug: the job of adding a virtio-mem device and giving it its size.
- * May call: hotplug, hotplug-*, backend, machine, mem-path, qmp, err, util.
+ * vmem-plug: the job of adding a virtio-mem device and giving it its size.
  */
 #ifndef HOTPLUG_VMEM_PLUG_H
 #define HOTPLUG_VMEM_PLUG_H
 
-#include "hotplug-check.h"
-#include "hotplug-vmem.h"
-#include "mem-path.h"
+#include "hotplug/check.h"
+#include "hotplug/vmem.h"
+#include "qemu/mem-path.h"
 
 struct vmem_plug {
 	struct plug_request request; /* without a slot */

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug-guest.h"
-#include "hotplug-pool.h"
-#include "hotplug-vmem.h"
-#include "size.h"
-#include "util.h"
+#include "hotplug/blocks.h"
+#include "hotplug/pool.h"
+#include "hotplug/vmem.h"
+#include "lib/size.h"
+#include "lib/util.h"
 
 /* QEMU says MEMORY_DEVICE_SIZE_CHANGE once a second at most: it is asked as well. */
 #define ASK_MS 20

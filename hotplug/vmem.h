@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-vmem: the job of giving virtio-mem devices another size. QEMU is told a requested size,
+ * vmem: the job of giving virtio-mem devices another size. QEMU is told a requested size,
  * the guest's driver works towards it, and may stop short (docs of virtio-mem in QEMU; the driver
  * is drivers/virtio/virtio_mem.c of Linux). What the driver adds, memhp brings online.
- * May call: hotplug, hotplug-guest, hotplug-node, hotplug-pool, hotplug-zone, machine, sysfs, qmp,
- * size, err, util.
  */
 #ifndef HOTPLUG_VMEM_H
 #define HOTPLUG_VMEM_H
 
-#include "hotplug-node.h"
-#include "hotplug-zone.h"
-#include "hotplug.h"
+#include "hotplug/node.h"
+#include "hotplug/transaction.h"
+#include "hotplug/zone.h"
 
 /* One device. */
 struct vmem_unit {

@@ -2,7 +2,7 @@
 /* What may end any wait of a command. */
 #include <string.h>
 
-#include "hotplug-watch.h"
+#include "hotplug/watch.h"
 #include "qmp.h"
 
 #define REBOOT_MS 20000 /* for a guest that starts anew until it can let go of a DIMM */

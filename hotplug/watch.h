@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-watch: what may end any wait of a command: a guest that has been reset, has panicked or
- * shut down, and a VM that stands still.
- * May call: vm, machine, qmp, guest, ending, deadline, progress, err, util.
- * Must never: print.
+ * watch: what may end any wait of a command: a guest that has been reset, has panicked or
+ * shut down, and a VM that stands still. Must never: print.
  */
 #ifndef HOTPLUG_WATCH_H
 #define HOTPLUG_WATCH_H
 
-#include "ending.h"
-#include "machine.h"
-#include "progress.h"
-#include "vm.h"
+#include "lib/progress.h"
+#include "qemu/ending.h"
+#include "qemu/machine.h"
+#include "vm/vm.h"
 
 struct guest_watch {
 	struct vm *vm;			 /* borrowed; NULL: not watching */

@@ -2,8 +2,8 @@
 /* Which zone new memory goes to. */
 #include <stdio.h>
 
-#include "hotplug-zone.h"
-#include "size.h"
+#include "hotplug/zone.h"
+#include "lib/size.h"
 
 #define MOVABLE_RATIO 3 /* Movable is at most this many times the kernel's zones */
 

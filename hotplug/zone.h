@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * hotplug-zone: which zone new memory goes to. May call: hotplug, sysfs, size, util.
+ * zone: which zone new memory goes to.
  */
 #ifndef HOTPLUG_ZONE_H
 #define HOTPLUG_ZONE_H
 
-#include "hotplug.h"
+#include "hotplug/transaction.h"
 
 #define ZONE_REASON_MAX 160
 

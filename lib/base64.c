@@ -2,7 +2,7 @@
 /* Bytes as text. */
 #include <string.h>
 
-#include "base64.h"
+#include "lib/base64.h"
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

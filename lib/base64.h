@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* base64: bytes as text (RFC 4648). May call: util. Must never: accept what it would not write. */
-#ifndef BASE64_H
-#define BASE64_H
+/* base64: bytes as text (RFC 4648). Must never: accept what it would not write. */
+#ifndef LIB_BASE64_H
+#define LIB_BASE64_H
 
-#include "util.h"
+#include "lib/util.h"
 
 /* base64_encode() - the caller frees the result */
 char *base64_encode(const void *bytes, size_t len);

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "deadline.h"
+#include "lib/deadline.h"
 
 #define POLL_MAX    8
 #define TICK_MS	    500

@@ -2,16 +2,16 @@
 /*
  * deadline: the one clock of a command. Every wait of memhp goes through deadline_poll(), so none
  * outlives the deadline and each wakes on Ctrl-C. A share of the time is kept back for undoing.
- * May call: err. Must never: sleep.
+ * Must never: sleep.
  */
-#ifndef DEADLINE_H
-#define DEADLINE_H
+#ifndef LIB_DEADLINE_H
+#define LIB_DEADLINE_H
 
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
+#include "lib/err.h"
 
 #define DEADLINE_NEVER INT64_MAX
 

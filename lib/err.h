@@ -2,10 +2,10 @@
 /*
  * err: the one error object. A function that can fail returns 0, or -1 with *err filled in by
  * whoever saw the failure first; callers add what they know with err_wrap(). Only memhp.c prints
- * it. May call: nothing of ours. Must never: allocate, print, exit.
+ * it. Must never: allocate, print, exit.
  */
-#ifndef ERR_H
-#define ERR_H
+#ifndef LIB_ERR_H
+#define LIB_ERR_H
 
 /* What kind of failure: decides the exit code and the JSON "code". Order is that of the table in
  * err.c. */

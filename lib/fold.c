@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fold.h"
+#include "lib/fold.h"
 
 /* Of one kind, at once and in a second. All blocks of a large guest may change at once, and 256 DIMMs
  * that are plugged or leave make 768 of one kind. */

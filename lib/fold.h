@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * fold: how many events are shown. A peer can make as many as it likes; those that come faster than
- * anybody reads are counted instead. Each kind has an allowance of its own, so that a flood of one
- * hides no other. May call: nothing of ours. Must never: print, know a clock.
+ * fold: how many events are shown. A peer can make as many as it likes; those that come faster
+ * than anybody reads are counted instead. Each kind has an allowance of its own, so that a flood
+ * of one hides no other. Must never: print, know a clock.
  */
-#ifndef FOLD_H
-#define FOLD_H
+#ifndef LIB_FOLD_H
+#define LIB_FOLD_H
 
 #include <stdbool.h>
 #include <stddef.h>

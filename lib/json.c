@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* json-c through getters that check presence and type. */
-#include "json.h"
-#include "util.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 void json_cleanup(struct json_object **object)
 {

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * json: json-c through getters that check presence and type. json_object_get_string() on a number
- * gives its text, json_object_get_int() on a string a guess; nothing from outside is read that way.
- * Getters borrow: what they return lives as long as the object it came from.
- * May call: json-c, err, util.
+ * gives its text, json_object_get_int() on a string a guess; nothing from outside is read that
+ * way. Getters borrow: what they return lives as long as the object it came from.
  */
-#ifndef JSON_H
-#define JSON_H
+#ifndef LIB_JSON_H
+#define LIB_JSON_H
 
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
+#include "lib/err.h"
 
 #define _cleanup_json_ __attribute__((cleanup(json_cleanup), unused))
 

@@ -2,7 +2,7 @@
 /* JSON objects out of a byte stream. */
 #include <string.h>
 
-#include "message.h"
+#include "lib/message.h"
 
 #define BYTES_MAX (16 << 20)
 #define DEPTH_MAX 64

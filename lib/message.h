@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * message: JSON objects out of a byte stream, one after the other, as QEMU's monitors and its guest
- * agent send them; bounded and strict. May call: json-c, util. Must never: know what they mean.
+ * message: JSON objects out of a byte stream, one after the other, as QEMU's monitors and its
+ * guest agent send them; bounded and strict. Must never: know what they mean.
  */
-#ifndef MESSAGE_H
-#define MESSAGE_H
+#ifndef LIB_MESSAGE_H
+#define LIB_MESSAGE_H
 
 #include <json-c/json.h>
 #include <stddef.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 /* Of one stream; message_init() it. */
 struct message_reader {

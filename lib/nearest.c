@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "nearest.h"
+#include "lib/nearest.h"
 
 #define LENGTH_MAX 40 /* longer words are not compared */
 

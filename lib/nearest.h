@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * nearest: the name that somebody who mistyped one may have meant.
- * May call: err. Must never: allocate, guess without saying so.
+ * nearest: the name that somebody who mistyped one may have meant. Must never: allocate, guess
+ * without saying so.
  */
-#ifndef NEAREST_H
-#define NEAREST_H
+#ifndef LIB_NEAREST_H
+#define LIB_NEAREST_H
 
-#include "err.h"
+#include "lib/err.h"
 
 /* A search: set word, offer each candidate, ask for the hint. */
 struct nearest {

@@ -18,10 +18,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "owner.h"
-#include "peer.h"
-#include "proc.h"
-#include "util.h"
+#include "lib/owner.h"
+#include "lib/peer.h"
+#include "lib/proc.h"
+#include "lib/util.h"
 
 #define COMM_BYTES   64
 #define FDINFO_BYTES 4096

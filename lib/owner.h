@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * owner: which process is behind a socket or a pseudo-terminal, as the kernel tells it.
- * May call: peer, proc, util. Must never: send anything, believe a path.
+ * owner: which process is behind a socket or a pseudo-terminal, as the kernel tells it. Must
+ * never: send anything, believe a path.
  */
-#ifndef OWNER_H
-#define OWNER_H
+#ifndef LIB_OWNER_H
+#define LIB_OWNER_H
 
 #include <stdbool.h>
 #include <stdint.h>

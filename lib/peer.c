@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "peer.h"
-#include "proc.h"
-#include "util.h"
-#include "wire.h"
+#include "lib/peer.h"
+#include "lib/proc.h"
+#include "lib/stream.h"
+#include "lib/util.h"
 
 char *peer_cwd(pid_t pid)
 {

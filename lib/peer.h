@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * peer: files and sockets where another process of this machine sees them: below its root and its
- * working directory, in its mount and network namespaces.
- * May call: proc, wire, deadline, err, util. Must never: believe that what it finds is that
- * process's own (see owner).
+ * working directory, in its mount and network namespaces. Must never: believe that what it finds
+ * is that process's own (see owner).
  */
-#ifndef PEER_H
-#define PEER_H
+#ifndef LIB_PEER_H
+#define LIB_PEER_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "deadline.h"
-#include "err.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
 
 /*
  * peer_open_path() - open(2) as that process would, also where a link leads to its root

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool.h"
-#include "util.h"
+#include "lib/pools.h"
+#include "lib/util.h"
 
 #define NODE_MAX  65535
 #define KIB_MAX	  (UINT64_C(1) << 34) /* of a page: 16 GiB are the largest that Linux has */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * pool: what of a guest's memory going offline takes and coming online does not bring back, as
+ * pools: what of a guest's memory going offline takes and coming online does not bring back, as
  * guest.sh says it, parsed strictly: pools of huge pages (Documentation/admin-guide/mm/
- * hugetlbpage.rst of Linux; offline_pages() dissolves those that are free),
- * vm.min_free_kbytes, which init_per_zone_wmark_min() computes anew, and the nodes of cpusets of
- * cgroup v1 (hotplug_update_tasks_legacy()).
- * May call: util. Must never: talk to anybody.
+ * hugetlbpage.rst of Linux; offline_pages() dissolves those that are free), vm.min_free_kbytes,
+ * which init_per_zone_wmark_min() computes anew, and the nodes of cpusets of cgroup v1
+ * (hotplug_update_tasks_legacy()). Must never: talk to anybody.
  */
-#ifndef POOL_H
-#define POOL_H
+#ifndef LIB_POOLS_H
+#define LIB_POOLS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "proc.h"
+#include "lib/proc.h"
 
 #define PROGRAM_MAX (256 << 20) /* bytes of a program that are searched */
 

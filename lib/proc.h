@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * proc: what /proc tells of one process. All of it is of the same process, also when its number
- * has gone to another by then.
- * May call: util. Must never: believe what the process says of itself.
+ * has gone to another by then. Must never: believe what the process says of itself.
  */
-#ifndef PROC_H
-#define PROC_H
+#ifndef LIB_PROC_H
+#define LIB_PROC_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 struct proc {
 	pid_t pid;

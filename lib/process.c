@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "guest-process.h"
+#include "lib/process.h"
 
 #define PARTING_MS 500
 

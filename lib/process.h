@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest-process: a POSIX sh on the stdin and stdout of a child process: ssh, a command, this
- * machine. May call: wire, deadline, err, util. Must never: put an address into a shell's command
- * line.
+ * process: a POSIX sh on the stdin and stdout of a child process: ssh, a command, this
+ * machine. Must never: put an address into a shell's command line.
  */
-#ifndef GUEST_PROCESS_H
-#define GUEST_PROCESS_H
+#ifndef LIB_PROCESS_H
+#define LIB_PROCESS_H
 
 #include <sys/types.h>
 
-#include "deadline.h"
-#include "err.h"
-#include "wire.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
+#include "lib/stream.h"
 
 struct process {
 	pid_t pid;     /* 0 when none; it leads a session of its own, so Ctrl-C does not reach it */

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "procfs.h"
+#include "lib/procfs.h"
 
 #define FILE_MAX (1 << 20)
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * procfs: what this machine's kernel tells of a process in text (proc_pid_status(5), getrlimit(2)).
- * May call: util. Must never: believe that a process is what it says it is.
+ * procfs: what this machine's kernel tells of a process in text (proc_pid_status(5),
+ * getrlimit(2)). Must never: believe that a process is what it says it is.
  */
-#ifndef PROCFS_H
-#define PROCFS_H
+#ifndef LIB_PROCFS_H
+#define LIB_PROCFS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 /* procfs_read() - a whole file of /proc or /sys, at most 1 MiB of it; the caller frees it; NULL
  * when it cannot be read */

@@ -2,8 +2,8 @@
 /* How far a job has come, as a line. */
 #include <string.h>
 
-#include "progress.h"
-#include "size.h"
+#include "lib/progress.h"
+#include "lib/size.h"
 
 #define EXPERIENCE_MS 2000 /* of work done, before anything is said about the rest */
 #define BAR_MAX	      24

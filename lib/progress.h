@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * progress: how far a job has come, and that as one line of text. Whoever does the work counts what
- * is really done; nothing here is guessed but the time left, from what was done so far.
- * May call: size, util. Must never: print, or look at the clock.
+ * progress: how far a job has come, and that as one line of text. Whoever does the work counts
+ * what is really done; nothing here is guessed but the time left, from what was done so far. Must
+ * never: print, or look at the clock.
  */
-#ifndef PROGRESS_H
-#define PROGRESS_H
+#ifndef LIB_PROGRESS_H
+#define LIB_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 struct progress {
 	const char *phase; /* what is going on: "online"; NULL: nothing to show; borrowed */

@@ -2,8 +2,8 @@
 /* JSON messages that wait. */
 #include <stdlib.h>
 
-#include "queue.h"
-#include "util.h"
+#include "lib/queue.h"
+#include "lib/util.h"
 
 void queue_init(struct queue *queue)
 {

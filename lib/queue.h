@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * queue: JSON messages that wait for whom they are for, oldest first, and the memory they take.
- * May call: util. Must never: look into them.
+ * Must never: look into them.
  */
-#ifndef QUEUE_H
-#define QUEUE_H
+#ifndef LIB_QUEUE_H
+#define LIB_QUEUE_H
 
 #include <json-c/json.h>
 #include <stddef.h>

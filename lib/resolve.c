@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "resolve.h"
+#include "lib/resolve.h"
 
 /* What the child reports: it fits a pipe in one piece. */
 struct report {

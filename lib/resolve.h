@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * resolve: the addresses of a host, before the deadline. May call: deadline, err. Must never:
- * connect.
+ * resolve: the addresses of a host, before the deadline. Must never: connect.
  */
-#ifndef RESOLVE_H
-#define RESOLVE_H
+#ifndef LIB_RESOLVE_H
+#define LIB_RESOLVE_H
 
 #include <sys/socket.h>
 
-#include "deadline.h"
-#include "err.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
 
 #define RESOLVE_MAX 8 /* addresses of one host that are tried */
 

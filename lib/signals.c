@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-#include "signals.h"
-#include "util.h"
+#include "lib/signals.h"
+#include "lib/util.h"
 
 void signals_reset(void)
 {

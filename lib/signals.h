@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * signals: what memhp was started with of signals, and which of them end a wait. May call: err.
- * Must never: wait.
+ * signals: what memhp was started with of signals, and which of them end a wait. Must never: wait.
  */
-#ifndef SIGNALS_H
-#define SIGNALS_H
+#ifndef LIB_SIGNALS_H
+#define LIB_SIGNALS_H
 
-#include "err.h"
+#include "lib/err.h"
 
 /*
  * signals_reset() - before anything is started: children that end are to be waited for. Where SIGCHLD

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "size.h"
-#include "util.h"
+#include "lib/size.h"
+#include "lib/util.h"
 
 static const char units[] = "BKMGTPE";
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * size: amounts of memory as people write and read them. Every size inside memhp is in bytes.
- * May call: err, util. Must never: guess a unit.
+ * size: amounts of memory as people write and read them. Every size inside memhp is in bytes. Must
+ * never: guess a unit.
  */
-#ifndef SIZE_H
-#define SIZE_H
+#ifndef LIB_SIZE_H
+#define LIB_SIZE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
+#include "lib/err.h"
 
 /* No machine has more, nor addresses beyond: what a peer tells of more is refused where it is read.
  * Sums of eight such sizes, and of a size that a user gives, fit 64 bits. */

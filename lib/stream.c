@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "resolve.h"
-#include "wire.h"
+#include "lib/resolve.h"
+#include "lib/stream.h"
 
 void trace_say(const struct trace *trace, const char *channel, char direction, const char *text)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * wire: a byte stream to a peer (monitor, console, child process) with a bounded input buffer.
- * May call: resolve, deadline, err, util. Must never: know what the bytes mean.
+ * stream: a byte stream to a peer (monitor, console, child process) with a bounded input buffer.
+ * Must never: know what the bytes mean.
  */
-#ifndef WIRE_H
-#define WIRE_H
+#ifndef LIB_STREAM_H
+#define LIB_STREAM_H
 
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "deadline.h"
-#include "err.h"
-#include "util.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
+#include "lib/util.h"
 
 /* Where --verbose hears what is said. @direction is '>' to the peer, '<' from it. */
 struct trace {

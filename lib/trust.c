@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "trust.h"
-#include "util.h"
+#include "lib/trust.h"
+#include "lib/util.h"
 
 /* Who owns / can do anything; in a user namespace that is not uid 0. */
 static bool is_trusted(uid_t uid)

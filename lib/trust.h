@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * trust: can another user change a file, or put one in its place?
- * May call: err, util. Must never: open what it is asked about.
+ * trust: can another user change a file, or put one in its place? Must never: open what it is
+ * asked about.
  */
-#ifndef TRUST_H
-#define TRUST_H
+#ifndef LIB_TRUST_H
+#define LIB_TRUST_H
 
 #include <sys/stat.h>
 
-#include "err.h"
+#include "lib/err.h"
 
 /*
  * trust_check_file() - the file at @path belongs to this user or to root, and neither it nor a

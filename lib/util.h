@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * util: memory that cannot fail, growing strings, scope cleanup, numbers and names from outside.
- * May call: libc. Must never: print anything but "out of memory".
+ * Must never: print anything but "out of memory".
  */
-#ifndef UTIL_H
-#define UTIL_H
+#ifndef LIB_UTIL_H
+#define LIB_UTIL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util.h"
-#include "words.h"
+#include "lib/util.h"
+#include "lib/words.h"
 
 static void add_word(struct words *words, char *word)
 {

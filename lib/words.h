@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * words: a line as a shell splits it: blanks, 'quotes', "quotes", backslashes, # comments.
- * May call: err, util. Must never: expand anything.
+ * words: a line as a shell splits it: blanks, 'quotes', "quotes", backslashes, # comments. Must
+ * never: expand anything.
  */
-#ifndef WORDS_H
-#define WORDS_H
+#ifndef LIB_WORDS_H
+#define LIB_WORDS_H
 
 #include <stdbool.h>
 
-#include "err.h"
+#include "lib/err.h"
 
 /* Words with a NULL behind them, as main() gets them; zero-initialise it. */
 struct words {

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
-#include "machine.h"
-#include "property.h"
-#include "util.h"
+#include "lib/util.h"
+#include "qemu/backend.h"
+#include "qemu/machine.h"
+#include "qemu/property.h"
 
 #define ALWAYS	 NULL
 #define LEFT_OUT property_left_out

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
+#include "lib/size.h"
+#include "lib/util.h"
+#include "qemu/backend.h"
 #include "qmp.h"
-#include "size.h"
-#include "util.h"
 
 const char *const backend_types[] = { [BACKEND_AUTO] = "",
 				      [BACKEND_RAM] = "ram",

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * backend: memory backends, the host's half of a memory device (MemoryBackendProperties in QEMU's
- * qapi/qom.json). May call: qmp, json, size, err, util. Must never: talk to the guest.
+ * qapi/qom.json). Must never: talk to the guest.
  */
-#ifndef BACKEND_H
-#define BACKEND_H
+#ifndef QEMU_BACKEND_H
+#define QEMU_BACKEND_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
-#include "json.h"
-#include "util.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 enum backend_type { BACKEND_AUTO, BACKEND_RAM, BACKEND_MEMFD, BACKEND_FILE };
 enum backend_reserve { RESERVE_UNSET, RESERVE_ON, RESERVE_OFF };

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cgroup.h"
-#include "procfs.h"
-#include "util.h"
+#include "lib/procfs.h"
+#include "lib/util.h"
+#include "qemu/cgroup.h"
 
 #define NO_LIMIT                                                                                   \
 	(UINT64_C(1) << 62) /* version 1 says "none" as the largest number of whole pages */

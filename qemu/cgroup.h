@@ -2,11 +2,10 @@
 /*
  * cgroup: the limits of memory that stand above a process, of both versions of cgroups, from its
  * own up to the highest that can be seen (Documentation/admin-guide/cgroup-v2.rst,
- * cgroup-v1/memory.rst and cgroup-v1/hugetlb.rst of Linux). May call: procfs, util. Must never:
- * change anything.
+ * cgroup-v1/memory.rst and cgroup-v1/hugetlb.rst of Linux). Must never: change anything.
  */
-#ifndef CGROUP_H
-#define CGROUP_H
+#ifndef QEMU_CGROUP_H
+#define QEMU_CGROUP_H
 
 #include <stdbool.h>
 #include <stdint.h>

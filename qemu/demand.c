@@ -2,9 +2,9 @@
 /* The memory that a QEMU is to have. */
 #include <string.h>
 
-#include "demand.h"
-#include "host.h"
-#include "procfs.h"
+#include "lib/procfs.h"
+#include "qemu/demand.h"
+#include "qemu/host.h"
 
 /* With huge pages only what pins memory for a device counts them as locked. */
 static void read_locks(struct demand *d)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * demand: the memory that a QEMU on this machine is to have, and what of the host it takes.
- * May call: procfs, mem-path, host, backend, util. Must never: change anything.
+ * demand: the memory that a QEMU on this machine is to have, and what of the host it takes. Must
+ * never: change anything.
  */
-#ifndef DEMAND_H
-#define DEMAND_H
+#ifndef QEMU_DEMAND_H
+#define QEMU_DEMAND_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "backend.h"
-#include "mem-path.h"
+#include "qemu/backend.h"
+#include "qemu/mem-path.h"
 
 struct demand {
 	pid_t pid;

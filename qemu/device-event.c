@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "util.h"
-#include "verdict.h"
+#include "lib/util.h"
+#include "qemu/device-event.h"
 
 /* Status codes of _OST for an ejection (ACPI 6.5, table 6.19), in words. */
 static const char *ost_words(uint64_t status)

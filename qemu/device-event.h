@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * verdict: what QEMU's events say about a device that comes or goes.
- * May call: machine, json, util. Must never: wait.
+ * device-event: what QEMU's events say about a device that comes or goes. Must never: wait.
  */
-#ifndef VERDICT_H
-#define VERDICT_H
+#ifndef QEMU_DEVICE_EVENT_H
+#define QEMU_DEVICE_EVENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "json.h"
-#include "machine.h"
-#include "util.h"
+#include "lib/json.h"
+#include "lib/util.h"
+#include "qemu/machine.h"
 
 /*
  * What an event says about one device. ACPI reports by slot (ACPI 6.5, 6.3.5 _OST; qapi/acpi.json),

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ending.h"
+#include "qemu/ending.h"
 
 #define SAME_MS 2000
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * ending: what QEMU's events say about the end of a guest: a reset, a shutdown, a panic
- * (qapi/run-state.json). The shell in the guest, and all that it was asked for, is gone then.
- * May call: json, util. Must never: wait.
+ * (qapi/run-state.json). The shell in the guest, and all that it was asked for, is gone then. Must
+ * never: wait.
  */
-#ifndef ENDING_H
-#define ENDING_H
+#ifndef QEMU_ENDING_H
+#define QEMU_ENDING_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "json.h"
-#include "util.h"
+#include "lib/json.h"
+#include "lib/util.h"
 
 /* How the guest has ended, and how often. Zero-initialise it. */
 struct endings {

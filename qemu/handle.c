@@ -3,9 +3,9 @@
  * devices were hotplugged. */
 #include <string.h>
 
-#include "machine.h"
-#include "size.h"
-#include "util.h"
+#include "lib/size.h"
+#include "lib/util.h"
+#include "qemu/machine.h"
 
 static struct json_object *qom_arguments(const char *path, const char *property)
 {

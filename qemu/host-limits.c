@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cgroup.h"
-#include "host-limits.h"
-#include "host.h"
-#include "procfs.h"
-#include "size.h"
-#include "util.h"
+#include "lib/procfs.h"
+#include "lib/size.h"
+#include "lib/util.h"
+#include "qemu/cgroup.h"
+#include "qemu/host-limits.h"
+#include "qemu/host.h"
 
 #define MIB	      (UINT64_C(1) << 20)
 #define CAP_IPC_LOCK  14

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * host-limits: every limit of this machine that stands between a QEMU and the memory that it is to
- * have. May call: demand, procfs, cgroup, mem-path, host, backend, size, err, util. Must never:
- * change anything.
+ * have. Must never: change anything.
  */
-#ifndef HOST_LIMITS_H
-#define HOST_LIMITS_H
+#ifndef QEMU_HOST_LIMITS_H
+#define QEMU_HOST_LIMITS_H
 
-#include "demand.h"
-#include "err.h"
+#include "lib/err.h"
+#include "qemu/demand.h"
 
 /* host_limits_check() - the limits that QEMU meets as soon as the memory is added; -1 with
  * ERR_FAILED and how to raise the limit */

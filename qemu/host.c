@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host.h"
-#include "procfs.h"
-#include "util.h"
+#include "lib/procfs.h"
+#include "lib/util.h"
+#include "qemu/host.h"
 
 /* The value of a "Name:   123 kB" line of a meminfo, in bytes; @prefix stands before each. */
 static bool meminfo_line(const char *text, const char *prefix, const char *name, uint64_t *bytes)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * host: the memory of this machine. May call: procfs, util. Must never: believe that QEMU runs here
- * too.
+ * host: the memory of this machine. Must never: believe that QEMU runs here too.
  */
-#ifndef HOST_H
-#define HOST_H
+#ifndef QEMU_HOST_H
+#define QEMU_HOST_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine.h"
-#include "size.h"
-#include "util.h"
+#include "lib/size.h"
+#include "lib/util.h"
+#include "qemu/machine.h"
 
 #define OBJECTS_MAX 4096 /* below /objects: each is compared with each device */
 

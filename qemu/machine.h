@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * machine: QEMU's memory vocabulary: DIMMs, backends, slots, maxmem, ACPI's answers.
- * May call: qmp, property, json, size, err, util. Must never: talk to the guest, decide anything.
+ * machine: QEMU's memory vocabulary: DIMMs, backends, slots, maxmem, ACPI's answers. Must never:
+ * talk to the guest, decide anything.
  */
-#ifndef MACHINE_H
-#define MACHINE_H
+#ifndef QEMU_MACHINE_H
+#define QEMU_MACHINE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
-#include "json.h"
-#include "property.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/util.h"
+#include "qemu/property.h"
 #include "qmp.h"
-#include "util.h"
 
 /* QEMU has at most 256 slots (hw/acpi/acpi.c), and PCI buses for some virtio devices more. */
 #define MACHINE_DEVICES_MAX 1024

@@ -2,8 +2,8 @@
 /* Which memory the guest's address space is made of. */
 #include <string.h>
 
-#include "machine.h"
-#include "util.h"
+#include "lib/util.h"
+#include "qemu/machine.h"
 
 #define MAP_MAX_BYTES (4 << 20) /* that of 256 DIMMs has a few hundred thousand */
 

@@ -12,10 +12,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "mem-path.h"
-#include "peer.h"
-#include "procfs.h"
-#include "util.h"
+#include "lib/peer.h"
+#include "lib/procfs.h"
+#include "lib/util.h"
+#include "qemu/mem-path.h"
 
 /* QEMU closes the file of a backend that failed a moment after it has said so. */
 #define CLOSE_MS 2000

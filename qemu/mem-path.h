@@ -2,17 +2,17 @@
 /*
  * mem-path: what is behind --mem-path as QEMU sees it, and the file that QEMU makes there
  * (file_ram_open() in softmmu/physmem.c: a name that is free becomes a file; in a directory the
- * file has no name). May call: peer, procfs, deadline, err, util.
+ * file has no name).
  */
-#ifndef MEM_PATH_H
-#define MEM_PATH_H
+#ifndef QEMU_MEM_PATH_H
+#define QEMU_MEM_PATH_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "deadline.h"
-#include "err.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
 
 enum medium {
 	MEDIUM_MEMORY, /* tmpfs and ramfs: what is in a file is in memory */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine.h"
-#include "util.h"
+#include "lib/util.h"
+#include "qemu/machine.h"
 
 uint64_t machine_next_number(const struct machine *m, const char *base)
 {

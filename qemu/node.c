@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "machine.h"
-#include "size.h"
-#include "util.h"
+#include "lib/size.h"
+#include "lib/util.h"
+#include "qemu/machine.h"
 
 /* "node 1 cpus: 2 3", "node 1 size: 512 MB" with what was plugged, "node 1 plugged: 256 MB"
  * (hmp_info_numa() of QEMU) */

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine.h"
-#include "util.h"
+#include "lib/util.h"
+#include "qemu/machine.h"
 
 #define PLACE_MAX (UINT64_C(1) << 61) /* a place and a size up to this add up without overflow */
 

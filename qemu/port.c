@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "machine.h"
-#include "util.h"
+#include "lib/util.h"
+#include "qemu/machine.h"
 
 /* The id of a bridge that nothing is plugged into; NULL for anything else. Borrowed. */
 static const char *empty_bridge(struct json_object *device)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "property.h"
+#include "qemu/property.h"
 
 const char property_left_out[] = "";
 

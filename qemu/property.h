@@ -2,17 +2,17 @@
 /*
  * property: the properties of one of QEMU's objects, and those that are not as QEMU makes them by
  * itself, in the words of its command line. QEMU gives the values; every name that is put out is
- * one of the caller's. May call: qmp, json, err, util. Must never: change anything.
+ * one of the caller's. Must never: change anything.
  */
-#ifndef PROPERTY_H
-#define PROPERTY_H
+#ifndef QEMU_PROPERTY_H
+#define QEMU_PROPERTY_H
 
 #include <stdbool.h>
 
-#include "err.h"
-#include "json.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/util.h"
 #include "qmp.h"
-#include "util.h"
 
 /* A property that the caller knows. */
 struct property_rule {

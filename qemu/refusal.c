@@ -2,8 +2,8 @@
 /* What to do when QEMU refuses a memory device or its backend. */
 #include <string.h>
 
-#include "refusal.h"
-#include "util.h"
+#include "lib/util.h"
+#include "qemu/refusal.h"
 
 #define SLOTS_WORDS "free memory slots left"
 #define FREE_PLACE  "leave out --addr: QEMU then takes a free place; memhp list shows what is where"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * refusal: what to do when QEMU refuses a memory device or its backend, by the words it has for it.
- * May call: err, util. Must never: change the message.
+ * refusal: what to do when QEMU refuses a memory device or its backend, by the words it has for
+ * it. Must never: change the message.
  */
-#ifndef REFUSAL_H
-#define REFUSAL_H
+#ifndef QEMU_REFUSAL_H
+#define QEMU_REFUSAL_H
 
 #include <stdbool.h>
 
-#include "err.h"
+#include "lib/err.h"
 
 /* refusal_hint() - where QEMU's reason is a known one, and has no hint yet, say what can be done */
 void refusal_hint(struct err *err);

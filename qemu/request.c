@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The QMP requests that change memory devices. */
-#include "machine.h"
-#include "util.h"
+#include "lib/util.h"
+#include "qemu/machine.h"
 
 struct json_object *machine_request_device_add(const struct dimm_request *r)
 {

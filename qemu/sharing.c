@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "peer.h"
-#include "sharing.h"
-#include "util.h"
+#include "lib/peer.h"
+#include "lib/util.h"
+#include "qemu/sharing.h"
 
 /* The first QEMU that makes shared memory-backend-ram of a file (system/physmem.c, "fd-based shared
  * memory"): before, it has no descriptor to hand on. */

@@ -3,17 +3,17 @@
  * sharing: whether other processes use the VM's memory, and what new memory must be like for them.
  * A vhost-user backend maps what it is handed a descriptor of (docs/interop/vhost-user.rst of
  * QEMU); memory that is private to QEMU it cannot reach, and a request in it is never answered.
- * May call: machine, backend, qmp, peer, json, err, util. Must never: change anything.
+ * Must never: change anything.
  */
-#ifndef SHARING_H
-#define SHARING_H
+#ifndef QEMU_SHARING_H
+#define QEMU_SHARING_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backend.h"
-#include "machine.h"
+#include "qemu/backend.h"
+#include "qemu/machine.h"
 #include "qmp.h"
 
 #define SHARING_QUERIES 5

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine.h"
+#include "qemu/machine.h"
 
 /* States that are more than a pause: what they mean, and what to do then. */
 static const struct state {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How much memory the VM, or one of its NUMA nodes, has. */
-#include "machine.h"
-#include "size.h"
-#include "util.h"
+#include "lib/size.h"
+#include "lib/util.h"
+#include "qemu/machine.h"
 
 static int query_all(struct qmp *q, uint64_t *bytes, struct err *err)
 {

@@ -26,7 +26,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
-GUEST_SH = ROOT / "guest.sh"
+GUEST_SH = ROOT / "guest" / "guest.sh"
 BINARY = str(pathlib.Path(os.environ.get("MEMHP_BIN", ROOT / "memhp")).absolute())
 
 MIB = 1 << 20

@@ -30,7 +30,7 @@ CANCEL, AGAIN = "[ $MEMHP ]&&q\n", "[ $MEMHP ]&&again\n"
 
 def pieces():
     """guest.sh as memhp sends it."""
-    rows = subprocess.run(["awk", "-f", peer.ROOT / "program.awk", peer.GUEST_SH], check=True, text=True,
+    rows = subprocess.run(["awk", "-f", peer.ROOT / "guest" / "pack.awk", peer.GUEST_SH], check=True, text=True,
                           capture_output=True).stdout
     found = [json.loads(f'"{text}"') for text in re.findall(r'", "(.*)" \},', rows)]
     assert len(found) == rows.count("\n") > 1

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel.h"
-#include "json.h"
-#include "peer.h"
-#include "util.h"
+#include "lib/json.h"
+#include "lib/peer.h"
+#include "lib/util.h"
+#include "vm/channel.h"
 
 #define IDLE "disconnected:"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * channel: which of QEMU's character devices leads to the guest, as QEMU tells it.
- * May call: qmp, peer, json, err, util. Must never: open it, believe that it is that QEMU's.
+ * channel: which of QEMU's character devices leads to the guest, as QEMU tells it. Must never:
+ * open it, believe that it is that QEMU's.
  */
-#ifndef CHANNEL_H
-#define CHANNEL_H
+#ifndef VM_CHANNEL_H
+#define VM_CHANNEL_H
 
 #include <stdbool.h>
 
-#include "err.h"
+#include "lib/err.h"
 #include "qmp.h"
 
 /* Zero-initialise it. */

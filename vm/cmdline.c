@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmdline.h"
-#include "qemuopt.h"
-#include "util.h"
+#include "lib/util.h"
+#include "vm/cmdline.h"
+#include "vm/qemuopt.h"
 
 #define OPTION_MAX   8192 /* bytes of an option's value; none that matters here is longer */
 #define CHARDEVS_MAX 256

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * cmdline: what the command line of a QEMU process says about how it can be reached. It is only
- * read, never believed: whoever uses an address checks who is behind it.
- * May call: qemuopt, util. Must never: open anything.
+ * read, never believed: whoever uses an address checks who is behind it. Must never: open
+ * anything.
  */
-#ifndef CMDLINE_H
-#define CMDLINE_H
+#ifndef VM_CMDLINE_H
+#define VM_CMDLINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "nearest.h"
-#include "opt.h"
+#include "cli/opt.h"
+#include "lib/nearest.h"
+#include "lib/trust.h"
+#include "lib/util.h"
 #include "sysfs.h"
-#include "trust.h"
-#include "util.h"
+#include "vm/config.h"
 
 #define FILE_MAX    (64 << 10) /* bytes */
 #define LINE_BYTES  1024

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * config: profiles of VMs, from files of "[vm NAME]" sections with "key = value" lines. A profile
- * may name a command to run (guest = exec:...), so a file that others can change is refused.
- * May call: sysfs (the names of zones), opt, nearest, trust, err, util. Must never: guess what a line
- * means.
+ * may name a command to run (guest = exec:...), so a file that others can change is refused. Must
+ * never: guess what a line means.
  */
-#ifndef CONFIG_H
-#define CONFIG_H
+#ifndef VM_CONFIG_H
+#define VM_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "err.h"
+#include "lib/err.h"
 
 /* Keys that there may be: the options that a profile stands in for, by their names. */
 #define CONFIG_KEYS_MAX 8

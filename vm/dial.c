@@ -9,13 +9,13 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "dial.h"
-#include "discover.h"
-#include "owner.h"
-#include "peer.h"
-#include "proc.h"
-#include "util.h"
+#include "lib/owner.h"
+#include "lib/peer.h"
+#include "lib/proc.h"
+#include "lib/util.h"
+#include "vm/channel.h"
+#include "vm/dial.h"
+#include "vm/discover.h"
 
 /* What QEMU may take to see that somebody has connected, and in what intervals it is asked: no
  * event tells. */

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * dial: opens the guest's console or agent, and makes sure before the first byte that it is that of
- * the VM whose monitor is open.
- * May call: channel, discover, owner, peer, proc, qmp, wire, deadline, err, util. Must never: write
- * to what it opens.
+ * dial: opens the guest's console or agent, and makes sure before the first byte that it is that
+ * of the VM whose monitor is open. Must never: write to what it opens.
  */
-#ifndef DIAL_H
-#define DIAL_H
+#ifndef VM_DIAL_H
+#define VM_DIAL_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "channel.h"
-#include "deadline.h"
+#include "lib/deadline.h"
+#include "lib/stream.h"
 #include "qmp.h"
-#include "wire.h"
+#include "vm/channel.h"
 
 struct dial {
 	struct qmp *qmp; /* of the VM; NULL: nothing to compare with; borrowed */

@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "discover.h"
-#include "nearest.h"
-#include "owner.h"
-#include "peer.h"
-#include "util.h"
-#include "words.h"
+#include "lib/nearest.h"
+#include "lib/owner.h"
+#include "lib/peer.h"
+#include "lib/util.h"
+#include "lib/words.h"
+#include "vm/discover.h"
 
 /* The VMs that a message names, at most. */
 #define SHOWN_MAX	 8

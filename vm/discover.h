@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * discover: the QEMU processes of this machine, from /proc, and a way to their monitors that makes
- * sure who answers there.
- * May call: emulator, owner, peer, qmp, nearest, words, deadline, err, util. Must never: trust a
- * socket of another user.
+ * sure who answers there. Must never: trust a socket of another user.
  */
-#ifndef DISCOVER_H
-#define DISCOVER_H
+#ifndef VM_DISCOVER_H
+#define VM_DISCOVER_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "deadline.h"
-#include "emulator.h"
-#include "err.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
 #include "qmp.h"
+#include "vm/emulator.h"
 
 /* By pid; QEMUs without a monitor are among them. Zero-initialise it. */
 struct qemu_list {

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "emulator.h"
-#include "readconfig.h"
+#include "vm/emulator.h"
+#include "vm/readconfig.h"
 
 #define CMDLINE_BYTES_MAX (1 << 20) /* of a longer command line the beginning counts */
 #define CONFIG_BYTES_MAX  (64 << 10)

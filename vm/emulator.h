@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * emulator: one QEMU process: known by what it does, whatever its program is called; its words, and
- * where it listens.
- * May call: cmdline, proc, sockets, readconfig, util. Must never: connect.
+ * emulator: one QEMU process: known by what it does, whatever its program is called; its words,
+ * and where it listens. Must never: connect.
  */
-#ifndef EMULATOR_H
-#define EMULATOR_H
+#ifndef VM_EMULATOR_H
+#define VM_EMULATOR_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "cmdline.h"
-#include "sockets.h"
+#include "vm/cmdline.h"
+#include "vm/sockets.h"
 
 struct qemu {
 	pid_t pid;

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fleet.h"
-#include "inquiry.h"
-#include "util.h"
+#include "lib/util.h"
+#include "vm/fleet.h"
+#include "vm/inquiry.h"
 
 static void vm_release(struct fleet_vm *vm)
 {

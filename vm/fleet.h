@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * fleet: all VMs at once: those that run, those of profiles, and what their monitors tell within a
- * moment.
- * May call: vm, discover, config, inquiry, deadline, err, util. Must never: wait for a monitor
- * that another client uses.
+ * moment. Must never: wait for a monitor that another client uses.
  */
-#ifndef FLEET_H
-#define FLEET_H
+#ifndef VM_FLEET_H
+#define VM_FLEET_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config.h"
-#include "deadline.h"
-#include "discover.h"
-#include "err.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
+#include "vm/config.h"
+#include "vm/discover.h"
 
 /* One VM: a process, a profile, or both. */
 struct fleet_vm {

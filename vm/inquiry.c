@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "dial.h"
-#include "inquiry.h"
-#include "json.h"
+#include "lib/json.h"
+#include "vm/channel.h"
+#include "vm/dial.h"
+#include "vm/inquiry.h"
 
 #define GREETING_MS 500	 /* is a monitor free? */
 #define ANSWER_MS   2000 /* for all that it is asked */

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * inquiry: one monitor asked by a child process, so that a monitor that is busy, slow or hostile
- * costs nothing but its own answer.
- * May call: channel, dial, discover, qmp, json, deadline, err, util. Must never: wait longer than a moment.
+ * costs nothing but its own answer. Must never: wait longer than a moment.
  */
-#ifndef INQUIRY_H
-#define INQUIRY_H
+#ifndef VM_INQUIRY_H
+#define VM_INQUIRY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "deadline.h"
-#include "discover.h"
-#include "err.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
+#include "vm/discover.h"
 
 struct inquiry {
 	unsigned about;	     /* the caller's number */

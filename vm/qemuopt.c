@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "qemuopt.h"
+#include "vm/qemuopt.h"
 
 /* All of them (qemu-options.hx of QEMU, old ones too), by strcmp(3). */
 static const char *const bare[] = { "S",

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * qemuopt: QEMU's options: which there are, and what is in their values, "a,b=c,,d".
- * May call: util. Must never: know what an option is for.
+ * qemuopt: QEMU's options: which there are, and what is in their values, "a,b=c,,d". Must never:
+ * know what an option is for.
  */
-#ifndef QEMUOPT_H
-#define QEMUOPT_H
+#ifndef VM_QEMUOPT_H
+#define VM_QEMUOPT_H
 
 #include <stdbool.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 /* qemuopt_name() - the name of the option that a word is, "qmp" for "-qmp" and "--qmp"; NULL when
  * QEMU has none of that name; it lies in @word */

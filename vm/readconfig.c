@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "readconfig.h"
+#include "vm/readconfig.h"
 
 #define LINE_BYTES 1024
 #define NAME_BYTES 64

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * readconfig: a file of QEMU's -readconfig as the options that it stands for.
- * May call: util. Must never: open it.
+ * readconfig: a file of QEMU's -readconfig as the options that it stands for. Must never: open it.
  */
-#ifndef READCONFIG_H
-#define READCONFIG_H
+#ifndef VM_READCONFIG_H
+#define VM_READCONFIG_H
 
-#include "util.h"
+#include "lib/util.h"
 
 /*
  * readconfig_words() - append its sections as words that each end in a NUL byte, "-chardev",

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "guest-process.h"
-#include "remote.h"
-#include "util.h"
+#include "lib/process.h"
+#include "lib/util.h"
+#include "vm/remote.h"
 
 #define SCHEME	     "ssh://"
 #define SOCKETS_MAX  4

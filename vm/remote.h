@@ -2,13 +2,12 @@
 /*
  * remote: UNIX sockets of another machine. One ssh connection forwards them to sockets in a
  * directory of this machine that only the user can enter (ssh(1), -L and -O forward).
- * May call: guest-process, wire, deadline, err, util.
  */
-#ifndef REMOTE_H
-#define REMOTE_H
+#ifndef VM_REMOTE_H
+#define VM_REMOTE_H
 
-#include "deadline.h"
-#include "err.h"
+#include "lib/deadline.h"
+#include "lib/err.h"
 
 struct remote;
 

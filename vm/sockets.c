@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sockets.h"
+#include "vm/sockets.h"
 
 #define DESCRIPTORS_MAX 16384	  /* QEMU opens its monitors first */
 #define TABLE_MAX	(8 << 20) /* bytes of a table of the kernel's */

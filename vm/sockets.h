@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * sockets: where a process listens, as the kernel tells (/proc/PID/fd and /proc/PID/net, proc(5)).
- * May call: proc, cmdline, util. Must never: connect.
+ * Must never: connect.
  */
-#ifndef SOCKETS_H
-#define SOCKETS_H
+#ifndef VM_SOCKETS_H
+#define VM_SOCKETS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cmdline.h"
-#include "proc.h"
+#include "lib/proc.h"
+#include "vm/cmdline.h"
 
 /* One socket that is listened on. */
 struct listening {

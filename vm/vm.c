@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "discover.h"
-#include "util.h"
-#include "vm.h"
+#include "lib/util.h"
+#include "vm/discover.h"
+#include "vm/vm.h"
 
 /* Monitors that are free greet within that time of each other. */
 #define SAME_TIME_MS 50

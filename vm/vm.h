@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * vm: the virtual machine of a command: its monitor and its guest channel, opened when first
- * needed. Without --qmp the monitor is that of a running QEMU, without --guest the channel is found
- * by asking QEMU. May call: channel, dial, discover, remote, qmp, guest, err, util.
+ * needed. Without --qmp the monitor is that of a running QEMU, without --guest the channel is
+ * found by asking QEMU.
  */
-#ifndef VM_H
-#define VM_H
+#ifndef VM_VM_H
+#define VM_VM_H
 
 #include <stdbool.h>
 
-#include "channel.h"
-#include "deadline.h"
-#include "dial.h"
-#include "guest.h"
+#include "guest/guest.h"
+#include "lib/deadline.h"
 #include "qmp.h"
-#include "remote.h"
+#include "vm/channel.h"
+#include "vm/dial.h"
+#include "vm/remote.h"
 
 struct vm {
 	const char *qmp_address;   /* borrowed; NULL: to be found */

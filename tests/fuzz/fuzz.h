@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "deadline.h"
+#include "lib/deadline.h"
 
 /* The address of whoever speaks the bytes of seam_feed(): "unix:" or "serial:" may stand before it.
  */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "guest.h"
+#include "guest/guest.h"
 
 static int open_seam(void *context, const char *path, int *fd, struct err *err)
 {

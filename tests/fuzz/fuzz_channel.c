@@ -3,9 +3,9 @@
  * query-chardev first. */
 #include <string.h>
 
-#include "channel.h"
 #include "fuzz.h"
-#include "util.h"
+#include "lib/util.h"
+#include "vm/channel.h"
 
 static const char greeting[] = "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, "
 			       "\"micro\": 0}}, \"capabilities\": []}}\n"

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmdline.h"
 #include "fuzz.h"
-#include "readconfig.h"
-#include "util.h"
+#include "lib/util.h"
+#include "vm/cmdline.h"
+#include "vm/readconfig.h"
 
 static void check_address(const char *text)
 {

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
 #include "fuzz.h"
-#include "util.h"
+#include "lib/util.h"
+#include "vm/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,8 +2,8 @@
 /* What a console has shown, up to any point. */
 #include <string.h>
 
-#include "console.h"
 #include "fuzz.h"
+#include "guest/screen.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "hotplug-guest.h"
+#include "hotplug/blocks.h"
 
 /* What the commands do with a scan. */
 static void look(const struct guest_memory *g)

@@ -6,11 +6,11 @@
  */
 #include <string.h>
 
-#include "backend.h"
 #include "fuzz.h"
-#include "machine.h"
-#include "sharing.h"
-#include "verdict.h"
+#include "qemu/backend.h"
+#include "qemu/device-event.h"
+#include "qemu/machine.h"
+#include "qemu/sharing.h"
 
 static const char greeting[] = "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, "
 			       "\"micro\": 22}}}}\n{\"return\": {}, \"id\": 1}\n";

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/out.h"
 #include "fuzz.h"
-#include "out.h"
 
 /* Does nothing in @text drive a terminal? Lines end, that is all. */
 static void check_harmless(const char *text)

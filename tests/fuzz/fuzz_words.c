@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend.h"
 #include "fuzz.h"
-#include "hotplug-change.h"
-#include "size.h"
-#include "words.h"
+#include "hotplug/change.h"
+#include "lib/size.h"
+#include "lib/words.h"
+#include "qemu/backend.h"
 
 #define WORDS_MAX 16
 

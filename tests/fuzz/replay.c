@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "util.h"
+#include "lib/util.h"
 
 int main(int argc, char **argv)
 {

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "peer.h"
-#include "wire.h"
+#include "lib/peer.h"
+#include "lib/stream.h"
 
 /* Who can be connected to, and what it says. */
 static struct end {

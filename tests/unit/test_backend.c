@@ -2,7 +2,7 @@
 /* Memory backends: what can be asked for, how QEMU is asked, and what it lists afterwards. */
 #include "unit.h"
 
-#include "backend.h"
+#include "qemu/backend.h"
 
 #define M (UINT64_C(1) << 20)
 

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-#include "base64.h"
+#include "lib/base64.h"
 
 static void what_is_written_is_read(void **state)
 {

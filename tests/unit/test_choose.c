@@ -2,7 +2,7 @@
 /* Which DIMMs add up to a size. */
 #include "unit.h"
 
-#include "choose.h"
+#include "hotplug/pick.h"
 
 #define M	  (UINT64_C(1) << 20)
 #define G	  (UINT64_C(1) << 30)

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "cmdline.h"
+#include "vm/cmdline.h"
 
 /* @text: words separated by '|', which become NUL bytes; the last has none */
 static struct cmdline parse(const char *text, const char *cwd)

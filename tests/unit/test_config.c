@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "config.h"
+#include "vm/config.h"
 
 /* One file with the @len bytes of @text. */
 static int parse_bytes(struct config *config, const char *text, size_t len, struct err *err)

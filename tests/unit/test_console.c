@@ -2,7 +2,7 @@
 /* What the last line on a console waits for. */
 #include "unit.h"
 
-#include "console.h"
+#include "guest/screen.h"
 
 #define KERNEL "[   12.345678] usb 1-1: new high-speed USB device number 2 using xhci_hcd\r\n"
 

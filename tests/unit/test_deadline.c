@@ -6,7 +6,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "deadline.h"
+#include "lib/deadline.h"
 
 /* Pipes of a test: one for data, one for signals. */
 struct ends {

@@ -2,7 +2,7 @@
 /* What QEMU's events say about the end of a guest. */
 #include "unit.h"
 
-#include "ending.h"
+#include "qemu/ending.h"
 
 static bool take(struct endings *e, const char *event, const char *reason, int64_t now_ms)
 {

@@ -2,7 +2,7 @@
 /* The one error object. */
 #include "unit.h"
 
-#include "err.h"
+#include "lib/err.h"
 
 static void an_error_is_built_from_the_inside_out(void **state)
 {

@@ -2,7 +2,7 @@
 /* What QEMU's events mean, in words. */
 #include "unit.h"
 
-#include "event.h"
+#include "cmd/event.h"
 
 static bool describe(const char *name, const char *data, struct buf *out)
 {

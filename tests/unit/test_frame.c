@@ -2,7 +2,7 @@
 /* The lines that guest.sh answers with, whole and damaged. */
 #include "unit.h"
 
-#include "frame.h"
+#include "guest/frame.h"
 
 #define ID "0123abcd"
 

@@ -2,8 +2,8 @@
 /* What has happened in the guest between two scans. */
 #include "unit.h"
 
-#include "event.h"
-#include "guest-event.h"
+#include "cmd/event.h"
+#include "cmd/guest-event.h"
 
 /* Append what an event means. */
 static int note(void *context, struct json_object *event)

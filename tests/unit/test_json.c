@@ -2,7 +2,7 @@
 /* The getters that nothing from outside gets past. */
 #include "unit.h"
 
-#include "json.h"
+#include "lib/json.h"
 
 static const char sample[] =
 	"{\"string\": \"text\", \"empty\": \"\", \"digits\": \"12\", \"zero\": 0, \"int\": 12,"

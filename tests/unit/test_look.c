@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "look.h"
+#include "hotplug/look.h"
 #include "unit.h"
 
 static void says(void (*add)(struct buf *words, const struct block_list *list),

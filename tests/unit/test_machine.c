@@ -2,7 +2,7 @@
 /* QEMU's memory devices, read from what QEMU 7.2 answered. */
 #include "unit.h"
 
-#include "machine.h"
+#include "qemu/machine.h"
 
 #define M (UINT64_C(1) << 20)
 

@@ -2,7 +2,7 @@
 /* When the memory map of a DIMM lies in the DIMM itself. */
 #include "unit.h"
 
-#include "hotplug-memmap.h"
+#include "hotplug/memmap.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "opt.h"
+#include "cli/opt.h"
 
 #define WORDS_MAX 20
 

@@ -17,10 +17,10 @@
 
 #include "unit.h"
 
-#include "err.h"
-#include "owner.h"
-#include "peer.h"
-#include "util.h"
+#include "lib/err.h"
+#include "lib/owner.h"
+#include "lib/peer.h"
+#include "lib/util.h"
 
 /* A process that holds none of the descriptors: it has closed them by now. */
 static pid_t start_other(void)

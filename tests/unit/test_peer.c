@@ -11,8 +11,8 @@
 
 #include "unit.h"
 
-#include "peer.h"
-#include "util.h"
+#include "lib/peer.h"
+#include "lib/util.h"
 
 /*
  * Another process, in DIRECTORY/there, where there are: "file"; "down/back", a link to "../file";

@@ -3,7 +3,7 @@
 #include "unit.h"
 
 
-#include "prefix.h"
+#include "cmd/prefix.h"
 
 #define MOST 256
 

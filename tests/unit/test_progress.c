@@ -2,7 +2,7 @@
 /* How far a job has come, as a line. */
 #include "unit.h"
 
-#include "progress.h"
+#include "lib/progress.h"
 
 #define G (UINT64_C(1) << 30)
 

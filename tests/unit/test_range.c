@@ -2,7 +2,7 @@
 /* Which blocks commands of guest.sh change, read back from them. */
 #include "unit.h"
 
-#include "hotplug-range.h"
+#include "hotplug/range.h"
 
 static const struct {
 	const char *commands;

@@ -2,7 +2,7 @@
 /* Files of -readconfig. */
 #include "unit.h"
 
-#include "readconfig.h"
+#include "vm/readconfig.h"
 
 /* The words, separated by '|'. */
 static char *words_of(const char *text)

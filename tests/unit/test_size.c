@@ -2,7 +2,7 @@
 /* Sizes as people write and read them. */
 #include "unit.h"
 
-#include "size.h"
+#include "lib/size.h"
 
 #define K (UINT64_C(1) << 10)
 #define M (UINT64_C(1) << 20)

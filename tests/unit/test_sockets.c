@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "sockets.h"
+#include "vm/sockets.h"
 
 /* Listen at @name, of @len bytes; returns the descriptor. */
 static int listen_unix(const char *name, size_t len)

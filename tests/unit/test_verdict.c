@@ -2,7 +2,7 @@
 /* What QEMU's events say about a device that comes or goes. */
 #include "unit.h"
 
-#include "verdict.h"
+#include "qemu/device-event.h"
 
 static char id_d0[] = "d0", path_anon[] = "/machine/peripheral-anon/device[0]", dimm[] = "dimm";
 

@@ -2,8 +2,8 @@
 /* A line as a shell splits it. */
 #include "unit.h"
 
-#include "err.h"
-#include "words.h"
+#include "lib/err.h"
+#include "lib/words.h"
 
 static void a_line_is_split_as_a_shell_does_it(void **state)
 {

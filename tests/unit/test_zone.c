@@ -2,7 +2,7 @@
 /* Which zone new memory goes to. */
 #include "unit.h"
 
-#include "hotplug-zone.h"
+#include "hotplug/zone.h"
 
 #define M	   (UINT64_C(1) << 20)
 #define G	   (UINT64_C(1) << 30)

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "util.h"
+#include "lib/util.h"
 
 /* check() - fail with the condition and the row that it was checked for */
 #define check(condition, ...)                                                                      \
