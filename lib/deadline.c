@@ -150,6 +150,21 @@ static struct pollfd hear_pollfd(const struct deadline *d, const struct pollfd *
 	return (struct pollfd){ .fd = is_heard ? d->hear_fd : -1, .events = POLLIN };
 }
 
+/* What ends a wait, looked at before the descriptors: a peer that never falls silent does not
+ * outlast it. */
+static int check_wait(struct deadline *d, bool is_watching, struct err *err)
+{
+	int64_t now = monotonic_ms();
+
+	tick(d, now);
+	if ((is_watching && d->watch(d->watch_context, err)) ||
+	    (d->check && d->check(d->watch_context, err)))
+		return -1;
+	if (is_interrupted(d))
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	return now >= limit_ms(d) ? deadline_passed(d, err) : 0;
+}
+
 int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_t until_ms,
 		  struct err *err)
 {
@@ -163,19 +178,11 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 	all[count] = (struct pollfd){ .fd = d->signal_fd, .events = POLLIN };
 	all[count + 1] = (struct pollfd){ .fd = is_watching ? d->watch_fd : -1, .events = POLLIN };
 	for (;;) {
-		int64_t now = monotonic_ms();
+		int64_t now;
 		int ready;
 
-		tick(d, now);
-		if ((is_watching && d->watch(d->watch_context, err)) ||
-		    (d->check && d->check(d->watch_context, err)))
+		if (check_wait(d, is_watching, err))
 			return -1;
-		if (is_interrupted(d))
-			return err_set(err, ERR_INTERRUPTED, "interrupted");
-		/* before looking at the descriptors: a peer that never falls silent does not
-		 * outlast it */
-		if (now >= limit_ms(d))
-			return deadline_passed(d, err);
 		all[count + 2] = hear_pollfd(d, fds, count);
 		ready = poll(all, count + 3, poll_ms(d, until_ms));
 		if (ready < 0 && errno != EINTR)
