@@ -389,7 +389,8 @@ def test_security_names_tests_that_there_are():
 def test_versions_agree():
     version = re.search(r"^VERSION := (\S+)$", read("Makefile"), re.M)[1]
     assert run(MEMHP, "--version") == f"memhp {version}\n"
-    assert re.findall(r"^## \[(.*?)\]", read("CHANGELOG.md"), re.M)[0] == version
+    released = [name for name in re.findall(r"^## \[(.*?)\]", read("CHANGELOG.md"), re.M) if name != "Unreleased"]
+    assert released[0] == version
     assert re.match(r"memhp \((.*?)\)", read("debian/changelog"))[1] == version
     assert re.search(r"^Version: +(\S+)$", read("memhp.spec"), re.M)[1] == version
     for page in (MAN, LABMAN, CONFMAN):
