@@ -37,6 +37,7 @@ check_rooms() {
 	for file in $sources $headers; do
 		room=$(room_of "$file")
 		allowed=" $room $(may_include "$room") "
+		# shellcheck disable=SC2013 # names without blanks
 		for header in $(sed -n 's/^#include "\(.*\)"$/\1/p' "$file"); do
 			[ "$header" != guest-program.h ] || continue # made of guest/guest.sh
 			[ -e "$header" ] || complain "$file includes $header, which is not named from the root"
