@@ -250,13 +250,16 @@ static int read_limits(struct machine *m, struct json_object *reply, struct err 
 static int read_type(struct machine *m, struct json_object *reply, struct err *err)
 {
 	static const char suffix[] = "-machine";
-	const char *text = json_object_get_string(reply);
-	size_t len = text ? strlen(text) : 0;
+	const char *text = json_object_is_type(reply, json_type_string)
+				   ? json_object_get_string(reply)
+				   : NULL;
+	size_t len;
 
-	if (!json_object_is_type(reply, json_type_string))
+	if (!text)
 		return 0;
 	if (copy_text(text, &m->type, err))
 		return -1;
+	len = strlen(text);
 	if (len > sizeof(suffix) - 1 && !strcmp(text + len - (sizeof(suffix) - 1), suffix))
 		m->type[len - (sizeof(suffix) - 1)] = '\0';
 	return 0;
