@@ -177,15 +177,16 @@ bool vm_has_monitor(const struct vm *vm)
 
 char *vm_ssh_address(const struct vm *vm)
 {
+	const char *address;
 	struct qemu qemu;
-	char *address;
+	char *copy;
 
 	if (!vm->pid || !discover_process(vm->pid, &qemu))
 		return NULL;
-	address = qemu.line.ssh;
-	qemu.line.ssh = NULL;
+	address = emulator_ssh(&qemu);
+	copy = address ? xstrdup(address) : NULL;
 	emulator_release(&qemu);
-	return address;
+	return copy;
 }
 
 /* The channel is a socket of the other machine too. */
