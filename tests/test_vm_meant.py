@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the user names is compared with the VM that is meant, on real VMs: sockets, ports, and what they are for."""
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -139,3 +140,22 @@ def test_a_monitor_that_is_not_where_its_words_say_has_a_hint(tmp_path):
         assert run_memhp("--qmp", tmp_path / "m", "qmp", "query-name").returncode == 0
     finally:
         os.kill(pid, 9)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a mount namespace")
+def test_a_socket_in_a_file_system_of_several_parts_is_known(tmp_path):
+    """stat(2) has another device for it than the kernel has for its file system, as on btrfs and in containers."""
+    script = ('mount -t tmpfs tmpfs "$0" && mkdir "$0/upper" "$0/work" "$0/all" && '
+              'mount -t overlay overlay -o "lowerdir=/srv,upperdir=$0/upper,workdir=$0/work" "$0/all" && cd "$0/all" && exec "$@"')
+    qemu = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "none", "-qmp", "unix:m,server=on,wait=off",
+            "-serial", f"unix:{tmp_path}/all/s,server=on,wait=off"]
+    with subprocess.Popen(["unshare", "-m", "sh", "-c", script, tmp_path, *qemu]) as process:
+        try:
+            def known():
+                found = json.loads(run_memhp("--json", "vms").stdout)["vms"]
+                return next((v for v in found if v["pid"] == process.pid and not v["problem"]), None)
+
+            vm = wait_until(known, what="its monitor")
+            assert (vm["guest"], vm["guest_problem"]) == (f"serial:{tmp_path}/all/s", None)
+        finally:
+            process.kill()
