@@ -213,14 +213,19 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	const struct vms_options *o = options;
 	struct qemu_list found = { 0 };
 	struct fleet fleet = { 0 };
+	unsigned i;
 	int status;
 
 	(void)argc, (void)argv;
-	if (o->is_all && geteuid())
-		return err_set(err, ERR_USAGE, "only root sees the VMs of other users");
+	if (o->is_all && geteuid()) {
+		err_set(err, ERR_USAGE, "only root sees the VMs of other users");
+		return err_hint(err, "run it as root; memhp vms shows yours");
+	}
 	status = config_load(&ctx->config, err);
 	if (!status)
 		status = discover(&found, o->is_all, &ctx->deadline, err);
+	for (i = 0; i < found.count; i++)
+		(void)emulator_ssh(&found.list[i]); /* what is left of line.ssh is listened on */
 	if (!status) {
 		fleet_gather(&fleet, &found, &ctx->config);
 		status = fleet_ask(&fleet, &ctx->deadline, err);

@@ -18,6 +18,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "lib/mount.h"
 #include "lib/owner.h"
 #include "lib/peer.h"
 #include "lib/proc.h"
@@ -114,8 +115,33 @@ static bool holds_socket(pid_t pid, unsigned long long inode)
 
 /* ---- UNIX sockets */
 
+/* A socket's file: its inode, and the device that stat(2) has for it or that of its file system. */
+struct file {
+	uint32_t inode;
+	uint32_t devices[2]; /* in the kernel's own way (include/linux/kdev_t.h) */
+};
+
+static uint32_t kernel_device(dev_t device)
+{
+	return (uint32_t)(major(device) << 20 | minor(device));
+}
+
+static bool identify(struct file *file, int path_fd, pid_t pid)
+{
+	struct stat st;
+	dev_t device;
+
+	if (fstat(path_fd, &st))
+		return false;
+	if (!mount_device(path_fd, pid, &device))
+		device = st.st_dev;
+	*file = (struct file){ (uint32_t)st.st_ino,
+			       { kernel_device(st.st_dev), kernel_device(device) } };
+	return true;
+}
+
 /* The inode of the socket that a message tells of, when it is bound to that file; else 0. */
-static unsigned inode_in(const struct nlmsghdr *header, const struct stat *st)
+static unsigned inode_in(const struct nlmsghdr *header, const struct file *file)
 {
 	const struct unix_diag_msg *message = NLMSG_DATA(header);
 	const struct nlattr *attribute = (const void *)(message + 1);
@@ -125,11 +151,11 @@ static unsigned inode_in(const struct nlmsghdr *header, const struct stat *st)
 	       attribute->nla_len <= left) {
 		const struct unix_diag_vfs *vfs = (const void *)(attribute + 1);
 
-		/* the kernel's own way to write a device number (include/linux/kdev_t.h) */
 		if (attribute->nla_type == UNIX_DIAG_VFS &&
 		    attribute->nla_len >= sizeof(*attribute) + sizeof(*vfs) &&
-		    vfs->udiag_vfs_ino == (uint32_t)st->st_ino &&
-		    vfs->udiag_vfs_dev == (uint32_t)(major(st->st_dev) << 20 | minor(st->st_dev)))
+		    vfs->udiag_vfs_ino == file->inode &&
+		    (vfs->udiag_vfs_dev == file->devices[0] ||
+		     vfs->udiag_vfs_dev == file->devices[1]))
 			return message->udiag_ino;
 		left -= NLA_ALIGN(attribute->nla_len);
 		attribute = (const void *)((const char *)attribute + NLA_ALIGN(attribute->nla_len));
@@ -138,7 +164,7 @@ static unsigned inode_in(const struct nlmsghdr *header, const struct stat *st)
 }
 
 /* Read the answers to a dump; returns that inode, 0 when none is bound there. */
-static unsigned read_dump(int fd, const struct stat *st)
+static unsigned read_dump(int fd, const struct file *file)
 {
 	char *bytes = xcalloc(DUMP_BYTES, 1);
 	unsigned inode = 0;
@@ -153,7 +179,7 @@ static unsigned read_dump(int fd, const struct stat *st)
 			is_over = header->nlmsg_type != SOCK_DIAG_BY_FAMILY;
 			if (is_over)
 				break;
-			inode = inode_in(header, st);
+			inode = inode_in(header, file);
 		}
 	}
 	free(bytes);
@@ -161,7 +187,7 @@ static unsigned read_dump(int fd, const struct stat *st)
 }
 
 /* The inode of the socket that listens there, among those of the network namespace of @pid. */
-static unsigned listening_inode(pid_t pid, const struct stat *st)
+static unsigned listening_inode(pid_t pid, const struct file *file)
 {
 	struct {
 		struct nlmsghdr header;
@@ -178,21 +204,21 @@ static unsigned listening_inode(pid_t pid, const struct stat *st)
 	if (fd < 0)
 		return 0;
 	if (send(fd, &dump, sizeof(dump), 0) == (ssize_t)sizeof(dump))
-		inode = read_dump(fd, st);
+		inode = read_dump(fd, file);
 	close(fd);
 	return inode;
 }
 
 int owner_listens(pid_t pid, int path_fd)
 {
-	struct stat st;
+	struct file file;
 	unsigned inode;
 
-	if (fstat(path_fd, &st))
+	if (!identify(&file, path_fd, pid))
 		return -1;
-	inode = listening_inode(0, &st);
+	inode = listening_inode(0, &file);
 	if (!inode && !peer_shares_network(pid))
-		inode = listening_inode(pid, &st);
+		inode = listening_inode(pid, &file);
 	return inode ? holds_socket(pid, inode) : -1;
 }
 

@@ -210,6 +210,28 @@ int channel_has_client(struct qmp *qmp, const char *label, bool *has_client, str
 	return 0;
 }
 
+bool channel_listens(struct qmp *qmp, bool (*is_there)(const void *context, const char *path),
+		     const void *context)
+{
+	_cleanup_json_ struct json_object *chardevs = NULL;
+	bool is_found = false, ignored_use;
+	struct err ignored;
+	size_t i;
+
+	if (qmp_execute(qmp, "query-chardev", NULL, &chardevs, &ignored) ||
+	    !json_object_is_type(chardevs, json_type_array))
+		return false;
+	for (i = 0; !is_found && i < json_object_array_length(chardevs); i++) {
+		_cleanup_free_ char *address = NULL;
+		const char *filename;
+
+		if (json_get_string(json_object_array_get_idx(chardevs, i), "filename", &filename))
+			address = socket_address(qmp, "serial", filename, &ignored_use);
+		is_found = address && is_there(context, strchr(address, ':') + 1);
+	}
+	return is_found;
+}
+
 bool channel_is_agent(const struct channel *channel)
 {
 	return !strncmp(channel->address, "qga:", 4);

@@ -31,6 +31,13 @@ int channel_find(struct channel *channel, struct qmp *qmp, struct err *err)
 int channel_has_client(struct qmp *qmp, const char *label, bool *has_client, struct err *err)
 	__attribute__((warn_unused_result));
 
+/*
+ * channel_listens() - does one of QEMU's character devices listen, as QEMU tells, at a path or
+ * "@NAME" that @is_there says yes to? False also when QEMU does not tell.
+ */
+bool channel_listens(struct qmp *qmp, bool (*is_there)(const void *context, const char *path),
+		     const void *context);
+
 /* channel_is_agent() - is it the guest's agent, not a console? */
 bool channel_is_agent(const struct channel *channel);
 

@@ -64,7 +64,7 @@ static char *unix_address(const struct parse *p, const char *options, const char
 		return xasprintf("unix:@%s", path);
 	if (path[0] == '/')
 		return xstrdup(path);
-	return p->cwd ? xasprintf("%s/%s", p->cwd, path) : NULL;
+	return p->cwd ? xasprintf("%s/%s", strcmp(p->cwd, "/") ? p->cwd : "", path) : NULL;
 }
 
 /* The address that a socket listens on, for the options of -chardev socket; NULL when it is a

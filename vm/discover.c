@@ -15,6 +15,7 @@
 #include "lib/util.h"
 #include "lib/words.h"
 #include "vm/discover.h"
+#include "vm/namesake.h"
 
 /* The VMs that a message names, at most. */
 #define SHOWN_MAX	 8
@@ -218,6 +219,13 @@ static void not_found(const struct qemu_list *found, const char *name, const cha
 		    words_is_plain(found->list[i].line.name))
 			nearest_offer(&nearest, found->list[i].line.name);
 	err_set(err, ERR_QEMU_UNREACHABLE, "no running VM '%s'", name);
+	for (i = 0; i < found->count; i++)
+		if (found->list[i].line.name && !strcmp(found->list[i].line.name, name)) {
+			err_append(err, "another user has one of that name");
+			err_hint(err, "see whose it is with memhp vms --all; that one is --vm %d",
+				 (int)found->list[i].pid);
+			return;
+		}
 	nearest_hint(&nearest, "see memhp vms", err);
 }
 
@@ -283,6 +291,7 @@ static const struct qemu *choose_process(struct qemu_list *found, pid_t pid, str
 	if (geteuid() && p.uid != geteuid()) {
 		err_set(err, ERR_QEMU_UNREACHABLE, "process %d belongs to another user (uid %u)",
 			(int)pid, (unsigned)p.uid);
+		err_hint(err, "root can reach it: run memhp as root");
 	} else if (!emulator_read_named(&q, pid)) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
 			"process %d is no QEMU: it has no command line, as one that has ended",
@@ -308,7 +317,7 @@ static const struct qemu *choose_named(struct qemu_list *found, const char *name
 	if (find_name(found, name, &by_name, err))
 		return NULL;
 	if (by_name)
-		return by_name;
+		return namesake_check_number(found, by_name, err) ? NULL : by_name;
 	if (!parse_u64(name, 10, &pid) || !pid || pid > INT_MAX) {
 		not_found(found, name, like, err);
 		return NULL;
@@ -372,10 +381,11 @@ static int belongs_to(const struct qemu *qemu, const char *address, pid_t other,
 {
 	_cleanup_free_ char *process = other ? owner_describe(other) : NULL;
 
-	return err_set(err, ERR_QEMU_UNREACHABLE,
-		       "the monitor '%s' belongs to another process%s%s%s, not to VM %d", address,
-		       process ? " (" : "", process ? process : "", process ? ")" : "",
-		       (int)qemu->pid);
+	err_set(err, ERR_QEMU_UNREACHABLE,
+		"the monitor '%s' belongs to another process%s%s%s, not to VM %d", address,
+		process ? " (" : "", process ? process : "", process ? ")" : "", (int)qemu->pid);
+	return err_hint(err, "VM %d cannot be reached there any more: give each VM a path of its own",
+			(int)qemu->pid);
 }
 
 /* A QEMU that gave up root (-runas) listened as root; another process may have listened for it. */
@@ -394,6 +404,17 @@ static int check_listener(const struct qemu *qemu, const char *address, int path
 	return belongs_to(qemu, address, other, err);
 }
 
+/* The kernel has a path as QEMU gave it, relative or in the root that it had then. */
+static int not_there(const struct qemu *qemu, const char *path, const char *why, struct err *err)
+{
+	err_set(err, ERR_QEMU_UNREACHABLE, "cannot connect to '%s': %s", path, why);
+	if (!sockets_at(&qemu->sockets, path))
+		return err_hint(err, "VM %d does not listen there any more", (int)qemu->pid);
+	return err_hint(err, "VM %d listens there, but its path has gone, or begins in a directory "
+			     "that QEMU has left (-daemonize): name its monitor with --qmp",
+			(int)qemu->pid);
+}
+
 /* Connect where @view sees the path; 0 for this process. */
 static int connect_path(const struct qemu *qemu, pid_t view, const char *path, int *fd,
 			struct err *err)
@@ -402,8 +423,7 @@ static int connect_path(const struct qemu *qemu, pid_t view, const char *path, i
 
 	*fd = -1;
 	if (path_fd < 0)
-		return err_set(err, ERR_QEMU_UNREACHABLE, "cannot connect to '%s': %s", path,
-			       strerror(errno));
+		return not_there(qemu, path, strerror(errno), err);
 	status = check_user(qemu, path, path_fd, err);
 	if (!status)
 		status = peer_connect_at(path_fd, path, fd, ERR_QEMU_UNREACHABLE, err);

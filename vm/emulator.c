@@ -164,6 +164,30 @@ static bool may_be(const struct qemu *q)
 	       q->line.addresses_count;
 }
 
+static bool is_path(const char *address)
+{
+	return address[0] == '/' || !strncmp(address, "unix:", 5);
+}
+
+/* Are its monitors and consoles not all at paths, or do its words show none that it listens on? */
+static bool needs_ports(const struct qemu *q)
+{
+	bool is_shown = false;
+	unsigned i;
+
+	for (i = 0; i < q->line.addresses_count; i++) {
+		const struct cmdline_address *a = &q->line.addresses[i];
+
+		if (a->purpose == CMDLINE_OTHER)
+			continue;
+		if (!is_path(a->text))
+			return true;
+		if (a->purpose == CMDLINE_QMP)
+			is_shown |= sockets_at(&q->sockets, a->text);
+	}
+	return !is_shown;
+}
+
 static bool read_process(struct qemu *q, const struct proc *p, bool is_named)
 {
 	_cleanup_buf_ struct buf words = { 0 };
@@ -178,6 +202,8 @@ static bool read_process(struct qemu *q, const struct proc *p, bool is_named)
 	read_configs(q, p, &words, cwd);
 	q->parent = proc_parent(p);
 	sockets_read(&q->sockets, p);
+	if (needs_ports(q))
+		sockets_read_ports(&q->sockets, p);
 	sockets_settle(&q->sockets, p, q->uid == geteuid(), &q->line);
 	q->is_qemu = is_qemu(q, p, is_named);
 	return true;
@@ -207,6 +233,18 @@ bool emulator_read(struct qemu *q, pid_t pid, const uid_t *uid)
 bool emulator_read_named(struct qemu *q, pid_t pid)
 {
 	return read_pid(q, pid, NULL, true);
+}
+
+const char *emulator_ssh(struct qemu *q)
+{
+	struct proc p;
+
+	if (q->line.ssh && !q->sockets.has_ports && proc_open(&p, q->pid)) {
+		sockets_read_ports(&q->sockets, &p);
+		sockets_settle_ssh(&q->sockets, &q->line);
+		proc_close(&p);
+	}
+	return q->line.ssh;
 }
 
 bool emulator_is_double(const struct qemu *q, const struct qemu *of)

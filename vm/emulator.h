@@ -36,6 +36,10 @@ struct qemu {
 bool emulator_read(struct qemu *q, pid_t pid, const uid_t *uid) __attribute__((warn_unused_result));
 void emulator_release(struct qemu *q);
 
+/* emulator_ssh() - the channel over a port that it forwards to its guest's ssh, and listens on;
+ * owned by @q; NULL for none */
+const char *emulator_ssh(struct qemu *q);
+
 /* emulator_read_named() - the same for a process that the user has named by its number: all is read
  * of it, whatever it looks like */
 bool emulator_read_named(struct qemu *q, pid_t pid) __attribute__((warn_unused_result));

@@ -255,11 +255,20 @@ void sockets_read(struct sockets *s, const struct proc *p)
 	struct inodes inodes = { 0 };
 
 	s->is_known = read_inodes(p, &inodes);
-	if (inodes.count) {
+	if (inodes.count)
 		read_table(s, p, &inodes, "net/unix", take_unix);
+	free(inodes.list);
+}
+
+void sockets_read_ports(struct sockets *s, const struct proc *p)
+{
+	struct inodes inodes = { 0 };
+
+	if (!s->has_ports && read_inodes(p, &inodes) && inodes.count) {
 		read_table(s, p, &inodes, "net/tcp", take_tcp);
 		read_table(s, p, &inodes, "net/tcp6", take_tcp);
 	}
+	s->has_ports = true;
 	free(inodes.list);
 }
 
@@ -391,6 +400,14 @@ static bool forwards(const struct sockets *s, const char *ssh)
 	return find(s, address);
 }
 
+void sockets_settle_ssh(const struct sockets *s, struct cmdline *line)
+{
+	if (!line->ssh || !s->is_known || !s->has_ports || forwards(s, line->ssh))
+		return;
+	free(line->ssh);
+	line->ssh = NULL;
+}
+
 void sockets_settle(const struct sockets *s, const struct proc *p, bool is_own,
 		    struct cmdline *line)
 {
@@ -407,8 +424,5 @@ void sockets_settle(const struct sockets *s, const struct proc *p, bool is_own,
 	}
 	line->addresses_count = kept;
 	cmdline_index(line);
-	if (line->ssh && s->is_known && !forwards(s, line->ssh)) {
-		free(line->ssh);
-		line->ssh = NULL;
-	}
+	sockets_settle_ssh(s, line);
 }

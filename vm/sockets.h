@@ -23,15 +23,22 @@ struct listening {
 struct sockets {
 	struct listening *list;
 	unsigned count;
-	bool is_known; /* the process's descriptors could be read */
+	bool is_known;	/* the process's descriptors could be read */
+	bool has_ports; /* those of TCP are among them */
 };
 
 /*
- * sockets_read() - the stream sockets that @p listens on. A path is as QEMU gave it to bind(2):
- * whole, or relative to a directory that QEMU may have left. One that listens on any of this
- * machine's addresses is given the loopback's of its family.
+ * sockets_read() - the UNIX stream sockets that @p listens on. A path is as QEMU gave it to bind(2):
+ * whole, or relative to a directory that QEMU may have left.
  */
 void sockets_read(struct sockets *s, const struct proc *p);
+
+/*
+ * sockets_read_ports() - add those of TCP, unless they are there already. The kernel goes through
+ * all of its connections for that, which takes as long as an ordinary command. One that listens on
+ * any of this machine's addresses is given the loopback's of its family.
+ */
+void sockets_read_ports(struct sockets *s, const struct proc *p);
 void sockets_release(struct sockets *s);
 
 /* sockets_at() - does it listen at that address? A path that the kernel has as relative is that of
@@ -47,10 +54,14 @@ const char *sockets_of_descriptor(const struct sockets *s, const struct proc *p,
 
 /*
  * sockets_settle() - say of a command line's addresses where they are in truth: descriptors by
- * their names, ports by the family that is listened on
+ * their names, ports by the family that is listened on. Without the ports an address of TCP is a
+ * guess, and one that is forwarded to ssh stays; sockets_settle_ssh() puts that right.
  * @is_own:	of another user's QEMU no host's name is kept, for it would be looked up
  */
 void sockets_settle(const struct sockets *s, const struct proc *p, bool is_own,
 		    struct cmdline *line);
+
+/* sockets_settle_ssh() - take away the channel over a forwarded port where it does not listen */
+void sockets_settle_ssh(const struct sockets *s, struct cmdline *line);
 
 #endif

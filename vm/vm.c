@@ -7,6 +7,8 @@
 
 #include "lib/util.h"
 #include "vm/discover.h"
+#include "vm/forward.h"
+#include "vm/namesake.h"
 #include "vm/vm.h"
 
 /* Monitors that are free greet within that time of each other. */
@@ -122,7 +124,7 @@ void vm_stay(struct vm *vm)
 {
 	struct qemu qemu;
 
-	if (vm->qmp_address || vm->name || !discover_process(vm->pid, &qemu))
+	if ((vm->name && !vm->qmp_address) || !vm->pid || !discover_process(vm->pid, &qemu))
 		return;
 	vm->own_pid = vm->pid;
 	vm->own_name = qemu.line.name;
@@ -150,6 +152,15 @@ static int open_remote(struct vm *vm, struct err *err)
 	return 0;
 }
 
+/* Is the VM behind the monitor that was named the one of before, and of its profile? */
+static bool is_meant(const struct vm *vm, struct err *err)
+{
+	if (vm->own_pid &&
+	    namesake_check_again(vm->qmp_address, vm->own_pid, vm->own_name, vm->pid, err))
+		return false;
+	return !vm->name || !namesake_check(vm->name, vm->pid, vm->deadline, err);
+}
+
 int vm_open_qmp(struct vm *vm, struct err *err)
 {
 	if (vm->qmp)
@@ -167,7 +178,11 @@ int vm_open_qmp(struct vm *vm, struct err *err)
 	}
 	vm->pid = dial_find_qemu(vm->qmp, vm->qmp_address, vm->deadline);
 	qmp_set_peer(vm->qmp, vm->pid);
-	return 0;
+	if (is_meant(vm, err))
+		return 0;
+	qmp_close(vm->qmp);
+	vm->qmp = NULL;
+	return -1;
 }
 
 bool vm_has_monitor(const struct vm *vm)
@@ -177,15 +192,16 @@ bool vm_has_monitor(const struct vm *vm)
 
 char *vm_ssh_address(const struct vm *vm)
 {
+	const char *address;
 	struct qemu qemu;
-	char *address;
+	char *copy;
 
 	if (!vm->pid || !discover_process(vm->pid, &qemu))
 		return NULL;
-	address = qemu.line.ssh;
-	qemu.line.ssh = NULL;
+	address = emulator_ssh(&qemu);
+	copy = address ? xstrdup(address) : NULL;
 	emulator_release(&qemu);
-	return address;
+	return copy;
 }
 
 /* The channel is a socket of the other machine too. */
@@ -260,6 +276,9 @@ int vm_open_guest(struct vm *vm, struct err *err)
 		return -1;
 	if (!vm_channel(vm))
 		return 0;
+	if (vm->qmp && !strncmp(vm_channel(vm), "ssh:", 4) &&
+	    forward_check(vm_channel(vm), vm->pid, vm->deadline, err))
+		return -1;
 	return guest_open(&vm->guest, vm_channel(vm), opener(vm), &vm->login, &vm->trace,
 			  vm->deadline, err);
 }

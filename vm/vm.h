@@ -39,8 +39,8 @@ struct vm {
 int vm_open_qmp(struct vm *vm, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * vm_stay() - when the monitor was found because its VM was the only one, that is the VM from now
- * on: the same process, or another one of its name, whatever else runs by then
+ * vm_stay() - when the monitor was found because its VM was the only one, or was named itself, that
+ * is the VM from now on: the same process, or another one of its name, whatever else runs by then
  */
 void vm_stay(struct vm *vm);
 

@@ -83,6 +83,9 @@ static void what_listens_is_found_and_named(void **state)
 	assert_true(proc_open(&p, getpid()));
 	sockets_read(&s, &p);
 	assert_true(s.is_known);
+	assert_int_equal(s.count, 4);
+	sockets_read_ports(&s, &p);
+	sockets_read_ports(&s, &p);
 	assert_int_equal(s.count, 5);
 	there = xasprintf("tcp:127.0.0.1:%u", port);
 	assert_true(sockets_at(&s, path) && sockets_at(&s, abstract) && sockets_at(&s, there));
