@@ -325,5 +325,3 @@ def test_a_file_that_is_the_memory_of_another_dimm_stays(bare, tmp_path):
     qemu.json("plug", "128M", "--share", "--mem-path", file, "--slot", "0", code=1)
     assert file.stat().st_size == 128 * MIB
     qemu.monitor.execute("query-status")
-
-
