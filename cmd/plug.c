@@ -128,12 +128,10 @@ static void print_devices(const struct hotplug *h, const struct plug *plug)
 /* The end of both reports: memory and times. */
 static void print_end(const struct ctx *ctx, const struct hotplug *h)
 {
-	if (h->has_guest) {
+	if (h->has_guest)
 		cmd_print_memory(h);
-	} else {
-		out_printf("no channel to the guest: bringing the memory online is left to it\n");
-		cmd_hint_channel(ctx);
-	}
+	else
+		cmd_print_left(ctx);
 	cmd_print_times(h);
 }
 

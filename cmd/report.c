@@ -353,6 +353,12 @@ void cmd_print_absent(const struct hotplug *h, const char *indent)
 	}
 }
 
+void cmd_print_left(const struct ctx *ctx)
+{
+	out_printf("no channel to the guest: bringing the memory online is left to it\n");
+	cmd_hint_channel(ctx);
+}
+
 void cmd_print_times(const struct hotplug *h)
 {
 	unsigned i;

@@ -142,6 +142,9 @@ void cmd_print_virtio_mem(const struct machine *m, const char *indent);
 /* cmd_print_absent() - a line for each DIMM that the guest has not added, or not all of */
 void cmd_print_absent(const struct hotplug *h, const char *indent);
 
+/* cmd_print_left() - new memory without a channel to the guest */
+void cmd_print_left(const struct ctx *ctx);
+
 /* cmd_print_times() - how long each phase took */
 void cmd_print_times(const struct hotplug *h);
 

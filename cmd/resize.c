@@ -59,7 +59,7 @@ static void add_plugged(struct resize_job *job, const struct hotplug *h)
 
 	for (i = 0; i < plug->units_count; i++) {
 		const struct memdev *d = plug_unit_device(h, &plug->units[i]);
-		enum zone zone = plug->units[i].zone;
+		enum zone zone = h->has_guest ? plug->units[i].zone : ZONE_ANY;
 
 		json_object_array_add(job->plugged, cmd_json_device(h, &h->after, d));
 		buf_addf(&job->changes, "%s: plugged %s%s%s\n", memdev_name(d),
@@ -116,6 +116,8 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 	cmd_print_backend(&r->plug.request.backend);
 	if (h->has_guest)
 		cmd_print_memory(h);
+	else if (r->plug.units_count)
+		cmd_print_left(ctx);
 	cmd_print_times(h);
 }
 

@@ -162,7 +162,12 @@ static int check_host(struct hotplug *h, const struct plug_request *r, const uin
 	for (i = 0; i < count; i++)
 		if (sizes[i] > demand.device_bytes)
 			demand.device_bytes = sizes[i];
-	if (h->is_forced || !demand_complete(&demand))
+	if (!demand_complete(&demand))
+		return 0;
+	if (r->backend.mem_path &&
+	    mem_path_check(demand.pid, r->backend.mem_path, demand.device_bytes, err))
+		return -1;
+	if (h->is_forced)
 		return 0;
 	if (host_limits_check(&demand, err) ||
 	    (demand_is_now(&demand) && host_limits_check_taken(&demand, err)))

@@ -122,6 +122,29 @@ bool procfs_has_argument(pid_t pid, const char *option)
 	return false;
 }
 
+uint64_t procfs_threads_of_user(uid_t uid)
+{
+	DIR *directory = opendir("/proc");
+	struct dirent *entry;
+	uint64_t sum = 0;
+
+	while (directory && (entry = readdir(directory))) {
+		_cleanup_free_ char *path = xasprintf("/proc/%s/status", entry->d_name);
+		_cleanup_free_ char *text =
+			strspn(entry->d_name, "0123456789") ? procfs_read(path) : NULL;
+		const char *ids = text ? procfs_line(text, "Uid") : NULL;
+		const char *threads = text ? procfs_line(text, "Threads") : NULL;
+		unsigned owner, count;
+
+		if (ids && threads && sscanf(ids, "%u", &owner) == 1 && owner == uid &&
+		    sscanf(threads, "%u", &count) == 1)
+			sum += count;
+	}
+	if (directory)
+		closedir(directory);
+	return sum;
+}
+
 bool procfs_holds(pid_t pid, const char *path)
 {
 	_cleanup_free_ char *name = xasprintf("/proc/%d/fd", (int)pid);

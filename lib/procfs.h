@@ -38,6 +38,10 @@ bool procfs_has_capability(pid_t pid, unsigned capability);
  * or two? false also when unknown */
 bool procfs_has_argument(pid_t pid, const char *option);
 
+/* procfs_threads_of_user() - the threads of all processes of a real user id, as RLIMIT_NPROC counts
+ * them */
+uint64_t procfs_threads_of_user(uid_t uid);
+
 /* procfs_holds() - has it a file open whose path begins so? false also when unknown */
 bool procfs_holds(pid_t pid, const char *path);
 

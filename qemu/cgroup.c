@@ -12,7 +12,7 @@
 #define NO_LIMIT                                                                                   \
 	(UINT64_C(1) << 62) /* version 1 says "none" as the largest number of whole pages */
 
-#define KINDS 3
+#define KINDS 4
 
 /* The limits of a controller, and what counts against each: the ends of their files' names. */
 static const struct {
@@ -20,7 +20,8 @@ static const struct {
 } kinds[2][KINDS] = {
 	{ { "limit_in_bytes", "usage_in_bytes" },
 	  { "memsw.limit_in_bytes", "memsw.usage_in_bytes" },
-	  { "rsvd.limit_in_bytes", "rsvd.usage_in_bytes" } },
+	  { "rsvd.limit_in_bytes", "rsvd.usage_in_bytes" },
+	  { "max", "current" } }, /* of pids */
 	{ { "max", "current" }, { "high", "current" }, { "rsvd.max", "rsvd.current" } },
 };
 
@@ -200,7 +201,8 @@ static void take_tightest(struct cgroup_room *room, const char *directory, const
 /* The limits of one cgroup, whose files' names begin with @prefix. */
 static void read_level(const struct place *place, const char *prefix, struct cgroup_room *room)
 {
-	uint64_t cache = cache_bytes(place->directory, place->version);
+	uint64_t cache =
+		strcmp(prefix, "memory") ? 0 : cache_bytes(place->directory, place->version);
 	unsigned i;
 
 	for (i = 0; i < KINDS; i++) {
@@ -247,6 +249,11 @@ static bool find_room(pid_t pid, const char *controller, const char *prefix,
 bool cgroup_memory_room(pid_t pid, struct cgroup_room *room)
 {
 	return find_room(pid, "memory", "memory", room);
+}
+
+bool cgroup_task_room(pid_t pid, struct cgroup_room *room)
+{
+	return find_room(pid, "pids", "pids", room);
 }
 
 /* The names of sizes are those of mem_fmt() in mm/hugetlb_cgroup.c. */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The tightest of the limits. */
+/* The tightest of the limits; of tasks, it is their number. */
 struct cgroup_room {
 	uint64_t bytes;	      /* can still be taken */
 	uint64_t limit_bytes; /* what the file says */
@@ -29,6 +29,9 @@ bool cgroup_memory_room(pid_t pid, struct cgroup_room *room);
 
 /* cgroup_huge_room() - the same of huge pages of @page_bytes, used and reserved */
 bool cgroup_huge_room(pid_t pid, uint64_t page_bytes, struct cgroup_room *room);
+
+/* cgroup_task_room() - the same of threads (pids.max) */
+bool cgroup_task_room(pid_t pid, struct cgroup_room *room);
 
 /* cgroup_has_lower_swap_limit() - version 1: would memory.memsw.limit_in_bytes be below @bytes? It
  * then has to be raised before memory.limit_in_bytes can be. */

@@ -79,8 +79,8 @@ bool demand_complete(struct demand *d)
 	/* -mem-prealloc counts for all backends (softmmu/vl.c) */
 	d->is_prealloc = d->backend->prealloc.is_set || procfs_has_argument(d->pid, "mem-prealloc");
 	d->taken_bytes = d->size_bytes;
-	d->is_private = d->backend->type != BACKEND_MEMFD && !d->backend->is_shared;
-	d->is_file = d->backend->type == BACKEND_MEMFD;
+	d->is_private = !backend_is_shared(d->backend);
+	d->is_file = backend_type(d->backend) == BACKEND_MEMFD;
 	if (d->backend->mem_path)
 		read_path(d);
 	else if (d->backend->hugetlb.is_set)

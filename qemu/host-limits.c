@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/procfs.h"
 #include "lib/size.h"
@@ -11,11 +12,14 @@
 #include "qemu/host-limits.h"
 #include "qemu/host.h"
 
-#define MIB	      (UINT64_C(1) << 20)
-#define CAP_IPC_LOCK  14
-#define SLACK_BYTES   (32 * MIB)  /* QEMU may take that until the hint is followed */
-#define MAPPING_BYTES (4 * MIB)	  /* QEMU rounds its mappings up to 2 MiB, and has a page more */
-#define THREADS_BYTES (128 * MIB) /* stacks of at most 16 threads that take memory at once */
+#define MIB		 (UINT64_C(1) << 20)
+#define CAP_IPC_LOCK	 14
+#define CAP_SYS_ADMIN	 21
+#define CAP_SYS_RESOURCE 24
+#define THREADS_MAX	 16
+#define SLACK_BYTES	 (32 * MIB)  /* QEMU may take that until the hint is followed */
+#define MAPPING_BYTES	 (4 * MIB)   /* QEMU rounds its mappings up to 2 MiB, and has a page more */
+#define THREADS_BYTES	 (128 * MIB) /* stacks of at most 16 threads that take memory at once */
 
 /* A limit: -1 with @err when it is too low. */
 typedef int limit_fn(const struct demand *d, struct err *err);
@@ -32,6 +36,49 @@ static const char *size_of(char out[static SIZE_TEXT_MAX], uint64_t bytes)
 	return size_format(out, bytes >= MIB ? bytes / MIB * MIB : bytes);
 }
 
+/* Limits of cgroups */
+
+/* Text that a shell takes for one word; the caller frees it. */
+static char *quoted(const char *text)
+{
+	struct buf out = { 0 };
+
+	buf_addf(&out, "'");
+	for (; *text; text++)
+		buf_addf(&out, *text == '\'' ? "'\\''" : "%c", *text);
+	buf_addf(&out, "'");
+	return out.data;
+}
+
+/* How to raise the limit of a cgroup. */
+static int hint_limit(const struct cgroup_room *room, uint64_t limit, struct err *err)
+{
+	_cleanup_free_ char *directory = quoted(room->directory);
+	bool is_plain = !strpbrk(room->directory, "\\'\" $`&;()<>|*?[]#~!{}\t");
+	const char *shown = is_plain ? room->directory : directory;
+
+	if (strlen(shown) > sizeof(err->hint) - 160)
+		return err_hint(err,
+				"raise the limit of QEMU's cgroup to %llu in its %s; --force "
+				"tries anyway",
+				(unsigned long long)limit, room->file);
+	if (cgroup_has_lower_swap_limit(room, limit))
+		return err_hint(err,
+				"raise it: (cd %s && echo %llu | tee memory.memsw.limit_in_bytes "
+				"memory.limit_in_bytes); --force tries anyway",
+				shown, (unsigned long long)limit);
+	return err_hint(err, "raise it: echo %llu >%s/%s; --force tries anyway",
+			(unsigned long long)limit, shown, room->file);
+}
+
+/* How to raise it so that @missing_bytes more fit. */
+static int hint_cgroup(const struct cgroup_room *room, uint64_t missing_bytes, struct err *err)
+{
+	uint64_t limit = room->limit_bytes + missing_bytes + SLACK_BYTES;
+
+	return hint_limit(room, (limit + MIB - 1) / MIB * MIB, err);
+}
+
 /* Limits of the process (getrlimit(2)). */
 
 /* One of them: its name in /proc/PID/limits, for people, for prlimit(1), and what it allows. */
@@ -43,6 +90,8 @@ static const struct rlimit_kind as_limit = { "Max address space", "RLIMIT_AS", "
 static const struct rlimit_kind data_limit = { "Max data size", "RLIMIT_DATA", "data",
 					       "map for itself" };
 static const struct rlimit_kind file_limit = { "Max file size", "RLIMIT_FSIZE", "fsize", "write" };
+static const struct rlimit_kind process_limit = { "Max processes", "RLIMIT_NPROC", "nproc",
+						  "start" };
 static const struct rlimit_kind lock_limit = { "Max locked memory", "RLIMIT_MEMLOCK", "memlock",
 					       "lock" };
 
@@ -112,12 +161,79 @@ static int check_locked(const struct demand *d, struct err *err)
 			    err);
 }
 
+/* Threads that take memory at once; QEMU aborts where it cannot start one. */
+
+/* At most so many take memory (MAX_MEM_PREALLOC_THREAD_COUNT, util/oslib-posix.c), and unless it is
+ * told no more than there are CPUs in the guest. */
+static uint64_t threads_count(const struct demand *d)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t most =
+		processors > 0 && processors < THREADS_MAX ? (uint64_t)processors : THREADS_MAX;
+	uint64_t wanted = d->backend->prealloc.value;
+
+	return wanted && wanted < most ? wanted : most;
+}
+
+/* The limit of its user counts for none that may do all (fork(2)). */
+static bool read_user_threads(const struct demand *d, uint64_t *limit, uint64_t *used)
+{
+	_cleanup_free_ char *ids = procfs_text(d->pid, "Uid");
+	unsigned uid;
+
+	if (!procfs_limit(d->pid, process_limit.name, limit) || *limit == UINT64_MAX || !ids ||
+	    sscanf(ids, "%u", &uid) != 1 || !uid ||
+	    procfs_has_capability(d->pid, CAP_SYS_RESOURCE) ||
+	    procfs_has_capability(d->pid, CAP_SYS_ADMIN))
+		return false;
+	*used = procfs_threads_of_user(uid);
+	return true;
+}
+
+static int refuse_threads(uint64_t room, uint64_t need, const char *of, struct err *err)
+{
+	return err_set(err, ERR_FAILED,
+		       "%s leaves QEMU %llu new threads, and it aborts without the %llu that take "
+		       "memory at once",
+		       of, (unsigned long long)room, (unsigned long long)need);
+}
+
+static int check_user_threads(const struct demand *d, uint64_t need, struct err *err)
+{
+	uint64_t limit, used;
+
+	if (!read_user_threads(d, &limit, &used) || bytes_less(limit, used) >= need)
+		return 0;
+	refuse_threads(bytes_less(limit, used), need, process_limit.constant, err);
+	return err_hint(err, "raise it: prlimit --pid %d --%s=%llu:; --force tries anyway",
+			(int)d->pid, process_limit.option, (unsigned long long)(used + need));
+}
+
+static int check_threads(const struct demand *d, struct err *err)
+{
+	uint64_t need = threads_count(d);
+	struct cgroup_room room;
+	bool is_short;
+
+	if (!d->is_prealloc)
+		return 0;
+	if (!cgroup_task_room(d->pid, &room))
+		return check_user_threads(d, need, err);
+	is_short = room.bytes < need;
+	if (is_short) {
+		refuse_threads(room.bytes, need, "the cgroup (pids.max)", err);
+		hint_limit(&room, room.limit_bytes + need - room.bytes, err);
+	}
+	free(room.directory);
+	return is_short ? -1 : check_user_threads(d, need, err);
+}
+
 /* Memory that is promised: not that of files, of which each page is asked for. */
 static bool is_committed(const struct demand *d)
 {
 	if (d->is_huge)
 		return false;
-	return d->backend->mem_path ? d->is_private : d->backend->type != BACKEND_MEMFD;
+	return d->backend->mem_path ? d->is_private : backend_type(d->backend) != BACKEND_MEMFD;
 }
 
 static int check_commit(const struct demand *d, struct err *err)
@@ -223,40 +339,6 @@ static int check_available(const struct demand *d, struct err *err)
 			d->backend->prealloc.is_set ? ", or leave out --prealloc" : "");
 }
 
-/* Text that a shell takes for one word; the caller frees it. */
-static char *quoted(const char *text)
-{
-	struct buf out = { 0 };
-
-	buf_addf(&out, "'");
-	for (; *text; text++)
-		buf_addf(&out, *text == '\'' ? "'\\''" : "%c", *text);
-	buf_addf(&out, "'");
-	return out.data;
-}
-
-/* How to raise the limit of a cgroup so that @missing_bytes more fit. */
-static int hint_cgroup(const struct cgroup_room *room, uint64_t missing_bytes, struct err *err)
-{
-	uint64_t limit = (room->limit_bytes + missing_bytes + SLACK_BYTES + MIB - 1) / MIB * MIB;
-	_cleanup_free_ char *directory = quoted(room->directory);
-	bool is_plain = !strpbrk(room->directory, "\\'\" $`&;()<>|*?[]#~!{}\t");
-	const char *shown = is_plain ? room->directory : directory;
-
-	if (strlen(shown) > sizeof(err->hint) - 160)
-		return err_hint(err,
-				"raise the limit of QEMU's cgroup to %llu in its %s; --force "
-				"tries anyway",
-				(unsigned long long)limit, room->file);
-	if (cgroup_has_lower_swap_limit(room, limit))
-		return err_hint(err,
-				"raise it: (cd %s && echo %llu | tee memory.memsw.limit_in_bytes "
-				"memory.limit_in_bytes); --force tries anyway",
-				shown, (unsigned long long)limit);
-	return err_hint(err, "raise it: echo %llu >%s/%s; --force tries anyway",
-			(unsigned long long)limit, shown, room->file);
-}
-
 static int check_cgroup(const struct demand *d, struct err *err)
 {
 	uint64_t overhead = overhead_bytes(d->taken_bytes);
@@ -335,7 +417,8 @@ static int check_file_system(const struct demand *d, struct err *err)
 }
 
 static limit_fn *const at_once[] = { check_file_size, check_address_space, check_locked,
-				     check_commit,    check_node_numbers,  check_reserved };
+				     check_threads,   check_commit,	   check_node_numbers,
+				     check_reserved };
 static limit_fn *const when_taken[] = { check_cgroup, check_huge_cgroup, check_file_system,
 					check_nodes,  check_huge_pages,	 check_available };
 

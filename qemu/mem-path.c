@@ -14,6 +14,7 @@
 
 #include "lib/peer.h"
 #include "lib/procfs.h"
+#include "lib/size.h"
 #include "lib/util.h"
 #include "qemu/mem-path.h"
 
@@ -82,6 +83,68 @@ bool mem_path_read(struct mem_path *out, pid_t pid, const char *path)
 		out->held_bytes = (uint64_t)file.st_blocks * 512;
 	}
 	return !out->is_there || S_ISREG(file.st_mode) || out->is_directory;
+}
+
+static int refuse_read_only(const char *path, struct err *err)
+{
+	err_set(err, ERR_FAILED, "the file system of '%s' is read-only", path);
+	return err_hint(err, "name another one with --mem-path");
+}
+
+/* There is no file: can one be made? */
+static int check_new(pid_t pid, const char *path, struct err *err)
+{
+	_cleanup_free_ char *directory = directory_of(path);
+	int fd = peer_open_path(pid, directory, O_PATH | O_DIRECTORY);
+	struct stat link;
+	struct statfs fs;
+	bool is_link, is_read_only;
+
+	if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
+		return 0;
+	if (fd < 0) {
+		err_set(err, ERR_FAILED, "QEMU sees no directory '%s'", directory);
+		return err_hint(err, "make it, or name another one with --mem-path");
+	}
+	is_link = !fstatat(fd, name_of(path), &link, AT_SYMLINK_NOFOLLOW) && S_ISLNK(link.st_mode);
+	is_read_only = !fstatfs(fd, &fs) && (fs.f_flags & ST_RDONLY);
+	close(fd);
+	if (is_link) {
+		err_set(err, ERR_FAILED, "'%s' is a link to what is not there", path);
+		return err_hint(err, "name the file itself with --mem-path: QEMU makes it");
+	}
+	return is_read_only ? refuse_read_only(path, err) : 0;
+}
+
+/* A file is as large as it is, unless it is empty: then QEMU makes it as large as the memory. */
+static int check_size(const char *path, uint64_t file_bytes, uint64_t size_bytes, struct err *err)
+{
+	char has[SIZE_TEXT_MAX];
+
+	if (!file_bytes || file_bytes >= size_bytes)
+		return 0;
+	err_set(err, ERR_FAILED, "the file '%s' has only %s", path, size_exact(has, file_bytes));
+	return err_hint(err, "name another one with --mem-path");
+}
+
+int mem_path_check(pid_t pid, const char *path, uint64_t size_bytes, struct err *err)
+{
+	int fd = peer_open_path(pid, path, O_PATH);
+	struct stat file;
+	struct statfs fs;
+	bool is_known;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? check_new(pid, path, err) : 0;
+	is_known = !fstatfs(fd, &fs) && !fstat(fd, &file) &&
+		   (S_ISDIR(file.st_mode) || S_ISREG(file.st_mode));
+	close(fd);
+	if (!is_known)
+		return 0;
+	if (fs.f_flags & ST_RDONLY)
+		return refuse_read_only(path, err);
+	return S_ISREG(file.st_mode) ? check_size(path, (uint64_t)file.st_size, size_bytes, err)
+				     : 0;
 }
 
 void mem_file_expect(struct mem_file *f, pid_t pid, const char *path, uint64_t size_bytes)

@@ -32,6 +32,14 @@ struct mem_path {
 /* mem_path_read() - false when it is not known what QEMU would find, or it would find nothing */
 bool mem_path_read(struct mem_path *out, pid_t pid, const char *path);
 
+/*
+ * mem_path_check() - refuse what QEMU cannot use, or would ask for again and again: a link to a file
+ * that is not there (file_ram_open() tries to make what is there already)
+ * @size_bytes:	of the memory
+ */
+int mem_path_check(pid_t pid, const char *path, uint64_t size_bytes, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* The file that an object-add makes. Zero-initialised it is none. */
 struct mem_file {
 	bool is_expected; /* there was none of the name */

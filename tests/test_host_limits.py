@@ -206,7 +206,8 @@ def rlimit(option, bytes_):
     return ("prlimit", f"--{option}={bytes_}:")
 
 
-@pytest.mark.parametrize("words", [["--backend", "memfd"], ["--mem-path", "FILE"], ["--mem-path", "DIRECTORY"]])
+@pytest.mark.parametrize("words", [["--backend", "memfd"], ["--share"], ["--mem-path", "FILE"],
+                                   ["--mem-path", "DIRECTORY"]])
 def test_the_size_of_files(bare, tmp_path, words):
     names = {"FILE": tmp_path / "file", "DIRECTORY": tmp_path}
     words = [names.get(word, word) for word in words]
@@ -324,5 +325,3 @@ def test_a_file_that_is_the_memory_of_another_dimm_stays(bare, tmp_path):
     qemu.json("plug", "128M", "--share", "--mem-path", file, "--slot", "0", code=1)
     assert file.stat().st_size == 128 * MIB
     qemu.monitor.execute("query-status")
-
-

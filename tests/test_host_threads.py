@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Threads that take memory at once: a QEMU that may start none aborts, so it is not asked to."""
+import os
+
+import pytest
+from bare import paste
+from test_vm_plug import done
+
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="cgroups and other users are root's"),
+              pytest.mark.skipif(os.cpu_count() < 2, reason="with one processor QEMU starts no thread for it")]
+
+USER = 54321  # has no other process
+
+
+def test_a_cgroup_that_allows_no_thread_more(cgroup, bare):
+    group = cgroup("pids", "threads")
+    qemu = bare(cgroup=group)
+
+    def leave(count):
+        group.file("pids.max").write_text(str(int(group.file("pids.current").read_text()) + count))
+
+    leave(1)
+    message, hint = qemu.refused("plug", "128M", "--prealloc=2")
+    assert "the cgroup (pids.max) leaves QEMU 1 " in message and str(group.path) in hint
+    assert qemu.refused("plug", "128M", "--prealloc=2", "--dry-run")[0] == message
+    done(qemu.memhp("plug", "128M"))
+    done(qemu.memhp("plug", "128M", "--prealloc=1"))
+    leave(0)
+    paste(qemu.refused("plug", "128M", "--prealloc=2", "--virtio-mem")[1])
+    done(qemu.memhp("plug", "128M", "--prealloc=2"))
+    leave(0)
+    assert not qemu.add(128 << 20, prealloc=True, prealloc_threads=2), "without memhp QEMU aborts"
+
+
+def test_a_cgroup_above_counts(cgroup, bare):
+    above = cgroup("pids", "above")
+    qemu = bare(cgroup=cgroup("pids", "inner", above=above))
+    above.file("pids.max").write_text(above.file("pids.current").read_text())
+    assert str(above.path) in qemu.refused("plug", "128M", "--prealloc=2")[1]
+
+
+@pytest.fixture
+def others(bare, tmp_path):
+    """others(LIMIT): a QEMU of a user who has nothing else, and may have so many threads."""
+    for directory in (tmp_path, *list(tmp_path.parents)[:2]):
+        directory.chmod(directory.stat().st_mode | 0o011)
+
+    def start(limit):
+        return bare(prefix=("prlimit", f"--nproc={limit}:", "setpriv", f"--reuid={USER}", f"--regid={USER}",
+                            "--clear-groups"))
+
+    mask = os.umask(0)
+    yield start
+    os.umask(mask)
+
+
+def test_the_limit_of_a_user(others):
+    qemu = others(4096)
+    threads = len(os.listdir(f"/proc/{qemu.pid}/task"))
+    done(qemu.memhp("plug", "128M", "--prealloc=2"))
+    qemu.stop()
+    qemu = others(threads + 1)
+    message, hint = qemu.refused("plug", "128M", "--prealloc=2")
+    assert "RLIMIT_NPROC leaves QEMU 1 " in message and f"--nproc={threads + 2}:" in hint
+    done(qemu.memhp("plug", "128M", "--prealloc=1"))
+    assert not qemu.add(128 << 20, prealloc=True, prealloc_threads=2), "without memhp QEMU aborts"
