@@ -194,6 +194,19 @@ static uint64_t dimm_bytes_of(const struct ctx *ctx, const struct plug_options *
 	return can_split || opt_is_typed(&ctx->options, "dimm") ? o->dimm.value : size_bytes;
 }
 
+static int no_multiple(const char *text, uint64_t size_bytes, uint64_t dimm_bytes, struct err *err)
+{
+	uint64_t down_bytes = size_bytes - size_bytes % dimm_bytes;
+	char dimm[SIZE_TEXT_MAX], below[SIZE_TEXT_MAX], above[SIZE_TEXT_MAX];
+
+	err_set(err, ERR_USAGE, "'%s' is not a multiple of --dimm, %s", text,
+		size_exact(dimm, dimm_bytes));
+	if (!down_bytes)
+		return err_hint(err, "take %s", dimm);
+	return err_hint(err, "take %s or %s", size_exact(below, down_bytes),
+			size_exact(above, down_bytes + dimm_bytes));
+}
+
 /* How many DIMMs, and how large? */
 static int split(const struct ctx *ctx, struct plug *plug, const struct plug_options *o,
 		 struct err *err)
@@ -202,8 +215,7 @@ static int split(const struct ctx *ctx, struct plug *plug, const struct plug_opt
 	uint64_t dimm_bytes = o->dimm.is_set ? dimm_bytes_of(ctx, o, size_bytes) : size_bytes;
 
 	if (size_bytes % dimm_bytes)
-		return err_set(err, ERR_USAGE, "'%s' is not a multiple of --dimm",
-			       plug->request.size_text);
+		return no_multiple(plug->request.size_text, size_bytes, dimm_bytes, err);
 	if (size_bytes / dimm_bytes > UNITS_MAX)
 		return err_set(err, ERR_USAGE, "'%s' is more than %d DIMMs",
 			       plug->request.size_text, UNITS_MAX);

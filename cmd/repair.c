@@ -72,18 +72,27 @@ static const char *words_of(const struct finding *f)
 	return action_words[f->action];
 }
 
+static void print_findings(const struct repair *r, bool is_dry_run)
+{
+	unsigned i;
+
+	for (i = 0; i < r->all.count; i++) {
+		const struct finding *f = &r->all.list[i];
+		bool is_to_be = is_dry_run && f->action != ACTION_NONE;
+
+		out_styled(OUT_BOLD, f->id);
+		out_printf(": %s: %s%s\n", kind_words[f->kind], is_to_be ? "to be " : "",
+			   words_of(f));
+	}
+}
+
 static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 {
 	const struct repair *r = job;
-	unsigned i;
 
 	if (!cmd_is_text(ctx))
 		return;
-	for (i = 0; i < r->all.count; i++) {
-		out_styled(OUT_BOLD, r->all.list[i].id);
-		out_printf(": %s: %s\n", kind_words[r->all.list[i].kind],
-			   words_of(&r->all.list[i]));
-	}
+	print_findings(r, false);
 	if (r->mixed.len)
 		out_printf("in several zones: %s\n", r->mixed.data);
 	if (!r->all.count)
@@ -107,6 +116,8 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	cmd_hotplug_init(ctx, &h, o->is_forced);
 	status = hotplug_repair(&h, &repair, err);
 	add_findings(ctx, &repair);
+	if (!status && h.is_dry_run && cmd_is_text(ctx))
+		print_findings(&repair, true);
 	status = cmd_finish(ctx, &h, status, report, &repair, err);
 	repair_release(&repair);
 	hotplug_release(&h);

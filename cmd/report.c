@@ -63,6 +63,8 @@ static void report_plan(struct ctx *ctx, const struct hotplug *h)
 		if (!ctx->globals->is_json)
 			out_printf("%-5s  %s\n", h->plan[i].where, h->plan[i].text);
 	}
+	if (!i && !ctx->globals->is_json)
+		out_printf("nothing to do\n");
 	json_object_object_add(ctx->result, "plan", plan);
 }
 

@@ -75,16 +75,18 @@ static bool has_nodes(const struct hotplug *h)
 static void read_nodes(struct node_map *map, const struct hotplug *h)
 {
 	struct err ignored;
+	bool is_known = !node_map_read(map, h, &ignored);
 
-	*map = (struct node_map){ .nodes.count = 1 };
-	if (has_nodes(h) && node_map_read(map, h, &ignored))
+	if (!has_nodes(h) && (!is_known || map->nodes.count < 2))
+		*map = (struct node_map){ .nodes.count = 1 };
+	else if (map->nodes.count < 2)
 		map->nodes.count =
 			MACHINE_NODES_MAX; /* those with devices are shown all the same */
 }
 
 /* One object, and a line where there are several; -1: not known, or not counted. */
 static void report_node(struct ctx *ctx, const struct hotplug *h, struct json_object *nodes,
-			int node, int guest)
+			bool is_alone, int node, int guest)
 {
 	bool is_known = h->has_guest && !h->before.is_limited && guest >= 0;
 	struct block_sum sum = { 0 };
@@ -101,12 +103,13 @@ static void report_node(struct ctx *ctx, const struct hotplug *h, struct json_ob
 	json_add_u64(object, "offline", is_known, sum.offline_bytes);
 	json_add_u64(object, "movable", is_known, sum.movable_bytes);
 	json_object_array_add(nodes, object);
-	if (ctx->globals->is_json || !has_nodes(h))
+	if (ctx->globals->is_json || is_alone)
 		return;
 	if (node >= 0)
 		out_printf("Node %-3d plugged %s; ", node, size_format(text, plugged));
 	if (!is_known) {
-		out_printf("in the guest not known\n");
+		out_printf(h->has_guest && !plugged ? "the guest has no memory there\n"
+						    : "in the guest not known\n");
 		return;
 	}
 	out_printf(node == guest ? "in the guest " : "the guest's node %d: ", guest);
@@ -130,12 +133,11 @@ static void report_guest_nodes(struct ctx *ctx, const struct hotplug *h, struct 
 		if (guest < 0 || guest >= MACHINE_NODES_MAX || done[guest])
 			continue;
 		done[guest] = true;
-		report_node(ctx, h, nodes, -1, guest);
+		report_node(ctx, h, nodes, map->nodes.count == 1, -1, guest);
 	}
 }
 
-/* Each NUMA node that has memory: QEMU's, with what the guest counts as that, then others of the
- * guest. */
+/* Each of QEMU's NUMA nodes, with what the guest counts as that, then others of the guest. */
 static void report_nodes(struct ctx *ctx, const struct hotplug *h)
 {
 	struct json_object *nodes = json_object_new_array();
@@ -147,9 +149,9 @@ static void report_nodes(struct ctx *ctx, const struct hotplug *h)
 		int guest = node_map_is_own(&map, (int)i) ? map.guest[i] : NODE_UNKNOWN;
 		struct block_sum sum = sysfs_sum(&h->before, guest < 0 ? INT_MAX : guest);
 
-		if (plugged_bytes(&h->machine, (int)i) || map.nodes.list[i].total_bytes ||
+		if (plugged_bytes(&h->machine, (int)i) || map.nodes.list[i].is_there ||
 		    sum.online_bytes || sum.offline_bytes)
-			report_node(ctx, h, nodes, (int)i, guest);
+			report_node(ctx, h, nodes, map.nodes.count == 1, (int)i, guest);
 	}
 	if (h->has_guest)
 		report_guest_nodes(ctx, h, nodes, &map);

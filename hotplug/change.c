@@ -59,7 +59,9 @@ static int add_device_blocks(const struct hotplug *h, struct change *change, con
 		return unknown_word(h, word, err);
 	if (hotplug_added(h, &h->before, d) == ADDED_NOT) {
 		err_set(err, ERR_FAILED, "the guest has not added '%s'", word);
-		return err_hint(err, "take it away with: memhp repair");
+		return err_hint(err, "take it away with: memhp %s%s",
+				d->is_hotplugged ? "repair" : "unplug ",
+				d->is_hotplugged ? "" : memdev_name(d));
 	}
 	if (!hotplug_device_blocks(h, d, &run))
 		return err_set(err, ERR_FAILED, "the guest has no memory blocks of '%s'", word);

@@ -42,11 +42,40 @@ int plug_check_request(struct plug_request *r, struct err *err)
 	return check_name(r->name, err) || backend_check(&r->backend, err) ? -1 : 0;
 }
 
-static int check_slots(const struct machine *m, const struct plug_request *r, unsigned count,
-		       struct err *err)
+static const struct memdev *device_in_slot(const struct machine *m, uint64_t slot)
 {
 	unsigned i;
 
+	for (i = 0; i < m->devices_count; i++)
+		if ((m->devices[i].has & MEMDEV_HAS_SLOT) && m->devices[i].slot == slot)
+			return &m->devices[i];
+	return NULL;
+}
+
+static int check_slot(const struct machine *m, uint64_t slot, struct err *err)
+{
+	const struct memdev *d = device_in_slot(m, slot);
+	uint64_t unused = 0;
+
+	if (slot < m->slots && !d)
+		return 0;
+	while (unused < m->slots && device_in_slot(m, unused))
+		unused++;
+	if (d)
+		err_set(err, ERR_FAILED, "slot %llu holds '%s'", (unsigned long long)slot,
+			memdev_name(d));
+	else
+		err_set(err, ERR_FAILED, "no slot %llu: the VM has slots 0 to %llu",
+			(unsigned long long)slot, (unsigned long long)m->slots - 1);
+	if (unused < m->slots)
+		return err_hint(err, "leave out --slot, or take %llu, which is free",
+				(unsigned long long)unused);
+	return -1;
+}
+
+static int check_slots(const struct machine *m, const struct plug_request *r, unsigned count,
+		       struct err *err)
+{
 	if (!m->has_slots)
 		return 0;
 	if (!m->slots) {
@@ -55,13 +84,8 @@ static int check_slots(const struct machine *m, const struct plug_request *r, un
 				"start QEMU with -m SIZE,slots=N,maxmem=SIZE on a machine type "
 				"that can hotplug memory (q35, pc, virt, pseries)");
 	}
-	if (r->has_slot && r->slot >= m->slots)
-		return err_set(err, ERR_FAILED, "no slot %llu: the VM has slots 0 to %llu",
-			       (unsigned long long)r->slot, (unsigned long long)m->slots - 1);
-	for (i = 0; r->has_slot && i < m->devices_count; i++)
-		if ((m->devices[i].has & MEMDEV_HAS_SLOT) && m->devices[i].slot == r->slot)
-			return err_set(err, ERR_FAILED, "slot %llu holds '%s'",
-				       (unsigned long long)r->slot, memdev_name(&m->devices[i]));
+	if (r->has_slot && check_slot(m, r->slot, err))
+		return -1;
 	if (machine_slots_used(m) + count <= m->slots)
 		return 0;
 	if (machine_slots_used(m) >= m->slots)

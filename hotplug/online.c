@@ -191,6 +191,34 @@ static struct block_list found_blocks(const struct hotplug *h, const struct plug
 	return found;
 }
 
+static int not_added(uint64_t block, struct err *err)
+{
+	err_set(err, ERR_GUEST_REFUSED,
+		"the guest has not added the memory: it shows no 'memory%llu'",
+		(unsigned long long)block);
+	return err_hint(err, "the guest's dmesg may tell why; a kernel without memory hotplug, or "
+			     "with acpi_no_memhotplug, adds none");
+}
+
+/* Where the guest shows nothing of a DIMM that it took, that is the reason, not what its shell says
+ * of the write. */
+static void explain_absent(const struct hotplug *h, const struct plug *plug, struct err *err)
+{
+	unsigned i;
+
+	for (i = plug->from; i < plug->to && err->code == ERR_GUEST_REFUSED; i++) {
+		const struct plug_unit *unit = &plug->units[i];
+		struct block_list found = found_blocks(h, unit);
+		bool is_absent = unit->has_blocks && !unit->is_failed && !found.count;
+
+		block_list_release(&found);
+		if (is_absent) {
+			(void)not_added(unit->blocks.first, err);
+			return;
+		}
+	}
+}
+
 /* Are all blocks on the node that was asked for? */
 static int check_node(const struct plug *plug, const struct block_list *found, struct err *err)
 {
@@ -209,8 +237,7 @@ static int check_unit(const struct hotplug *h, const struct plug *plug, struct p
 {
 	struct block_list found = found_blocks(h, unit);
 	uint64_t block;
-	bool is_absent =
-		block_list_lacks(&found, unit->blocks.first, unit->blocks.last, &block);
+	bool is_absent = block_list_lacks(&found, unit->blocks.first, unit->blocks.last, &block);
 	const struct blocks *wrong = NULL;
 	char state[STATE_TEXT_MAX];
 	unsigned i;
@@ -219,9 +246,7 @@ static int check_unit(const struct hotplug *h, const struct plug *plug, struct p
 		if (!blocks_are_online(&found.runs[i]) || blocks_zone(&found.runs[i]) != unit->zone)
 			wrong = &found.runs[i];
 	if (is_absent)
-		err_set(err, ERR_GUEST_REFUSED,
-			"the guest has not added the memory: it shows no 'memory%llu'",
-			(unsigned long long)block);
+		(void)not_added(block, err);
 	else if (wrong)
 		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not %s",
 			(unsigned long long)wrong->first, blocks_format_state(state, wrong),
@@ -269,6 +294,8 @@ static int online_round(struct hotplug *h, struct plug *plug, struct err *err)
 	while (status > 0);
 	if (!status && plug->request.is_online_wanted && check_round(h, plug, &ignored))
 		status = try_online(h, plug, false, err);
+	if (status)
+		explain_absent(h, plug, err);
 	return status ? -1 : check_round(h, plug, err);
 }
 

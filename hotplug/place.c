@@ -70,7 +70,7 @@ static int no_gap(const struct hotplug *h, uint64_t size_bytes, uint64_t end, ui
 	return err_hint(err,
 			"%sunplug what lies in between (see memhp list), or start QEMU with a "
 			"larger -m ...,maxmem=SIZE",
-			gap_bytes ? "smaller DIMMs may fit (--dimm); else " : "");
+			gap_bytes ? "smaller devices may fit (--dimm splits DIMMs); else " : "");
 }
 
 static int check_ends(const struct hotplug *h, const uint64_t *sizes, const uint64_t *addresses,
@@ -112,6 +112,18 @@ int place_choose(const struct hotplug *h, const struct backend_options *b, const
 	return 0;
 }
 
+/* Another address, which is free. */
+static int hint_place(const struct hotplug *h, uint64_t size_bytes, struct err *err)
+{
+	uint64_t block_bytes = place_block_bytes(h), address, end;
+
+	if (!machine_place(&h->machine, &size_bytes, 1, block_bytes ? block_bytes : 1, &address) ||
+	    (find_end(h, address, address + size_bytes, &end) && address + size_bytes > end))
+		return err_hint(err, "memhp list shows what is where");
+	return err_hint(err, "leave out --addr, or take 0x%llx, which is free",
+			(unsigned long long)address);
+}
+
 int place_check(const struct hotplug *h, uint64_t address, uint64_t size_bytes, struct err *err)
 {
 	const struct machine *m = &h->machine;
@@ -119,22 +131,25 @@ int place_check(const struct hotplug *h, uint64_t address, uint64_t size_bytes, 
 	const struct memdev *taken = machine_device_in(m, address, size_bytes);
 	char block[SIZE_TEXT_MAX];
 
-	if (block_bytes && address % block_bytes)
-		return err_set(
-			err, ERR_FAILED,
+	if (block_bytes && address % block_bytes) {
+		err_set(err, ERR_FAILED,
 			"the address 0x%llx is not a multiple of the guest's memory block size, %s",
 			(unsigned long long)address, size_format(block, block_bytes));
-	if (taken)
-		return err_set(err, ERR_FAILED, "'%s' lies at 0x%llx to 0x%llx", memdev_name(taken),
-			       (unsigned long long)taken->address,
-			       (unsigned long long)(taken->address + taken->span_bytes - 1));
+		return hint_place(h, size_bytes, err);
+	}
+	if (taken) {
+		err_set(err, ERR_FAILED, "'%s' lies at 0x%llx to 0x%llx", memdev_name(taken),
+			(unsigned long long)taken->address,
+			(unsigned long long)(taken->address + taken->span_bytes - 1));
+		return hint_place(h, size_bytes, err);
+	}
 	if (address > UINT64_MAX - size_bytes ||
 	    !find_end(h, address, address + size_bytes, &end) ||
 	    (address >= m->base_address && address + size_bytes <= end))
 		return 0;
-	return err_set(err, ERR_FAILED,
-		       "0x%llx is outside of the address space for memory devices, 0x%llx to "
-		       "0x%llx",
-		       (unsigned long long)address, (unsigned long long)m->base_address,
-		       (unsigned long long)end - 1);
+	err_set(err, ERR_FAILED,
+		"0x%llx is outside of the address space for memory devices, 0x%llx to 0x%llx",
+		(unsigned long long)address, (unsigned long long)m->base_address,
+		(unsigned long long)end - 1);
+	return hint_place(h, size_bytes, err);
 }

@@ -65,13 +65,22 @@ static void place_units(const struct hotplug *h, struct plug *plug,
 	}
 }
 
-/* A wish for a node is read back: the guest may count other nodes than QEMU. */
+/* A wish for a node is read back: the guest may count other nodes than QEMU. A plan says so as far
+ * as that is known before. */
 static int read_nodes(const struct hotplug *h, struct plug *plug, struct err *err)
 {
-	if (!plug->request.has_node || !h->has_guest || h->is_dry_run)
+	uint64_t node = plug->request.node;
+
+	if (!plug->request.has_node)
 		return 0;
 	plug->nodes = xcalloc(1, sizeof(*plug->nodes));
-	return node_map_read(plug->nodes, h, err);
+	if (node_map_read(plug->nodes, h, err) ||
+	    machine_check_node(&plug->nodes->nodes, node, err))
+		return -1;
+	if (!h->is_dry_run || !node_map_check_wish(plug->nodes, h, node, err))
+		return 0;
+	err->code = ERR_GUEST_REFUSED; /* as it will when it has been tried */
+	return -1;
 }
 
 static int choose_zones(struct hotplug *h, struct plug *plug, const uint64_t *sizes,

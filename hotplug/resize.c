@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hotplug/blocks.h"
+#include "hotplug/elastic.h"
 #include "hotplug/growth.h"
 #include "hotplug/resize.h"
 #include "lib/size.h"
@@ -57,81 +58,6 @@ static int reachable(const struct resize *r, uint64_t below_bytes, uint64_t abov
 	if (below_bytes == above_bytes)
 		return err_hint(err, "%s can be reached", below);
 	return err_hint(err, "%s and %s can be reached", below, size_exact(above, above_bytes));
-}
-
-static bool is_ours(const struct resize *r, const struct memdev *d)
-{
-	return r->node < 0 || ((d->has & MEMDEV_HAS_NODE) && d->node == (uint64_t)r->node);
-}
-
-/* Is it a virtio-mem device that this resize may change? */
-static bool is_elastic(const struct resize *r, const struct memdev *d)
-{
-	return memdev_is_virtio_mem(d) && d->handle && is_ours(r, d);
-}
-
-/* How much of a virtio-mem device the guest can use: whole blocks only. */
-static uint64_t most_bytes(const struct hotplug *h, const struct memdev *d)
-{
-	struct blocks span;
-
-	if (!h->has_guest)
-		return d->span_bytes;
-	return hotplug_device_blocks(h, d, &span)
-		       ? (span.last - span.first + 1) * h->before.block_size_bytes
-		       : 0;
-}
-
-/* More of a device whose backend other processes cannot reach would only do harm. */
-static bool can_grow(const struct hotplug *h, const struct resize *r, const struct memdev *d)
-{
-	return is_elastic(r, d) && !sharing_excludes(&h->sharing, d->backend);
-}
-
-/* How much a device can take more. */
-static uint64_t room_bytes(const struct hotplug *h, const struct resize *r, const struct memdev *d)
-{
-	uint64_t most = can_grow(h, r, d) ? most_bytes(h, d) : 0;
-
-	return most > d->size_bytes ? most - d->size_bytes : 0;
-}
-
-/* How much more virtio-mem devices can take, and in the smallest steps of what size. */
-static uint64_t elastic_room(const struct hotplug *h, const struct resize *r, uint64_t *step_bytes)
-{
-	uint64_t bytes = 0;
-	unsigned i;
-
-	*step_bytes = UINT64_MAX;
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
-		uint64_t room = room_bytes(h, r, d);
-
-		bytes += room;
-		if (room && d->step_bytes < *step_bytes)
-			*step_bytes = d->step_bytes;
-	}
-	return bytes;
-}
-
-/* Let virtio-mem devices take @bytes; returns what is too little for them. */
-static uint64_t grow_elastic(const struct hotplug *h, struct resize *r, uint64_t bytes)
-{
-	unsigned i;
-
-	for (i = 0; i < h->machine.devices_count && bytes; i++) {
-		const struct memdev *d = &h->machine.devices[i];
-		uint64_t take = room_bytes(h, r, d);
-
-		if (!take)
-			continue;
-		take = take < bytes ? take : bytes;
-		take -= take % d->step_bytes;
-		if (take)
-			vmem_add(h, &r->vmem, d, d->size_bytes + take);
-		bytes -= take;
-	}
-	return bytes;
 }
 
 static uint64_t free_slots(const struct machine *m)
@@ -254,21 +180,22 @@ static int add_units(struct hotplug *h, struct resize *r, uint64_t bytes, struct
 }
 
 /*
- * DIMMs take what virtio-mem has no room for, rounded up to whole ones; virtio-mem takes the rest.
- * Returns what is too little for either, and in @unit_bytes what for.
+ * DIMMs take what virtio-mem has no room for, rounded up to whole ones, and what its steps are too
+ * large for; virtio-mem takes the rest. Returns what is too little for either.
  */
-static uint64_t share(struct hotplug *h, struct resize *r, uint64_t *dimms_bytes,
-		      uint64_t *unit_bytes)
+static uint64_t share(struct hotplug *h, struct resize *r, uint64_t *dimms_bytes)
 {
-	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(h, r);
-	uint64_t step_bytes, room = elastic_room(h, r, &step_bytes);
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(h, r), left;
+	uint64_t room = elastic_room(h, r);
 
 	*dimms_bytes = bytes > room ? (bytes - room + unit - 1) / unit * unit : 0;
-	*unit_bytes = unit;
 	if (*dimms_bytes > bytes)
-		return bytes - room;
-	*unit_bytes = step_bytes;
-	return grow_elastic(h, r, bytes - *dimms_bytes);
+		return (bytes - room) % unit;
+	left = elastic_grow(h, r, bytes - *dimms_bytes);
+	if (left % unit)
+		return left;
+	*dimms_bytes += left;
+	return 0;
 }
 
 /* Is there a slot, a place and what else has to be there for that total? */
@@ -280,9 +207,9 @@ static bool can_grow_to(struct hotplug *h, const struct resize *r, uint64_t tota
 			      .dimm_bytes = r->dimm_bytes,
 			      .before_bytes = r->before_bytes,
 			      .target_bytes = total_bytes };
-	uint64_t dimms_bytes, unit_bytes;
+	uint64_t dimms_bytes;
 	struct err ignored;
-	bool can = total_bytes > r->before_bytes && !share(h, &try, &dimms_bytes, &unit_bytes) &&
+	bool can = total_bytes > r->before_bytes && !share(h, &try, &dimms_bytes) &&
 		   (!dimms_bytes || !add_units(h, &try, dimms_bytes, &ignored));
 
 	if (can && dimms_bytes) {
@@ -297,31 +224,46 @@ static bool can_grow_to(struct hotplug *h, const struct resize *r, uint64_t tota
 	return can;
 }
 
-static int refuse_size(struct hotplug *h, const struct resize *r, uint64_t bytes,
+/* The least total above the target that can be reached; what there is already when none can. */
+static uint64_t next_above(struct hotplug *h, const struct resize *r)
+{
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(h, r), step = 0;
+	uint64_t least = UINT64_MAX;
+
+	do {
+		uint64_t above;
+
+		step = elastic_next_step(h, r, step);
+		above = (bytes / (step ? step : unit) + 1) * (step ? step : unit);
+		if (above < least && can_grow_to(h, r, r->before_bytes + above))
+			least = above;
+	} while (step);
+	return r->before_bytes + (least == UINT64_MAX ? 0 : least);
+}
+
+static int refuse_size(struct hotplug *h, const struct resize *r, uint64_t left_bytes,
 		       uint64_t unit_bytes, struct err *err)
 {
-	uint64_t below_bytes = r->target_bytes - bytes % unit_bytes;
-	uint64_t above_bytes = below_bytes + unit_bytes;
+	uint64_t below_bytes = r->target_bytes - left_bytes;
 	char unit[SIZE_TEXT_MAX];
 
 	err_set(err, ERR_FAILED, "memory can be added in pieces of %s",
 		size_exact(unit, unit_bytes));
 	if (!can_grow_to(h, r, below_bytes))
 		below_bytes = r->before_bytes;
-	if (!can_grow_to(h, r, above_bytes))
-		above_bytes = r->before_bytes;
-	return reachable(r, below_bytes, above_bytes, err);
+	return reachable(r, below_bytes, next_above(h, r), err);
 }
 
 static int grow(struct hotplug *h, struct resize *r, struct err *err)
 {
-	uint64_t dimms_bytes, unit_bytes, left_bytes;
+	uint64_t dimms_bytes, left_bytes, step_bytes = elastic_next_step(h, r, 0);
 
 	if (zone_check(h, r->zone, err))
 		return -1;
-	left_bytes = share(h, r, &dimms_bytes, &unit_bytes);
+	left_bytes = share(h, r, &dimms_bytes);
 	if (left_bytes)
-		return refuse_size(h, r, left_bytes, unit_bytes, err);
+		return refuse_size(h, r, left_bytes,
+				   step_bytes && !dimms_bytes ? step_bytes : dimm_unit(h, r), err);
 	r->vmem.zone = r->zone;
 	if (r->vmem.units_count &&
 	    growth_check_headroom(h, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes,
@@ -336,37 +278,6 @@ static int grow(struct hotplug *h, struct resize *r, struct err *err)
 	if (!dimms_bytes)
 		return 0;
 	return add_units(h, r, dimms_bytes, err) || plug_prepare(h, &r->plug, err) ? -1 : 0;
-}
-
-static uint64_t elastic_bytes(const struct hotplug *h, const struct resize *r)
-{
-	uint64_t bytes = 0;
-	unsigned i;
-
-	for (i = 0; i < h->machine.devices_count; i++)
-		if (is_elastic(r, &h->machine.devices[i]))
-			bytes += h->machine.devices[i].size_bytes;
-	return bytes;
-}
-
-/* Take @bytes from virtio-mem devices, the last first; returns what could not be taken. */
-static uint64_t shrink_elastic(const struct hotplug *h, struct resize *r, uint64_t bytes)
-{
-	unsigned i;
-
-	for (i = h->machine.devices_count; i-- > 0 && bytes;) {
-		const struct memdev *d = &h->machine.devices[i];
-		uint64_t take;
-
-		if (!is_elastic(r, d))
-			continue;
-		take = d->size_bytes < bytes ? d->size_bytes : bytes;
-		take -= take % d->step_bytes;
-		if (take)
-			vmem_add(h, &r->vmem, d, d->size_bytes - take);
-		bytes -= take;
-	}
-	return bytes;
 }
 
 static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
@@ -388,6 +299,19 @@ static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
 	return reachable(r, r->before_bytes - choice->above, r->before_bytes - most_bytes, err);
 }
 
+/* Of what was chosen, is it DIMMs of another sum that can leave? */
+static bool can_leave(const struct hotplug *h, struct resize *r, uint64_t bytes)
+{
+	struct unplug instead = { .leaves = r->unplug.leaves };
+	struct choice choice;
+
+	if (!unplug_add_sum(h, &instead, r->node, bytes, bytes, &choice))
+		return false;
+	unplug_release(&r->unplug);
+	r->unplug = instead;
+	return true;
+}
+
 static int shrink(struct hotplug *h, struct resize *r, struct err *err)
 {
 	uint64_t bytes = r->before_bytes - r->target_bytes, elastic = elastic_bytes(h, r), left;
@@ -396,7 +320,11 @@ static int shrink(struct hotplug *h, struct resize *r, struct err *err)
 	if (!unplug_add_sum(h, &r->unplug, r->node, bytes > elastic ? bytes - elastic : 0, bytes,
 			    &choice))
 		return cannot_shrink(r, elastic, &choice, err);
-	left = shrink_elastic(h, r, bytes - choice.sum);
+	left = elastic_shrink(h, r, bytes - choice.sum);
+	if (left && can_leave(h, r, choice.sum + left)) {
+		choice.sum += left;
+		left = 0;
+	}
 	if (left) {
 		err_set(err, ERR_FAILED, "virtio-mem does not give back memory in so small pieces");
 		return reachable(r, r->before_bytes, r->target_bytes + left, err);

@@ -132,9 +132,10 @@ static int check_node(const struct hotplug *h, struct vmem_plug *plug, struct er
 {
 	uint64_t node = plug->request.node;
 
-	if (vmem_wish(h, &plug->vmem, node, err))
-		return -1;
-	return plug->vmem.nodes ? node_map_check_wish(plug->vmem.nodes, h, node, err) : 0;
+	return vmem_wish(h, &plug->vmem, node, err) ||
+			       node_map_check_wish(plug->vmem.nodes, h, node, err)
+		       ? -1
+		       : 0;
 }
 
 static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)

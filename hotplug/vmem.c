@@ -40,11 +40,12 @@ void vmem_release(struct vmem *vmem)
 
 int vmem_wish(const struct hotplug *h, struct vmem *vmem, uint64_t node, struct err *err)
 {
-	if (!h->has_guest)
-		return 0;
 	vmem->nodes = xcalloc(1, sizeof(*vmem->nodes));
 	vmem->node = node;
-	return node_map_read(vmem->nodes, h, err);
+	return node_map_read(vmem->nodes, h, err) ||
+			       machine_check_node(&vmem->nodes->nodes, node, err)
+		       ? -1
+		       : 0;
 }
 
 bool vmem_is_growing(const struct vmem *vmem)
@@ -375,7 +376,7 @@ static int check_nodes(const struct hotplug *h, const struct vmem *vmem, struct 
 	int status = 0;
 	unsigned i;
 
-	if (!vmem->nodes || !vmem_is_growing(vmem))
+	if (!vmem->nodes || !h->has_guest || !vmem_is_growing(vmem))
 		return 0;
 	shown = shown_blocks(h, vmem);
 	for (i = 0; i < shown.count && !status; i++)

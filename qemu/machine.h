@@ -130,6 +130,11 @@ struct machine_nodes {
 int machine_query_nodes(struct machine_nodes *nodes, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* machine_check_node() - has the VM the node @node, of those that were asked for? 0, also where it
+ * told of none; -1 with ERR_FAILED, and which there are */
+int machine_check_node(const struct machine_nodes *nodes, uint64_t node, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* What to start a QEMU with that is to have a device from the start; zero-initialise it. */
 struct machine_args {
 	char *object;	/* "memory-backend-ram,id=..." */

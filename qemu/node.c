@@ -27,9 +27,20 @@ static void read_line(struct machine_nodes *nodes, const char *line)
 		node->total_bytes = (uint64_t)mib << 20;
 		if (number >= nodes->count)
 			nodes->count = number + 1;
-	} else if (sscanf(line + at, "plugged: %llu MB", &mib) == 1 && mib <= SIZE_LIMIT_BYTES >> 20) {
+	} else if (sscanf(line + at, "plugged: %llu MB", &mib) == 1 &&
+		   mib <= SIZE_LIMIT_BYTES >> 20) {
 		node->plugged_bytes = (uint64_t)mib << 20;
 	}
+}
+
+int machine_check_node(const struct machine_nodes *nodes, uint64_t node, struct err *err)
+{
+	if (!nodes->count || (node < nodes->count && nodes->list[node].is_there))
+		return 0;
+	err_set(err, ERR_FAILED, "the VM has no NUMA node %llu", (unsigned long long)node);
+	if (nodes->count == 1)
+		return err_hint(err, "there is only node 0: leave out --node");
+	return err_hint(err, "there are nodes 0 to %u", nodes->count - 1);
 }
 
 static bool has_all_cpus(struct qmp *q)

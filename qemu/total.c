@@ -23,7 +23,7 @@ static int query_node(struct qmp *q, int node, uint64_t *bytes, struct err *err)
 {
 	struct machine_nodes nodes;
 
-	if (machine_query_nodes(&nodes, q, err))
+	if (machine_query_nodes(&nodes, q, err) || machine_check_node(&nodes, (uint64_t)node, err))
 		return -1;
 	if (node >= MACHINE_NODES_MAX || !nodes.list[node].is_there)
 		return err_set(err, ERR_FAILED, "the VM has no NUMA node %d", node);
