@@ -3,10 +3,23 @@
 import json
 import signal
 
+import pytest
 from relay import BEFORE, Relay
 from test_vm_plug import done
 from test_vm_rollback import fail, pin, unpin
 from vm import wait_until
+
+
+def has_heard_of(process):
+    """Has it read the signal? It waits for none of its own accord before."""
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+        return not any(line.startswith("ShdPnd:") and int(line.split()[1], 16) for line in status)
+
+
+def interrupt_and_wait(relay):
+    """Ctrl-C, which memhp has read before anything else comes."""
+    relay.process.send_signal(signal.SIGINT)
+    wait_until(lambda: has_heard_of(relay.process), what="the reading of the signal")
 
 
 def interrupt_before_the_reply(vm, *command):
@@ -45,3 +58,18 @@ def test_a_slow_explanation_takes_no_time_from_the_undoing(boot):
     unpin(vm)
     assert vm.state() == before
     done(vm.memhp("unplug"))
+
+
+@pytest.mark.parametrize("command, left", [("object-add", []), ("device_add", ["memhp0-vmem"])])
+def test_what_qemu_still_makes_of_a_virtio_mem_device_after_ctrl_c_is_undone_too(boot, command, left):
+    """Such as a backend that is preallocated. A QEMU before 8.2 takes no virtio-mem device away: that is said."""
+    vm = boot()
+    relay = Relay(vm, lambda _, *now: now == (f"qmp < {command}", BEFORE), interrupt_and_wait)
+    code, out, said = relay.run("--json", "plug", "512M", "--virtio-mem")
+    assert relay.has_struck and code == 130, said
+    if vm.devices():
+        vm.discard()
+        assert [d["id"] for d in vm.devices()] == left and json.loads(out)["state"] == "partial", said
+        assert "'memhp0-vmem' stays plugged" in said, said
+    else:
+        assert not vm.backends() and json.loads(out)["state"] == "rolled-back", said
