@@ -11,21 +11,17 @@
 #include "guest/frame.h"
 #include "guest/guest.h"
 #include "guest/panic.h"
+#include "guest/parts.h"
+#include "guest/patience.h"
 #include "guest/program.h"
 #include "guest/serial.h"
 #include "lib/process.h"
 
-#define LINES_MAX 65536	     /* frames in one answer */
-#define BYTES_MAX (16 << 20) /* of their payloads: what is kept for a guest is bounded */
-#define NOISE_MAX (1 << 18)  /* bytes without a line end that are kept */
-/* With noise the answer is asked for again in such intervals, and so often: it may take long, and
- * what is not read fills the queue; later, and without noise, in longer ones. */
-#define AGAIN_MS     250
-#define AGAIN_MAX    8
-#define HEARTBEAT_MS 2000
-#define ANSWER_MAX_MS 20000 /* a first sign of life takes no longer, where there is a shell */
-#define LEAVE_MS     3000 /* a goodbye takes no longer ... */
-#define LEAVE_MIN_MS 300  /* ... and gets this even when the deadline has passed */
+#define LINES_MAX    65536	/* frames in one answer */
+#define BYTES_MAX    (16 << 20) /* of their payloads: what is kept for a guest is bounded */
+#define NOISE_MAX    (1 << 18)	/* bytes without a line end that are kept */
+#define LEAVE_MS     3000	/* a goodbye takes no longer ... */
+#define LEAVE_MIN_MS 300	/* ... and gets this even when the deadline has passed */
 
 /* Bytes that may wait unread: a terminal drops input past 4095. */
 #define QUEUE_MAX 4000
@@ -57,10 +53,7 @@ struct guest {
 	size_t unread_bytes; /* at most: sent since the last answer */
 	guest_hear_fn *hear; /* NULL: nobody listens */
 	void *hear_context;
-	/* how the answer under way is waited for */
-	int64_t asked_ms, patience_ms;
-	bool is_urgent, is_noisy;
-	unsigned agains;
+	struct patience patience; /* with the answer under way */
 	char id[FRAME_ID_LEN + 1];
 	unsigned exchange;
 };
@@ -140,20 +133,9 @@ static int send_word(struct guest *g, const char *word, struct err *err)
 	return write_text(g, line, err);
 }
 
-/* An answer is to be waited for; when it is urgent, it is asked for often. */
-static void begin_waiting(struct guest *g, bool is_urgent)
-{
-	g->asked_ms = monotonic_ms();
-	g->patience_ms = g->asked_ms + ANSWER_MAX_MS;
-	g->is_urgent = g->is_noisy = is_urgent;
-	g->agains = 0;
-}
-
 int64_t guest_due_ms(const struct guest *g)
 {
-	bool is_soon = g->is_noisy && g->agains < AGAIN_MAX;
-
-	return g->asked_ms + (is_soon ? AGAIN_MS : HEARTBEAT_MS);
+	return patience_due_ms(&g->patience);
 }
 
 /* By the clock: in a flood of messages there is no quiet time. */
@@ -163,9 +145,7 @@ static int ask_again(struct guest *g, struct err *err)
 		return 0;
 	if (g->is_console && send_word(g, "again", err))
 		return -1;
-	g->agains++;
-	g->asked_ms = monotonic_ms();
-	g->is_noisy = g->is_urgent;
+	patience_ask(&g->patience);
 	return 0;
 }
 
@@ -179,7 +159,7 @@ static int fill(struct guest *g, const struct answer *answer, int64_t until_ms, 
 			       g->wire.peer);
 	if (wire_fill(&g->wire, until_ms < due_ms ? until_ms : due_ms, g->deadline, err) < 0)
 		return failed(g, err);
-	if (!g->is_known && monotonic_ms() >= g->patience_ms)
+	if (!g->is_known && monotonic_ms() >= g->patience.limit_ms)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the %s",
 			       g->wire.peer);
 	return 0;
@@ -191,7 +171,7 @@ static int collect(struct guest *g, struct answer *answer, int64_t until_ms, str
 {
 	bool is_over = false;
 
-	while (!take_lines(g, answer, &g->is_noisy)) {
+	while (!take_lines(g, answer, &g->patience.is_noisy)) {
 		if (is_over)
 			return 0;
 		if (fill(g, answer, until_ms, err) || ask_again(g, err))
@@ -243,7 +223,7 @@ int guest_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct 
 static int receive(struct guest *g, struct answer *answer, bool is_urgent, struct err *err)
 {
 	answer_release(answer);
-	begin_waiting(g, is_urgent);
+	patience_begin(&g->patience, is_urgent);
 	return guest_poll(g, answer, DEADLINE_NEVER, err) < 0 ? -1 : 0;
 }
 
@@ -318,8 +298,24 @@ static int send_commands(struct guest *g, const char *commands, struct err *err)
 	if (!g->blocks.agent && write_line(g, line, err))
 		return -1;
 	g->is_pending = true;
-	begin_waiting(g, false);
+	patience_begin(&g->patience, false);
 	return 0;
+}
+
+/* Start commands that a terminal's queue does not hold. */
+static int send_parts(struct guest *g, const char *commands, struct err *err)
+{
+	struct answer answer = { 0 };
+	size_t done = 0;
+	int status = 0;
+	char *part;
+
+	while (!status && (part = parts_next(commands, &done))) {
+		status = send_commands(g, part, err) || guest_receive(g, &answer, err);
+		answer_release(&answer);
+		free(part);
+	}
+	return status ? -1 : send_commands(g, PARTS_RUN, err);
 }
 
 int guest_send(struct guest *g, const char *commands, struct err *err)
@@ -329,9 +325,6 @@ int guest_send(struct guest *g, const char *commands, struct err *err)
 
 	if (g->is_abandoned)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "the guest has ended or begun anew");
-	if (g->is_console && strlen(commands) > QUEUE_MAX)
-		return err_set(err, ERR_FAILED,
-			       "too many separate blocks for one line on a console");
 	if (((g->is_leaving || g->is_lost || exec_ends_before(&g->exec, g->deadline)) &&
 	     reopen(g, err)) ||
 	    guest_load(g, commands, err))
@@ -343,7 +336,8 @@ int guest_send(struct guest *g, const char *commands, struct err *err)
 	if (status)
 		return -1;
 	trace_say(g->trace, "guest", '>', commands);
-	return send_commands(g, commands, err);
+	return g->is_console && strlen(commands) > QUEUE_MAX ? send_parts(g, commands, err)
+							     : send_commands(g, commands, err);
 }
 
 int guest_run(struct guest *g, const char *commands, struct answer *answer, struct err *err)

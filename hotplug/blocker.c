@@ -69,7 +69,7 @@ void hotplug_explain_held(struct hotplug *h, uint64_t block, struct err *err)
 	struct err ignored;
 	unsigned i;
 
-	if (deadline_left_ms(h->deadline) < ASK_MS)
+	if (deadline_left_ms(h->deadline) < ASK_MS || guest_is_lost(h->vm->guest))
 		return;
 	if (!guest_run(h->vm->guest, words, &answer, &ignored))
 		for (i = 0; i < answer.count; i++)

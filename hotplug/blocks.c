@@ -182,7 +182,12 @@ static void explain_block(struct hotplug *h, const char *commands, const char *v
 	if (is_ended && block_list_find(&h->after.blocks, block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,
 			 (unsigned long long)block, to);
-	if (!strcmp(verb, "take") && err->code != ERR_INTERRUPTED && !guest_is_lost(h->vm->guest))
+	if (strcmp(verb, "take") != 0 || err->code == ERR_INTERRUPTED)
+		return;
+	/* a guest that is slow to tell has no time left for the undoing */
+	h->has_hanging = err->code == ERR_TIMEOUT && !h->is_try;
+	h->hanging_block = block;
+	if (!h->has_hanging)
 		hotplug_explain_held(h, block, err);
 }
 

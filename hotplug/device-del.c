@@ -75,7 +75,18 @@ static bool concerns(const char *name, struct json_object *data, void *context)
 	return false;
 }
 
-int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
+static bool all_settled(const struct leaving *leaving, unsigned count)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (!leaving[i].is_gone && !leaving[i].is_refused)
+			return false;
+	return true;
+}
+
+int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count,
+			int64_t until_ms, struct err *err)
 {
 	struct watch watch = { h, leaving, count };
 	int ready;
@@ -83,9 +94,9 @@ int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned cou
 	do {
 		_cleanup_json_ struct json_object *event = NULL;
 
-		ready = qmp_wait_event(h->vm->qmp, concerns, &watch, 0, &event, err);
-	} while (ready > 0);
-	return ready;
+		ready = qmp_wait_event(h->vm->qmp, concerns, &watch, until_ms, &event, err);
+	} while (ready > 0 && !all_settled(leaving, count));
+	return ready < 0 ? -1 : 0;
 }
 
 int hotplug_read_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
@@ -105,7 +116,7 @@ static bool has_gone(struct hotplug *h, struct leaving *leaving, unsigned count,
 {
 	struct err ignored;
 
-	return !hotplug_notice_gone(h, leaving, count, &ignored) && leaving[i].is_gone;
+	return !hotplug_notice_gone(h, leaving, count, 0, &ignored) && leaving[i].is_gone;
 }
 
 /* Send device_del for all that are neither gone nor refused; all at once, then the replies. */
@@ -136,20 +147,12 @@ static int ask_all(struct hotplug *h, struct leaving *leaving, unsigned count, b
 			continue;
 		leaving[i].is_asked = answer.code != ERR_QEMU_REFUSED;
 		*err = answer;
-		err_wrap(err, "QEMU does not unplug '%s'", memdev_name(leaving[i].device));
 		status = -1;
+		if (leaving[i].is_asked)
+			continue; /* what it is that ended the wait is for the caller to say */
+		err_wrap(err, "QEMU does not unplug '%s'", memdev_name(leaving[i].device));
 	}
 	return status;
-}
-
-static bool all_settled(const struct leaving *leaving, unsigned count)
-{
-	unsigned i;
-
-	for (i = 0; i < count; i++)
-		if (!leaving[i].is_gone && !leaving[i].is_refused)
-			return false;
-	return true;
 }
 
 static int report_refusal(const struct leaving *leaving, unsigned count, struct err *err)
@@ -238,14 +241,12 @@ int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned
 
 	expect_to_go(h, leaving, count);
 	while (!all_settled(leaving, count)) {
-		if (ask_all(h, leaving, count, is_again, err))
-			return -1;
-		is_again = true;
-		if (take_verdicts(h, &watch, err) < 0)
+		if (ask_all(h, leaving, count, is_again, err) || take_verdicts(h, &watch, err) < 0)
 			return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED ||
 					       err->code == ERR_PARTIAL
 				       ? report_pending(h, leaving, count, err)
 				       : -1;
+		is_again = true;
 	}
 	return report_refusal(leaving, count, err);
 }

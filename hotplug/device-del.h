@@ -30,9 +30,10 @@ void leaving_release(struct leaving **list, unsigned *count);
 int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned count,
 			    struct err *err) __attribute__((warn_unused_result));
 
-/* hotplug_notice_gone() - mark those that QEMU has let go of in the meantime, without waiting */
-int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
-	__attribute__((warn_unused_result));
+/* hotplug_notice_gone() - mark those that QEMU lets go of until @until_ms (CLOCK_MONOTONIC; 0:
+ * without waiting), or until nothing more is to come */
+int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count,
+			int64_t until_ms, struct err *err) __attribute__((warn_unused_result));
 
 /* hotplug_read_gone() - the same by asking QEMU which are still there */
 int hotplug_read_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)

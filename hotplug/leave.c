@@ -10,7 +10,8 @@
 #include "hotplug/unplug.h"
 #include "lib/util.h"
 
-#define NAMES_MAX 8 /* that a message has */
+#define NAMES_MAX 8    /* that a message has */
+#define EJECT_MS  1000 /* from when the guest has let go of a DIMM until QEMU has */
 
 void unplug_find_blocks(const struct hotplug *h, struct unplug *unplug)
 {
@@ -152,11 +153,9 @@ static int tell_left(const struct unplug *unplug, struct err *err)
 }
 
 /* Blocks of devices that are gone cannot come back; the others do. */
-static int back_online(struct hotplug *h, void *job, struct err *err)
+static int restore(struct hotplug *h, const struct unplug *unplug, struct err *err)
 {
-	struct unplug *unplug = job;
 	struct block_list there = { 0 };
-	struct err gone = { 0 };
 	int status = 0;
 	unsigned i;
 
@@ -167,11 +166,43 @@ static int back_online(struct hotplug *h, void *job, struct err *err)
 		    hotplug_device_blocks(h, unplug->leaving[i].device, &run))
 			block_list_add(&there, &run);
 	}
-	if (hotplug_guest_has_ended(h))
-		status = tell_left(unplug, err);
-	else if (there.count && unplug->blocks.count)
+	if (there.count && unplug->blocks.count)
 		status = hotplug_restore(h, &there, err);
 	block_list_release(&there);
+	return status;
+}
+
+/* Have more devices gone since QEMU was asked last? A request that is pending may be granted while
+ * it is undone. Their backends go too. */
+static bool have_more_gone(struct hotplug *h, struct unplug *unplug)
+{
+	struct err ignored;
+	unsigned i, before = 0, now = 0;
+
+	for (i = 0; i < unplug->leaving_count; i++)
+		before += unplug->leaving[i].is_gone;
+	if (hotplug_notice_gone(h, unplug->leaving, unplug->leaving_count,
+				deadline_within(h->deadline, EJECT_MS), &ignored) ||
+	    hotplug_read_gone(h, unplug->leaving, unplug->leaving_count, &ignored) ||
+	    hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, &ignored))
+		return false;
+	for (i = 0; i < unplug->leaving_count; i++)
+		now += unplug->leaving[i].is_gone;
+	return now > before;
+}
+
+static int back_online(struct hotplug *h, void *job, struct err *err)
+{
+	struct unplug *unplug = job;
+	struct err gone = { 0 };
+	int status;
+
+	if (hotplug_guest_has_ended(h)) {
+		status = tell_left(unplug, err);
+	} else {
+		while ((status = restore(h, unplug, err)) && have_more_gone(h, unplug))
+			*err = (struct err){ 0 };
+	}
 	if (!tell_gone(unplug, &gone))
 		return status || (h->has_guest && hotplug_give_back(h, err)) ? -1 : 0;
 	if (status)
@@ -212,7 +243,7 @@ static int release_undo(struct hotplug *h, void *job, struct err *err)
 	struct unplug *unplug = job;
 	unsigned i;
 
-	if (hotplug_notice_gone(h, unplug->leaving, unplug->leaving_count, err) ||
+	if (hotplug_notice_gone(h, unplug->leaving, unplug->leaving_count, 0, err) ||
 	    (hotplug_guest_has_ended(h) &&
 	     hotplug_read_gone(h, unplug->leaving, unplug->leaving_count, err)) ||
 	    hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, err))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotplug/blocker.h"
 #include "hotplug/look.h"
 #include "hotplug/transaction.h"
 #include "lib/nearest.h"
@@ -288,8 +289,10 @@ static void undo_steps(struct hotplug *h, struct err *err)
 
 	hotplug_phase(h, "undo");
 	deadline_undo(h->deadline);
+	h->progress.remark = watch_remark(&h->watch);
 	if (hotplug_guest_has_ended(h) && face_end(h, err))
 		return;
+	h->progress.remark = watch_remark(&h->watch);
 	while (hotplug_can_undo(h)) {
 		const struct step *step = h->steps[--h->steps_begun].step;
 		struct err left = { 0 };
@@ -305,6 +308,9 @@ static void undo_steps(struct hotplug *h, struct err *err)
 				err->code = ERR_PARTIAL;
 		}
 	}
+	if (h->has_hanging && is_whole && !hotplug_guest_has_ended(h))
+		hotplug_explain_held(h, h->hanging_block, err);
+	h->has_hanging = false;
 	set_outcome(h, is_whole, is_changed, err);
 }
 

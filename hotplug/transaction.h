@@ -85,6 +85,9 @@ struct hotplug {
 	bool is_taking;
 	bool is_try;	  /* a change of blocks that hangs is not the end: others are to be tried */
 	bool has_cpusets; /* the guest keeps in mind which nodes its cpusets may use */
+	/* at the deadline a block hung: what holds it is asked for when all has been undone */
+	bool has_hanging;
+	uint64_t hanging_block;
 	bool is_pool_safe; /* the blocks hold none of the guest's huge pages */
 	/* the blocks that matter, and are looked at first: those of QEMU's devices, or of a list
 	 * (borrowed, not empty); otherwise all */

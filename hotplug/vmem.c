@@ -66,7 +66,9 @@ static int take_reply(struct hotplug *h, struct vmem_unit *unit, uint64_t id, bo
 		return 0;
 	if (!is_back && err->code == ERR_QEMU_REFUSED)
 		unit->is_asked = false;
-	return err_wrap(err, "QEMU does not resize '%s'", unit->handle);
+	return err->code == ERR_QEMU_REFUSED
+		       ? err_wrap(err, "QEMU does not resize '%s'", unit->handle)
+		       : -1;
 }
 
 /* Ask all devices for their target, or, those that were asked, for what they had been asked for

@@ -149,6 +149,15 @@ void watch_end(struct guest_watch *w)
 	*w = (struct guest_watch){ 0 };
 }
 
+const char *watch_remark(const struct guest_watch *w)
+{
+	if (!w->endings.count)
+		return NULL;
+	if (w->endings.is_reset)
+		return "the guest has been reset";
+	return w->endings.is_shutdown ? "the VM has shut down" : "the guest's kernel has panicked";
+}
+
 bool watch_has_ended(const struct guest_watch *w)
 {
 	return w->endings.count;

@@ -52,6 +52,10 @@ int watch_await_rest(struct guest_watch *w, struct err *err) __attribute__((warn
  * boot after a reset */
 int64_t watch_limit_ms(const struct guest_watch *w);
 
+/* watch_remark() - the end of the guest in few words, for the progress line; NULL: there was none
+ */
+const char *watch_remark(const struct guest_watch *w);
+
 /* watch_tell() - set ERR_GUEST_UNREACHABLE: how the guest has ended, and while what; returns -1 */
 int watch_tell(const struct guest_watch *w, struct err *err);
 

@@ -10,11 +10,13 @@
 #define GAP	      "  "
 
 /* What a line is made of; where there is no room they are left out in this order. */
-enum { PART_ZONE, PART_SIZE, PART_UNIT, PART_BAR, PART_COUNT, PART_TIME, PARTS };
+enum { PART_ZONE, PART_SIZE, PART_UNIT, PART_BAR, PART_COUNT, PART_REMARK, PART_TIME, PARTS };
 
 void progress_begin(struct progress *p, const char *phase)
 {
-	*p = (struct progress){ .phase = phase };
+	const char *remark = phase == p->phase ? p->remark : NULL;
+
+	*p = (struct progress){ .phase = phase, .remark = remark };
 }
 
 void progress_expect(struct progress *p, const char *unit, uint64_t total, uint64_t total_bytes,
@@ -117,6 +119,8 @@ static void compose(const struct progress *p, unsigned first, int64_t elapsed_ms
 		    unsigned columns, struct buf *line)
 {
 	buf_addf(line, "%s", p->phase);
+	if (p->remark && first <= PART_REMARK)
+		buf_addf(line, ": %s", p->remark);
 	if (has_fraction(p) && first <= PART_BAR) {
 		buf_addf(line, GAP);
 		add_bar(line, p, columns);

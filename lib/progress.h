@@ -13,9 +13,10 @@
 #include "lib/util.h"
 
 struct progress {
-	const char *phase; /* what is going on: "online"; NULL: nothing to show; borrowed */
-	const char *unit;  /* what is counted: "blocks"; NULL: bytes alone are; borrowed */
-	const char *zone;  /* where the memory goes; NULL: nowhere in particular; borrowed */
+	const char *phase;  /* what is going on: "online"; NULL: nothing to show; borrowed */
+	const char *remark; /* what else there is to know of the phase; NULL: nothing; borrowed */
+	const char *unit;   /* what is counted: "blocks"; NULL: bytes alone are; borrowed */
+	const char *zone;   /* where the memory goes; NULL: nowhere in particular; borrowed */
 	uint64_t total, total_bytes; /* that there are to do */
 	uint64_t done, done_bytes;   /* valid with is_counted */
 	bool is_counted;
