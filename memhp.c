@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "cli/sink.h"
 #include "cmd/complete.h"
 #include "cmd/options.h"
 #include "cmd/report.h"
@@ -136,11 +137,13 @@ static void start_progress(struct ctx *ctx)
 static void print_failure(struct ctx *ctx, struct err *err)
 {
 	struct json_object *error = json_object_new_object();
+	bool was_undoing = ctx->deadline.undoing;
 	struct err ignored;
 
 	/* words of the user, QEMU and the guest may be in there, cut anywhere */
 	printable(err->message);
 	printable(err->hint);
+	deadline_undo(&ctx->deadline); /* the share kept back is for these words too */
 	out_error(err);
 	if (ctx->globals->is_json) {
 		json_add_bool(ctx->result, "ok", true, false);
@@ -155,6 +158,8 @@ static void print_failure(struct ctx *ctx, struct err *err)
 	} else {
 		json_object_put(error);
 	}
+	if (!was_undoing)
+		deadline_work(&ctx->deadline);
 }
 
 static int execute(struct ctx *ctx, int argc, char **argv);
@@ -183,6 +188,7 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 	if (timeout_ms < 0)
 		timeout_ms = cmd->is_endless ? 0 : DEFAULT_TIMEOUT_MS;
 	deadline_init(&ctx->deadline, timeout_ms, signal_fd);
+	sink_limit(&ctx->deadline);
 	ctx->execute = execute;
 	bind_vm(ctx);
 	status = cmd->run(ctx, options, argc, argv, err);
@@ -191,9 +197,7 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 	if (ctx->is_nested && err->code != ERR_QEMU_UNREACHABLE)
 		return status;
 	vm_close(&ctx->vm);
-	if (!ctx->is_nested)
-		close(signal_fd);
-	return status;
+	return status; /* the signals are still to be heard while output is written */
 }
 
 static bool chooses_vm(const struct opt_target *globals)
@@ -287,6 +291,7 @@ static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char 
 	if (signal_fd < 0)
 		return -1;
 	deadline_init(&ctx->deadline, 0, signal_fd);
+	sink_limit(&ctx->deadline);
 	/* the command itself is skipped, as main() skips the name of the program */
 	if (!settle_line(ctx, targets, before + 1, argv, err))
 		offer.vm = &ctx->vm;
@@ -295,7 +300,6 @@ static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char 
 		out_printf(":files\n");
 	offer_forget(&offer);
 	vm_close(&ctx->vm);
-	close(signal_fd);
 	return out_flush(err);
 }
 
@@ -447,5 +451,6 @@ int main(int argc, char **argv)
 	login_release(&ctx.vm.login);
 	json_object_put(ctx.result);
 	config_release(&ctx.config);
+	sink_finish();
 	return status;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Everything that a person sees. */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/out.h"
+#include "cli/sink.h"
 #include "lib/deadline.h"
 
 #define PROGRESS_AFTER_MS 1000
@@ -19,7 +19,7 @@ static bool is_progress_shown; /* there is one terminal, and one line of it */
 void out_progress_clear(void)
 {
 	if (is_progress_shown)
-		fputs("\r\033[K", stderr);
+		fputs("\r\033[K", sink_stderr());
 	is_progress_shown = false;
 }
 
@@ -57,7 +57,7 @@ void out_printf(const char *fmt, ...)
 	text = format(fmt, ap);
 	va_end(ap);
 	out_progress_clear();
-	print_text(stdout, text);
+	print_text(sink_stdout(), text);
 }
 
 /* Does the terminal know more than to print one character behind the other? */
@@ -85,10 +85,10 @@ void out_styled(enum out_style style, const char *text)
 
 	out_progress_clear();
 	if (colour)
-		fputs(starts[style], stdout);
+		fputs(starts[style], sink_stdout());
 	out_printf("%s", text);
 	if (colour)
-		fputs("\033[0m", stdout);
+		fputs("\033[0m", sink_stdout());
 }
 
 /* json-c escapes what is below 0x20. DEL and U+0080 to U+009F drive terminals as well, and so do
@@ -102,18 +102,18 @@ void out_json(struct json_object *object)
 		size_t len = printable_len(s);
 
 		if (len) {
-			fwrite(s, 1, len, stdout);
+			fwrite(s, 1, len, sink_stdout());
 		} else if (*s == 0x7f) {
-			fputs("\\u007f", stdout);
+			fputs("\\u007f", sink_stdout());
 		} else if (*s == '\xc2' && (s[1] & 0xe0) == 0x80) {
-			fprintf(stdout, "\\u00%02x", (unsigned char)s[1]);
+			fprintf(sink_stdout(), "\\u00%02x", (unsigned char)s[1]);
 			len = 2;
 		} else {
-			fputs("\\ufffd", stdout);
+			fputs("\\ufffd", sink_stdout());
 		}
 		s += len ? len : 1;
 	}
-	fputc('\n', stdout);
+	fputc('\n', sink_stdout());
 }
 
 void out_note(const char *fmt, ...)
@@ -126,7 +126,7 @@ void out_note(const char *fmt, ...)
 	va_end(ap);
 	printable(text);
 	out_progress_clear();
-	fprintf(stderr, "memhp: %s\n", text);
+	fprintf(sink_stderr(), "memhp: %s\n", text);
 }
 
 void out_error(const struct err *err)
@@ -138,16 +138,12 @@ void out_error(const struct err *err)
 		return;
 	memcpy(hint, err->hint, sizeof(hint));
 	printable(hint);
-	fprintf(stderr, "hint: %s\n", hint);
+	fprintf(sink_stderr(), "hint: %s\n", hint);
 }
 
 int out_flush(struct err *err)
 {
-	errno = 0;
-	if (!fflush(stdout) && !ferror(stdout))
-		return 0;
-	return err_set(err, ERR_FAILED, "cannot write to stdout: %s",
-		       errno ? strerror(errno) : "an earlier write failed");
+	return sink_flush(err);
 }
 
 void out_table_cell(struct out_table *t, const char *text)
@@ -237,7 +233,7 @@ void out_progress_tick(void *progress, bool is_waiting)
 	    elapsed_ms < PROGRESS_AFTER_MS)
 		return;
 	progress_format(p->job, elapsed_ms, now_ms, usable_columns(), &line);
-	fprintf(stderr, "\r\033[K%s", buf_text(&line));
+	fprintf(sink_stderr(), "\r\033[K%s", buf_text(&line));
 	is_progress_shown = true;
 }
 
@@ -249,6 +245,6 @@ void out_trace(void *progress, const char *channel, char direction, const char *
 
 	out_progress_clear();
 	printable(copy);
-	fprintf(stderr, "[%lld.%03lld] %s %c %s\n", (long long)(elapsed_ms / 1000),
+	fprintf(sink_stderr(), "[%lld.%03lld] %s %c %s\n", (long long)(elapsed_ms / 1000),
 		(long long)(elapsed_ms % 1000), channel, direction, copy);
 }

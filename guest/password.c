@@ -12,6 +12,7 @@
 
 #include "guest/password.h"
 #include "lib/util.h"
+#include "lib/words.h"
 
 /*
  * From here on there is a password in this process, in places that nobody can list: stacks, buffers
@@ -80,6 +81,7 @@ int password_check(const char *text, const char *origin, struct err *err)
 
 static int check_file(int fd, const char *path, struct err *err)
 {
+	_cleanup_free_ char *quoted = NULL;
 	struct stat st;
 
 	if (fstat(fd, &st))
@@ -93,7 +95,8 @@ static int check_file(int fd, const char *path, struct err *err)
 	if (st.st_mode & (S_IRWXG | S_IRWXO)) {
 		err_set(err, ERR_USAGE, "others may use password file '%s' (mode %04o)", path,
 			(unsigned)st.st_mode & 07777);
-		return err_hint(err, "take that away: chmod 600 '%s'", path);
+		quoted = words_quoted(path);
+		return quoted ? err_hint(err, "take that away: chmod 600 -- %s", quoted) : -1;
 	}
 	return 0;
 }

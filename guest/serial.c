@@ -8,6 +8,7 @@
 
 #include "guest/frame.h"
 #include "guest/serial.h"
+#include "lib/words.h"
 
 #define ANSWER_MAX_MS 20000 /* a guest that is busy booting may take this long to answer */
 #define ATTEMPT_MS    1000  /* then the lines may have gone to somebody else; doubled each time */
@@ -139,13 +140,15 @@ static bool at_login(const struct wire *w)
 
 static int no_answer(const char *path, const struct wire *w, struct err *err)
 {
+	bool is_path = path[0] == '/' && words_is_plain(path);
+
 	if (at_login(w))
 		return login_wanted(path, err);
 	err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the console '%s'", path);
-	return err_hint(err,
-			"memhp needs a root shell at its prompt there; see with: "
-			"socat -,raw,echo=0,escape=0x1d %s",
-			path);
+	/* neither a shell nor socat may find anything but a path in it */
+	return err_hint(err, "memhp needs a root shell at its prompt there%s%s",
+			is_path ? "; see with: socat -,raw,echo=0,escape=0x1d " : "",
+			is_path ? path : "");
 }
 
 /*

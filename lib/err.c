@@ -79,7 +79,8 @@ int err_hint(struct err *err, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(err->hint, sizeof(err->hint), fmt, ap);
+	if (vsnprintf(err->hint, sizeof(err->hint), fmt, ap) >= (int)sizeof(err->hint))
+		err->hint[0] = '\0'; /* half of a command is another command */
 	va_end(ap);
 	return -1;
 }

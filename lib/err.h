@@ -53,7 +53,8 @@ int err_append(struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), nonnull(1, 2)));
 
 /*
- * err_hint() - say what the user can do; replaces an earlier hint
+ * err_hint() - say what the user can do; replaces an earlier hint. One that does not fit is left
+ * out: half of a command is another command.
  * Return: -1
  */
 int err_hint(struct err *err, const char *fmt, ...)

@@ -8,6 +8,7 @@
 
 #include "lib/trust.h"
 #include "lib/util.h"
+#include "lib/words.h"
 
 /* Who owns / can do anything; in a user namespace that is not uid 0. */
 static bool is_trusted(uid_t uid)
@@ -28,6 +29,7 @@ static bool can_others_write(const struct stat *st)
 static int check_part(const char *what, const char *path, const char *part, const struct stat *st,
 		      struct err *err)
 {
+	_cleanup_free_ char *quoted = NULL;
 	_cleanup_free_ char *way =
 		strcmp(path, part) ? xasprintf("%s, on the way to it,", part) : xstrdup("it");
 
@@ -38,7 +40,8 @@ static int check_part(const char *what, const char *path, const char *part, cons
 		return 0;
 	err_set(err, ERR_USAGE, "%s '%s': %s can be changed by others (mode %04o)", what, path, way,
 		(unsigned)st->st_mode & 07777);
-	return err_hint(err, "take that away: chmod go-w '%s'", part);
+	quoted = words_quoted(part);
+	return quoted ? err_hint(err, "take that away: chmod go-w %s", quoted) : -1;
 }
 
 /* Each directory and link that leads along @way. */

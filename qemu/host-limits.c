@@ -8,6 +8,7 @@
 #include "lib/procfs.h"
 #include "lib/size.h"
 #include "lib/util.h"
+#include "lib/words.h"
 #include "qemu/cgroup.h"
 #include "qemu/host-limits.h"
 #include "qemu/host.h"
@@ -38,26 +39,12 @@ static const char *size_of(char out[static SIZE_TEXT_MAX], uint64_t bytes)
 
 /* Limits of cgroups */
 
-/* Text that a shell takes for one word; the caller frees it. */
-static char *quoted(const char *text)
-{
-	struct buf out = { 0 };
-
-	buf_addf(&out, "'");
-	for (; *text; text++)
-		buf_addf(&out, *text == '\'' ? "'\\''" : "%c", *text);
-	buf_addf(&out, "'");
-	return out.data;
-}
-
 /* How to raise the limit of a cgroup. */
 static int hint_limit(const struct cgroup_room *room, uint64_t limit, struct err *err)
 {
-	_cleanup_free_ char *directory = quoted(room->directory);
-	bool is_plain = !strpbrk(room->directory, "\\'\" $`&;()<>|*?[]#~!{}\t");
-	const char *shown = is_plain ? room->directory : directory;
+	_cleanup_free_ char *shown = words_quoted(room->directory);
 
-	if (strlen(shown) > sizeof(err->hint) - 160)
+	if (!shown || strlen(shown) > sizeof(err->hint) - 160)
 		return err_hint(err,
 				"raise the limit of QEMU's cgroup to %llu in its %s; --force "
 				"tries anyway",

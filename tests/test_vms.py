@@ -620,7 +620,7 @@ def test_a_configuration_that_others_can_change_is_refused(here, mode):
     here.vm("web")
     path = here.configure("[vm web]\nguest = none\n")
     path.chmod(mode)
-    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "by others", f"chmod go-w '{path}'", code="usage")
+    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "by others", f"chmod go-w {path}", code="usage")
 
 
 @as_root
@@ -637,7 +637,7 @@ def test_a_configuration_that_others_can_exchange_is_refused(here, part, mode):
     here.configure("[vm web]\nguest = none\n")
     directory = here.home / part
     directory.chmod(mode)
-    here.memhp("--json", "--vm", "web", "list").failed(2, "on the way to it", "by others", f"chmod go-w '{directory}'",
+    here.memhp("--json", "--vm", "web", "list").failed(2, "on the way to it", "by others", f"chmod go-w {directory}",
                                                        code="usage")
     directory.chmod(mode | 0o1000)  # in a sticky one they can only add
     here.json("--vm", "web", "list")

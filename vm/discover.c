@@ -90,6 +90,10 @@ int discover(struct qemu_list *found, bool all, struct deadline *deadline, struc
 
 	if (!directory)
 		return err_set(err, ERR_FAILED, "cannot look for VMs: /proc: %s", strerror(errno));
+	if (access("/proc/self", F_OK)) {
+		closedir(directory);
+		return err_set(err, ERR_FAILED, "cannot look for VMs: /proc shows no processes");
+	}
 	while (!status && (entry = readdir(directory))) {
 		struct qemu qemu;
 		uint64_t pid;

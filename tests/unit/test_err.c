@@ -66,7 +66,7 @@ static void too_long_a_message_is_cut(void **state)
 	err_wrap(&err, "%s", text);
 	assert_int_equal(strlen(err.message), sizeof(err.message) - 1);
 	err_hint(&err, "%s", text);
-	assert_int_equal(strlen(err.hint), sizeof(err.hint) - 1);
+	assert_string_equal(err.hint, ""); /* half of a command is another command */
 	assert_int_equal(err.code, ERR_FAILED);
 }
 

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* stdout and stderr, with a deadline. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "cli/sink.h"
+
+#define WAKE_US 250000
+
+struct sink {
+	int fd;
+	FILE *stream;
+	bool is_closed; /* nothing more is written */
+	struct err err; /* why not; of a wait */
+};
+
+static struct sink out = { .fd = STDOUT_FILENO }, errors = { .fd = STDERR_FILENO };
+static struct deadline *limit; /* NULL: signals end memhp as they end any program */
+
+static void wake(int number)
+{
+	(void)number;
+}
+
+/* poll(2) promises room for a byte, not for all: have a write that sleeps return now and then. */
+static void set_alarm(bool is_on)
+{
+	struct itimerval timer = { 0 };
+	struct sigaction action = { .sa_handler = wake }; /* without SA_RESTART */
+
+	if (is_on) {
+		sigaction(SIGALRM, &action, NULL);
+		timer.it_interval.tv_usec = timer.it_value.tv_usec = WAKE_US;
+	}
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* Wait until there is room. Return: 0; -1 when the sink is closed for that */
+static int wait_for_room(struct sink *sink)
+{
+	struct pollfd fd = { .fd = sink->fd, .events = POLLOUT };
+	struct deadline own;
+	int status;
+
+	if (poll(&fd, 1, 0) > 0)
+		return 0;
+	/* the same limits and signals, and nothing else that a wait is for */
+	own = (struct deadline){ .start_ms = limit->start_ms,
+				 .work_ms = limit->work_ms,
+				 .final_ms = limit->final_ms,
+				 .undoing = limit->undoing,
+				 .signal_fd = limit->signal_fd,
+				 .interrupts = limit->interrupts,
+				 .last_signal = limit->last_signal };
+	status = deadline_poll(&own, &fd, 1, DEADLINE_NEVER, &sink->err);
+	limit->interrupts = own.interrupts;
+	limit->last_signal = own.last_signal;
+	sink->is_closed = status < 0;
+	return status < 0 ? -1 : 0;
+}
+
+/* One write(2), as long as the deadline lets it wait. */
+static ssize_t write_once(struct sink *sink, const char *bytes, size_t len)
+{
+	ssize_t n;
+
+	if (!limit)
+		return write(sink->fd, bytes, len);
+	if (wait_for_room(sink)) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	set_alarm(true);
+	n = write(sink->fd, bytes, len);
+	set_alarm(false);
+	return n;
+}
+
+/* For fopencookie(3): fewer bytes than @len are an error. */
+static ssize_t write_all(void *cookie, const char *bytes, size_t len)
+{
+	struct sink *sink = cookie;
+	size_t done = 0;
+
+	while (done < len && !sink->is_closed) {
+		ssize_t n = write_once(sink, bytes + done, len - done);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno != EINTR && errno != EAGAIN)
+			break;
+	}
+	return (ssize_t)done;
+}
+
+static FILE *stream_of(struct sink *sink, FILE *otherwise, int mode)
+{
+	cookie_io_functions_t functions = { .write = write_all };
+
+	if (!sink->stream) {
+		sink->stream = fopencookie(sink, "w", functions);
+		if (sink->stream)
+			setvbuf(sink->stream, NULL, mode, BUFSIZ);
+	}
+	return sink->stream ? sink->stream : otherwise;
+}
+
+FILE *sink_stdout(void)
+{
+	return stream_of(&out, stdout, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF);
+}
+
+FILE *sink_stderr(void)
+{
+	return stream_of(&errors, stderr, _IONBF);
+}
+
+void sink_limit(struct deadline *d)
+{
+	limit = d;
+}
+
+int sink_flush(struct err *err)
+{
+	FILE *stream = sink_stdout();
+
+	errno = 0;
+	if (!fflush(stream) && !ferror(stream))
+		return 0;
+	if (out.is_closed)
+		return err_set(err, out.err.code ? out.err.code : ERR_FAILED,
+			       "cannot write to stdout: %s while nobody read it",
+			       out.err.code == ERR_INTERRUPTED ? "interrupted" : "the deadline passed");
+	return err_set(err, ERR_FAILED, "cannot write to stdout: %s",
+		       errno ? strerror(errno) : "an earlier write failed");
+}
+
+void sink_finish(void)
+{
+	fflush(sink_stdout());
+	fflush(sink_stderr());
+	out.is_closed = errors.is_closed = true;
+	limit = NULL;
+}
