@@ -128,7 +128,7 @@ units: $(UNITS)
 
 check-built: $(BUILD)/memhp units $(FUZZERS)
 	@tools/fuzz.sh replay $(FUZZERS)
-	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -n $(JOBS) --dist loadfile tests
+	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -n $(JOBS) --dist loadgroup tests
 
 fuzz:
 	@tools/depend.sh $(BUILD_DEPS) $(FUZZ_DEPS)

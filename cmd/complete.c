@@ -62,7 +62,8 @@ void offer_forget(struct offer *o)
 	o->is_known = o->knows_guest = false;
 }
 
-/* A channel that is a command of the user's: nobody who presses Tab has asked for it to run. */
+/* A channel that is a command: Tab on a shell's command line does not ask for it to run. Who has
+ * started memhp's own shell with it has. */
 static bool is_command(const char *channel)
 {
 	return channel && !strncmp(channel, "exec:", 5);
@@ -81,7 +82,7 @@ static const struct hotplug *look(struct offer *o, bool with_guest)
 		return &o->known;
 	offer_forget(o);
 	outer = deadline_push(vm->deadline, LOOK_MS);
-	if (!with_guest || is_command(channel))
+	if (!with_guest || (!o->has_vm && is_command(channel)))
 		vm->guest_address = "none";
 	vm->login.is_barred = true; /* a password cannot be asked for here */
 	hotplug_init(&o->known, vm);

@@ -386,6 +386,8 @@ int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)
 	h->is_adding = r->sign != '-';
 	h->ahead = r->sign == '-' ? "ease" : "swift";
 	h->is_taking = r->sign != '+';
+	if (!r->sign && r->node < 0)
+		h->goal_bytes = r->size_bytes;
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, r, err) &&
 	    !hotplug_execute(h, err))
 		return 0;

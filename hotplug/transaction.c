@@ -173,6 +173,9 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 		return -1;
 	if (!h->vm->guest)
 		return 0;
+	if (h->goal_bytes && h->has_machine)
+		h->is_taking = h->machine.base_memory_bytes + h->machine.plugged_memory_bytes >
+			       h->goal_bytes;
 	add_first_words(h, &words);
 	/* what the job will need goes over while the guest is busy with the scan */
 	status = guest_send(h->vm->guest, words.data, err);

@@ -83,6 +83,7 @@ struct hotplug {
 	const char *ahead; /* that will be needed later */
 	/* blocks are to go offline: what that may take is asked for with each look */
 	bool is_taking;
+	uint64_t goal_bytes; /* they are only if QEMU has more memory than this; 0: not known */
 	bool is_try;	  /* a change of blocks that hangs is not the end: others are to be tried */
 	bool has_cpusets; /* the guest keeps in mind which nodes its cpusets may use */
 	/* at the deadline a block hung: what holds it is asked for when all has been undone */

@@ -192,13 +192,13 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 	if (machine_name(&h->machine, name, "vmem", &plug->device.backend_id,
 			 &plug->device.device_id, err) ||
 	    sharing_apply(&h->sharing, &h->machine, &r->backend, err) ||
-	    plug_check_device(h, r, &place, err) || (r->has_node && check_node(h, plug, err)) ||
-	    machine_find_port(&h->machine, h->vm->qmp, &plug->bus, err))
+	    plug_check_device(h, r, &place, err) || (r->has_node && check_node(h, plug, err)))
 		return -1;
 	plug->device.has_address = place.is_told;
 	plug->device.address = place.address;
 	plug->vmem.zone = r->zone;
-	if (growth_check_headroom(h, &plug->vmem, r->size_bytes, err))
+	if (growth_check_headroom(h, &plug->vmem, r->size_bytes, err) ||
+	    machine_find_port(&h->machine, h->vm->qmp, &plug->bus, err))
 		return -1;
 	hotplug_add_steps(h, attach_steps, ARRAY_SIZE(attach_steps), plug);
 	vmem_prepare(h, &plug->vmem);

@@ -200,7 +200,9 @@ int watch_tell(const struct guest_watch *w, struct err *err)
 	_cleanup_buf_ struct buf words = { 0 };
 
 	endings_describe(&w->endings, &words);
-	return err_set(err, ERR_GUEST_UNREACHABLE, "%s while %s", buf_text(&words),
+	return err_set(err,
+		       endings_end_qemu(&w->endings) ? ERR_QEMU_UNREACHABLE : ERR_GUEST_UNREACHABLE,
+		       "%s while %s", buf_text(&words),
 		       words_of(w->progress ? w->progress->phase : NULL));
 }
 

@@ -51,6 +51,12 @@ bool endings_take(struct endings *e, const char *event, struct json_object *data
 	return true;
 }
 
+bool endings_end_qemu(const struct endings *e)
+{
+	return e->is_shutdown &&
+	       (!strcmp(e->cause, "host-qmp-quit") || !strcmp(e->cause, "host-signal"));
+}
+
 void endings_describe(const struct endings *e, struct buf *out)
 {
 	if (e->has_panicked)

@@ -30,6 +30,10 @@ struct endings {
  */
 bool endings_take(struct endings *e, const char *event, struct json_object *data, int64_t now_ms);
 
+/* endings_end_qemu() - does QEMU itself end with it, whatever -no-shutdown says? (qmp_quit() and
+ * qemu_system_killed() in softmmu/runstate.c) */
+bool endings_end_qemu(const struct endings *e);
+
 /* endings_describe() - append "the guest has been reset (host-qmp-system-reset)" and such */
 void endings_describe(const struct endings *e, struct buf *out);
 

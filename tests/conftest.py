@@ -15,6 +15,16 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 
+# Tests of one file share machines. Those that look for VMs on this host must not meet those of others that do.
+LOOKS_FOR_VMS = {"test_vms", "test_vm_find", "test_vm_process", "test_vm_peer", "test_terminal"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        name = item.path.stem
+        item.add_marker(pytest.mark.xdist_group("vms" if name in LOOKS_FOR_VMS else name))
+
+
 @pytest.fixture(scope="session")
 def memhp():
     """Run the binary under test without any MEMHP_ variable: memhp("list", env={...}, input="...")."""

@@ -200,7 +200,8 @@ def test_the_prompt_hears_keys_in_a_flood_of_events(path, tmp_path):
 def test_the_prompt_has_room_for_64_bytes_of_a_name(path, tmp_path):
     name = "\u00e9" * MIB
     with Monitor(path, on={"query-name": [reply({"name": name})]}), Person(path, tmp_path) as person:
-        assert len(person.wait_for("(\u00e9+) 512 MiB> ").group(1).encode()) == 64
+        shown = person.wait_for("(\u00e9+[.]{3}) 512 MiB> ").group(1)
+        assert 60 <= len(shown.encode()) <= 64, shown
         person.type("exit\n")
         assert person.finish() == 0
 

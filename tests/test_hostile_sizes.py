@@ -136,11 +136,11 @@ def test_a_name_that_would_fill_the_screen_is_refused(path):
 
 
 def test_devices_without_an_id_are_looked_for_no_longer_than_the_deadline(path):
-    """A question to each of a hundred thousand devices, for each of a thousand DIMMs."""
+    """A question to each of twenty thousand devices, for each of a thousand DIMMs."""
     devices = dimms([128 * MIB] * 1000)
     for device in devices:
         del device["data"]["id"]
-    children = [{"name": f"device[{n}]", "type": "child<x>"} for n in range(50000)]
+    children = [{"name": f"device[{n}]", "type": "child<x>"} for n in range(20000)]
     on = {"query-memory-devices": [reply(devices)], "qom-get": [[reply({})], [reply({})], [reply({})], []],
           "qom-list": [[reply([])], [reply(children)]]}
     with Monitor(path, on=on):

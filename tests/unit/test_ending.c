@@ -44,6 +44,7 @@ static void each_end_is_told_in_words(void **state)
 
 		check(take(&e, rows[i].event, rows[i].reason, 0), "%s", rows[i].words);
 		assert_int_equal(e.count, 1);
+		check(endings_end_qemu(&e) == !strcmp(rows[i].event, "SHUTDOWN"), "%s", rows[i].words);
 		check_words(&e, rows[i].words);
 	}
 }
