@@ -140,7 +140,8 @@ static bool identify(struct file *file, int path_fd, pid_t pid)
 	return true;
 }
 
-/* The socket that is looked for: by its file, or by its abstract name (unix(7)) where that is none. */
+/* The socket that is looked for: by its file, or by its abstract name (unix(7)) where that is none.
+ */
 struct wanted {
 	const struct file *file;
 	const char *name;
@@ -148,8 +149,8 @@ struct wanted {
 
 static bool is_file(const struct file *file, const struct unix_diag_vfs *vfs)
 {
-	return vfs->udiag_vfs_ino == file->inode && (vfs->udiag_vfs_dev == file->devices[0] ||
-						     vfs->udiag_vfs_dev == file->devices[1]);
+	return vfs->udiag_vfs_ino == file->inode &&
+	       (vfs->udiag_vfs_dev == file->devices[0] || vfs->udiag_vfs_dev == file->devices[1]);
 }
 
 /* Zeros may fill an abstract name up. */
@@ -170,11 +171,10 @@ static bool is_wanted(const struct wanted *wanted, const struct nlattr *attribut
 	const void *value = attribute + 1;
 	size_t len = attribute->nla_len - sizeof(*attribute);
 
-	return wanted->file ? attribute->nla_type == UNIX_DIAG_VFS &&
-				      len >= sizeof(struct unix_diag_vfs) &&
-				      is_file(wanted->file, value)
-			    : attribute->nla_type == UNIX_DIAG_NAME &&
-				      is_name(wanted->name, value, len);
+	return wanted->file
+		       ? attribute->nla_type == UNIX_DIAG_VFS &&
+				 len >= sizeof(struct unix_diag_vfs) && is_file(wanted->file, value)
+		       : attribute->nla_type == UNIX_DIAG_NAME && is_name(wanted->name, value, len);
 }
 
 /* The inode of the socket that a message tells of, when it is that one; else 0. */

@@ -80,8 +80,9 @@ void named_hint(const char *path, struct err *err)
 
 	if (quoted && colon && colon != port && !strchr(port, '/') &&
 	    parse_u64(colon + 1, 10, &number) && number <= 65535)
-		err_hint(err, "a console is a path; that of a port can be had at one with: "
-			      "socat UNIX-LISTEN:console,fork TCP:%s (--guest "
-			      "serial:console)",
+		err_hint(err,
+			 "a console is a path; that of a port can be had at one with: "
+			 "socat UNIX-LISTEN:console,fork TCP:%s (--guest "
+			 "serial:console)",
 			 quoted);
 }

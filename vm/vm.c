@@ -166,8 +166,7 @@ static bool is_meant(const struct vm *vm, struct err *err)
 static void hint_at_address(const char *address, struct err *err)
 {
 	const char *options = strstr(address, ",server");
-	_cleanup_free_ char *path =
-		options ? xstrndup(address, (size_t)(options - address)) : NULL;
+	_cleanup_free_ char *path = options ? xstrndup(address, (size_t)(options - address)) : NULL;
 	_cleanup_free_ char *quoted = path ? words_quoted(path) : NULL;
 
 	if (quoted)

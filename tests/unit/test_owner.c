@@ -129,12 +129,13 @@ static void a_line_that_another_has_written_makes_no_owner(void **state)
 	int honest, liar;
 
 	(void)state;
-	honest = listen_at(&address, sizeof(address.sun_family)); /* a name of the kernel's choice */
+	honest =
+		listen_at(&address, sizeof(address.sun_family)); /* a name of the kernel's choice */
 	assert_int_equal(fstat(honest, &st), 0);
 	snprintf(name, sizeof(address.sun_path) - 1, "x\n0: 2 0 00010000 0001 01 %llu @wanted-%d",
 		 (unsigned long long)st.st_ino, (int)getpid());
-	liar = listen_at(&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-					       strlen(name)));
+	liar = listen_at(&address,
+			 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)));
 	assert_int_equal(owner_listens_abstract(getpid(), strchr(name, '@') + 1), -1);
 	close(honest);
 	close(liar);
