@@ -61,7 +61,7 @@ BUILD_DEPS := gcc make libc6-dev libjson-c-dev libreadline-dev
 LAB_DEPS   := qemu-system-x86 cpio gzip busybox-static openssh-client
 # What the recipes of docs/ are for: 45 MB installed, most of it Ansible.
 RECIPE_DEPS := jq parallel ansible-core libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
-TEST_DEPS  := libcmocka-dev python3-pytest python3-pytest-xdist python3-pyte dash bash zsh fish socat shellcheck mandoc \
+TEST_DEPS  := libcmocka-dev strace python3-pytest python3-pytest-xdist python3-pyte dash bash zsh fish socat shellcheck mandoc \
 	qemu-system-arm qemu-system-ppc qemu-efi-aarch64 qemu-utils $(RECIPE_DEPS) $(if $(SAN),libasan8 libubsan1)
 LOGIN_DEPS  := debootstrap e2fsprogs
 BENCH_DEPS := socat util-linux time python3

@@ -140,8 +140,45 @@ static bool identify(struct file *file, int path_fd, pid_t pid)
 	return true;
 }
 
-/* The inode of the socket that a message tells of, when it is bound to that file; else 0. */
-static unsigned inode_in(const struct nlmsghdr *header, const struct file *file)
+/* The socket that is looked for: by its file, or by its abstract name (unix(7)) where that is none.
+ */
+struct wanted {
+	const struct file *file;
+	const char *name;
+};
+
+static bool is_file(const struct file *file, const struct unix_diag_vfs *vfs)
+{
+	return vfs->udiag_vfs_ino == file->inode &&
+	       (vfs->udiag_vfs_dev == file->devices[0] || vfs->udiag_vfs_dev == file->devices[1]);
+}
+
+/* Zeros may fill an abstract name up. */
+static bool is_name(const char *name, const char *bytes, size_t len)
+{
+	size_t name_len = strlen(name), i;
+
+	if (len < name_len + 1 || bytes[0] || memcmp(bytes + 1, name, name_len) != 0)
+		return false;
+	for (i = name_len + 1; i < len; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+static bool is_wanted(const struct wanted *wanted, const struct nlattr *attribute)
+{
+	const void *value = attribute + 1;
+	size_t len = attribute->nla_len - sizeof(*attribute);
+
+	return wanted->file
+		       ? attribute->nla_type == UNIX_DIAG_VFS &&
+				 len >= sizeof(struct unix_diag_vfs) && is_file(wanted->file, value)
+		       : attribute->nla_type == UNIX_DIAG_NAME && is_name(wanted->name, value, len);
+}
+
+/* The inode of the socket that a message tells of, when it is that one; else 0. */
+static unsigned inode_in(const struct nlmsghdr *header, const struct wanted *wanted)
 {
 	const struct unix_diag_msg *message = NLMSG_DATA(header);
 	const struct nlattr *attribute = (const void *)(message + 1);
@@ -149,13 +186,7 @@ static unsigned inode_in(const struct nlmsghdr *header, const struct file *file)
 
 	while (left >= (long)sizeof(*attribute) && attribute->nla_len >= sizeof(*attribute) &&
 	       attribute->nla_len <= left) {
-		const struct unix_diag_vfs *vfs = (const void *)(attribute + 1);
-
-		if (attribute->nla_type == UNIX_DIAG_VFS &&
-		    attribute->nla_len >= sizeof(*attribute) + sizeof(*vfs) &&
-		    vfs->udiag_vfs_ino == file->inode &&
-		    (vfs->udiag_vfs_dev == file->devices[0] ||
-		     vfs->udiag_vfs_dev == file->devices[1]))
+		if (is_wanted(wanted, attribute))
 			return message->udiag_ino;
 		left -= NLA_ALIGN(attribute->nla_len);
 		attribute = (const void *)((const char *)attribute + NLA_ALIGN(attribute->nla_len));
@@ -163,8 +194,8 @@ static unsigned inode_in(const struct nlmsghdr *header, const struct file *file)
 	return 0;
 }
 
-/* Read the answers to a dump; returns that inode, 0 when none is bound there. */
-static unsigned read_dump(int fd, const struct file *file)
+/* Read the answers to a dump; returns that inode, 0 when there is none. */
+static unsigned read_dump(int fd, const struct wanted *wanted)
 {
 	char *bytes = xcalloc(DUMP_BYTES, 1);
 	unsigned inode = 0;
@@ -179,15 +210,16 @@ static unsigned read_dump(int fd, const struct file *file)
 			is_over = header->nlmsg_type != SOCK_DIAG_BY_FAMILY;
 			if (is_over)
 				break;
-			inode = inode_in(header, file);
+			inode = inode_in(header, wanted);
 		}
 	}
 	free(bytes);
 	return inode;
 }
 
-/* The inode of the socket that listens there, among those of the network namespace of @pid. */
-static unsigned listening_inode(pid_t pid, const struct file *file)
+/* The inode of the socket that listens, among those of the network namespace of @pid. The tables
+ * of /proc would not do: a name with a line end in it writes lines of its own there. */
+static unsigned listening_inode(pid_t pid, const struct wanted *wanted)
 {
 	struct {
 		struct nlmsghdr header;
@@ -197,14 +229,14 @@ static unsigned listening_inode(pid_t pid, const struct file *file)
 			       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		   .request = { .sdiag_family = AF_UNIX,
 				.udiag_states = 1 << TCP_LISTEN,
-				.udiag_show = UDIAG_SHOW_VFS } };
+				.udiag_show = UDIAG_SHOW_VFS | UDIAG_SHOW_NAME } };
 	int fd = peer_socket(pid, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
 	unsigned inode = 0;
 
 	if (fd < 0)
 		return 0;
 	if (send(fd, &dump, sizeof(dump), 0) == (ssize_t)sizeof(dump))
-		inode = read_dump(fd, file);
+		inode = read_dump(fd, wanted);
 	close(fd);
 	return inode;
 }
@@ -212,15 +244,28 @@ static unsigned listening_inode(pid_t pid, const struct file *file)
 int owner_listens(pid_t pid, int path_fd)
 {
 	struct file file;
+	struct wanted wanted = { .file = &file };
 	unsigned inode;
 
 	if (!identify(&file, path_fd, pid))
 		return -1;
-	inode = listening_inode(0, &file);
+	inode = listening_inode(0, &wanted);
 	if (!inode && !peer_shares_network(pid))
-		inode = listening_inode(pid, &file);
+		inode = listening_inode(pid, &wanted);
 	return inode ? holds_socket(pid, inode) : -1;
 }
+
+int owner_listens_abstract(pid_t pid, const char *name)
+{
+	const struct wanted wanted = { .name = name };
+	unsigned inode = peer_shares_network(pid) ? 0 : listening_inode(pid, &wanted);
+
+	if (!inode)
+		inode = listening_inode(0, &wanted);
+	return inode ? holds_socket(pid, inode) : -1;
+}
+
+/* ---- TCP */
 
 /* A table of /proc/PID/net. */
 static FILE *open_table(pid_t pid, const char *name)
@@ -230,32 +275,6 @@ static FILE *open_table(pid_t pid, const char *name)
 
 	return fopen(path, "re");
 }
-
-int owner_listens_abstract(pid_t pid, const char *name)
-{
-	FILE *table = open_table(pid, "unix");
-	char line[512], path[128];
-	int found = -1;
-
-	/* Num RefCount Protocol Flags Type St Inode Path; zeros in a name are shown as '@' */
-	while (table && found != 1 && fgets(line, sizeof(line), table)) {
-		unsigned long long inode;
-		unsigned flags;
-		size_t len = strlen(name);
-
-		if (sscanf(line, "%*s %*s %*s %x %*s %*s %llu @%127[^\n]", &flags, &inode, path) !=
-			    3 ||
-		    !(flags & 1 << 16) || strncmp(path, name, len) != 0 ||
-		    path[len + strspn(path + len, "@")])
-			continue;
-		found = holds_socket(pid, inode);
-	}
-	if (table)
-		fclose(table);
-	return found;
-}
-
-/* ---- TCP */
 
 /* One end of a connection; an address of IPv4 is one of IPv6 too (RFC 4291, 2.5.5.2). */
 struct end {

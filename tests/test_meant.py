@@ -122,3 +122,14 @@ def test_to_find_the_only_vm_takes_one_connection_and_no_table_of_connections(he
     calls = log.read_text()
     assert calls.count("connect(") == 1
     assert "net/tcp" not in calls and not re.search(r"\b(clone3?|v?fork)\(", calls), calls
+
+
+# Words of QEMU's that were copied whole
+
+@pytest.mark.parametrize("scheme", ["", "unix:"])
+def test_the_words_of_qemus_option_are_told_from_the_address(here, scheme):
+    here.vm("web", plugged=256)
+    address = f"{scheme}{here.directory}/web.qmp"
+    value = here.memhp("--json", "--qmp", f"{address},server=on,wait=off", "list").failed(3, "cannot connect")
+    choice = re.search(r"--qmp '?([^' ]+)'?$", value["error"]["hint"]).group(1)
+    assert choice == address and dimms(here, "--qmp", choice) == [256]

@@ -85,7 +85,7 @@ def test_a_monitor_is_no_console_and_a_console_no_agent(agent_vm):
     for address, purpose in ((f"serial:{agent_vm.path('qmp2.sock')}", "a monitor"), (f"qga:{agent_vm.path('qmp2.sock')}", "a monitor"),
                              (f"qga:{agent_vm.path('serial.sock')}", "a console")):
         done = agent_vm.memhp("--guest", address, "offline", "memory1")
-        assert done.returncode == 4 and f"' is {purpose} of the VM with pid {agent_vm.pid}, not a " in done.stderr, done
+        assert done.returncode == 4 and f"' is {purpose} of the VM with pid {agent_vm.pid}, not " in done.stderr, done
     done = agent_vm.memhp("--guest", f"serial:{agent_vm.path('serial.sock')}", "list")
     assert done.returncode == 0, done
 
@@ -159,3 +159,10 @@ def test_a_socket_in_a_file_system_of_several_parts_is_known(tmp_path):
             assert (vm["guest"], vm["guest_problem"]) == (f"serial:{tmp_path}/all/s", None)
         finally:
             process.kill()
+
+
+def test_a_port_where_a_path_is_meant_has_a_hint():
+    done = run_memhp("--guest", "serial:tcp:127.0.0.1:4711", "blocks")
+    assert done.returncode == 4 and "cannot open the console" in done.stderr, done
+    assert re.search(r"hint: .*socat UNIX-LISTEN:console,fork TCP:'?127\.0\.0\.1:4711'? \(--guest serial:console\)", done.stderr), done
+    assert "hint" not in run_memhp("--guest", "serial:/none", "blocks").stderr

@@ -16,6 +16,7 @@
 #include "vm/channel.h"
 #include "vm/dial.h"
 #include "vm/discover.h"
+#include "vm/named.h"
 
 /* What QEMU may take to see that somebody has connected, and in what intervals it is asked: no
  * event tells. */
@@ -128,72 +129,6 @@ static int prove(const struct dial *dial, const char *path, struct err *err)
 	return err_hint(err, "name a channel of this VM with --guest");
 }
 
-/* The socket that the user has named. */
-struct named {
-	pid_t pid; /* of QEMU */
-	const char *path;
-	int path_fd; /* -1 for an abstract one */
-};
-
-/* Is it what the QEMU has at @path? */
-static bool is_named(const void *context, const char *path)
-{
-	const struct named *named = context;
-	struct stat ours, theirs;
-	bool is_same;
-	int fd;
-
-	if (path[0] == '@' || named->path_fd < 0)
-		return !strcmp(path, named->path);
-	fd = peer_open_path(named->pid, path, O_PATH);
-	is_same = fd >= 0 && !fstat(fd, &theirs) && !fstat(named->path_fd, &ours) &&
-		  ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
-	if (fd >= 0)
-		close(fd);
-	return is_same;
-}
-
-/* What else than a channel to its guest the words of that QEMU have there; NULL for nothing. */
-static const char *other_purpose(const struct cmdline *line, const struct named *named,
-				 bool is_agent)
-{
-	unsigned i;
-
-	for (i = 0; i < line->addresses_count; i++) {
-		const struct cmdline_address *a = &line->addresses[i];
-
-		if (!is_named(named, strncmp(a->text, "unix:", 5) ? a->text : a->text + 5))
-			continue;
-		if (a->purpose == CMDLINE_QMP || a->purpose == CMDLINE_HMP)
-			return "a monitor";
-		if (a->purpose == CMDLINE_CONSOLE && is_agent)
-			return "a console";
-	}
-	return NULL;
-}
-
-/* A monitor would take what is meant for the guest's shell for commands, and a console is no
- * agent. */
-static int check_purpose(const struct dial *dial, const char *path, int path_fd, int fd,
-			 struct err *err)
-{
-	uid_t uid;
-	const struct named named = { dial->pid ? dial->pid : owner_of(fd, &uid), path, path_fd };
-	const char *purpose;
-	struct qemu qemu;
-
-	if (dial->label || !named.pid || !discover_process(named.pid, &qemu))
-		return 0;
-	purpose = other_purpose(&qemu.line, &named, dial->is_agent);
-	emulator_release(&qemu);
-	if (!purpose)
-		return 0;
-	err_set(err, ERR_GUEST_UNREACHABLE, "'%s' is %s of the VM with pid %d, not a %s", path,
-		purpose, (int)named.pid, what(dial));
-	return err_hint(err, "name a channel to its guest with --guest, or leave it out: then QEMU "
-			     "is asked for one");
-}
-
 /* Is the socket that has been connected to this VM's? @path_fd: -1 for an abstract one */
 static int check_socket(const struct dial *dial, const char *path, int path_fd, int fd,
 			struct err *err)
@@ -212,7 +147,7 @@ static int check_socket(const struct dial *dial, const char *path, int path_fd, 
 			       : prove(dial, path, err);
 	if (!is_qemu(dial->pid))
 		return 0;
-	if (channel_listens(dial->qmp, is_named, &(struct named){ dial->pid, path, path_fd }))
+	if (named_is_claimed(&(struct named){ dial->pid, path, path_fd }, dial->qmp))
 		return belongs_to(dial, path, other, err);
 	if (!is_qemu(other))
 		other = path_fd >= 0 ? find_holder(dial->pid, path_fd, listens, dial->deadline) : 0;
@@ -228,12 +163,22 @@ static int check_before(const struct dial *dial, const char *path, int path_fd, 
 	return belongs_to(dial, path, 0, err);
 }
 
+/* Without a monitor the VM is the one that has the socket. */
+static int check_purpose(const struct dial *dial, const char *path, int path_fd, int fd,
+			 struct err *err)
+{
+	uid_t uid;
+	pid_t pid = dial->pid ? dial->pid : owner_of(fd, &uid);
+
+	return named_check_purpose(&(struct named){ pid, path, path_fd }, dial->is_agent, err);
+}
+
 /* Keep *fd, a socket that has been connected to, when it is this VM's. */
 static int keep_socket(const struct dial *dial, const char *path, int path_fd, int *fd,
 		       struct err *err)
 {
 	if (!check_socket(dial, path, path_fd, *fd, err) &&
-	    !check_purpose(dial, path, path_fd, *fd, err))
+	    (dial->label || !check_purpose(dial, path, path_fd, *fd, err)))
 		return 0;
 	close(*fd);
 	*fd = -1;
@@ -293,6 +238,8 @@ static int open_at(const struct dial *dial, pid_t view, const char *path, int *f
 
 	if (path_fd < 0 || fstat(path_fd, &st)) {
 		cannot_open(dial, path, strerror(errno), err);
+		if (!dial->label)
+			named_hint(path, err);
 		status = NOT_THERE;
 	} else if (S_ISSOCK(st.st_mode)) {
 		status = check_before(dial, path, path_fd, err) ||

@@ -388,7 +388,8 @@ static int belongs_to(const struct qemu *qemu, const char *address, pid_t other,
 	err_set(err, ERR_QEMU_UNREACHABLE,
 		"the monitor '%s' belongs to another process%s%s%s, not to VM %d", address,
 		process ? " (" : "", process ? process : "", process ? ")" : "", (int)qemu->pid);
-	return err_hint(err, "VM %d cannot be reached there any more: give each VM a path of its own",
+	return err_hint(err,
+			"VM %d cannot be reached there any more: give each VM a path of its own",
 			(int)qemu->pid);
 }
 
@@ -414,8 +415,9 @@ static int not_there(const struct qemu *qemu, const char *path, const char *why,
 	err_set(err, ERR_QEMU_UNREACHABLE, "cannot connect to '%s': %s", path, why);
 	if (!sockets_at(&qemu->sockets, path))
 		return err_hint(err, "VM %d does not listen there any more", (int)qemu->pid);
-	return err_hint(err, "VM %d listens there, but its path has gone, or begins in a directory "
-			     "that QEMU has left (-daemonize): name its monitor with --qmp",
+	return err_hint(err,
+			"VM %d listens there, but its path has gone, or begins in a directory "
+			"that QEMU has left (-daemonize): name its monitor with --qmp",
 			(int)qemu->pid);
 }
 

@@ -34,12 +34,14 @@ int namesake_check(const char *profile, pid_t pid, struct deadline *d, struct er
 		namesake = find(profile, d);
 	if (namesake && namesake != pid) {
 		err_set(err, ERR_USAGE,
-			"profile '%s' has the monitor of another VM (%s%s%spid %d) than the one that "
+			"profile '%s' has the monitor of another VM (%s%s%spid %d) than the one "
+			"that "
 			"runs under that name (pid %d)",
 			profile, qemu.line.name ? "'" : "", qemu.line.name ? qemu.line.name : "",
 			qemu.line.name ? "', " : "", (int)pid, (int)namesake);
-		status = err_hint(err, "choose one with --vm %d or --vm %d, and correct the profile",
-				  (int)pid, (int)namesake);
+		status =
+			err_hint(err, "choose one with --vm %d or --vm %d, and correct the profile",
+				 (int)pid, (int)namesake);
 	}
 	emulator_release(&qemu);
 	return status;
@@ -58,8 +60,10 @@ int namesake_check_number(const struct qemu_list *found, const struct qemu *by_n
 
 		if ((uint64_t)other->pid != pid || other == by_name || other->uid != by_name->uid)
 			continue;
-		err_set(err, ERR_USAGE, "'%s' is the name of the VM with pid %d and the pid of %s%s%s",
-			by_name->line.name, (int)by_name->pid, other->line.name ? "VM '" : "another",
+		err_set(err, ERR_USAGE,
+			"'%s' is the name of the VM with pid %d and the pid of %s%s%s",
+			by_name->line.name, (int)by_name->pid,
+			other->line.name ? "VM '" : "another",
 			other->line.name ? other->line.name : "", other->line.name ? "'" : "");
 		return err_hint(err, "choose one with --vm %d or --vm 0%d", (int)by_name->pid,
 				(int)other->pid);
@@ -81,8 +85,8 @@ int namesake_check_again(const char *address, pid_t before, const char *name, pi
 	if (!is_same) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
 			"another VM is at '%s' now: %s%s%spid %d, not %s%s%spid %d", address,
-			now ? "'" : "", now ? now : "", now ? "', " : "", (int)pid,
-			name ? "'" : "", name ? name : "", name ? "', " : "", (int)before);
+			now ? "'" : "", now ? now : "", now ? "', " : "", (int)pid, name ? "'" : "",
+			name ? name : "", name ? "', " : "", (int)before);
 		err_hint(err, "this shell stays with it; start another one for another VM");
 	}
 	emulator_release(&qemu);

@@ -28,8 +28,8 @@ struct sockets {
 };
 
 /*
- * sockets_read() - the UNIX stream sockets that @p listens on. A path is as QEMU gave it to bind(2):
- * whole, or relative to a directory that QEMU may have left.
+ * sockets_read() - the UNIX stream sockets that @p listens on. A path is as QEMU gave it to
+ * bind(2): whole, or relative to a directory that QEMU may have left.
  */
 void sockets_read(struct sockets *s, const struct proc *p);
 

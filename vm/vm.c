@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/util.h"
+#include "lib/words.h"
 #include "vm/discover.h"
 #include "vm/forward.h"
 #include "vm/namesake.h"
@@ -161,6 +162,19 @@ static bool is_meant(const struct vm *vm, struct err *err)
 	return !vm->name || !namesake_check(vm->name, vm->pid, vm->deadline, err);
 }
 
+/* Nothing is at the monitor that was named: QEMU's own words for it may have been copied whole. */
+static void hint_at_address(const char *address, struct err *err)
+{
+	const char *options = strstr(address, ",server");
+	_cleanup_free_ char *path = options ? xstrndup(address, (size_t)(options - address)) : NULL;
+	_cleanup_free_ char *quoted = path ? words_quoted(path) : NULL;
+
+	if (quoted)
+		err_hint(err, "QEMU's options are no part of it: --qmp %s", quoted);
+	else if (strncmp(address, "tcp:", 4) != 0 && !err->hint[0])
+		err_hint(err, "see which VMs run here with: memhp vms");
+}
+
 int vm_open_qmp(struct vm *vm, struct err *err)
 {
 	if (vm->qmp)
@@ -170,10 +184,8 @@ int vm_open_qmp(struct vm *vm, struct err *err)
 	if (!vm->qmp_address)
 		return open_found(vm, err);
 	if (qmp_open(&vm->qmp, vm->qmp_address, &vm->trace, vm->deadline, err)) {
-		bool is_here = strncmp(vm->qmp_address, "tcp:", 4) != 0;
-
-		if (is_here && err->code == ERR_QEMU_UNREACHABLE && !err->hint[0])
-			err_hint(err, "see which VMs run here with: memhp vms");
+		if (err->code == ERR_QEMU_UNREACHABLE)
+			hint_at_address(vm->qmp_address, err);
 		return -1;
 	}
 	vm->pid = dial_find_qemu(vm->qmp, vm->qmp_address, vm->deadline);

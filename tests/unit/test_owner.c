@@ -120,6 +120,27 @@ static void an_abstract_name_is_whole(void **state)
 }
 
 /* A server of that family at that address, and a client that has reached it at 127.0.0.1. */
+/* Anybody's name may have a line end, and behind it a line as the kernel writes them in /proc. */
+static void a_line_that_another_has_written_makes_no_owner(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char *name = address.sun_path + 1;
+	struct stat st;
+	int honest, liar;
+
+	(void)state;
+	honest =
+		listen_at(&address, sizeof(address.sun_family)); /* a name of the kernel's choice */
+	assert_int_equal(fstat(honest, &st), 0);
+	snprintf(name, sizeof(address.sun_path) - 1, "x\n0: 2 0 00010000 0001 01 %llu @wanted-%d",
+		 (unsigned long long)st.st_ino, (int)getpid());
+	liar = listen_at(&address,
+			 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)));
+	assert_int_equal(owner_listens_abstract(getpid(), strchr(name, '@') + 1), -1);
+	close(honest);
+	close(liar);
+}
+
 static void serve_tcp(const char *text, int family, int *server, int *client, int *accepted)
 {
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
@@ -220,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_holder_of_the_file_listens),
 		cmocka_unit_test(an_abstract_name_is_whole),
+		cmocka_unit_test(a_line_that_another_has_written_makes_no_owner),
 		cmocka_unit_test(a_port_is_that_of_who_listens_there),
 		cmocka_unit_test(a_pty_is_that_of_its_other_end),
 		cmocka_unit_test(a_process_is_described),
