@@ -7,6 +7,7 @@
 #include "hotplug/look.h"
 #include "hotplug/transaction.h"
 #include "lib/nearest.h"
+#include "lib/procfs.h"
 #include "lib/util.h"
 
 void hotplug_init(struct hotplug *h, struct vm *vm)
@@ -93,6 +94,15 @@ void hotplug_warn(struct hotplug *h, const char *text)
 			return;
 	h->warnings = xgrow(h->warnings, h->warnings_count, sizeof(*h->warnings));
 	h->warnings[h->warnings_count++] = xstrdup(text);
+}
+
+int hotplug_take_reply(struct hotplug *h, uint64_t *id, struct err *err)
+{
+	int status = *id ? qmp_receive(h->vm->qmp, *id, NULL, err) : 0;
+
+	if (!status || err->code == ERR_QEMU_REFUSED)
+		*id = 0;
+	return status;
 }
 
 int hotplug_request(struct hotplug *h, struct json_object *request, struct err *err)
@@ -246,6 +256,31 @@ const struct guest_memory *hotplug_now(const struct hotplug *h)
 	return h->after.has || h->after.blocks.count ? &h->after : &h->before;
 }
 
+/* QEMU has ended, and with it all that was to be undone there. */
+static void leave_steps(struct hotplug *h)
+{
+	while (hotplug_can_undo(h)) {
+		unsigned i = --h->steps_begun;
+
+		if (h->steps[i].step->leave)
+			h->steps[i].step->leave(h, h->steps[i].job);
+	}
+	h->outcome = OUTCOME_PARTIAL;
+}
+
+/* The monitor went away: was that QEMU's end, and not only the connection's? */
+static bool face_qemu_end(struct hotplug *h, struct err *err)
+{
+	pid_t pid = h->vm->qmp ? qmp_peer_pid(h->vm->qmp) : 0;
+
+	if (err->code != ERR_QEMU_UNREACHABLE || !pid || !procfs_has_ended(pid))
+		return false;
+	leave_steps(h);
+	err_append(err, "QEMU has ended");
+	err_hint(err, "when it was the kernel that killed QEMU, dmesg says so");
+	return true;
+}
+
 /*
  * What the guest's end leaves to do: QEMU may have ended as well, and then nothing is left to undo;
  * else the guest gets the time of one boot to let go of what it had.
@@ -255,8 +290,7 @@ static int face_end(struct hotplug *h, struct err *err)
 	struct err gone = { 0 };
 
 	if (watch_await_rest(&h->watch, &gone)) {
-		h->steps_begun = h->steps_settled;
-		h->outcome = OUTCOME_PARTIAL;
+		leave_steps(h);
 		err->code = ERR_QEMU_UNREACHABLE;
 		return err_append(err, "QEMU has ended: %s", gone.message);
 	}
@@ -269,9 +303,10 @@ static void set_outcome(struct hotplug *h, bool is_whole, bool is_changed, struc
 {
 	if (!is_whole) {
 		h->outcome = OUTCOME_PARTIAL;
-		err_hint(err, hotplug_guest_has_ended(h)
-				      ? "when the guest runs again: memhp repair, or memhp list"
-				      : "see what is left with: memhp list");
+		err_hint(err,
+			 hotplug_guest_has_ended(h)
+				 ? "when the guest runs again: memhp repair, or memhp list"
+				 : "see what is left with: memhp list; memhp repair --dry-run");
 	} else if (h->steps_settled) {
 		h->outcome = OUTCOME_PARTIAL;
 		if (err->code != ERR_INTERRUPTED)
@@ -288,7 +323,7 @@ static void undo_steps(struct hotplug *h, struct err *err)
 
 	hotplug_phase(h, "undo");
 	deadline_undo(h->deadline);
-	if (hotplug_guest_has_ended(h) && face_end(h, err))
+	if ((hotplug_guest_has_ended(h) && face_end(h, err)) || face_qemu_end(h, err))
 		return;
 	while (hotplug_can_undo(h)) {
 		const struct step *step = h->steps[--h->steps_begun].step;

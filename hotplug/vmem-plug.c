@@ -52,6 +52,30 @@ static int verify_backend(struct hotplug *h, const struct vmem_plug *plug, struc
 		       : 0;
 }
 
+/* The reply to object-add (0) or device_add (1), if it is under way. */
+static int take_reply(struct hotplug *h, struct vmem_plug *plug, unsigned i, struct err *err)
+{
+	bool is_asked = plug->ids[i];
+
+	if (hotplug_take_reply(h, &plug->ids[i], err))
+		return -1;
+	plug->is_object_there |= is_asked && i == 0;
+	plug->is_device_there |= is_asked && i == 1;
+	return 0;
+}
+
+static int ask(struct hotplug *h, struct vmem_plug *plug, unsigned i, struct json_object *request,
+	       struct err *err)
+{
+	if (qmp_send(h->vm->qmp, request, &plug->ids[i], err))
+		return -1;
+	if (!take_reply(h, plug, i, err))
+		return 0;
+	refusal_hint(err);
+	return i ? err_wrap(err, "QEMU takes no device '%s'", plug->device.device_id)
+		 : err_wrap(err, "QEMU makes no backend '%s'", plug->device.backend_id);
+}
+
 static int attach(struct hotplug *h, void *job, struct err *err)
 {
 	struct vmem_plug *plug = job;
@@ -59,17 +83,27 @@ static int attach(struct hotplug *h, void *job, struct err *err)
 	if (plug->request.backend.mem_path)
 		mem_file_expect(&plug->file, qmp_peer_pid(h->vm->qmp),
 				plug->request.backend.mem_path, plug->device.size_bytes);
-	if (hotplug_request(h, object_add(plug), err)) {
-		refusal_hint(err);
-		return err_wrap(err, "QEMU makes no backend '%s'", plug->device.backend_id);
+	return ask(h, plug, 0, object_add(plug), err) ||
+			       ask(h, plug, 1, machine_request_vmem_add(&plug->device, plug->bus),
+				   err) ||
+			       verify_backend(h, plug, err) || read_back(h, plug, err)
+		       ? -1
+		       : 0;
+}
+
+/* Replies that were not waited for tell what is there to be undone. */
+static int collect_replies(struct hotplug *h, struct vmem_plug *plug, struct err *err)
+{
+	struct err ignored;
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		(void)!take_reply(h, plug, i, &ignored);
+		if (plug->ids[i])
+			return err_set(err, ERR_PARTIAL, "QEMU did not say whether it made '%s'",
+				       i ? plug->device.device_id : plug->device.backend_id);
 	}
-	plug->is_object_there = true;
-	if (!hotplug_request(h, machine_request_vmem_add(&plug->device, plug->bus), err)) {
-		plug->is_device_there = true;
-		return verify_backend(h, plug, err) || read_back(h, plug, err) ? -1 : 0;
-	}
-	refusal_hint(err);
-	return err_wrap(err, "QEMU takes no device '%s'", plug->device.device_id);
+	return 0;
 }
 
 /* QEMU lets go of virtio-mem devices since 8.2; before, an empty one stays. */
@@ -81,7 +115,8 @@ static int detach(struct hotplug *h, void *job, struct err *err)
 	unsigned count = 0;
 	int status = 0;
 
-	if (plug->is_device_there && machine_query_devices(&h->machine, h->vm->qmp, err))
+	if (collect_replies(h, plug, err) ||
+	    (plug->is_device_there && machine_query_devices(&h->machine, h->vm->qmp, err)))
 		return -1;
 	d = plug->is_device_there ? machine_device(&h->machine, plug->device.device_id) : NULL;
 	if (d) {
@@ -97,6 +132,13 @@ static int detach(struct hotplug *h, void *job, struct err *err)
 	    hotplug_request(h, machine_request_object_del(plug->device.backend_id), err))
 		return err_wrap(err, "the backend '%s' is left", plug->device.backend_id);
 	return mem_file_remove(&plug->file, err);
+}
+
+static void leave(struct hotplug *h, void *job)
+{
+	struct vmem_plug *plug = job;
+
+	mem_file_leave(&plug->file, h->deadline);
 }
 
 static void attach_show(struct hotplug *h, void *job)
@@ -124,8 +166,8 @@ static int verify(struct hotplug *h, void *job, struct err *err)
 				 plug->device.device_id);
 }
 
-static const struct step attach_steps[] = { { "attach", attach, detach, attach_show } };
-static const struct step verify_steps[] = { { "verify", verify, NULL, NULL } };
+static const struct step attach_steps[] = { { "attach", attach, detach, attach_show, leave } };
+static const struct step verify_steps[] = { { "verify", verify, NULL, NULL, NULL } };
 
 /* Before the device is there: QEMU may not let go of it. */
 static int check_node(const struct hotplug *h, struct vmem_plug *plug, struct err *err)

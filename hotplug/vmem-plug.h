@@ -15,6 +15,7 @@ struct vmem_plug {
 	char *bus;		     /* a PCIe root port; NULL: the machine's own bus; owned */
 	struct vmem vmem;	     /* the device, once it is there */
 	bool is_object_there, is_device_there;
+	uint64_t ids[2]; /* of object-add and device_add while unanswered; 0: not under way */
 	struct mem_file file; /* that a --mem-path means */
 };
 
