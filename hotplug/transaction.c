@@ -9,6 +9,7 @@
 #include "lib/nearest.h"
 #include "lib/procfs.h"
 #include "lib/util.h"
+#include "qemu/demand.h"
 
 void hotplug_init(struct hotplug *h, struct vm *vm)
 {
@@ -238,6 +239,9 @@ int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 		if (look_at_machine(h, err))
 			return -1;
 		h->has_machine = true;
+		h->qemu_pid = qmp_peer_pid(h->vm->qmp);
+		if (!demand_is_of(h->qemu_pid, h->machine.base_memory_bytes))
+			h->qemu_pid = 0;
 		if (watch_begin(&h->watch, h->vm, &h->machine, &h->progress, err))
 			return -1;
 		if ((what & LOOK_CHANGE) && check_machine(h, err))
@@ -271,9 +275,7 @@ static void leave_steps(struct hotplug *h)
 /* The monitor went away: was that QEMU's end, and not only the connection's? */
 static bool face_qemu_end(struct hotplug *h, struct err *err)
 {
-	pid_t pid = h->vm->qmp ? qmp_peer_pid(h->vm->qmp) : 0;
-
-	if (err->code != ERR_QEMU_UNREACHABLE || !pid || !procfs_has_ended(pid))
+	if (err->code != ERR_QEMU_UNREACHABLE || !h->qemu_pid || !procfs_has_ended(h->qemu_pid))
 		return false;
 	leave_steps(h);
 	err_append(err, "QEMU has ended");

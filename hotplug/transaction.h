@@ -56,6 +56,7 @@ struct hotplug {
 	bool is_dry_run, is_forced;
 	bool is_adding;		     /* memory may be added: whether it has to be shared is asked */
 	bool has_machine, has_guest; /* which halves are known */
+	pid_t qemu_pid;		     /* 0: not known which process is QEMU */
 	struct machine machine;	     /* before; its devices also after */
 	struct sharing sharing;	     /* with is_adding: asked with the first look */
 	struct guest_memory before, after; /* after: whenever the guest was asked again */

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 
 import pytest
 from vm import BINARY, PATIENCE, clean_environment, wait_until
@@ -16,15 +17,15 @@ def resident_kib(pid):
         return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
 
 
-def strike(qemu, number, *words):
-    """Send QEMU a signal once it has begun to take memory: exit code and answer of memhp."""
+def strike(qemu, number, *words, process=None, monitor=None):
+    """Send QEMU, or another process, a signal once QEMU has begun to take memory: exit code and answer of memhp."""
     before = resident_kib(qemu.pid)
     with subprocess.Popen(
-            [BINARY, "--json", "--qmp", qemu.sockets[0], "--guest", "none", "plug", "2G", "--prealloc",
+            [BINARY, "--json", "--qmp", monitor or qemu.sockets[0], "--guest", "none", "plug", "1G", "--prealloc",
              "--share", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=clean_environment()) as memhp:
         wait_until(lambda: resident_kib(qemu.pid) > before + (50 << 10), what="the taking of memory")
-        qemu.process.send_signal(number)
+        (process or qemu.process).send_signal(number)
         said = memhp.communicate(timeout=PATIENCE)[0]
     return memhp.returncode, json.loads(said)
 
@@ -50,3 +51,26 @@ def test_of_a_qemu_that_is_killed_nothing_is_left(bare, tmp_path, kind):
     assert code == 3 and answer["error"]["code"] == "qemu-unreachable", answer
     assert "QEMU has ended" in answer["error"]["message"] and "dmesg" in answer["error"]["hint"]
     assert not (tmp_path / "memory").exists()
+
+
+RELAY = """
+import select, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[2])
+listener.listen()
+near, far = listener.accept()[0], socket.socket(socket.AF_UNIX)
+far.connect(sys.argv[1])
+while True:
+    for end, other in ((near, far), (far, near)):
+        if select.select([end], [], [], 0.05)[0]:
+            other.sendall(end.recv(65536))
+"""
+
+
+def test_the_end_of_a_relay_is_not_that_of_qemu(bare, tmp_path):
+    qemu = bare()
+    with subprocess.Popen([sys.executable, "-c", RELAY, qemu.sockets[0], tmp_path / "relay"]) as relay:
+        wait_until((tmp_path / "relay").exists, what="the relay")
+        code, answer = strike(qemu, signal.SIGKILL, process=relay, monitor=tmp_path / "relay")
+    assert code == 7 and answer["state"] == "partial", answer
+    assert "went away" in answer["error"]["message"] and "QEMU has ended" not in answer["error"]["message"]
