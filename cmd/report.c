@@ -68,7 +68,7 @@ static void report_plan(struct ctx *ctx, const struct hotplug *h)
 	json_object_object_add(ctx->result, "plan", plan);
 }
 
-/* Warnings go to stderr, whatever else is printed, and into the JSON. */
+/* Warnings go to stderr, unless only errors are to be printed, and into the JSON. */
 static void add_warnings(struct ctx *ctx, const struct hotplug *h)
 {
 	struct json_object *warnings;
@@ -78,7 +78,8 @@ static void add_warnings(struct ctx *ctx, const struct hotplug *h)
 		return;
 	warnings = json_object_new_array();
 	for (i = 0; i < h->warnings_count; i++) {
-		out_note("warning: %s", h->warnings[i]);
+		if (!ctx->globals->is_quiet || ctx->globals->is_dry_run)
+			out_note("warning: %s", h->warnings[i]);
 		json_object_array_add(warnings, json_object_new_string(h->warnings[i]));
 	}
 	json_object_object_add(ctx->result, "warnings", warnings);

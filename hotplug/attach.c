@@ -22,12 +22,8 @@ static int take_reply(struct hotplug *h, struct plug_unit *unit, unsigned i, str
 {
 	if (!unit->ids[i])
 		return 0;
-	if (qmp_receive(h->vm->qmp, unit->ids[i], NULL, err)) {
-		if (err->code == ERR_QEMU_REFUSED)
-			unit->ids[i] = 0;
+	if (hotplug_take_reply(h, &unit->ids[i], err))
 		return -1;
-	}
-	unit->ids[i] = 0;
 	unit->is_object_there |= i == 0;
 	unit->is_device_there |= i == 1;
 	return 0;
@@ -360,4 +356,11 @@ int plug_detach(struct hotplug *h, void *job, struct err *err)
 	if (plug_count_kept(plug))
 		h->outcome = OUTCOME_PARTIAL;
 	return 0;
+}
+
+void plug_leave(struct hotplug *h, void *job)
+{
+	struct plug *plug = job;
+
+	mem_file_leave(&plug->file, h->deadline);
 }

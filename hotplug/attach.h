@@ -14,5 +14,7 @@ int plug_attach_only(struct hotplug *h, void *job, struct err *err);
 /* plug_detach() - take away all that are not kept; struct step's undo */
 int plug_detach(struct hotplug *h, void *job, struct err *err);
 void plug_attach_show(struct hotplug *h, void *job);
+/* plug_leave() - remove the file that was made; struct step's leave */
+void plug_leave(struct hotplug *h, void *job);
 
 #endif

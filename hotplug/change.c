@@ -301,8 +301,10 @@ static void take_offline_show(struct hotplug *h, void *job)
 	hotplug_take_offline_show(h, &change->blocks);
 }
 
-static const struct step online_steps[] = { { "online", bring_online, undo, bring_online_show } };
-static const struct step offline_steps[] = { { "offline", take_offline, undo, take_offline_show } };
+static const struct step online_steps[] = { { "online", bring_online, undo, bring_online_show,
+					      NULL } };
+static const struct step offline_steps[] = { { "offline", take_offline, undo, take_offline_show,
+					       NULL } };
 
 static uint64_t bytes_of(const struct hotplug *h, const struct block_list *list)
 {

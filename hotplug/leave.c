@@ -298,9 +298,9 @@ static void remove_show(struct hotplug *h, void *job)
 }
 
 static const struct step steps[] = {
-	{ "offline", offline, back_online, offline_show },
-	{ "release", release, release_undo, release_show },
-	{ "remove", remove_step, NULL, remove_show },
+	{ "offline", offline, back_online, offline_show, NULL },
+	{ "release", release, release_undo, release_show, NULL },
+	{ "remove", remove_step, NULL, remove_show, NULL },
 };
 
 int unplug_prepare(struct hotplug *h, struct unplug *unplug, struct err *err)

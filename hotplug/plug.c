@@ -97,13 +97,13 @@ static int choose_zones(struct hotplug *h, struct plug *plug, const uint64_t *si
 }
 
 static const struct step host_steps[] = {
-	{ "attach", plug_attach_only, plug_detach, plug_attach_show },
+	{ "attach", plug_attach_only, plug_detach, plug_attach_show, plug_leave },
 };
 
 static const struct step steps[] = {
-	{ "attach", plug_attach, plug_detach, plug_attach_show },
-	{ "appear", plug_appear, NULL, NULL },
-	{ "online", plug_online, plug_offline, plug_online_show },
+	{ "attach", plug_attach, plug_detach, plug_attach_show, plug_leave },
+	{ "appear", plug_appear, NULL, NULL, NULL },
+	{ "online", plug_online, plug_offline, plug_online_show, NULL },
 };
 
 int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)

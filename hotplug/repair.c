@@ -108,8 +108,9 @@ static int settle(struct hotplug *h, void *job, struct err *err)
 	return 0;
 }
 
-static const struct step remove_steps[] = { { "remove", remove_backends, NULL, remove_show } };
-static const struct step settle_steps[] = { { "settle", settle, NULL, NULL } };
+static const struct step remove_steps[] = { { "remove", remove_backends, NULL, remove_show,
+					      NULL } };
+static const struct step settle_steps[] = { { "settle", settle, NULL, NULL, NULL } };
 
 static bool has_removals(const struct repair *r)
 {

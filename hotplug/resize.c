@@ -352,7 +352,7 @@ static int verify(struct hotplug *h, void *job, struct err *err)
 }
 
 static const struct step verify_steps[] = {
-	{ "verify", verify, NULL, NULL },
+	{ "verify", verify, NULL, NULL, NULL },
 };
 
 static int prepare(struct hotplug *h, struct resize *r, struct err *err)

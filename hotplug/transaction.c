@@ -8,7 +8,9 @@
 #include "hotplug/look.h"
 #include "hotplug/transaction.h"
 #include "lib/nearest.h"
+#include "lib/procfs.h"
 #include "lib/util.h"
+#include "qemu/demand.h"
 
 void hotplug_init(struct hotplug *h, struct vm *vm)
 {
@@ -94,6 +96,15 @@ void hotplug_warn(struct hotplug *h, const char *text)
 			return;
 	h->warnings = xgrow(h->warnings, h->warnings_count, sizeof(*h->warnings));
 	h->warnings[h->warnings_count++] = xstrdup(text);
+}
+
+int hotplug_take_reply(struct hotplug *h, uint64_t *id, struct err *err)
+{
+	int status = *id ? qmp_receive(h->vm->qmp, *id, NULL, err) : 0;
+
+	if (!status || err->code == ERR_QEMU_REFUSED)
+		*id = 0;
+	return status;
 }
 
 int hotplug_request(struct hotplug *h, struct json_object *request, struct err *err)
@@ -232,6 +243,9 @@ int hotplug_look(struct hotplug *h, unsigned what, struct err *err)
 		if (look_at_machine(h, err))
 			return -1;
 		h->has_machine = true;
+		h->qemu_pid = qmp_peer_pid(h->vm->qmp);
+		if (!demand_is_of(h->qemu_pid, h->machine.base_memory_bytes))
+			h->qemu_pid = 0;
 		if (watch_begin(&h->watch, h->vm, &h->machine, &h->progress, err))
 			return -1;
 		if ((what & LOOK_CHANGE) && check_machine(h, err))
@@ -250,6 +264,29 @@ const struct guest_memory *hotplug_now(const struct hotplug *h)
 	return h->after.has || h->after.blocks.count ? &h->after : &h->before;
 }
 
+/* QEMU has ended, and with it all that was to be undone there. */
+static void leave_steps(struct hotplug *h)
+{
+	while (hotplug_can_undo(h)) {
+		unsigned i = --h->steps_begun;
+
+		if (h->steps[i].step->leave)
+			h->steps[i].step->leave(h, h->steps[i].job);
+	}
+	h->outcome = OUTCOME_PARTIAL;
+}
+
+/* The monitor went away: was that QEMU's end, and not only the connection's? */
+static bool face_qemu_end(struct hotplug *h, struct err *err)
+{
+	if (err->code != ERR_QEMU_UNREACHABLE || !h->qemu_pid || !procfs_has_ended(h->qemu_pid))
+		return false;
+	leave_steps(h);
+	err_append(err, "QEMU has ended");
+	err_hint(err, "when it was the kernel that killed QEMU, dmesg says so");
+	return true;
+}
+
 /*
  * What the guest's end leaves to do: QEMU may have ended as well, and then nothing is left to undo;
  * else the guest gets the time of one boot to let go of what it had.
@@ -259,8 +296,7 @@ static int face_end(struct hotplug *h, struct err *err)
 	struct err gone = { 0 };
 
 	if (watch_await_rest(&h->watch, &gone)) {
-		h->steps_begun = h->steps_settled;
-		h->outcome = OUTCOME_PARTIAL;
+		leave_steps(h);
 		err->code = ERR_QEMU_UNREACHABLE;
 		return err_append(err, "QEMU has ended: %s", gone.message);
 	}
@@ -273,9 +309,10 @@ static void set_outcome(struct hotplug *h, bool is_whole, bool is_changed, struc
 {
 	if (!is_whole) {
 		h->outcome = OUTCOME_PARTIAL;
-		err_hint(err, hotplug_guest_has_ended(h)
-				      ? "when the guest runs again: memhp repair, or memhp list"
-				      : "see what is left with: memhp list");
+		err_hint(err,
+			 hotplug_guest_has_ended(h)
+				 ? "when the guest runs again: memhp repair, or memhp list"
+				 : "see what is left with: memhp list; memhp repair --dry-run");
 	} else if (h->steps_settled) {
 		h->outcome = OUTCOME_PARTIAL;
 		if (err->code != ERR_INTERRUPTED)
@@ -293,9 +330,9 @@ static void undo_steps(struct hotplug *h, struct err *err)
 	hotplug_phase(h, "undo");
 	deadline_undo(h->deadline);
 	h->progress.remark = watch_remark(&h->watch);
-	if (hotplug_guest_has_ended(h) && face_end(h, err))
+	if ((hotplug_guest_has_ended(h) && face_end(h, err)) || face_qemu_end(h, err))
 		return;
-	h->progress.remark = watch_remark(&h->watch);
+	h->progress.remark = watch_remark(&h->watch); /* a reset may have followed a panic */
 	while (hotplug_can_undo(h)) {
 		const struct step *step = h->steps[--h->steps_begun].step;
 		struct err left = { 0 };

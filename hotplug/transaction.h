@@ -37,6 +37,8 @@ struct step {
 	int (*undo)(struct hotplug *h, void *job, struct err *err);
 	/* add to h->plan what run would do; NULL: nothing to show */
 	void (*show)(struct hotplug *h, void *job);
+	/* in place of undo when QEMU has ended: remove what stays on the host; NULL: nothing */
+	void (*leave)(struct hotplug *h, void *job);
 };
 
 /* A line of --dry-run. */
@@ -54,6 +56,7 @@ struct hotplug {
 	bool is_dry_run, is_forced;
 	bool is_adding;		     /* memory may be added: whether it has to be shared is asked */
 	bool has_machine, has_guest; /* which halves are known */
+	pid_t qemu_pid;		     /* 0: not known which process is QEMU */
 	struct machine machine;	     /* before; its devices also after */
 	struct sharing sharing;	     /* with is_adding: asked with the first look */
 	struct guest_memory before, after; /* after: whenever the guest was asked again */
@@ -167,6 +170,14 @@ void hotplug_plan_request(struct hotplug *h, struct json_object *request);
 
 /* hotplug_warn() - add a warning to the report; said once */
 void hotplug_warn(struct hotplug *h, const char *text);
+
+/*
+ * hotplug_take_reply() - wait for the reply to a request
+ * @id:	of qmp_send(); 0: none is under way, and so it is once QEMU has answered
+ * Return: 0 also where none was; -1 when QEMU refused, or has not said
+ */
+int hotplug_take_reply(struct hotplug *h, uint64_t *id, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* hotplug_request() - send one QMP request, which is consumed, and wait for its reply */
 int hotplug_request(struct hotplug *h, struct json_object *request, struct err *err)

@@ -52,45 +52,28 @@ static int verify_backend(struct hotplug *h, const struct vmem_plug *plug, struc
 		       : 0;
 }
 
-/* Wait for the reply to object-add (0) or device_add (1), if it is under way. */
+/* The reply to object-add (0) or device_add (1), if it is under way. */
 static int take_reply(struct hotplug *h, struct vmem_plug *plug, unsigned i, struct err *err)
 {
-	if (!plug->ids[i])
-		return 0;
-	if (qmp_receive(h->vm->qmp, plug->ids[i], NULL, err)) {
-		if (err->code == ERR_QEMU_REFUSED)
-			plug->ids[i] = 0;
+	bool is_asked = plug->ids[i];
+
+	if (hotplug_take_reply(h, &plug->ids[i], err))
 		return -1;
-	}
-	plug->ids[i] = 0;
-	plug->is_object_there |= i == 0;
-	plug->is_device_there |= i == 1;
+	plug->is_object_there |= is_asked && i == 0;
+	plug->is_device_there |= is_asked && i == 1;
 	return 0;
 }
 
-static int add(struct hotplug *h, struct vmem_plug *plug, unsigned i, struct json_object *request,
+static int ask(struct hotplug *h, struct vmem_plug *plug, unsigned i, struct json_object *request,
 	       struct err *err)
 {
-	if (!qmp_send(h->vm->qmp, request, &plug->ids[i], err) && !take_reply(h, plug, i, err))
-		return 0;
-	if (err->code != ERR_QEMU_REFUSED)
+	if (qmp_send(h->vm->qmp, request, &plug->ids[i], err))
 		return -1;
+	if (!take_reply(h, plug, i, err))
+		return 0;
 	refusal_hint(err);
 	return i ? err_wrap(err, "QEMU takes no device '%s'", plug->device.device_id)
 		 : err_wrap(err, "QEMU makes no backend '%s'", plug->device.backend_id);
-}
-
-/* A reply that was not waited for tells what is there to be undone. */
-static int collect_replies(struct hotplug *h, struct vmem_plug *plug, struct err *err)
-{
-	struct err ignored;
-
-	(void)!take_reply(h, plug, 0, &ignored);
-	(void)!take_reply(h, plug, 1, &ignored);
-	if (!plug->ids[0] && !plug->ids[1])
-		return 0;
-	return err_set(err, ERR_PARTIAL, "QEMU did not say whether it made '%s'",
-		       plug->ids[0] ? plug->device.backend_id : plug->device.device_id);
 }
 
 static int attach(struct hotplug *h, void *job, struct err *err)
@@ -100,12 +83,27 @@ static int attach(struct hotplug *h, void *job, struct err *err)
 	if (plug->request.backend.mem_path)
 		mem_file_expect(&plug->file, qmp_peer_pid(h->vm->qmp),
 				plug->request.backend.mem_path, plug->device.size_bytes);
-	return add(h, plug, 0, object_add(plug), err) ||
-			       add(h, plug, 1, machine_request_vmem_add(&plug->device, plug->bus),
+	return ask(h, plug, 0, object_add(plug), err) ||
+			       ask(h, plug, 1, machine_request_vmem_add(&plug->device, plug->bus),
 				   err) ||
 			       verify_backend(h, plug, err) || read_back(h, plug, err)
 		       ? -1
 		       : 0;
+}
+
+/* Replies that were not waited for tell what is there to be undone. */
+static int collect_replies(struct hotplug *h, struct vmem_plug *plug, struct err *err)
+{
+	struct err ignored;
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		(void)!take_reply(h, plug, i, &ignored);
+		if (plug->ids[i])
+			return err_set(err, ERR_PARTIAL, "QEMU did not say whether it made '%s'",
+				       i ? plug->device.device_id : plug->device.backend_id);
+	}
+	return 0;
 }
 
 /* QEMU lets go of virtio-mem devices since 8.2; before, an empty one stays. */
@@ -117,9 +115,8 @@ static int detach(struct hotplug *h, void *job, struct err *err)
 	unsigned count = 0;
 	int status = 0;
 
-	if (collect_replies(h, plug, err))
-		return -1;
-	if (plug->is_device_there && machine_query_devices(&h->machine, h->vm->qmp, err))
+	if (collect_replies(h, plug, err) ||
+	    (plug->is_device_there && machine_query_devices(&h->machine, h->vm->qmp, err)))
 		return -1;
 	d = plug->is_device_there ? machine_device(&h->machine, plug->device.device_id) : NULL;
 	if (d) {
@@ -135,6 +132,13 @@ static int detach(struct hotplug *h, void *job, struct err *err)
 	    hotplug_request(h, machine_request_object_del(plug->device.backend_id), err))
 		return err_wrap(err, "the backend '%s' is left", plug->device.backend_id);
 	return mem_file_remove(&plug->file, err);
+}
+
+static void leave(struct hotplug *h, void *job)
+{
+	struct vmem_plug *plug = job;
+
+	mem_file_leave(&plug->file, h->deadline);
 }
 
 static void attach_show(struct hotplug *h, void *job)
@@ -162,8 +166,8 @@ static int verify(struct hotplug *h, void *job, struct err *err)
 				 plug->device.device_id);
 }
 
-static const struct step attach_steps[] = { { "attach", attach, detach, attach_show } };
-static const struct step verify_steps[] = { { "verify", verify, NULL, NULL } };
+static const struct step attach_steps[] = { { "attach", attach, detach, attach_show, leave } };
+static const struct step verify_steps[] = { { "verify", verify, NULL, NULL, NULL } };
 
 /* Before the device is there: QEMU may not let go of it. */
 static int check_node(const struct hotplug *h, struct vmem_plug *plug, struct err *err)

@@ -449,7 +449,7 @@ static void resize_show(struct hotplug *h, void *job)
 }
 
 static const struct step steps[] = {
-	{ "resize", resize, resize_back, resize_show },
+	{ "resize", resize, resize_back, resize_show, NULL },
 };
 
 /* How much is to be added, in memory blocks, rounded up. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the kernel tells of a process. */
 #include <dirent.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +122,15 @@ bool procfs_has_argument(pid_t pid, const char *option)
 			return true;
 	}
 	return false;
+}
+
+/* It gives up its memory first. */
+bool procfs_has_ended(pid_t pid)
+{
+	_cleanup_free_ char *state = procfs_text(pid, "State");
+	_cleanup_free_ char *memory = procfs_text(pid, "VmSize");
+
+	return state ? !memory : kill(pid, 0) && errno == ESRCH;
 }
 
 uint64_t procfs_threads_of_user(uid_t uid)

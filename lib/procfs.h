@@ -38,6 +38,10 @@ bool procfs_has_capability(pid_t pid, unsigned capability);
  * or two? false also when unknown */
 bool procfs_has_argument(pid_t pid, const char *option);
 
+/* procfs_has_ended() - is there no such process any more, or one that only waits to be buried? So
+ * it is before its sockets close (do_exit() in Linux kernel/exit.c). */
+bool procfs_has_ended(pid_t pid);
+
 /* procfs_threads_of_user() - the threads of all processes of a real user id, as RLIMIT_NPROC counts
  * them */
 uint64_t procfs_threads_of_user(uid_t uid);

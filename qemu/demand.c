@@ -66,13 +66,16 @@ static void read_path(struct demand *d)
 	}
 }
 
-bool demand_complete(struct demand *d)
+bool demand_is_of(pid_t pid, uint64_t boot_bytes)
 {
 	uint64_t address_space;
 
-	/* the process that listens may be another one, that has handed the socket to QEMU */
-	if (!d->pid || !procfs_bytes(d->pid, "VmSize", &address_space) ||
-	    address_space < d->boot_bytes)
+	return pid && procfs_bytes(pid, "VmSize", &address_space) && address_space >= boot_bytes;
+}
+
+bool demand_complete(struct demand *d)
+{
+	if (!demand_is_of(d->pid, d->boot_bytes))
 		return false;
 	read_locks(d);
 	read_unused(d);

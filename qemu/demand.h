@@ -44,6 +44,10 @@ static inline uint64_t bytes_less(uint64_t bytes, uint64_t part)
 	return bytes > part ? bytes - part : 0;
 }
 
+/* demand_is_of() - can that process be a QEMU with so much memory? The one that listens may be
+ * another one: a relay, or what has handed the socket to QEMU. */
+bool demand_is_of(pid_t pid, uint64_t boot_bytes);
+
 /* demand_complete() - false when it is not known that the process is this QEMU */
 bool demand_complete(struct demand *d);
 

@@ -147,15 +147,24 @@ int mem_path_check(pid_t pid, const char *path, uint64_t size_bytes, struct err 
 				     : 0;
 }
 
+/* The user that a process makes files as: the fourth of "Uid:" (proc_pid_status(5)). */
+static bool read_file_user(pid_t pid, unsigned *uid)
+{
+	_cleanup_free_ char *ids = procfs_text(pid, "Uid");
+
+	return ids && sscanf(ids, "%*u %*u %*u %u", uid) == 1;
+}
+
 void mem_file_expect(struct mem_file *f, pid_t pid, const char *path, uint64_t size_bytes)
 {
 	_cleanup_free_ char *directory = directory_of(path);
 	const char *name = name_of(path);
 	struct stat there;
+	unsigned uid;
 	int fd;
 
 	mem_file_release(f);
-	if (!pid || !*name)
+	if (!pid || !*name || !read_file_user(pid, &uid))
 		return;
 	fd = peer_open_path(pid, directory, O_PATH | O_DIRECTORY);
 	if (fd < 0)
@@ -166,18 +175,10 @@ void mem_file_expect(struct mem_file *f, pid_t pid, const char *path, uint64_t s
 	}
 	*f = (struct mem_file){ .is_expected = true,
 				.pid = pid,
+				.uid = uid,
 				.directory = fd,
 				.name = xstrdup(name),
 				.size_bytes = size_bytes };
-}
-
-/* The user that QEMU makes files as: the fourth of "Uid:" (proc_pid_status(5)). */
-static bool is_owner(pid_t pid, uid_t uid)
-{
-	_cleanup_free_ char *ids = procfs_text(pid, "Uid");
-	unsigned fs_uid;
-
-	return ids && sscanf(ids, "%*u %*u %*u %u", &fs_uid) == 1 && fs_uid == uid;
 }
 
 /* Has the process that very file open? */
@@ -218,8 +219,7 @@ void mem_file_identify(struct mem_file *f, bool is_in_use, struct deadline *dead
 
 	if (!f->is_expected || f->is_made ||
 	    fstatat(f->directory, f->name, &file, AT_SYMLINK_NOFOLLOW) || !S_ISREG(file.st_mode) ||
-	    (uint64_t)file.st_size != f->size_bytes || file.st_nlink != 1 ||
-	    !is_owner(f->pid, file.st_uid))
+	    (uint64_t)file.st_size != f->size_bytes || file.st_nlink != 1 || file.st_uid != f->uid)
 		return;
 	f->is_made = is_in_use ? has_open(f->pid, &file) : is_closed(f, &file, deadline);
 	f->device = file.st_dev;
@@ -239,6 +239,14 @@ int mem_file_remove(struct mem_file *f, struct err *err)
 		return 0;
 	return err_set(err, ERR_PARTIAL, "the file '%s', which QEMU made, is left: %s", f->name,
 		       strerror(errno));
+}
+
+void mem_file_leave(struct mem_file *f, struct deadline *deadline)
+{
+	struct err ignored;
+
+	mem_file_identify(f, false, deadline);
+	(void)!mem_file_remove(f, &ignored);
 }
 
 void mem_file_release(struct mem_file *f)

@@ -33,8 +33,8 @@ struct mem_path {
 bool mem_path_read(struct mem_path *out, pid_t pid, const char *path);
 
 /*
- * mem_path_check() - refuse what QEMU cannot use, or would ask for again and again: a link to a file
- * that is not there (file_ram_open() tries to make what is there already)
+ * mem_path_check() - refuse what QEMU cannot use, or would ask for again and again: a link to a
+ * file that is not there (file_ram_open() tries to make what is there already)
  * @size_bytes:	of the memory
  */
 int mem_path_check(pid_t pid, const char *path, uint64_t size_bytes, struct err *err)
@@ -44,6 +44,7 @@ int mem_path_check(pid_t pid, const char *path, uint64_t size_bytes, struct err 
 struct mem_file {
 	bool is_expected; /* there was none of the name */
 	pid_t pid;
+	unsigned uid;  /* that QEMU makes files as */
 	int directory; /* descriptor of where it will be; valid with is_expected */
 	char *name;    /* in there; owned */
 	uint64_t size_bytes;
@@ -65,6 +66,9 @@ void mem_file_identify(struct mem_file *f, bool is_in_use, struct deadline *dead
 /* mem_file_remove() - remove the file that was made, if it is still that; -1 with ERR_PARTIAL when
  * it stays */
 int mem_file_remove(struct mem_file *f, struct err *err) __attribute__((warn_unused_result));
+
+/* mem_file_leave() - both, for a QEMU that has ended or is about to */
+void mem_file_leave(struct mem_file *f, struct deadline *deadline);
 
 void mem_file_release(struct mem_file *f);
 

@@ -46,6 +46,8 @@ static const struct {
 	{ "backing store",
 	  "--mem-path has to be where QEMU's user may make a file; --backend memfd "
 	  "needs none" },
+	{ "preallocating memory failed",
+	  "the host has not all of it, or the file system behind --mem-path: take a smaller size" },
 	{ "nsufficient free host memory pages", "take a smaller size, or leave out --prealloc" },
 	{ "Cannot allocate memory", "take a smaller size, or --reserve off" },
 };

@@ -101,6 +101,9 @@ def test_of_what_is_only_promised_there_is_a_warning(cgroup, bare):
     assert qemu.warned("plug", "--force", "128M") == []
     result = qemu.memhp("plug", "128M")
     assert done(result) and re.fullmatch(rf"memhp: warning: {LEAVES}, .*\n", result.stderr)
+    assert "warning" in qemu.memhp("--quiet", "--dry-run", "plug", "128M").stderr
+    result = qemu.memhp("--quiet", "plug", "128M")
+    assert done(result) == "" == result.stderr
     # what was promised before still counts beside what fits
     assert len(qemu.warned("plug", "128M", "--prealloc")) == 1
     group.limit(None)
@@ -302,6 +305,7 @@ def test_a_file_that_a_failed_plug_made_is_removed(bare, small):
     for kind in ([], ["--virtio-mem"]):
         answer = qemu.json(*words, small / "new", *kind, code=1)
         assert answer["state"] == "rolled-back" and "preallocating memory failed" in answer["error"]["message"]
+        assert "take a smaller size" in answer["error"]["hint"]
         assert list(small.iterdir()) == []
 
 

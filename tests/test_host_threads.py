@@ -17,7 +17,7 @@ def test_a_cgroup_that_allows_no_thread_more(cgroup, bare):
     qemu = bare(cgroup=group)
 
     def leave(count):
-        group.file("pids.max").write_text(str(int(group.file("pids.current").read_text()) + count))
+        group.file("pids.max").write_text(str(int(group.file("pids.current").read_text("ascii")) + count), encoding="ascii")
 
     leave(1)
     message, hint = qemu.refused("plug", "128M", "--prealloc=2")
@@ -35,7 +35,7 @@ def test_a_cgroup_that_allows_no_thread_more(cgroup, bare):
 def test_a_cgroup_above_counts(cgroup, bare):
     above = cgroup("pids", "above")
     qemu = bare(cgroup=cgroup("pids", "inner", above=above))
-    above.file("pids.max").write_text(above.file("pids.current").read_text())
+    above.file("pids.max").write_text(above.file("pids.current").read_text("ascii"), encoding="ascii")
     assert str(above.path) in qemu.refused("plug", "128M", "--prealloc=2")[1]
 
 
