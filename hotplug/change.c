@@ -58,10 +58,10 @@ static int add_device_blocks(const struct hotplug *h, struct change *change, con
 	if (!d)
 		return unknown_word(h, word, err);
 	if (hotplug_added(h, &h->before, d) == ADDED_NOT) {
+		_cleanup_free_ char *command = hotplug_absent_command(d);
+
 		err_set(err, ERR_FAILED, "the guest has not added '%s'", word);
-		return err_hint(err, "take it away with: memhp %s%s",
-				d->is_hotplugged ? "repair" : "unplug ",
-				d->is_hotplugged ? "" : memdev_name(d));
+		return err_hint(err, "take it away with: %s", command);
 	}
 	if (!hotplug_device_blocks(h, d, &run))
 		return err_set(err, ERR_FAILED, "the guest has no memory blocks of '%s'", word);

@@ -200,25 +200,65 @@ static int check_host(struct hotplug *h, const struct plug_request *r, const uin
 	return 0;
 }
 
+/*
+ * Linux on x86 has larger blocks where its memory at boot ends at 64 GiB or above: as large, up to
+ * 2 GiB, as that end is a multiple of (probe_memory_block_size()). QEMU begins with devices at the
+ * next GiB behind it. 0: not known, or no larger ones.
+ */
+static uint64_t likely_block_bytes(const struct hotplug *h)
+{
+	const uint64_t gib = UINT64_C(1) << 30;
+	uint64_t rest = h->machine.base_memory_bytes % gib, bytes = 2 * gib;
+	uint64_t end = h->machine.base_address - (rest ? gib - rest : 0);
+
+	if (h->has_guest || !place_block_bytes(h) || !h->machine.has_base_address || end < 64 * gib)
+		return 0;
+	while (bytes > place_block_bytes(h) && end % bytes)
+		bytes /= 2;
+	return bytes;
+}
+
+static void warn_blocks(struct hotplug *h, const uint64_t *sizes, unsigned count,
+			const struct device_place *places)
+{
+	uint64_t block_bytes = likely_block_bytes(h);
+	_cleanup_free_ char *text = NULL;
+	char block[SIZE_TEXT_MAX];
+	bool is_odd = false;
+	unsigned i;
+
+	for (i = 0; block_bytes && i < count; i++)
+		is_odd |= sizes[i] % block_bytes ||
+			  (places[i].is_known && places[i].address % block_bytes);
+	if (!is_odd)
+		return;
+	text = xasprintf("a Linux guest of so much memory may have blocks of %s, and use nothing "
+			 "of what does not begin and end at one: without a channel (--guest) "
+			 "that is not known",
+			 size_format(block, block_bytes));
+	hotplug_warn(h, text);
+}
+
 int plug_check_device(struct hotplug *h, const struct plug_request *r, struct device_place *place,
 		      struct err *err)
 {
-	return check_limit(&h->machine, r, err) || check_sizes(h, &r->size_bytes, 1, err) ||
-			       find_places(h, r, &r->size_bytes, 1, place, err) ||
-			       check_host(h, r, &r->size_bytes, 1, err)
-		       ? -1
-		       : 0;
+	if (check_limit(&h->machine, r, err) || check_sizes(h, &r->size_bytes, 1, err) ||
+	    find_places(h, r, &r->size_bytes, 1, place, err) ||
+	    check_host(h, r, &r->size_bytes, 1, err))
+		return -1;
+	warn_blocks(h, &r->size_bytes, 1, place);
+	return 0;
 }
 
 int plug_check(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
 	       unsigned count, struct device_place *places, struct err *err)
 {
-	return check_slots(&h->machine, r, count, err) || check_limit(&h->machine, r, err) ||
-			       check_sizes(h, sizes, count, err) ||
-			       find_places(h, r, sizes, count, places, err) ||
-			       check_file(h, r, count, err) || check_host(h, r, sizes, count, err)
-		       ? -1
-		       : 0;
+	if (check_slots(&h->machine, r, count, err) || check_limit(&h->machine, r, err) ||
+	    check_sizes(h, sizes, count, err) || find_places(h, r, sizes, count, places, err) ||
+	    check_file(h, r, count, err) || check_host(h, r, sizes, count, err))
+		return -1;
+	warn_blocks(h, sizes, count, places);
+	return 0;
 }
 
 /* What the kernel can take for itself: not what is free in Movable. */

@@ -3,15 +3,10 @@
 #include "hotplug/blocks.h"
 #include "hotplug/elastic.h"
 
-static bool is_ours(const struct resize *r, const struct memdev *d)
-{
-	return r->node < 0 || ((d->has & MEMDEV_HAS_NODE) && d->node == (uint64_t)r->node);
-}
-
 /* Is it a virtio-mem device that this resize may change? */
 static bool is_elastic(const struct resize *r, const struct memdev *d)
 {
-	return memdev_is_virtio_mem(d) && d->handle && is_ours(r, d);
+	return memdev_is_virtio_mem(d) && d->handle && resize_counts(r, d);
 }
 
 /* How much of a virtio-mem device the guest can use: whole blocks only. */

@@ -21,6 +21,11 @@ void resize_release(struct resize *r)
 	unplug_release(&r->unplug);
 }
 
+bool resize_counts(const struct resize *r, const struct memdev *d)
+{
+	return r->node < 0 || ((d->has & MEMDEV_HAS_NODE) && d->node == (uint64_t)r->node);
+}
+
 static int find_target(struct resize *r, struct err *err)
 {
 	bool is_too_much = r->sign == '-' && r->size_bytes > r->before_bytes;
@@ -372,6 +377,38 @@ static int prepare(struct hotplug *h, struct resize *r, struct err *err)
 	return 0;
 }
 
+static bool is_leaving(const struct resize *r, const struct memdev *d)
+{
+	unsigned i;
+
+	for (i = 0; i < r->unplug.leaving_count; i++)
+		if (r->unplug.leaving[i].device == d)
+			return true;
+	return false;
+}
+
+/* QEMU counts what the guest makes no use of: that the total is reached is half of the truth then.
+ */
+static void warn_absent(struct hotplug *h, const struct resize *r)
+{
+	unsigned i;
+
+	for (i = 0; i < h->machine.devices_count; i++) {
+		const struct memdev *d = &h->machine.devices[i];
+		_cleanup_free_ char *text = NULL, *command = NULL;
+		char size[SIZE_TEXT_MAX];
+
+		if (!resize_counts(r, d) || is_leaving(r, d) ||
+		    hotplug_added(h, &h->before, d) != ADDED_NOT)
+			continue;
+		command = hotplug_absent_command(d);
+		text = xasprintf("'%s' counts with %s, but the guest has not added it: take it "
+				 "away with: %s",
+				 memdev_name(d), size_exact(size, d->size_bytes), command);
+		hotplug_warn(h, text);
+	}
+}
+
 /* After a failure: what the VM has now is what counts, wherever the work ended. */
 static void ask_what_is_left(struct hotplug *h, struct resize *r)
 {
@@ -388,9 +425,11 @@ int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)
 	h->is_taking = r->sign != '+';
 	if (!r->sign && r->node < 0)
 		h->goal_bytes = r->size_bytes;
-	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, r, err) &&
-	    !hotplug_execute(h, err))
-		return 0;
+	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, r, err)) {
+		warn_absent(h, r);
+		if (!hotplug_execute(h, err))
+			return 0;
+	}
 	ask_what_is_left(h, r);
 	return err_wrap(err, "cannot resize to '%s'", r->text);
 }

@@ -482,6 +482,12 @@ struct block_list hotplug_found_blocks(const struct hotplug *h, const struct gue
 	return found;
 }
 
+char *hotplug_absent_command(const struct memdev *d)
+{
+	return d->is_hotplugged ? xstrdup("memhp repair")
+				: xasprintf("memhp unplug %s", memdev_name(d));
+}
+
 enum added hotplug_added(const struct hotplug *h, const struct guest_memory *g,
 			 const struct memdev *d)
 {

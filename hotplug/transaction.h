@@ -204,6 +204,10 @@ struct block_list hotplug_found_blocks(const struct hotplug *h, const struct gue
 /* How much of a DIMM the guest has made blocks of; it takes none that begins or ends inside one. */
 enum added { ADDED_UNKNOWN, ADDED_WHOLE, ADDED_PARTLY, ADDED_NOT };
 
+/* hotplug_absent_command() - what takes a DIMM away that the guest has not added: repair leaves
+ * those of QEMU's command line alone; the caller frees it */
+char *hotplug_absent_command(const struct memdev *d);
+
 /* hotplug_added() - as @g shows it; ADDED_UNKNOWN without a guest, and for what is no DIMM */
 enum added hotplug_added(const struct hotplug *h, const struct guest_memory *g,
 			 const struct memdev *d);

@@ -73,6 +73,28 @@ def test_where_qemu_does_not_say_where_devices_begin_it_chooses(path, tree):
         assert "addr" not in monitor.sent("device_add")[0]
 
 
+class Large(Shifted):
+    """A q35 machine whose memory at boot ends at 64 GiB or above."""
+
+    def __init__(self, base_mib):
+        Model.__init__(self, None, base_mib=base_mib, max_mib=256 << 10)  # pylint: disable=non-parent-init-called
+        end = base_mib * MIB + 2 * GIB  # behind the hole below 4 GiB
+        self.known = {"addr": (end + GIB - 1) // GIB * GIB, "size": 256 * GIB}
+
+    def do_query_target(self):
+        return Model.do_query_target(self)
+
+
+@pytest.mark.parametrize("base_gib, size, block", [
+    (64, "256M", "2 GiB"), (64, "3G", "2 GiB"), (64, "2G", None), (63, "512M", "1 GiB"), (63, "1G", None), (61, "256M", None),
+    (64.125, "128M", None)])
+@pytest.mark.parametrize("kind", [[], ["--dry-run"]], ids=["done", "planned"])
+def test_without_a_channel_it_is_said_that_a_large_guest_may_have_large_blocks(path, base_gib, size, block, kind):
+    with Monitor(path, Large(int(base_gib * 1024))):
+        value = memhp(path, *kind, "plug", size).succeeded()
+    assert [f"blocks of {block}" in text for text in value.get("warnings", [])] == ([True] if block else [])
+
+
 def test_a_dimm_that_lands_inside_a_block_all_the_same_is_taken_back(path, tree):
     """Another tool's comes at this moment, and QEMU puts ours behind it."""
     vm = Model(tree)

@@ -107,6 +107,20 @@ def test_what_repair_leaves_alone_is_in_its_plan_and_the_hint_about_it_works(boo
     assert vm.devices() == [] and vm.backends() == []
 
 
+def test_a_total_that_counts_what_the_guest_has_not_added_says_so(vm):
+    before = vm.mem_total()
+    add_odd(vm, 128, "shifted", addr=0x150200000)
+    words = "'shifted' counts with 128 MiB, but the guest has not added it: take it away with: memhp repair"
+    for command in (["resize", "640M"], ["--dry-run", "resize", "768M"], ["resize", "768M", "--zone", "movable"]):
+        assert vm.json(*command)["warnings"] == [words]
+    assert vm.mem_total() == before + 128 * MIB
+    done(vm.memhp("repair"))
+    assert "warnings" not in vm.json("resize", "768M", "--zone", "movable") and vm.mem_total() == before + 256 * MIB
+    add_odd(vm)
+    answer = vm.json("resize", "512M")  # all of it leaves
+    assert "warnings" not in answer and vm.devices() == []
+
+
 @pytest.mark.parametrize("more", [[], ["--dimm", "128M"], ["--no-online"]], ids=["one", "two", "offline"])
 def test_a_guest_that_adds_no_memory_is_named_as_the_reason(boot, more):
     vm = boot(append="acpi_no_memhotplug")
