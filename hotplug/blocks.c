@@ -185,7 +185,7 @@ static void explain_block(struct hotplug *h, const char *commands, const char *v
 	if (strcmp(verb, "take") != 0 || err->code == ERR_INTERRUPTED)
 		return;
 	/* a guest that is slow to tell has no time left for the undoing */
-	h->has_hanging = err->code == ERR_TIMEOUT && !h->is_try;
+	h->has_hanging = err->code == ERR_TIMEOUT;
 	h->hanging_block = block;
 	if (!h->has_hanging)
 		hotplug_explain_held(h, block, err);

@@ -175,7 +175,8 @@ static int report_pending(const struct hotplug *h, const struct leaving *leaving
 
 	if (hotplug_guest_has_ended(h) && err->code == ERR_TIMEOUT)
 		return err_set(err, ERR_PARTIAL,
-			       "the guest has not let go of it since it ended or began anew");
+			       "the guest has not let go of %s since it ended or began anew",
+			       count > 1 ? "them" : "it");
 	for (i = 0; i < count; i++)
 		if (!leaving[i].is_gone && !leaving[i].is_refused)
 			return err_wrap(err, "the guest has not let go of '%s'",

@@ -82,6 +82,7 @@ int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struc
 	_cleanup_free_ char *ease = offline_words(h, list, true);
 	_cleanup_free_ char *lower = NULL;
 
+	h->has_hanging = false;
 	if (ease) {
 		if (take(h, ease, err))
 			return -1;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotplug/blocker.h"
 #include "hotplug/blocks.h"
 #include "hotplug/offline.h"
 #include "hotplug/pool.h"
@@ -179,7 +180,7 @@ static int keep_blocks(struct hotplug *h, const struct memdev *d, struct err *er
 static int keep(struct hotplug *h, struct unplug *unplug, unsigned i, const struct err *why,
 		struct err *err)
 {
-	struct err left = { 0 };
+	struct err left = { 0 }, told = *why;
 	const struct memdev *d = unplug->leaving[i].device;
 
 	if (keep_blocks(h, d, &left)) {
@@ -187,7 +188,10 @@ static int keep(struct hotplug *h, struct unplug *unplug, unsigned i, const stru
 		err->code = ERR_PARTIAL;
 		return err_append(err, "%s", left.message);
 	}
-	stayers_move(unplug, i, why);
+	if (h->has_hanging)
+		hotplug_explain_held(h, h->hanging_block, &told);
+	h->has_hanging = false;
+	stayers_move(unplug, i, &told);
 	return 0;
 }
 

@@ -287,6 +287,18 @@ static bool face_qemu_end(struct hotplug *h, struct err *err)
 	return true;
 }
 
+/* Has anything been begun that QEMU is to take back with the help of a guest that starts anew? */
+static bool has_qemu_to_undo(const struct hotplug *h)
+{
+	unsigned i;
+
+	for (i = h->steps_settled; i < h->steps_begun; i++)
+		if (!strcmp(h->steps[i].step->phase, "attach") ||
+		    !strcmp(h->steps[i].step->phase, "resize"))
+			return true;
+	return false;
+}
+
 /*
  * What the guest's end leaves to do: QEMU may have ended as well, and then nothing is left to undo;
  * else the guest gets the time of one boot to let go of what it had.
@@ -295,7 +307,7 @@ static int face_end(struct hotplug *h, struct err *err)
 {
 	struct err gone = { 0 };
 
-	if (watch_await_rest(&h->watch, &gone)) {
+	if (watch_await_rest(&h->watch, has_qemu_to_undo(h), &gone)) {
 		leave_steps(h);
 		err->code = ERR_QEMU_UNREACHABLE;
 		return err_append(err, "QEMU has ended: %s", gone.message);

@@ -89,7 +89,7 @@ struct hotplug {
 	uint64_t goal_bytes; /* they are only if QEMU has more memory than this; 0: not known */
 	bool is_try;	  /* a change of blocks that hangs is not the end: others are to be tried */
 	bool has_cpusets; /* the guest keeps in mind which nodes its cpusets may use */
-	/* at the deadline a block hung: what holds it is asked for when all has been undone */
+	/* a block hung when time was up: what holds it is asked for when all is as it was */
 	bool has_hanging;
 	uint64_t hanging_block;
 	bool is_pool_safe; /* the blocks hold none of the guest's huge pages */

@@ -6,7 +6,8 @@
 #include "qmp.h"
 
 #define REBOOT_MS 20000 /* for a guest that starts anew until it can let go of a DIMM */
-#define PANIC_MS  5000	/* until a reset or the end of QEMU follows, if one is to */
+#define PANIC_MS  6000	/* until a reset follows, if one is to: five seconds are usual (panic=5) */
+#define LAST_MS	  1000	/* until the end of QEMU follows, if it is to */
 
 /* What a phase waits for. */
 static const struct {
@@ -175,7 +176,7 @@ void watch_go_on(struct guest_watch *w)
 	w->told = w->endings.count;
 }
 
-int watch_await_rest(struct guest_watch *w, struct err *err)
+int watch_await_rest(struct guest_watch *w, bool is_reset_wanted, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
 	int ready;
@@ -184,8 +185,10 @@ int watch_await_rest(struct guest_watch *w, struct err *err)
 	if (!w->vm || w->endings.is_reset ||
 	    (w->vm->deadline->meanwhile && !w->endings.is_shutdown))
 		return 0;
-	ready = qmp_wait_event(w->vm->qmp, is_rest, w, deadline_within(w->vm->deadline, PANIC_MS),
-			       &event, err);
+	ready = qmp_wait_event(
+		w->vm->qmp, is_rest, w,
+		deadline_within(w->vm->deadline, is_reset_wanted ? PANIC_MS : LAST_MS), &event,
+		err);
 	watch_go_on(w);
 	return ready < 0 && err->code == ERR_QEMU_UNREACHABLE ? -1 : 0;
 }

@@ -44,9 +44,11 @@ void watch_go_on(struct guest_watch *w);
 
 /*
  * watch_await_rest() - after a panic or a shutdown see what QEMU makes of it: a reset, an end
+ * @is_reset_wanted:	for the undoing; else only an end, which follows at once, is waited for
  * Return: 0; -1 with ERR_QEMU_UNREACHABLE when QEMU itself has ended
  */
-int watch_await_rest(struct guest_watch *w, struct err *err) __attribute__((warn_unused_result));
+int watch_await_rest(struct guest_watch *w, bool is_reset_wanted, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* watch_limit_ms() - so long may a guest that has ended take to let go of memory: for the time of a
  * boot after a reset */
