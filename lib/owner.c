@@ -205,24 +205,51 @@ static FILE *open_table(pid_t pid, const char *name)
 	return fopen(path, "re");
 }
 
+/* A line of /proc/net/unix: Num RefCount Protocol Flags Type St Inode Path; zeros in the name of an
+ * abstract socket are shown as '@'. */
+static bool read_unix(FILE *table, unsigned *flags, unsigned long long *inode,
+		      char path[static 128])
+{
+	char line[512];
+
+	while (fgets(line, sizeof(line), table)) {
+		*path = '\0';
+		if (sscanf(line, "%*s %*s %*s %x %*s %*s %llu %127[^\n]", flags, inode, path) >= 2)
+			return true;
+	}
+	return false;
+}
+
+/* Names may have line ends, with which any user writes lines into the table: a socket that has
+ * two lines has one that is not the kernel's. */
+static bool has_one_line(pid_t pid, unsigned long long inode)
+{
+	FILE *table = open_table(pid, "unix");
+	unsigned long long other;
+	unsigned flags, count = 0;
+	char path[128];
+
+	while (table && read_unix(table, &flags, &other, path))
+		count += other == inode;
+	if (table)
+		fclose(table);
+	return count == 1;
+}
+
 int owner_listens_abstract(pid_t pid, const char *name)
 {
 	FILE *table = open_table(pid, "unix");
-	char line[512], path[128];
+	size_t len = strlen(name);
+	unsigned long long inode;
+	unsigned flags;
+	char path[128];
 	int found = -1;
 
-	/* Num RefCount Protocol Flags Type St Inode Path; zeros in a name are shown as '@' */
-	while (table && found != 1 && fgets(line, sizeof(line), table)) {
-		unsigned long long inode;
-		unsigned flags;
-		size_t len = strlen(name);
-
-		if (sscanf(line, "%*s %*s %*s %x %*s %*s %llu @%127[^\n]", &flags, &inode, path) !=
-			    3 ||
-		    !(flags & 1 << 16) || strncmp(path, name, len) != 0 ||
-		    path[len + strspn(path + len, "@")])
+	while (table && found != 1 && read_unix(table, &flags, &inode, path)) {
+		if (!(flags & 1 << 16) || path[0] != '@' || strncmp(path + 1, name, len) != 0 ||
+		    path[1 + len + strspn(path + 1 + len, "@")])
 			continue;
-		found = holds_socket(pid, inode);
+		found = holds_socket(pid, inode) && has_one_line(pid, inode);
 	}
 	if (table)
 		fclose(table);

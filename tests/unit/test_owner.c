@@ -119,6 +119,26 @@ static void an_abstract_name_is_whole(void **state)
 	end_other(other);
 }
 
+static void a_name_with_a_line_end_proves_nothing(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct stat held;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), forger;
+	int len;
+
+	(void)state;
+	assert_int_equal(fstat(fd, &held), 0);
+	/* a line that says that the socket of this process, which listens nowhere, does */
+	len = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
+		       "x\n0: 00000002 00000000 00010000 0001 01 %llu @memhp-forged",
+		       (unsigned long long)held.st_ino);
+	forger = listen_at(&address,
+			   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len));
+	assert_int_equal(owner_listens_abstract(getpid(), "memhp-forged"), 0);
+	close(forger);
+	close(fd);
+}
+
 /* A server of that family at that address, and a client that has reached it at 127.0.0.1. */
 static void serve_tcp(const char *text, int family, int *server, int *client, int *accepted)
 {
@@ -220,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_holder_of_the_file_listens),
 		cmocka_unit_test(an_abstract_name_is_whole),
+		cmocka_unit_test(a_name_with_a_line_end_proves_nothing),
 		cmocka_unit_test(a_port_is_that_of_who_listens_there),
 		cmocka_unit_test(a_pty_is_that_of_its_other_end),
 		cmocka_unit_test(a_process_is_described),
