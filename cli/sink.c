@@ -146,7 +146,8 @@ int sink_flush(struct err *err)
 	if (out.is_closed)
 		return err_set(err, out.err.code ? out.err.code : ERR_FAILED,
 			       "cannot write to stdout: %s while nobody read it",
-			       out.err.code == ERR_INTERRUPTED ? "interrupted" : "the deadline passed");
+			       out.err.code == ERR_INTERRUPTED ? "interrupted"
+							       : "the deadline passed");
 	return err_set(err, ERR_FAILED, "cannot write to stdout: %s",
 		       errno ? strerror(errno) : "an earlier write failed");
 }

@@ -14,7 +14,7 @@ import peer
 
 
 def fill(fd):
-    """Write until nothing more goes in."""
+    """Write until nothing more goes in, but for a few KiB that a terminal may make room for later."""
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_NONBLOCK)
     for size in (4096, 1):
@@ -97,7 +97,7 @@ def test_a_trace_that_nobody_reads_meets_the_deadline(path, full):
 
 @pytest.mark.parametrize("full", ["pipe", "terminal", "socket"], indirect=True)
 def test_ctrl_c_ends_output_that_nobody_reads(path, full):
-    with run(path, "--verbose", "list", timeout=0, stdout=full[1]) as (process, _):
+    with run(path, "--verbose", "list", plugged=40, timeout=0, stdout=full[1]) as (process, _):
         while b'"arch"' not in process.stderr.readline():
             pass  # the last answer; what is left is to write
         process.send_signal(signal.SIGINT)
