@@ -80,6 +80,7 @@ static void take_line(char *line)
 	now.line = line;
 	now.is_done = true;
 	rl_callback_handler_remove();
+	fflush(rl_outstream);
 }
 
 static void add_line(const char *line)
@@ -121,6 +122,7 @@ static void report_ready(void)
 	_cleanup_free_ char *text = NULL;
 
 	rl_clear_visible_line();
+	fflush(rl_outstream); /* what is printed goes another way: see sink.h */
 	now.user->ready(now.user->context);
 	text = now.user->text(now.user->context);
 	rl_set_prompt(text);
@@ -156,6 +158,7 @@ int prompt_line(const struct prompt_user *user, struct deadline *d, char **line,
 			clear_line(d);
 		} else if (ready < 0) {
 			rl_callback_handler_remove();
+			fflush(rl_outstream);
 			return -1;
 		} else if (ready && fds[0].revents) {
 			/* first: what is printed above the line may never end */

@@ -25,17 +25,26 @@ static void wake(int number)
 	(void)number;
 }
 
+/* What was done about SIGALRM before; an alarm that memhp was started with goes on. */
+struct alarm_state {
+	struct itimerval timer;
+	struct sigaction action;
+};
+
 /* poll(2) promises room for a byte, not for all: have a write that sleeps return now and then. */
-static void set_alarm(bool is_on)
+static void alarm_begin(struct alarm_state *before)
 {
-	struct itimerval timer = { 0 };
+	struct itimerval timer = { .it_interval.tv_usec = WAKE_US, .it_value.tv_usec = WAKE_US };
 	struct sigaction action = { .sa_handler = wake }; /* without SA_RESTART */
 
-	if (is_on) {
-		sigaction(SIGALRM, &action, NULL);
-		timer.it_interval.tv_usec = timer.it_value.tv_usec = WAKE_US;
-	}
-	setitimer(ITIMER_REAL, &timer, NULL);
+	sigaction(SIGALRM, &action, &before->action);
+	setitimer(ITIMER_REAL, &timer, &before->timer);
+}
+
+static void alarm_end(const struct alarm_state *before)
+{
+	setitimer(ITIMER_REAL, &before->timer, NULL);
+	sigaction(SIGALRM, &before->action, NULL);
 }
 
 /* Wait until there is room. Return: 0; -1 when the sink is closed for that */
@@ -65,7 +74,9 @@ static int wait_for_room(struct sink *sink)
 /* One write(2), as long as the deadline lets it wait. */
 static ssize_t write_once(struct sink *sink, const char *bytes, size_t len)
 {
+	struct alarm_state before;
 	ssize_t n;
+	int saved;
 
 	if (!limit)
 		return write(sink->fd, bytes, len);
@@ -73,9 +84,11 @@ static ssize_t write_once(struct sink *sink, const char *bytes, size_t len)
 		errno = ETIMEDOUT;
 		return -1;
 	}
-	set_alarm(true);
+	alarm_begin(&before);
 	n = write(sink->fd, bytes, len);
-	set_alarm(false);
+	saved = errno;
+	alarm_end(&before);
+	errno = saved;
 	return n;
 }
 
@@ -133,7 +146,8 @@ int sink_flush(struct err *err)
 	if (out.is_closed)
 		return err_set(err, out.err.code ? out.err.code : ERR_FAILED,
 			       "cannot write to stdout: %s while nobody read it",
-			       out.err.code == ERR_INTERRUPTED ? "interrupted" : "the deadline passed");
+			       out.err.code == ERR_INTERRUPTED ? "interrupted"
+							       : "the deadline passed");
 	return err_set(err, ERR_FAILED, "cannot write to stdout: %s",
 		       errno ? strerror(errno) : "an earlier write failed");
 }

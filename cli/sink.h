@@ -14,7 +14,8 @@
 FILE *sink_stdout(void);
 FILE *sink_stderr(void);
 
-/* sink_limit() - wait no longer than @d says, and end at its signals; borrowed until sink_finish() */
+/* sink_limit() - wait no longer than @d says, and end at its signals; borrowed until sink_finish()
+ */
 void sink_limit(struct deadline *d);
 
 /*

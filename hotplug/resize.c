@@ -295,6 +295,10 @@ static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
 		err_set(err, ERR_FAILED, "too many sums of DIMMs to find one that fits");
 		return err_hint(err, "unplug DIMMs by name: see memhp list");
 	}
+	if (most_bytes > r->before_bytes || choice->above > r->before_bytes)
+		return err_set(err, ERR_FAILED,
+			       "QEMU tells of devices with more memory than the whole of %s",
+			       size_exact(bytes, r->before_bytes));
 	err_set(err, ERR_FAILED, "what was plugged does not add up to %s",
 		size_exact(bytes, r->before_bytes - r->target_bytes));
 	if (!most_bytes && !choice->above)

@@ -24,6 +24,7 @@ static void become(char *const argv[], const int in[2], const int out[2], const 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	if (dup2(in[0], STDIN_FILENO) >= 0 && dup2(out[1], STDOUT_FILENO) >= 0 &&
 	    dup2(errors[1], STDERR_FILENO) >= 0)
 		execvp(argv[0], argv);

@@ -34,7 +34,9 @@ int signals_open(struct err *err)
 			sigaddset(&set, numbers[i]);
 	/* the whole mask: what a parent has blocked is not blocked here */
 	sigprocmask(SIG_SETMASK, &set, NULL);
+	/* a write that fails says so, and what cannot be reported is undone */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return err_set(err, ERR_FAILED, "cannot watch for signals: %s", strerror(errno));

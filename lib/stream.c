@@ -103,7 +103,7 @@ int wire_connect_abstract(const char *name, struct wire_maker maker, int *fd, en
 	int status;
 
 	if (len >= sizeof(address.sun_path))
-		return err_set(err, ERR_USAGE,
+		return err_set(err, code,
 			       "cannot connect to '%s': an abstract name has at most %zu bytes",
 			       shown, sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path + 1, name, len);

@@ -226,3 +226,20 @@ def test_a_block_size_that_no_kernel_has_is_not_believed(path, size):
     with Monitor(path, Vm()), Liar(f"{path}-console", say):
         result = limited("--qmp", path, "--guest", f"serial:{path}-console", "--json", "blocks")
         result.failed(4, f"size {size}", code="guest-unreachable", state="unchanged")
+
+
+def test_a_node_with_less_than_its_devices_has_no_total_beyond_reason(path):
+    """QEMU says 1 MiB, and tells of DIMMs of 256 MiB there."""
+    numa = "1 nodes\r\nnode 0 cpus: 0\r\nnode 0 size: 1 MB\r\nnode 0 plugged: 0 MB\r\n"
+    with telling(path, dimms([128 * MIB] * 2), human_monitor_command=numa):
+        result = host(path, "resize", "--node", "0", "0M")
+    result.failed(1, "QEMU tells of devices with more memory than the whole of 1 MiB", code="failed")
+    assert "can be reached" not in result.stderr, result
+
+
+def test_a_name_that_qemu_gives_is_no_mistake_of_the_users(path):
+    """A name of a socket that no socket can have: the guest cannot be reached."""
+    console = [{"label": "serial0", "filename": f"disconnected:unix:{'q' * 300},abstract=on,server=on", "frontend-open": True}]
+    with Monitor(path, on={"query-chardev": [reply(console)]}):
+        result = limited("--qmp", path, "--json", "blocks")
+    result.failed(4, "an abstract name has at most 107 bytes", code="guest-unreachable")

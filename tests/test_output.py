@@ -14,7 +14,7 @@ import peer
 
 
 def fill(fd):
-    """Write until nothing more goes in."""
+    """Write until nothing more goes in, but for a few KiB that a terminal may make room for later."""
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_NONBLOCK)
     for size in (4096, 1):
@@ -97,7 +97,7 @@ def test_a_trace_that_nobody_reads_meets_the_deadline(path, full):
 
 @pytest.mark.parametrize("full", ["pipe", "terminal", "socket"], indirect=True)
 def test_ctrl_c_ends_output_that_nobody_reads(path, full):
-    with run(path, "--verbose", "list", timeout=0, stdout=full[1]) as (process, _):
+    with run(path, "--verbose", "list", plugged=40, timeout=0, stdout=full[1]) as (process, _):
         while b'"arch"' not in process.stderr.readline():
             pass  # the last answer; what is left is to write
         process.send_signal(signal.SIGINT)
@@ -124,3 +124,23 @@ def test_output_that_is_read_late_is_whole(path, full):
             said = file.read().lstrip(b"x")
         process.communicate(timeout=peer.HANG)
         assert process.returncode == 0 and said.count(b'"handle"') == 200 and said.endswith(b"}\n")
+
+
+def test_a_report_that_a_limit_of_files_cuts_is_undone(path, tmp_path):
+    """The kernel ends who writes more, with a signal."""
+    vm = peer.Vm()
+    with peer.Monitor(path, vm) as monitor, open(tmp_path / "report", "wb") as report:
+        done = subprocess.run(["prlimit", "--fsize=0", peer.BINARY, "--qmp", path, "--guest", "none", "plug", "128M"],
+                              env=peer.clean_environment(), stdin=subprocess.DEVNULL, stdout=report, stderr=subprocess.PIPE,
+                              check=False, timeout=peer.HANG)
+    assert done.returncode == 1 and b"cannot write to stdout: File too large" in done.stderr, done
+    assert monitor.changes[-2:] == ["device_del memhp0-dimm", "object-del memhp0-mem"] and not vm.devices
+
+
+def test_an_alarm_that_memhp_was_started_with_rings(path):
+    """What it writes before does not stop that."""
+    with peer.Monitor(path, peer.Vm()):
+        done = subprocess.run(["perl", "-e", "alarm 2; exec @ARGV", peer.BINARY, "--qmp", path, "--guest", "none", "--verbose", "events"],
+                              env=peer.clean_environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              timeout=peer.HANG)
+    assert done.returncode == -signal.SIGALRM and b"qmp <" in done.stderr, done

@@ -119,7 +119,6 @@ static void an_abstract_name_is_whole(void **state)
 	end_other(other);
 }
 
-/* A server of that family at that address, and a client that has reached it at 127.0.0.1. */
 /* Anybody's name may have a line end, and behind it a line as the kernel writes them in /proc. */
 static void a_line_that_another_has_written_makes_no_owner(void **state)
 {
@@ -141,6 +140,7 @@ static void a_line_that_another_has_written_makes_no_owner(void **state)
 	close(liar);
 }
 
+/* A server of that family at that address, and a client that has reached it at 127.0.0.1. */
 static void serve_tcp(const char *text, int family, int *server, int *client, int *accepted)
 {
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
