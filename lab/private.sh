@@ -39,6 +39,7 @@ check_private() {
 
 # check_tree DIRECTORY SETTING: so is all that it holds.
 check_tree() {
-	foreign=$(find "$1" \( ! -user "$(id -u)" -o ! -type l -perm /022 \) -print -quit)
+	# a file that goes in the meantime makes find fail
+	foreign=$(find "$1" \( ! -user "$(id -u)" -o ! -type l -perm /022 \) -print -quit 2>/dev/null) || :
 	[ -z "$foreign" ] || die use "$1" "another user can change '$foreign'" "it can be made anew: rm -rf '$1'"
 }
