@@ -19,6 +19,7 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 LOOKS_FOR_VMS = {"test_vms", "test_vm_find", "test_vm_process", "test_vm_peer", "test_terminal"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         name = item.path.stem
