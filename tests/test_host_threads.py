@@ -45,7 +45,7 @@ def test_a_cgroup_above_counts(cgroup, bare):
 @pytest.fixture
 def others(bare, tmp_path):
     """others(LIMIT): a QEMU of a user who has nothing else, and may have so many threads."""
-    for directory in (tmp_path, *list(tmp_path.parents)[:2]):
+    for directory in (tmp_path, *list(tmp_path.parents)[:3]):
         directory.chmod(directory.stat().st_mode | 0o011)
 
     def start(limit):
