@@ -187,13 +187,14 @@ static int refuse_threads(uint64_t room, uint64_t need, const char *of, struct e
 
 static int check_user_threads(const struct demand *d, uint64_t need, struct err *err)
 {
-	uint64_t limit, used;
+	uint64_t limit, used, enough;
 
 	if (!read_user_threads(d, &limit, &used) || bytes_less(limit, used) >= need)
 		return 0;
+	enough = used + need;
 	refuse_threads(bytes_less(limit, used), need, process_limit.constant, err);
 	return err_hint(err, "raise it: prlimit --pid %d --%s=%llu:; --force tries anyway",
-			(int)d->pid, process_limit.option, (unsigned long long)(used + need));
+			(int)d->pid, process_limit.option, (unsigned long long)enough);
 }
 
 static int check_threads(const struct demand *d, struct err *err)
