@@ -26,6 +26,7 @@ int __wrap_wire_connect_unix(const char *path, const char *name, int *fd, enum e
 int __wrap_wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err);
 int __real_wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err);
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags);
+FILE *__wrap_sink_stdout(void);
 int __wrap_peer_open_path(pid_t pid, const char *path, int flags);
 int __real_peer_open_path(pid_t pid, const char *path, int flags);
 
@@ -110,4 +111,10 @@ int __wrap_peer_open_path(pid_t pid, const char *path, int flags)
 	if (strcmp(path, SEAM_PATH) != 0 && strcmp(path, SEAM_GUEST_PATH) != 0)
 		return __real_peer_open_path(pid, path, flags);
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+/* What is printed, where a target can look at it. */
+FILE *__wrap_sink_stdout(void)
+{
+	return stdout;
 }
