@@ -37,9 +37,13 @@ def done(result):
 def nothing_left(vm, programs):
     """Wait until neither a process nor a directory of memhp's is in the guest."""
     wait_until(lambda: not vm.guest(DIRECTORIES), what="the end of memhp's directory")
-    # an agent whose client went before it had the answer waits for the next one, and its dead children wait with it
-    done(vm.memhp("blocks", env=vm.agent))
-    wait_until(lambda: vm.processes() == programs, what="the end of memhp's processes")
+    # an agent whose client went before it had the answer waits for the next one, and its dead children wait with it:
+    # as many clients as there were requests on their way
+    def is_clean():
+        done(vm.memhp("blocks", env=vm.agent))
+        return vm.processes() == programs
+
+    wait_until(is_clean, what="the end of memhp's processes")
 
 
 def test_every_command_works_through_the_agent(vm):
