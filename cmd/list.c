@@ -137,8 +137,7 @@ static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 	if (h->has_guest) {
 		struct block_list boot = boot_blocks(h);
 
-		json_object_object_add(ctx->result, "boot_blocks",
-				       cmd_json_blocks(&boot, NULL));
+		json_object_object_add(ctx->result, "boot_blocks", cmd_json_blocks(&boot, NULL));
 		block_list_release(&boot);
 	} else {
 		json_object_object_add(ctx->result, "boot_blocks", NULL);
@@ -239,7 +238,7 @@ static int run_list(struct ctx *ctx, void *options, int argc, char **argv, struc
 
 	(void)argc, (void)argv;
 	return o->is_args ? list_args(ctx, err)
-			  : cmd_run_look(ctx, LOOK_QMP, NULL, report_list, err);
+			  : cmd_run_look(ctx, LOOK_QMP, VERB_NONE, report_list, err);
 }
 
 static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
@@ -280,7 +279,7 @@ static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 static int run_blocks(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, LOOK_GUEST, NULL, report_blocks, err);
+	return cmd_run_look(ctx, LOOK_GUEST, VERB_NONE, report_blocks, err);
 }
 
 const struct cmd cmd_list = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * report: what a command is, and what commands share: reports, plans, the JSON of devices and blocks.
+ * report: what a command is, and what commands share: reports, plans, the JSON of devices and
+ * blocks.
  */
 #ifndef CMD_REPORT_H
 #define CMD_REPORT_H
@@ -110,9 +111,9 @@ bool cmd_is_text(const struct ctx *ctx);
  * cmd_run_look() - the whole of a command that only looks: asks QEMU and the guest, and reports. A
  * guest that was not named and cannot be asked is noted on stderr, and its half stays unknown.
  * @what:	LOOK_QMP or LOOK_GUEST: which half must be known
- * @also:	further commands of guest.sh; NULL: none
+ * @also:	what the guest is asked for besides; VERB_NONE: nothing
  */
-int cmd_run_look(struct ctx *ctx, unsigned what, const char *also, cmd_report_fn *report,
+int cmd_run_look(struct ctx *ctx, unsigned what, enum verb also, cmd_report_fn *report,
 		 struct err *err);
 
 /* cmd_json_blocks(), cmd_json_device() - the JSON of runs of blocks, and of a device with its

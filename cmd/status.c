@@ -251,7 +251,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, LOOK_QMP, "udev", report, err);
+	return cmd_run_look(ctx, LOOK_QMP, VERB_UDEV, report, err);
 }
 
 const struct cmd cmd_status = {

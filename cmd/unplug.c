@@ -112,7 +112,8 @@ static void add_stayers(struct ctx *ctx, const struct unplug_job *job)
 static int unplug(struct hotplug *h, struct unplug_job *job, bool is_all, int argc, char **argv,
 		  struct err *err)
 {
-	h->ahead = job->unplug.is_keep_going ? "change near" : "ease near";
+	h->ahead = VERB_BIT(job->unplug.is_keep_going ? VERB_OFFLINE : VERB_OFFLINE_FAST) |
+		   VERB_BIT(VERB_BLOCKS);
 	h->is_about_devices = h->is_taking = true;
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) &&
 	    !choose(h, &job->unplug, is_all, argc, argv, err) &&

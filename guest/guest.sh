@@ -116,7 +116,7 @@ facts() {
 	say "size ${size:--}"
 }
 
-#= scan watch appear mark held
+#= scan scan_news appear mark blocker
 
 # get VARIABLE FILE: the first line of a file, or "-"
 get() {
@@ -125,7 +125,7 @@ get() {
 	eval "$1=\${$1:--}"
 }
 
-#= scan watch
+#= scan scan_news
 
 # scan: everything memhp wants to know, blocks in the order of their numbers without a sort
 scan() {
@@ -142,7 +142,7 @@ scan() {
 	flush
 }
 
-#= near
+#= blocks blocks_at
 
 # near UNIT FIRST-LAST...: blocks by their numbers (UNIT is 1), or behind facts (UNIT is 0x) by addresses, where the
 # block size is one: hexadecimal, and at least 1 MiB. A shell may run what stands in arithmetic: what a file has said
@@ -166,12 +166,12 @@ near() {
 	flush
 }
 
-#= change ease watch refill
+#= online move online_if_offline offline offline_fast refill
 
 # A background job of a shell without job control has /dev/null as fd 0: keep the real one.
 exec 8<&0
 
-#= change refill
+#= online move online_if_offline offline refill
 
 # put BLOCK WORD: one write to a block's state; the kernel's reason goes to stdout
 put() {
@@ -313,7 +313,7 @@ change() {
 	say "failed $failed ${why##*: }"
 }
 
-#= raise lift
+#= online move online_if_offline
 
 # lies BLOCK ZONE: is the block online, in that zone (movable, kernel, any)?
 lies() {
@@ -386,7 +386,7 @@ appear() {
 	done
 }
 
-#= swift
+#= online_fast
 
 # swift WORD FIRST-LAST...: write WORD to the state of each block, upwards; a scan shows what came of it
 swift() {
@@ -401,7 +401,7 @@ swift() {
 	done
 }
 
-#= ease
+#= offline_fast
 
 # ease SECONDS FROM-TO...: take blocks offline downwards, to the first that fails: the short way, in this shell itself,
 # with one guard beside it. When time is up, or a word comes, that ends the whole session, with the write that hangs;
@@ -434,7 +434,7 @@ ease() {
 	echo "$was" >"$score"
 }
 
-#= hold
+#= freeze_policy
 
 # hold: keep the kernel from bringing new memory online by itself, in a zone of its choice, where it would be
 # in use at once; until this session ends, however it does: a signal would end it without that, and after a
@@ -455,34 +455,22 @@ leave() {
 	[ -z "$TTY" ] || exec stty "$TTY"
 }
 
-#= watch
+#= scan_news
 
 seen=
 
-# news: has a device come or gone, a block gone online or offline, or a policy become another, since the last scan?
-# A kernel that does not count these events cannot tell.
-news() {
+# watch: scan, if a device has come or gone, a block gone online or offline, or a policy become another since the last
+# time; the first time, too. A kernel that does not count these events cannot tell.
+watch() {
 	get events "$sys/../../../kernel/uevent_seqnum"
 	get auto "$sys/auto_online_blocks"
 	get policy "$params/online_policy"
-	[ "$events" = - ] || [ "$events $auto $policy" != "$seen" ]
-}
-
-# idle: a look each second, until there is news
-idle() {
-	until sleep 1 && news; do :; done
-}
-
-# watch SECONDS: wait for news, and scan; without news in all that time say nothing; the first time, scan at once
-watch() {
-	# where it was stopped, those guards that are left
-	[ -z "$seen" ] || guards=$(guard "$1" idle) || dismiss
-	news || return
+	[ "$events" = - ] || [ "$events $auto $policy" != "$seen" ] || return
 	seen="$events $auto $policy"
 	scan
 }
 
-#= buddy
+#= free_pages
 
 # buddy: free pages of the kernel's zones and of Movable
 buddy() {
@@ -509,7 +497,7 @@ udev() {
 	[ -z "$rules" ] || say "udev ${rules%%"$nl"*}"
 }
 
-#= pool
+#= pools
 
 # pool: what going offline takes from the guest, and coming online does not bring back: huge pages of pools, of each
 # node and in all ("-"), and vm.min_free_kbytes, which the kernel computes anew. That has no second byte for a read
@@ -529,7 +517,7 @@ pool() {
 	done
 }
 
-#= tails
+#= huge_tails
 
 # tails FIRST-LAST...: for each, how many pages are part of a huge page and not its first, and the size of a page in
 # KiB. In the flags of a page, 8 bytes, COMPOUND_TAIL and HUGE make the third one 3, which no other one often is.
@@ -617,7 +605,7 @@ recall() {
 	say "cpusets ${n:--}"
 }
 
-#= held
+#= blocker
 
 # dumped BLOCK PAGES: of the pages that the kernel has dumped, as it logs them: what the last one in that block is,
 # behind the error that moving it met; a block has so many pages

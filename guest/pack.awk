@@ -117,6 +117,14 @@ function guarded(text,    lines, count, i, joined, all)
 	}
 	return all
 }
+# "VERB_BIT(VERB_SCAN) | ..." for the words of a piece; 0 where every request needs it.
+function verbs(words,    list, count, i, bits)
+{
+	count = split(toupper(words), list, " ")
+	for (i = 1; i <= count; i++)
+		bits = bits (i > 1 ? " | " : "") "VERB_BIT(VERB_" list[i] ")"
+	return count ? bits : "0"
+}
 function print_piece(words, text)
 {
 	if (length(text) > 3900) {
@@ -126,7 +134,7 @@ function print_piece(words, text)
 	gsub(/\\/, "\\\\&", text)
 	gsub(/"/, "\\\"", text)
 	gsub(/\n/, "\\n", text)
-	printf "{ \"%s\", \"%s\" },\n", words, text
+	printf "{ %s, \"%s\" },\n", verbs(words), text
 }
 function emit()
 {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hotplug/blocks.h"
+#include "hotplug/ask.h"
 #include "hotplug/check.h"
 #include "hotplug/memmap.h"
 #include "lib/size.h"
@@ -308,13 +308,16 @@ static int kernel_available(struct hotplug *h, const struct pieces *p, uint64_t 
 			    struct err *err)
 {
 	const struct guest_memory *g = hotplug_now(h);
-	uint64_t movable_bytes = sysfs_sum(g, -1).movable_bytes;
+	uint64_t movable_bytes = sysfs_sum(g->is_partial ? &h->before : g, -1).movable_bytes;
+	_cleanup_request_ struct request r = { 0 };
 
 	*bytes = kernel_bytes(g, movable_bytes);
 	if (*bytes >= HEADROOM_BYTES + all_map_bytes(h, p) ||
 	    (!movable_bytes && !memmap_wants_page_size(g, h->machine.arch)))
 		return 0;
-	if (hotplug_guest(h, "scan;buddy", "read", "again", err))
+	request_add(&r, VERB_SCAN);
+	request_add(&r, VERB_FREE_PAGES);
+	if (hotplug_ask(h, &r, WORK_READ, err))
 		return -1;
 	g = &h->after;
 	movable_bytes = g->has & GUEST_HAS_MOVABLE_FREE ? g->movable_free_bytes : 0;

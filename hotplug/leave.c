@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "hotplug/blocks.h"
-#include "hotplug/offline.h"
 #include "hotplug/pool.h"
 #include "hotplug/room.h"
 #include "hotplug/unplug.h"

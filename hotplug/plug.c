@@ -171,8 +171,10 @@ int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
 	int status;
 
 	h->is_adding = true;
-	h->ahead = plug->request.is_online_wanted ? "swift near" : "near";
-	h->also = plug->request.is_online_wanted && !h->is_dry_run ? "hold" : NULL;
+	h->ahead = VERB_BIT(VERB_BLOCKS);
+	if (plug->request.is_online_wanted)
+		h->ahead |= VERB_BIT(VERB_ONLINE_FAST);
+	h->also = plug->request.is_online_wanted && !h->is_dry_run ? VERB_FREEZE_POLICY : VERB_NONE;
 	status = plug_once(h, plug, err);
 	while (status && tries++ < TRIES_MAX && is_overtaken(h, plug, err)) {
 		plug_reset(plug);

@@ -273,7 +273,7 @@ int hotplug_repair(struct hotplug *h, struct repair *r, struct err *err)
 {
 	int status;
 
-	h->ahead = "change";
+	h->ahead = VERB_BIT(VERB_OFFLINE);
 	h->is_taking = true;
 	do
 		status = repair_round(h, r, err);

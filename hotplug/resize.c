@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hotplug/blocks.h"
+#include "hotplug/room.h"
 #include "hotplug/elastic.h"
 #include "hotplug/growth.h"
 #include "hotplug/resize.h"
@@ -425,7 +426,7 @@ static void ask_what_is_left(struct hotplug *h, struct resize *r)
 int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)
 {
 	h->is_adding = r->sign != '-';
-	h->ahead = r->sign == '-' ? "ease" : "swift";
+	h->ahead = VERB_BIT(r->sign == '-' ? VERB_OFFLINE_FAST : VERB_ONLINE_FAST);
 	h->is_taking = r->sign != '+';
 	if (!r->sign && r->node < 0)
 		h->goal_bytes = r->size_bytes;

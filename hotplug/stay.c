@@ -5,7 +5,7 @@
 
 #include "hotplug/blocker.h"
 #include "hotplug/blocks.h"
-#include "hotplug/offline.h"
+#include "hotplug/room.h"
 #include "hotplug/pool.h"
 #include "hotplug/unplug.h"
 #include "lib/size.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/by-hand.h"
 #include "hotplug/blocker.h"
 #include "hotplug/transaction.h"
 #include "lib/procfs.h"
@@ -76,6 +77,18 @@ void hotplug_plan(struct hotplug *h, const char *where, char *text)
 {
 	h->plan = xgrow(h->plan, h->plan_count, sizeof(*h->plan));
 	h->plan[h->plan_count++] = (struct plan_line){ where, text };
+}
+
+void hotplug_plan_guest(struct hotplug *h, const struct request *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->count; i++) {
+		char *line = by_hand(&r->list[i]);
+
+		if (line)
+			hotplug_plan(h, "guest", line);
+	}
 }
 
 void hotplug_plan_request(struct hotplug *h, struct json_object *request)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guest/guest.h"
 #include "hotplug/watch.h"
 #include "lib/err.h"
 #include "lib/progress.h"
@@ -44,7 +45,7 @@ struct step {
 /* A line of --dry-run. */
 struct plan_line {
 	const char *where; /* "qmp", "guest", "event" */
-	char *text;	   /* a QMP request, a command of guest.sh, an event to wait for; owned */
+	char *text;	   /* a QMP request, a command for a shell, an event to wait for; owned */
 };
 
 #define STEPS_MAX  12
@@ -81,9 +82,8 @@ struct hotplug {
 	struct guest_watch watch; /* from the first look to hotplug_release() */
 	/* what the jobs that were prepared will add */
 	uint64_t movable_added_bytes, kernel_added_bytes;
-	/* commands of guest.sh, borrowed; NULL: none */
-	const char *also;  /* that go with the first look */
-	const char *ahead; /* that will be needed later */
+	enum verb also; /* what the guest is asked for with the first look; VERB_NONE: nothing */
+	verb_set ahead; /* what it will be asked for later */
 	/* blocks are to go offline: what that may take is asked for with each look */
 	bool is_taking;
 	uint64_t goal_bytes; /* they are only if QEMU has more memory than this; 0: not known */
@@ -165,6 +165,8 @@ int hotplug_check_runs(struct hotplug *h, struct err *err) __attribute__((warn_u
 
 /* hotplug_plan() - add a line to the plan; @text is taken over */
 void hotplug_plan(struct hotplug *h, const char *where, char *text);
+/* hotplug_plan_guest() - add what a person would type in the guest in place of a request */
+void hotplug_plan_guest(struct hotplug *h, const struct request *r);
 /* hotplug_plan_request() - add a QMP request, which is consumed */
 void hotplug_plan_request(struct hotplug *h, struct json_object *request);
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug/look.h"
+#include "hotplug/memory.h"
 #include "hotplug/transaction.h"
 #include "lib/nearest.h"
 #include "lib/util.h"
@@ -36,25 +36,25 @@ static int cannot_change(const struct hotplug *h, struct err *err)
 	return err_hint(err, "memory blocks can be changed only by root in the guest");
 }
 
-/* The commands of guest.sh for the first look. */
-static void add_first_words(const struct hotplug *h, struct buf *words)
+/* What the guest is asked first. */
+static void make_request(const struct hotplug *h, struct request *r)
 {
 	/* where the guest does not answer to a DIMM, its device events tell */
 	if (h->also && h->has_machine && !h->machine.has_acpi_ost)
-		buf_addf(words, "mark;");
+		request_add(r, VERB_MARK);
 	if (h->is_about_devices)
-		look_add_devices(words, &h->machine);
+		memory_ask_devices(r, &h->machine);
 	else
-		look_add_first(words, h->about);
+		memory_ask_first(r, h->about);
 	if (h->is_taking)
-		buf_addf(words, ";pool");
+		request_add(r, VERB_POOLS);
 	if (h->also)
-		buf_addf(words, ";%s", h->also);
+		request_add(r, h->also);
 }
 
 static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 {
-	_cleanup_buf_ struct buf words = { 0 };
+	_cleanup_request_ struct request r = { 0 };
 	struct answer answer = { 0 };
 	int status;
 
@@ -65,15 +65,15 @@ static int look_at_guest(struct hotplug *h, unsigned what, struct err *err)
 	if (h->goal_bytes && h->has_machine)
 		h->is_taking = h->machine.base_memory_bytes + h->machine.plugged_memory_bytes >
 			       h->goal_bytes;
-	add_first_words(h, &words);
+	make_request(h, &r);
 	/* what the job will need goes over while the guest is busy with the scan */
-	status = guest_send(h->vm->guest, words.data, err);
+	status = guest_send(h->vm->guest, &r, err);
 	if (!status && h->ahead)
 		status = guest_load(h->vm->guest, h->ahead, err);
 	if (!status)
 		status = guest_receive(h->vm->guest, &answer, err);
 	if (!status)
-		status = sysfs_parse(&h->before, answer.lines, answer.count, err);
+		status = memory_read(&h->before, &r, &answer, err);
 	answer_release(&answer);
 	if (status)
 		return err->code == ERR_TIMEOUT ? err_wrap(err, "the guest does not answer") : -1;

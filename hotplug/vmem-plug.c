@@ -213,8 +213,8 @@ static int prepare(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 int hotplug_vmem_plug(struct hotplug *h, struct vmem_plug *plug, struct err *err)
 {
 	h->is_adding = true;
-	h->ahead = "swift";
-	h->also = h->is_dry_run ? NULL : "hold";
+	h->ahead = VERB_BIT(VERB_ONLINE_FAST);
+	h->also = h->is_dry_run ? VERB_NONE : VERB_FREEZE_POLICY;
 	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) &&
 	    !zone_check(h, plug->request.zone, err) && !prepare(h, plug, err) &&
 	    !hotplug_execute(h, err))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "hotplug/ask.h"
 #include "hotplug/blocks.h"
 
 /* What the commands do with a scan. */
@@ -31,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct deadline d = seam_deadline();
 	struct vm vm = { .guest_address = "serial:" SEAM_PATH, .deadline = &d };
+	_cleanup_request_ struct request change = { 0 };
 	struct err err = { 0 };
 	struct hotplug h;
 
@@ -38,7 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hotplug_init(&h, &vm);
 	if (!hotplug_look(&h, LOOK_GUEST | LOOK_CHANGE, &err)) {
 		look(&h.before);
-		(void)!hotplug_guest(&h, "change 9 lower any 35-32;scan", "take", "offline", &err);
+		command_add_range(request_add(&change, VERB_OFFLINE), 35, 32);
+		request_add(&change, VERB_SCAN);
+		(void)!hotplug_ask(&h, &change, WORK_OFFLINE, &err);
 		look(&h.after);
 		(void)!hotplug_restore(&h, &h.before.blocks, &err);
 	}
