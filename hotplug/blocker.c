@@ -57,16 +57,16 @@ static void describe(const char *dump, struct err *err)
 			   : "");
 }
 
-void hotplug_explain_held(struct hotplug *h, uint64_t block, struct err *err)
+void hotplug_explain_held(struct transaction *t, uint64_t block, struct err *err)
 {
 	_cleanup_request_ struct request r = { 0 };
 	struct answer answer = { 0 };
 	struct err ignored;
 
-	if (deadline_left_ms(h->deadline) < ASK_MS || guest_is_lost(h->vm->guest))
+	if (deadline_left_ms(t->deadline) < ASK_MS || guest_is_lost(t->view.guest))
 		return;
 	command_add_range(request_add(&r, VERB_BLOCKER), block, block);
-	if (!guest_run(h->vm->guest, &r, &answer, &ignored) && answer.blocker)
+	if (!guest_run(t->view.guest, &r, &answer, &ignored) && answer.blocker)
 		describe(answer.blocker, err);
 	answer_release(&answer); /* also what has come of one that broke off */
 }

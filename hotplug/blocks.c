@@ -34,11 +34,11 @@ void block_change_release(struct block_change *c)
 }
 
 /* Can the blocks go offline fast? A write that hangs then costs the session. */
-static bool is_offline_fast(const struct hotplug *h)
+static bool is_offline_fast(const struct transaction *t)
 {
-	const struct deadline *d = h->deadline;
+	const struct deadline *d = t->deadline;
 
-	return h->before.is_timed && !h->is_try &&
+	return t->view.before.is_timed && !t->is_try &&
 	       (d->final_ms == DEADLINE_NEVER || d->final_ms - d->work_ms >= FAST_UNDO_MS);
 }
 
@@ -53,11 +53,12 @@ static bool are_off(const struct block_list *list)
 	return true;
 }
 
-static enum verb choose_verb(const struct hotplug *h, const struct block_part *part, bool is_fast)
+static enum verb choose_verb(const struct transaction *t, const struct block_part *part,
+			     bool is_fast)
 {
 	is_fast = is_fast && block_list_blocks(&part->list) <= FAST_BLOCKS;
 	if (part->state == BLOCK_OFFLINE)
-		return is_fast && is_offline_fast(h) ? VERB_OFFLINE_FAST : VERB_OFFLINE;
+		return is_fast && is_offline_fast(t) ? VERB_OFFLINE_FAST : VERB_OFFLINE;
 	if (is_fast && part->zone != ZONE_ANY && are_off(&part->list))
 		return VERB_ONLINE_FAST;
 	if (part->state == BLOCK_ONLINE_IF_OFFLINE)
@@ -78,13 +79,13 @@ static void add_ranges(struct command *c, const struct block_list *list, bool is
 }
 
 /* Can a node lose its memory? The first has what the guest booted with. */
-static bool is_of_later_node(const struct hotplug *h, const struct block_list *list)
+static bool is_of_later_node(const struct transaction *t, const struct block_list *list)
 {
 	struct block_list found = { 0 };
 	bool is_so = false;
 	unsigned i;
 
-	block_list_intersect(&found, &h->before.blocks, list);
+	block_list_intersect(&found, &t->view.before.blocks, list);
 	for (i = 0; i < found.count; i++)
 		is_so |= found.runs[i].node > 0;
 	block_list_release(&found);
@@ -92,51 +93,52 @@ static bool is_of_later_node(const struct hotplug *h, const struct block_list *l
 }
 
 /* Is a node about to lose memory, of which its cpusets are to be kept in mind? */
-static bool wants_cpusets(const struct hotplug *h, const struct block_change *c)
+static bool wants_cpusets(const struct transaction *t, const struct block_change *c)
 {
 	unsigned i;
 
-	for (i = 0; h->is_taking && !h->has_cpusets && i < c->parts_count; i++)
-		if (c->parts[i].state == BLOCK_OFFLINE && is_of_later_node(h, &c->parts[i].list))
+	for (i = 0; t->view.is_taking && !t->view.has_cpusets && i < c->parts_count; i++)
+		if (c->parts[i].state == BLOCK_OFFLINE && is_of_later_node(t, &c->parts[i].list))
 			return true;
 	return false;
 }
 
 /* What reads back: where nothing else is to be done, those blocks only. */
-static void add_read_back(const struct hotplug *h, const struct block_change *c, struct request *r)
+static void add_read_back(const struct transaction *t, const struct block_change *c,
+			  struct request *r)
 {
 	unsigned i = 1;
 
-	while (i < h->steps_count && h->steps[i].job == h->steps[0].job)
+	while (i < t->steps_count && t->steps[i].job == t->steps[0].job)
 		i++;
-	memory_ask_again(r, i < h->steps_count ? NULL : c->read_back);
-	if (h->is_taking)
+	memory_ask_again(r, i < t->steps_count ? NULL : c->read_back);
+	if (t->view.is_taking)
 		request_add(r, VERB_POOLS);
 }
 
-static void make_request(const struct hotplug *h, const struct block_change *c, bool is_fast,
+static void make_request(const struct transaction *t, const struct block_change *c, bool is_fast,
 			 struct request *r)
 {
 	unsigned i;
 
-	if (wants_cpusets(h, c))
+	if (wants_cpusets(t, c))
 		request_add(r, VERB_CPUSETS);
 	if (c->awaited.count) {
 		struct command *appear = request_add(r, VERB_APPEAR);
 
-		appear->seconds = deadline_left_ms(h->deadline) >= APPEAR_MS;
+		appear->seconds = deadline_left_ms(t->deadline) >= APPEAR_MS;
 		appear->is_condition = c->parts_count;
 		add_ranges(appear, &c->awaited, false);
 	}
 	for (i = 0; i < c->parts_count; i++) {
 		const struct block_part *part = &c->parts[i];
-		struct command *change = request_add(r, choose_verb(h, part, is_fast));
+		struct command *change = request_add(r, choose_verb(t, part, is_fast));
 
 		change->zone = part->zone;
-		change->seconds = hotplug_seconds_left(h);
+		change->seconds = hotplug_seconds_left(t);
 		add_ranges(change, &part->list, part->state == BLOCK_OFFLINE);
 	}
-	add_read_back(h, c, r);
+	add_read_back(t, c, r);
 }
 
 /* Read back: is the run as it is to be? */
@@ -149,13 +151,13 @@ static bool is_as_wanted(const struct block_part *part, const struct blocks *run
 }
 
 /* Is the whole part? A block that has gone is offline as well. */
-static bool is_part_done(const struct hotplug *h, const struct block_part *part)
+static bool is_part_done(const struct transaction *t, const struct block_part *part)
 {
 	struct block_list found = { 0 };
 	bool is_done;
 	unsigned i;
 
-	block_list_intersect(&found, &h->after.blocks, &part->list);
+	block_list_intersect(&found, &t->view.after.blocks, &part->list);
 	is_done = part->state == BLOCK_OFFLINE ||
 		  block_list_blocks(&found) == block_list_blocks(&part->list);
 	for (i = 0; i < found.count; i++)
@@ -164,12 +166,12 @@ static bool is_part_done(const struct hotplug *h, const struct block_part *part)
 	return is_done;
 }
 
-static bool is_all_done(const struct hotplug *h, const struct block_change *c)
+static bool is_all_done(const struct transaction *t, const struct block_change *c)
 {
 	unsigned i;
 
 	for (i = 0; i < c->parts_count; i++)
-		if (!is_part_done(h, &c->parts[i]))
+		if (!is_part_done(t, &c->parts[i]))
 			return false;
 	return true;
 }
@@ -185,68 +187,68 @@ static enum work work_of(const struct block_change *c)
 }
 
 /* One round trip. *is_final: nothing of it was fast, so that its reasons are all that there are. */
-static int try_change(struct hotplug *h, const struct block_change *c, bool may_be_fast,
+static int try_change(struct transaction *t, const struct block_change *c, bool may_be_fast,
 		      bool *is_final, struct err *err)
 {
 	_cleanup_request_ struct request r = { 0 };
 
-	make_request(h, c, may_be_fast, &r);
-	h->has_cpusets |= request_has(&r, VERB_CPUSETS);
+	make_request(t, c, may_be_fast, &r);
+	t->view.has_cpusets |= request_has(&r, VERB_CPUSETS);
 	*is_final = !is_fast(&r);
-	return hotplug_ask(h, &r, work_of(c), err);
+	return hotplug_ask(t, &r, work_of(c), err);
 }
 
-int blocks_change(struct hotplug *h, const struct block_change *c, struct err *err)
+int blocks_change(struct transaction *t, const struct block_change *c, struct err *err)
 {
 	/* to undo, what comes of it has to be known at once */
-	bool is_final, may_be_fast = !h->deadline->undoing;
+	bool is_final, may_be_fast = !t->deadline->undoing;
 	int status;
 
-	h->has_hanging = false;
-	status = try_change(h, c, may_be_fast, &is_final, err);
-	if (status || is_final || is_all_done(h, c))
+	t->has_hanging = false;
+	status = try_change(t, c, may_be_fast, &is_final, err);
+	if (status || is_final || is_all_done(t, c))
 		return status;
-	return try_change(h, c, false, &is_final, err);
+	return try_change(t, c, false, &is_final, err);
 }
 
-void blocks_change_show(struct hotplug *h, const struct block_change *c)
+void blocks_change_show(struct transaction *t, const struct block_change *c)
 {
 	_cleanup_request_ struct request r = { 0 };
 
-	make_request(h, c, true, &r);
-	hotplug_plan_guest(h, &r);
+	make_request(t, c, true, &r);
+	hotplug_plan_guest(t, &r);
 }
 
-int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struct err *err)
+int hotplug_take_offline(struct transaction *t, const struct block_list *list, struct err *err)
 {
 	struct block_change c = { .read_back = list };
 	int status;
 
 	block_change_add(&c, list, BLOCK_OFFLINE, ZONE_ANY);
-	status = blocks_change(h, &c, err);
+	status = blocks_change(t, &c, err);
 	block_change_release(&c);
 	return status;
 }
 
-void hotplug_take_offline_show(struct hotplug *h, const struct block_list *list)
+void hotplug_take_offline_show(struct transaction *t, const struct block_list *list)
 {
 	struct block_change c = { .read_back = list };
 
 	block_change_add(&c, list, BLOCK_OFFLINE, ZONE_ANY);
-	blocks_change_show(h, &c);
+	blocks_change_show(t, &c);
 	block_change_release(&c);
 }
 
-int hotplug_hold(struct hotplug *h, struct err *err)
+int hotplug_hold(struct transaction *t, struct err *err)
 {
 	_cleanup_request_ struct request r = { 0 };
-	const char *policy = h->before.auto_online;
+	const char *policy = t->view.before.auto_online;
 
-	if (!h->has_guest || !*policy || !strcmp(policy, "offline"))
+	if (!t->view.has_guest || !*policy || !strcmp(policy, "offline"))
 		return 0;
 	request_add(&r, VERB_SCAN);
 	request_add(&r, VERB_FREEZE_POLICY);
-	return hotplug_ask(h, &r, WORK_FREEZE, err);
+	return hotplug_ask(t, &r, WORK_FREEZE, err);
 }
 
 /* Add what brings back those that were in that state and zone. */
@@ -268,7 +270,8 @@ static void restore_part(struct block_change *c, const struct block_list *were,
 }
 
 /* Are the blocks as they were? State and zone count, not what may change by itself. */
-static int check_restored(const struct hotplug *h, const struct block_list *were, struct err *err)
+static int check_restored(const struct transaction *t, const struct block_list *were,
+			  struct err *err)
 {
 	char is[STATE_TEXT_MAX], was[STATE_TEXT_MAX];
 	unsigned i, j;
@@ -276,8 +279,8 @@ static int check_restored(const struct hotplug *h, const struct block_list *were
 	for (i = 0; i < were->count; i++) {
 		const struct blocks *then = &were->runs[i];
 
-		for (j = 0; j < h->after.blocks.count; j++) {
-			const struct blocks *now = &h->after.blocks.runs[j];
+		for (j = 0; j < t->view.after.blocks.count; j++) {
+			const struct blocks *now = &t->view.after.blocks.runs[j];
 
 			if (now->last < then->first || now->first > then->last)
 				continue;
@@ -295,12 +298,12 @@ static int check_restored(const struct hotplug *h, const struct block_list *were
 }
 
 /* Say which blocks are perhaps not as they were. */
-static int not_back(const struct hotplug *h, const struct block_list *were, struct err *err)
+static int not_back(const struct transaction *t, const struct block_list *were, struct err *err)
 {
 	char range[BLOCKS_TEXT_MAX];
 
 	blocks_format(range, were->runs[0].first, were->runs[were->count - 1].last);
-	if (hotplug_guest_has_ended(h))
+	if (transaction_guest_has_ended(t))
 		return err_set(err, ERR_PARTIAL,
 			       "the state of %s is not known: it is what the guest's next boot "
 			       "makes of it",
@@ -309,7 +312,7 @@ static int not_back(const struct hotplug *h, const struct block_list *were, stru
 }
 
 /* Put them back block after block, and check that. */
-static int restore(struct hotplug *h, const struct block_list *were, struct err *err)
+static int restore(struct transaction *t, const struct block_list *were, struct err *err)
 {
 	_cleanup_request_ struct request r = { 0 };
 	struct block_change c = { 0 };
@@ -319,28 +322,28 @@ static int restore(struct hotplug *h, const struct block_list *were, struct err 
 	restore_part(&c, were, BLOCK_ONLINE, ZONE_KERNEL);
 	restore_part(&c, were, BLOCK_ONLINE, ZONE_ANY);
 	restore_part(&c, were, BLOCK_OFFLINE, ZONE_ANY);
-	make_request(h, &c, false, &r);
-	status = c.parts_count ? hotplug_ask(h, &r, WORK_RESTORE, err) : 0;
+	make_request(t, &c, false, &r);
+	status = c.parts_count ? hotplug_ask(t, &r, WORK_RESTORE, err) : 0;
 	if (!status && c.parts_count)
-		status = check_restored(h, were, err);
+		status = check_restored(t, were, err);
 	block_change_release(&c);
 	return status;
 }
 
-int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err *err)
+int hotplug_restore(struct transaction *t, const struct block_list *list, struct err *err)
 {
 	struct block_list were = { 0 };
 	struct answer late = { 0 };
-	int status = guest_cancel(h->vm->guest, &late, err);
+	int status = guest_cancel(t->view.guest, &late, err);
 
 	answer_release(&late);
-	block_list_intersect(&were, &h->before.blocks, list);
+	block_list_intersect(&were, &t->view.before.blocks, list);
 	if (!were.count)
 		return 0;
-	if (!status || guest_is_lost(h->vm->guest))
-		status = restore(h, &were, err);
+	if (!status || guest_is_lost(t->view.guest))
+		status = restore(t, &were, err);
 	if (status)
-		not_back(h, &were, err);
+		not_back(t, &were, err);
 	block_list_release(&were);
 	return status ? -1 : 0;
 }

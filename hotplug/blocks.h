@@ -37,29 +37,29 @@ void block_change_release(struct block_change *c);
 
 /*
  * blocks_change() - change blocks, each list in its order (offline: highest first), and read them
- * back into h->after. Where that will do, first in a way that costs the guest little and gives no
- * reasons; for what that has not done, block after block.
- * Return: 0; 1 when blocks that are awaited are not there yet; -1 as hotplug_ask()
+ * back into t->view.after. Where that will do, first in a way that costs the guest little and gives
+ * no reasons; for what that has not done, block after block. Return: 0; 1 when blocks that are
+ * awaited are not there yet; -1 as hotplug_ask()
  */
-int blocks_change(struct hotplug *h, const struct block_change *c, struct err *err)
+int blocks_change(struct transaction *t, const struct block_change *c, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* blocks_change_show() - add to the plan what blocks_change() would do first */
-void blocks_change_show(struct hotplug *h, const struct block_change *c);
+void blocks_change_show(struct transaction *t, const struct block_change *c);
 
 /* hotplug_take_offline(), hotplug_take_offline_show() - the same for one list that goes offline */
-int hotplug_take_offline(struct hotplug *h, const struct block_list *list, struct err *err)
+int hotplug_take_offline(struct transaction *t, const struct block_list *list, struct err *err)
 	__attribute__((warn_unused_result));
-void hotplug_take_offline_show(struct hotplug *h, const struct block_list *list);
+void hotplug_take_offline_show(struct transaction *t, const struct block_list *list);
 
 /*
  * hotplug_hold() - let the guest leave new memory offline from now on, where it would bring it
  * online by itself in a zone of its choice; until the channel is closed
  */
-int hotplug_hold(struct hotplug *h, struct err *err) __attribute__((warn_unused_result));
+int hotplug_hold(struct transaction *t, struct err *err) __attribute__((warn_unused_result));
 
 /* hotplug_restore() - put the blocks of @list back to the state and zone they had before; checks */
-int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err *err)
+int hotplug_restore(struct transaction *t, const struct block_list *list, struct err *err)
 	__attribute__((warn_unused_result));
 
 #endif

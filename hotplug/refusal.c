@@ -34,7 +34,7 @@ static bool find_unchanged(const struct block_list *blocks, const struct range *
 }
 
 /* The block that the changes were at when they were stopped: they go in order. */
-static bool find_hanging(const struct hotplug *h, const struct request *r, uint64_t *block)
+static bool find_hanging(const struct transaction *t, const struct request *r, uint64_t *block)
 {
 	unsigned i, j;
 
@@ -42,8 +42,8 @@ static bool find_hanging(const struct hotplug *h, const struct request *r, uint6
 		const struct command *c = &r->list[i];
 
 		for (j = 0; verb_changes(c->verb) && j < c->ranges_count; j++)
-			if (find_unchanged(&h->after.blocks, &c->ranges[j], verb_is_online(c->verb),
-					   block))
+			if (find_unchanged(&t->view.after.blocks, &c->ranges[j],
+					   verb_is_online(c->verb), block))
 				return true;
 	}
 	return false;
@@ -51,14 +51,14 @@ static bool find_hanging(const struct hotplug *h, const struct request *r, uint6
 
 /* Was the block online in a zone of the kernel's own? There its memory may be what cannot be moved.
  */
-static bool is_kernels(const struct hotplug *h, uint64_t block)
+static bool is_kernels(const struct transaction *t, uint64_t block)
 {
-	const struct blocks *b = block_list_find(&h->before.blocks, block);
+	const struct blocks *b = block_list_find(&t->view.before.blocks, block);
 
 	return b && blocks_are_online(b) && b->zones[0] && blocks_zone(b) != ZONE_MOVABLE;
 }
 
-static int refused(const struct hotplug *h, const struct answer *answer, enum work work,
+static int refused(const struct transaction *t, const struct answer *answer, enum work work,
 		   struct err *err)
 {
 	const char *why = answer->why;
@@ -66,11 +66,11 @@ static int refused(const struct hotplug *h, const struct answer *answer, enum wo
 	err_set(err, ERR_GUEST_REFUSED, "the guest cannot %s 'memory%llu' %s: %.200s",
 		phrases[work].verb, (unsigned long long)answer->block, phrases[work].to,
 		*why ? why : "no reason given");
-	if (strstr(why, "busy") && is_kernels(h, answer->block))
+	if (strstr(why, "busy") && is_kernels(t, answer->block))
 		err_hint(err, "it lies in the kernel's own zone, where some memory cannot be "
 			      "moved; memory "
 			      "plugged with --zone movable can be taken back");
-	else if (strstr(why, "busy") && h->before.is_limited)
+	else if (strstr(why, "busy") && t->view.before.is_limited)
 		err_hint(err,
 			 "the guest's kernel chose its zone: with memory_hotplug.online_policy="
 			 "auto-movable on its command line new memory can be movable");
@@ -87,20 +87,20 @@ static int ended(enum work work, struct err *err)
 	return err_hint(err, "free memory in the guest first");
 }
 
-int refusal_tell(const struct hotplug *h, const struct answer *answer, enum work work,
+int refusal_tell(const struct transaction *t, const struct answer *answer, enum work work,
 		 struct err *err)
 {
 	switch (answer->result) {
 	case RESULT_FAILED:
-		return refused(h, answer, work, err);
+		return refused(t, answer, work, err);
 	case RESULT_GONE:
 		return err_set(err, ERR_GUEST_REFUSED,
 			       "the guest has not added the memory: its kernel has dealt with the "
 			       "DIMM and shows no 'memory%llu'",
 			       (unsigned long long)answer->block);
 	case RESULT_STOPPED:
-		return deadline_left_ms(h->deadline) ? ended(work, err)
-						     : deadline_passed(h->deadline, err);
+		return deadline_left_ms(t->deadline) ? ended(work, err)
+						     : deadline_passed(t->deadline, err);
 	case RESULT_ABSENT:
 		return 1;
 	case RESULT_DONE:
@@ -117,57 +117,59 @@ static bool is_nothing(const char *name, struct json_object *data, void *context
 
 /* The shell in the guest has ended at its work, as *err says: QEMU may know why, or have ended
  * itself, which ends the wait. */
-static void explain_loss(struct hotplug *h, enum work work, struct err *err)
+static void explain_loss(struct transaction *t, enum work work, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
 	int64_t until_ms = monotonic_ms() + LAST_WORDS_MS;
 	struct err gone = { 0 };
 
-	if (h->vm->qmp &&
-	    qmp_wait_event(h->vm->qmp, is_nothing, NULL, until_ms, &event, &gone) < 0) {
+	if (t->view.qmp &&
+	    qmp_wait_event(t->view.qmp, is_nothing, NULL, until_ms, &event, &gone) < 0) {
 		*err = gone;
 		return;
 	}
 	err->code = ERR_GUEST_REFUSED;
 	err_wrap(err, "the %s that was to %s the guest's memory %s has gone",
-		 h->before.is_limited ? "agent" : "shell", phrases[work].verb, phrases[work].to);
+		 t->view.before.is_limited ? "agent" : "shell", phrases[work].verb,
+		 phrases[work].to);
 	err_hint(err, "the guest's dmesg may tell why; it may have run out of memory");
 }
 
 /* Name the block that the change was at when time was up, and what holds it where it was to go
  * offline. */
-static void explain_block(struct hotplug *h, const struct request *r, enum work work,
+static void explain_block(struct transaction *t, const struct request *r, enum work work,
 			  struct err *err)
 {
 	bool is_ended = err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED;
 	uint64_t block;
 
-	if ((!is_ended && err->code != ERR_GUEST_REFUSED) || !h->after.blocks.count ||
-	    !find_hanging(h, r, &block))
+	if ((!is_ended && err->code != ERR_GUEST_REFUSED) || !t->view.after.blocks.count ||
+	    !find_hanging(t, r, &block))
 		return;
-	if (h->is_try && err->code == ERR_TIMEOUT)
+	if (t->is_try && err->code == ERR_TIMEOUT)
 		err_set(err, ERR_TIMEOUT, "its share of the time passed");
 	/* where it has not even come, that is what is to be said */
-	if (is_ended && block_list_find(&h->after.blocks, block))
+	if (is_ended && block_list_find(&t->view.after.blocks, block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", phrases[work].verb,
 			 (unsigned long long)block, phrases[work].to);
 	if (work != WORK_OFFLINE || err->code == ERR_INTERRUPTED)
 		return;
 	/* a guest that is slow to tell has no time left for the undoing */
-	h->has_hanging = err->code == ERR_TIMEOUT;
-	h->hanging_block = block;
-	if (!h->has_hanging)
-		hotplug_explain_held(h, block, err);
+	t->has_hanging = err->code == ERR_TIMEOUT;
+	t->hanging_block = block;
+	if (!t->has_hanging)
+		hotplug_explain_held(t, block, err);
 }
 
-void refusal_explain(struct hotplug *h, const struct request *r, enum work work, struct err *err)
+void refusal_explain(struct transaction *t, const struct request *r, enum work work,
+		     struct err *err)
 {
-	if (guest_has_panicked(h->vm->guest)) {
-		watch_note_panic(&h->watch);
-		watch_tell(&h->watch, err);
+	if (guest_has_panicked(t->view.guest)) {
+		watch_note_panic(&t->watch);
+		watch_tell(&t->watch, err);
 	}
-	if (guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED &&
-	    !hotplug_guest_has_ended(h))
-		explain_loss(h, work, err);
-	explain_block(h, r, work, err);
+	if (guest_is_lost(t->view.guest) && err->code != ERR_INTERRUPTED &&
+	    !transaction_guest_has_ended(t))
+		explain_loss(t, work, err);
+	explain_block(t, r, work, err);
 }

@@ -11,7 +11,7 @@
  * hotplug_check_room() - can the guest do without @bytes? compares MemAvailable
  * Return: 0; -1 with ERR_GUEST_REFUSED; always 0 when forced or unknown
  */
-int hotplug_check_room(const struct hotplug *h, uint64_t bytes, struct err *err)
+int hotplug_check_room(const struct transaction *t, uint64_t bytes, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
@@ -19,7 +19,7 @@ int hotplug_check_room(const struct hotplug *h, uint64_t bytes, struct err *err)
  * much, and the memory map may lie in what leaves, the guest is asked for its version.
  * Return: 0; -1 with ERR_GUEST_REFUSED
  */
-int room_check(struct hotplug *h, const struct leaving *leaving, unsigned count, struct err *err)
-	__attribute__((warn_unused_result));
+int room_check(struct transaction *t, const struct leaving *leaving, unsigned count,
+	       struct err *err) __attribute__((warn_unused_result));
 
 #endif

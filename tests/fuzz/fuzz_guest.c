@@ -34,19 +34,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct vm vm = { .guest_address = "serial:" SEAM_PATH, .deadline = &d };
 	_cleanup_request_ struct request change = { 0 };
 	struct err err = { 0 };
-	struct hotplug h;
+	struct transaction t;
 
 	seam_feed(data, size);
-	hotplug_init(&h, &vm);
-	if (!hotplug_look(&h, LOOK_GUEST | LOOK_CHANGE, &err)) {
-		look(&h.before);
+	transaction_init(&t, &vm);
+	if (!transaction_query(&t, LOOK_GUEST | LOOK_CHANGE, &err)) {
+		look(&t.view.before);
 		command_add_range(request_add(&change, VERB_OFFLINE), 35, 32);
 		request_add(&change, VERB_SCAN);
-		(void)!hotplug_ask(&h, &change, WORK_OFFLINE, &err);
-		look(&h.after);
-		(void)!hotplug_restore(&h, &h.before.blocks, &err);
+		(void)!hotplug_ask(&t, &change, WORK_OFFLINE, &err);
+		look(&t.view.after);
+		(void)!hotplug_restore(&t, &t.view.before.blocks, &err);
 	}
-	hotplug_release(&h);
+	transaction_free(&t);
 	vm_close(&vm);
 	return 0;
 }
