@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "cmd/opener.h"
 #include "cmd/complete.h"
 #include "cmd/prefix.h"
 #include "hotplug/place.h"
@@ -75,7 +76,7 @@ static const struct transaction *look(struct offer *o, bool with_guest)
 	struct vm *vm = o->vm;
 	struct deadline outer;
 	const char *channel = vm->guest_address;
-	unsigned what = vm_has_monitor(vm) ? LOOK_QMP : 0;
+	unsigned what = vm_has_monitor(vm) ? QUERY_QEMU : 0;
 	struct err ignored;
 
 	if (o->is_known && o->knows_guest >= with_guest)
@@ -85,7 +86,7 @@ static const struct transaction *look(struct offer *o, bool with_guest)
 	if (!with_guest || (!o->has_vm && is_command(channel)))
 		vm->guest_address = "none";
 	vm->login.is_barred = true; /* a password cannot be asked for here */
-	transaction_init(&o->known, vm);
+	transaction_init(&o->known, opener_of(vm), vm->deadline);
 	(void)!transaction_query(&o->known, what, &ignored);
 	watch_end(&o->known.watch); /* what is known is kept for longer */
 	vm_close_guest(vm);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/opener.h"
 #include "cmd/report.h"
 #include "hotplug/pool.h"
 #include "lib/size.h"
@@ -25,7 +26,7 @@ const struct cmd *cmd_find(const struct cmd *const *cmds, const char *name)
 
 void cmd_begin(struct ctx *ctx, struct transaction *t, bool is_forced)
 {
-	transaction_init(t, &ctx->vm);
+	transaction_init(t, opener_of(&ctx->vm), &ctx->deadline);
 	t->is_dry_run = ctx->globals->is_dry_run;
 	t->is_forced = is_forced;
 	ctx->progress.job = &t->progress;
@@ -137,7 +138,7 @@ void cmd_hint_channel(const struct ctx *ctx)
 
 static int look(struct ctx *ctx, struct transaction *t, unsigned what, struct err *err)
 {
-	bool is_chosen = ctx->globals->guest || (what & LOOK_GUEST);
+	bool is_chosen = ctx->globals->guest || (what & QUERY_GUEST);
 
 	if (transaction_query(t, what, err)) {
 		if (is_chosen || !t->view.has_machine || err->code == ERR_INTERRUPTED)

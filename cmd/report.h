@@ -110,7 +110,7 @@ bool cmd_is_text(const struct ctx *ctx);
 /*
  * cmd_run_look() - the whole of a command that only looks: asks QEMU and the guest, and reports. A
  * guest that was not named and cannot be asked is noted on stderr, and its half stays unknown.
- * @what:	LOOK_QMP or LOOK_GUEST: which half must be known
+ * @what:	QUERY_QEMU or QUERY_GUEST: which half must be known
  * @also:	what the guest is asked for besides; VERB_NONE: nothing
  */
 int cmd_run_look(struct ctx *ctx, unsigned what, enum verb also, cmd_report_fn *report,

@@ -115,7 +115,7 @@ static int unplug(struct transaction *t, struct unplug_job *job, bool is_all, in
 	t->view.preload = VERB_BIT(job->unplug.is_keep_going ? VERB_OFFLINE : VERB_OFFLINE_FAST) |
 			  VERB_BIT(VERB_BLOCKS);
 	t->view.is_about_devices = t->view.is_taking = true;
-	if (!transaction_query(t, LOOK_QMP | LOOK_CHANGE, err) &&
+	if (!transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) &&
 	    !choose(t, &job->unplug, is_all, argc, argv, err) &&
 	    !unplug_prepare(t, &job->unplug, err) && !transaction_run(t, err))
 		return 0;

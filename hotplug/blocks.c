@@ -216,7 +216,7 @@ void blocks_change_show(struct transaction *t, const struct block_change *c)
 	_cleanup_request_ struct request r = { 0 };
 
 	make_request(t, c, true, &r);
-	hotplug_plan_guest(t, &r);
+	transaction_plan_guest(t, &r);
 }
 
 int hotplug_take_offline(struct transaction *t, const struct block_list *list, struct err *err)

@@ -58,7 +58,7 @@ static int add_device_blocks(const struct transaction *t, struct change *change,
 	if (!d)
 		return unknown_word(t, word, err);
 	if (view_added(&t->view, &t->view.before, d) == ADDED_NOT) {
-		_cleanup_free_ char *command = hotplug_absent_command(d);
+		_cleanup_free_ char *command = view_absent_command(d);
 
 		err_set(err, ERR_FAILED, "the guest has not added '%s'", word);
 		return err_hint(err, "take it away with: %s", command);
@@ -391,7 +391,7 @@ static int look(struct transaction *t, const struct change *change, struct err *
 			  VERB_BIT(VERB_BLOCKS);
 	t->view.about = is_about_few(change, &named) ? &named : NULL;
 	t->view.is_taking = !change->is_online || change->zone != ZONE_AUTO;
-	status = transaction_query(t, LOOK_GUEST | LOOK_CHANGE, err);
+	status = transaction_query(t, QUERY_GUEST | QUERY_CHANGE, err);
 	t->view.about = NULL;
 	block_list_release(&named);
 	return status;

@@ -85,7 +85,7 @@ static int wait_answers(struct transaction *t, struct plug *plug, int64_t patien
 
 	plug_expect(t, plug, STAGE_INSERTED);
 	while (ready > 0 && !is_answered(plug)) {
-		struct answers a = { .h = t, .plug = plug };
+		struct answers a = { .t = t, .plug = plug };
 		_cleanup_json_ struct json_object *event = NULL;
 
 		ready = qmp_wait_event(t->view.qmp, is_answer, &a,

@@ -127,7 +127,7 @@ int plug_prepare(struct transaction *t, struct plug *plug, struct err *err)
 
 static int plug_once(struct transaction *t, struct plug *plug, struct err *err)
 {
-	return transaction_query(t, LOOK_QMP | LOOK_CHANGE, err) ||
+	return transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) ||
 			       zone_check(t, plug->request.zone, err) ||
 			       plug_prepare(t, plug, err) || transaction_run(t, err)
 		       ? -1

@@ -183,7 +183,7 @@ static bool has_absent(const struct repair *r)
 
 static int look_once(struct transaction *t, struct repair *r, struct err *err)
 {
-	if (transaction_query(t, LOOK_QMP | LOOK_CHANGE, err))
+	if (transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err))
 		return -1;
 	return findings_look(&r->due, t, r->direction, r->is_all, err);
 }

@@ -406,7 +406,7 @@ static void warn_absent(struct transaction *t, const struct resize *r)
 		if (!resize_counts(r, d) || is_leaving(r, d) ||
 		    view_added(&t->view, &t->view.before, d) != ADDED_NOT)
 			continue;
-		command = hotplug_absent_command(d);
+		command = view_absent_command(d);
 		text = xasprintf("'%s' counts with %s, but the guest has not added it: take it "
 				 "away with: %s",
 				 memdev_name(d), size_exact(size, d->size_bytes), command);
@@ -431,7 +431,7 @@ int hotplug_resize(struct transaction *t, struct resize *r, struct err *err)
 	t->view.is_taking = r->sign != '+';
 	if (!r->sign && r->node < 0)
 		t->view.goal_bytes = r->size_bytes;
-	if (!transaction_query(t, LOOK_QMP | LOOK_CHANGE, err) && !prepare(t, r, err)) {
+	if (!transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) && !prepare(t, r, err)) {
 		warn_absent(t, r);
 		if (!transaction_run(t, err))
 			return 0;

@@ -10,10 +10,12 @@
 #include "lib/procfs.h"
 #include "lib/util.h"
 
-void transaction_init(struct transaction *t, struct vm *vm)
+void transaction_init(struct transaction *t, struct view_opener opener, struct deadline *deadline)
 {
-	*t = (struct transaction){ .vm = vm, .deadline = vm->deadline, .is_pool_safe = true };
-	t->phase_start_ms = vm->deadline->start_ms;
+	*t = (struct transaction){ .view.opener = opener,
+				   .deadline = deadline,
+				   .is_pool_safe = true };
+	t->phase_start_ms = deadline->start_ms;
 	progress_begin(&t->progress, "connect");
 }
 
@@ -29,10 +31,7 @@ void transaction_free(struct transaction *t)
 {
 	unsigned i;
 
-	machine_release(&t->view.machine);
-	sharing_release(&t->view.sharing);
-	guest_memory_release(&t->view.before);
-	guest_memory_release(&t->view.after);
+	view_free(&t->view);
 	for (i = 0; i < t->plan_count; i++)
 		free(t->plan[i].text);
 	free(t->plan);
@@ -43,7 +42,7 @@ void transaction_free(struct transaction *t)
 void transaction_restart(struct transaction *t)
 {
 	deadline_work(t->deadline);
-	t->steps_count = t->steps_begun = t->steps_settled = 0;
+	t->steps_count = t->steps_begun = t->steps_committed = 0;
 	t->movable_added_bytes = t->kernel_added_bytes = 0;
 	t->outcome = OUTCOME_UNCHANGED;
 	drop_warnings(t);
@@ -79,7 +78,7 @@ void transaction_plan(struct transaction *t, const char *where, char *text)
 	t->plan[t->plan_count++] = (struct plan_line){ where, text };
 }
 
-void hotplug_plan_guest(struct transaction *t, const struct request *r)
+void transaction_plan_guest(struct transaction *t, const struct request *r)
 {
 	unsigned i;
 
@@ -141,6 +140,81 @@ int transaction_check_runs(struct transaction *t, struct err *err)
 	return watch_check_runs(&t->watch, err);
 }
 
+static int check_machine(const struct transaction *t, struct err *err)
+{
+	const struct machine *m = &t->view.machine;
+
+	if (machine_check_runs(m, err))
+		return -1;
+	if (m->migration) {
+		err_set(err, ERR_FAILED, "the VM is migrating (%s): QEMU refuses hotplug meanwhile",
+			m->migration);
+		return err_hint(err,
+				"wait for the end of the migration, or memhp qmp migrate_cancel");
+	}
+	return 0;
+}
+
+static int cannot_change(const struct transaction *t, struct err *err)
+{
+	if (t->view.before.is_limited) {
+		err_set(err, ERR_GUEST_UNREACHABLE,
+			"the guest agent allows neither guest-exec nor guest-set-memory-blocks");
+		return err_hint(err, "allow one in the guest's /etc/qemu/qemu-ga.conf, or use "
+				     "--guest serial:PATH or ssh:HOST");
+	}
+	err_set(err, ERR_GUEST_UNREACHABLE, "the guest's shell is not root");
+	return err_hint(err, "memory blocks can be changed only by root in the guest");
+}
+
+/* The guest is not there, as *err says: QEMU may have ended itself, or stopped the VM since. */
+static int ask_why(struct transaction *t, struct err *err)
+{
+	struct err answer = { 0 };
+
+	if (err->code != ERR_GUEST_UNREACHABLE || !t->view.has_machine ||
+	    transaction_guest_has_ended(t))
+		return -1;
+	if (machine_query_state(&t->view.machine, t->view.qmp, &answer)) {
+		if (answer.code == ERR_TIMEOUT)
+			return -1;
+		t->view.has_machine = false;
+		*err = answer;
+	} else if (machine_check_runs(&t->view.machine, &answer)) {
+		*err = answer;
+	}
+	return -1;
+}
+
+static int query_guest(struct transaction *t, unsigned what, struct err *err)
+{
+	if (view_query_guest(&t->view, err))
+		return -1;
+	return (what & QUERY_CHANGE) && t->view.has_guest && !t->view.before.is_root
+		       ? cannot_change(t, err)
+		       : 0;
+}
+
+int transaction_query(struct transaction *t, unsigned what, struct err *err)
+{
+	struct view *v = &t->view;
+
+	view_clear(v);
+	if ((what & QUERY_QEMU) || v->opener.has_monitor) {
+		if (view_query_machine(v, err) ||
+		    watch_begin(&t->watch, v, t->deadline, &t->progress, err) ||
+		    ((what & QUERY_CHANGE) && check_machine(t, err)))
+			return -1;
+	}
+	transaction_phase(t, "look");
+	if (v->has_machine && !v->machine.is_running)
+		return what & QUERY_GUEST ? check_machine(t, err) : 0;
+	if (query_guest(t, what, err))
+		return ask_why(t, err);
+	return (what & QUERY_GUEST) && !v->has_guest ? v->opener.no_channel(v->opener.context, err)
+						     : 0;
+}
+
 /* QEMU has ended, and with it all that was to be undone there. */
 static void leave_steps(struct transaction *t)
 {
@@ -170,7 +244,7 @@ static bool has_qemu_to_undo(const struct transaction *t)
 {
 	unsigned i;
 
-	for (i = t->steps_settled; i < t->steps_begun; i++)
+	for (i = t->steps_committed; i < t->steps_begun; i++)
 		if (!strcmp(t->steps[i].step->phase, "attach") ||
 		    !strcmp(t->steps[i].step->phase, "resize"))
 			return true;
@@ -203,7 +277,7 @@ static void set_outcome(struct transaction *t, bool is_whole, bool is_changed, s
 			 transaction_guest_has_ended(t)
 				 ? "when the guest runs again: memhp repair, or memhp list"
 				 : "see what is left with: memhp list; memhp repair --dry-run");
-	} else if (t->steps_settled) {
+	} else if (t->steps_committed) {
 		t->outcome = OUTCOME_PARTIAL;
 		if (err->code != ERR_INTERRUPTED)
 			err->code = ERR_PARTIAL;
@@ -253,13 +327,13 @@ int transaction_undo(struct transaction *t, struct err *err)
 
 void transaction_commit(struct transaction *t)
 {
-	t->steps_settled = t->steps_begun;
+	t->steps_committed = t->steps_begun;
 	t->outcome = OUTCOME_PARTIAL;
 }
 
 bool transaction_can_undo(const struct transaction *t)
 {
-	return t->steps_begun > t->steps_settled;
+	return t->steps_begun > t->steps_committed;
 }
 
 void transaction_add_steps(struct transaction *t, const struct step *steps, unsigned count,

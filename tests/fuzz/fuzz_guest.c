@@ -3,6 +3,7 @@
  * that of the seam; the first answer is exchange 1. */
 #include <string.h>
 
+#include "cmd/opener.h"
 #include "fuzz.h"
 #include "hotplug/ask.h"
 #include "hotplug/blocks.h"
@@ -37,8 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct transaction t;
 
 	seam_feed(data, size);
-	transaction_init(&t, &vm);
-	if (!transaction_query(&t, LOOK_GUEST | LOOK_CHANGE, &err)) {
+	transaction_init(&t, opener_of(&vm), &d);
+	if (!transaction_query(&t, QUERY_GUEST | QUERY_CHANGE, &err)) {
 		look(&t.view.before);
 		command_add_range(request_add(&change, VERB_OFFLINE), 35, 32);
 		request_add(&change, VERB_SCAN);

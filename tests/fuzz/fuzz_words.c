@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/opener.h"
 #include "fuzz.h"
 #include "hotplug/change.h"
 #include "lib/size.h"
@@ -88,7 +89,7 @@ static void change(char **words, unsigned count, bool is_online)
 	for (i = 0; i < ARRAY_SIZE(scan); i++)
 		add_frame(&stream, 1, i + 1, scan[i]);
 	seam_feed(stream.data, stream.len);
-	transaction_init(&t, &vm);
+	transaction_init(&t, opener_of(&vm), &d);
 	t.is_dry_run = true;
 	if (!hotplug_change(&t, &job, &err))
 		seam_check(block_list_blocks(&job.blocks) <= 16);

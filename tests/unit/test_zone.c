@@ -22,7 +22,7 @@ static void add_blocks(struct transaction *t, uint64_t first, uint64_t count, co
 /* A guest with so much online in the kernel's zones and in Movable, and something offline. */
 static void have(struct transaction *t, uint64_t kernel_bytes, uint64_t movable_bytes)
 {
-	*t = (struct transaction){ .has_guest = true, .before.block_size_bytes = 128 * M };
+	*t = (struct transaction){ .view.has_guest = true, .view.before.block_size_bytes = 128 * M };
 	add_blocks(t, 0, kernel_bytes / (128 * M), "online", "none");
 	add_blocks(t, 1000, movable_bytes / (128 * M), "online", "Movable");
 	add_blocks(t, 2000, 80, "offline", "Normal Movable");
@@ -160,7 +160,7 @@ static void several_calls_add_up(void **state)
 
 static void a_guest_that_cannot_be_told_chooses(void **state)
 {
-	struct transaction t = { .has_guest = true, .before.is_limited = true };
+	struct transaction t = { .view.has_guest = true, .view.before.is_limited = true };
 	char reason[ZONE_REASON_MAX];
 	struct err err = { 0 };
 
@@ -177,7 +177,7 @@ static void a_guest_that_cannot_be_told_chooses(void **state)
 
 static void a_guest_that_is_not_known_has_no_say(void **state)
 {
-	struct transaction t = { .has_guest = false };
+	struct transaction t = { .view.has_guest = false };
 	uint64_t sizes[] = { 64 * G, 64 * G };
 	char reason[ZONE_REASON_MAX];
 
