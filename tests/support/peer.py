@@ -27,6 +27,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = pathlib.Path(__file__).parent
 GUEST_SH = ROOT / "guest" / "guest.sh"
+# guest.sh comes first
+PROGRAM = [GUEST_SH, *sorted(path for path in GUEST_SH.parent.glob("*.sh") if path != GUEST_SH)]
 BINARY = str(pathlib.Path(os.environ.get("MEMHP_BIN", ROOT / "memhp")).absolute())
 
 MIB = 1 << 20
