@@ -8,13 +8,8 @@ import threading
 
 import peer
 import pytest
-from peer import Behind, Close, Console, Inserted, Liar, Monitor, Sprinkled, Tree, Vm, frame, memhp
+from peer import SHELLS, Behind, Close, Console, Inserted, Liar, Monitor, Sprinkled, Tree, Vm, frame, memhp
 
-SHELLS = {
-    "dash": ("dash",),
-    "bash": ("bash", "--norc", "--noprofile"),
-    "busybox ash": ("busybox", "ash"),
-}
 KERNEL = b"[   12.345678] usb 1-1: new high-speed USB device number 2 using xhci_hcd"
 ALL = [  # of the fixture tree
     {"first": 0, "last": 7, "state": "online", "zone": "none", "node": 0, "removable": False, "device": None},
@@ -55,6 +50,7 @@ def sees_all(path, *words, **options):
 
 
 # A shell that answers
+
 
 def test_a_console_answers_and_is_left_as_it_was(path, tree, shell):
     with Console(path, tree, shell) as console:
@@ -164,6 +160,7 @@ def test_commands_longer_than_a_terminals_queue_arrive_whole(path, tree):
 
 # Noise
 
+
 @pytest.mark.parametrize("text", [b"\r\n" + KERNEL + b"\r\n", KERNEL + b"\r\n", KERNEL, b"7", b"\x07", b"@",
                                   b"\r\n", b"\xff\xfe", b"\033[31m", b" "], ids=repr)
 @pytest.mark.parametrize("words", [b" guest 6.1.0", b" 3 end ", b".0 1 2 go "], ids=["first", "last", "echo"])
@@ -216,6 +213,7 @@ def test_endless_kernel_messages_end_with_the_deadline(path):
 
 
 # No shell
+
 
 @pytest.mark.parametrize("prompt", ["Password: ", "\\nDebian GNU/Linux 12 guest ttyS0\\n\\nguest login: "])
 def test_a_login_prompt_is_said_to_be_one(path, prompt):
@@ -310,6 +308,7 @@ def test_without_any_channel_the_host_half_is_done(tmp_path):
 
 # A console that goes away
 
+
 @pytest.mark.parametrize("last_words", [b"MEMHP", b".0 1 2 go ", b" guest 6.1.0", b" blocks 0 7 ", b" end "],
                          ids=repr)
 def test_a_console_that_is_dropped_is_told(path, tree, last_words):
@@ -340,6 +339,7 @@ def test_a_shell_that_exits_in_the_middle_is_told(path):
 
 
 # Guests that lie
+
 
 def replaced(index, line):
     """SCAN with one line replaced."""

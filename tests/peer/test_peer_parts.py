@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Commands that name more separate runs of blocks than a console's input queue takes."""
 import pytest
-from peer import MIB, Console, Tree, memhp
-from test_peer_console import SHELLS
+from peer import MIB, SHELLS, Console, Tree, memhp
 
 BLOCKS = range(1000, 2200)  # every other one is offline
 

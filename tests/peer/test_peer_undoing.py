@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """While an undo lasts it is shown what it waits for."""
-from peer import Monitor, Vm, deleted, event
-from test_progress import answer_late, never
+from peer import Monitor, Vm, answer_late, deleted, event, never
 from watch import Watcher
 
 

@@ -2,8 +2,8 @@
 """memhp repair: what is found half done, and what comes of it."""
 import peer
 import pytest
-from peer import Default, Monitor, Quietly, Tree, deleted, error, ost, reply
-from peer import Vm as Model
+from peer import Default, Monitor, Quietly, Tree, Vm as Model, deleted, error, ost, reply
+from report import done
 from vm import BLOCK, MIB, wait_until
 
 MTREE = "  0000000000000000-000000001fffffff (prio 0, ram): pc.ram\r\n"
@@ -285,11 +285,6 @@ def test_a_vm_that_is_paused_is_left_alone(path, status):
 
 
 # ---- on a real machine
-
-
-def done(result):
-    assert result.returncode == 0, result
-    return result.stdout
 
 
 def due(vm):

@@ -5,8 +5,8 @@ import shutil
 
 import peer
 import pytest
+from guest_program import PROGRAMS, SHELLS, Guest
 from peer import Monitor, Tree, Vm, memhp
-from test_guest_sh import PROGRAMS, SHELLS, Guest
 
 # what each piece of the program reads that is a number, and how it is asked for
 READ = {

@@ -5,150 +5,19 @@ A plain file keeps the word that is written to it, so these tests look at the wo
 them is for the tests with a virtual machine.
 """
 import array
-import contextlib
 import fcntl
-import json
 import os
 import re
-import select
 import shutil
 import signal
 import string
 import subprocess
 import termios
-import time
 
 import peer
 import pytest
+from guest_program import AGAIN, CANCEL, PROGRAMS, SHELLS, Guest, blocks, packed, pieces, run_shell, wait_until
 from peer import HANG, Tree, memhp, session_processes
-
-SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox ash": ["busybox", "ash"]}
-FRAME = re.compile(rb"@(\w{8})\.(\d+) (\d+) (\d+) (.*) (\d+) (\d+) (\w{8})@\n", re.DOTALL)
-SESSION = "0badcafe"
-CANCEL, AGAIN = "[ $MEMHP ]&&q\n", "[ $MEMHP ]&&again\n"
-
-
-def pieces():
-    """guest.sh as memhp sends it."""
-    rows = subprocess.run(["awk", "-f", peer.ROOT / "guest" / "pack.awk", peer.GUEST_SH], check=True, text=True,
-                          capture_output=True).stdout
-    found = [json.loads(f'"{text}"') for text in re.findall(r'", "(.*)" \},', rows)]
-    assert len(found) == rows.count("\n") > 1
-    return found
-
-
-def packed():
-    """All of it."""
-    return "".join(pieces())
-
-
-PROGRAMS = {"as it is": peer.GUEST_SH.read_text, "packed": packed}
-
-
-def run_shell(shell, text):
-    """What a shell that has read the text says."""
-    return subprocess.run(shell, input=text, text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                          env={"PATH": os.environ["PATH"]}).stdout
-
-
-class Guest:
-    """A shell that runs guest.sh."""
-
-    def __init__(self, root, shell, program, /, **env):
-        environment = dict({"PATH": os.environ["PATH"]}, **env)
-        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            [*shell, "-s", str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
-            start_new_session=True)
-        self.exchange = 0
-        self.buffer = b""
-        self.is_timed = None
-        self.send(f"MEMHP={SESSION}\nexec 3>&1 >/dev/null\n{program}\n")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *failure):
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(HANG)
-        left = wait_until(lambda: not session_processes(self.process.pid))
-        for pid in session_processes(self.process.pid):
-            os.kill(pid, 9)
-        self.process.wait()
-        complaints = self.process.stderr.read()
-        self.process.stdout.close()
-        self.process.stderr.close()
-        if not failure[0]:
-            assert left, "processes are left"
-            assert b"not found" not in complaints and b"yntax" not in complaints, complaints
-
-    def send(self, text):
-        """Send a line of commands."""
-        self.process.stdin.write(text.encode())
-        self.process.stdin.flush()
-
-    def start(self, commands):
-        """Start commands."""
-        self.exchange += 1
-        self.send(f"begin {self.exchange}&&{{ {commands};answer;}}\n")
-
-    def receive(self):
-        """The bytes of one answer."""
-        end = re.compile(rb"\d+ 3 end \d+ 3 " + SESSION.encode() + rb"@\n")
-        while not end.search(self.buffer):
-            assert select.select([self.process.stdout], [], [], HANG)[0], f"silence after {self.buffer!r}"
-            data = os.read(self.process.stdout.fileno(), 65536)
-            assert data, f"it ended after {self.buffer!r}"
-            self.buffer += data
-        stop = end.search(self.buffer).end()
-        answer, self.buffer = self.buffer[:stop], self.buffer[stop:]
-        return answer
-
-    def read(self):
-        """The payloads of one answer, without the end; every frame is as it has to be.
-
-        What was said ahead of it, of how far a command had come, is in self.told.
-        """
-        answer = self.receive()
-        payloads, self.told = [], []
-        for line in answer.splitlines(keepends=True):
-            match = FRAME.fullmatch(line)
-            assert match, line
-            session, exchange, first, length, payload, second, again, last = match.groups()
-            assert session == last == SESSION.encode() and int(exchange) == self.exchange, line
-            assert first == second and int(length) == int(again) == len(payload), line
-            text = payload.decode()
-            if int(first) == 0:
-                assert not payloads, line
-                self.told.append(text)
-                continue
-            assert int(first) == len(payloads) + 1, line
-            if text.startswith("guest "):  # the one fact of a scan that depends on the shell
-                self.is_timed = text.endswith(" timed")
-                text = text.removesuffix(" timed")
-            payloads.append(text)
-        assert payloads[-1] == "end"
-        return payloads[:-1]
-
-    def run(self, commands):
-        """Run commands; their payloads."""
-        self.start(commands)
-        return self.read()
-
-    def is_alone(self):
-        """Has it no other processes any more?"""
-        return wait_until(lambda: session_processes(self.process.pid) == [self.process.pid])
-
-
-def wait_until(condition):
-    """Wait until a condition is true; False when it does not become true."""
-    end = time.monotonic() + HANG
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 @pytest.fixture
@@ -173,12 +42,8 @@ def shell(request):
     return SHELLS[request.param]
 
 
-def blocks(payloads):
-    """The payloads that tell of blocks."""
-    return [p.removeprefix("blocks ") for p in payloads if p.startswith("blocks ")]
-
-
 # scan
+
 
 def test_a_scan_says_everything(guest):
     assert guest.run("scan") == [
@@ -338,6 +203,7 @@ def test_empty_files_leave_their_facts_unknown(guest, tree):
 
 # answers
 
+
 def test_an_answer_is_repeated_as_it_was(guest, tree):
     guest.start("scan")
     first = guest.receive()
@@ -378,6 +244,7 @@ def test_nothing_is_said_on_stdout_but_answers(guest):
 
 
 # hold
+
 
 def policy(tree):
     """What the kernel does with new memory."""
@@ -423,6 +290,7 @@ def test_a_kernel_without_a_policy_is_not_given_one(guest, tree):
 
 # appear
 
+
 def test_blocks_that_are_there_are_not_waited_for(guest):
     assert guest.run("appear 60 32-35 0-7") == []
 
@@ -466,6 +334,7 @@ def test_a_block_is_there_only_with_all_of_its_files(guest, tree):
 
 
 # watch
+
 
 EVENTS = "sys/kernel/uevent_seqnum"
 
@@ -514,6 +383,7 @@ def test_a_watch_is_cancelled(guest, tree):
 
 
 # change: the words that are written
+
 
 def words(tree, first, last):
     """What the state files hold."""
@@ -597,6 +467,7 @@ def test_the_swift_way_stops_at_the_first_failure(guest, tree):
 
 # change: writes that fail
 
+
 def unwritable(tree, block):
     """Make a state that can be read, and refuses every word with EINVAL as the kernel's does."""
     path = tree.block(block) / "state"
@@ -640,6 +511,7 @@ def test_a_failure_that_somebody_else_has_made_good_is_none(guest, tree):
 
 
 # change: writes that hang
+
 
 @pytest.fixture
 def hanging(tree):
@@ -714,6 +586,7 @@ def test_a_command_sent_ahead_is_not_lost_to_the_guard(guest, tree):
 
 # ease
 
+
 def test_dash_alone_reads_without_a_limit_of_time(shell, tree):
     with Guest(tree.root, shell, packed()) as guest:
         guest.run("scan")
@@ -771,6 +644,7 @@ def test_a_write_that_hangs_on_the_short_way_is_ended_with_the_channel(timed, tr
 
 # the text itself
 
+
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not here; make lint wants it")
 def test_shellcheck_has_nothing_to_say():
     done = subprocess.run(["shellcheck", peer.GUEST_SH, peer.DATA / "kernel.sh"], text=True, check=False,
@@ -796,6 +670,7 @@ def test_a_shell_that_is_not_the_session_learns_nothing(name):
 
 
 # memhp on channels that are a process
+
 
 def channels(root):
     """Every way to run a shell on that tree."""

@@ -28,7 +28,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = pathlib.Path(__file__).parent
 GUEST_SH = ROOT / "guest" / "guest.sh"
 BINARY = str(pathlib.Path(os.environ.get("MEMHP_BIN", ROOT / "memhp")).absolute())
-
 MIB = 1 << 20
 GIB = 1 << 30
 BASE = 4 * GIB  # where QEMU's device memory begins
@@ -36,6 +35,7 @@ HANG = 40  # seconds; a memhp or a peer that takes longer hangs
 
 
 # memhp itself
+
 
 def clean_environment(env=None):
     """The environment without the variables of memhp, plus those given."""
@@ -190,6 +190,7 @@ def memhp(*words, env=None, cwd=None):
 
 # A guest's /sys and /proc
 
+
 class Tree:
     """A fake /sys/devices/system/memory, and what else guest.sh reads, below a directory."""
 
@@ -287,6 +288,7 @@ class Tree:
 
 
 # A virtual machine as its monitor shows it
+
 
 class Refusal(Exception):
     """An error reply."""
@@ -452,6 +454,7 @@ class Vm:
 
 
 # What a monitor's script is made of. A script is a list; each item is a message (dict), bytes, or one of these.
+
 
 class Default:
     """What the model answers, with the events that follow."""
@@ -677,6 +680,7 @@ class Monitor(Server):
 
 # The guest's side
 
+
 def frame(session, exchange, sequence, payload):
     """A line of an answer of guest.sh."""
     payload = payload if isinstance(payload, bytes) else payload.encode()
@@ -829,6 +833,7 @@ class Agent(Server):
 
 
 # The guest's console: a real shell on a real pty, on a socket as QEMU has it.
+
 
 def clean(data):
     """Output that nothing happens to."""
@@ -1035,3 +1040,26 @@ def session_processes(session):
         except (ProcessLookupError, FileNotFoundError):
             pass
     return found
+
+
+def never(request):
+    """An answer to which nothing follows."""
+    return {"return": {}, "id": request["id"]}
+
+
+def silent(request):  # pylint: disable=unused-argument
+    """No answer yet."""
+    return None
+
+
+def answer_late(monitor, request):
+    """What QEMU would have answered to a request."""
+    value, _ = monitor.vm.answer(request["execute"], request.get("arguments", {}))
+    monitor.say(reply(value)(request))
+
+
+SHELLS = {
+    "dash": ("dash",),
+    "bash": ("bash", "--norc", "--noprofile"),
+    "busybox ash": ("busybox", "ash"),
+}

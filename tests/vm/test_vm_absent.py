@@ -5,11 +5,10 @@ import os
 import subprocess
 
 import pytest
-from test_vm_plug import done
-from test_vm_place import NVDIMM, add_odd
+from devices import COLD, NVDIMM, add_odd
+from report import done
 from vm import BLOCK, FIRST, LAB, MIB, Console, Qmp, clean_environment, run_memhp, wait_until
 
-COLD = ["-object", "memory-backend-ram,id=cold-mem,size=130M", "-device", "pc-dimm,id=cold,memdev=cold-mem"]
 NOT_ADDED = "the guest has not added it"
 
 

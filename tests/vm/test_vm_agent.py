@@ -6,7 +6,8 @@ import signal
 import subprocess
 
 import pytest
-from test_vm_held import HOLD
+from report import done
+from stuck import HOLD
 from vm import LAB, MIB, clean_environment, connect, end_process, run_memhp, wait_until
 
 POLICY = "/sys/devices/system/memory/auto_online_blocks"
@@ -27,11 +28,6 @@ def vm(boot):
     machine = boot_agent(boot, "exec")
     yield machine
     assert machine.guest(DIRECTORIES) == ""
-
-
-def done(result):
-    assert result.returncode == 0, result
-    return result.stdout
 
 
 def nothing_left(vm, programs):
@@ -139,6 +135,7 @@ def test_a_shell_of_commands_keeps_to_each_ones_deadline(vm):
 
 
 # An agent that forbids guest-exec: its own commands for memory blocks do what they can.
+
 
 ONLINE_POLICY = "/sys/module/memory_hotplug/parameters/online_policy"
 LIMITS = "the guest agent allows no guest-exec"

@@ -3,15 +3,11 @@
 import re
 
 import pytest
+from report import done
 from vm import MIB, LabError, wait_until
 
 # What the lab says when this machine lacks an emulator, or no mirror serves the packages.
 UNAVAILABLE = re.compile(r"missing on this machine|apt knows no such|cannot fetch|cannot build")
-
-
-def done(result):
-    assert result.returncode == 0, result
-    return result.stdout
 
 
 @pytest.fixture(params=["arm64", "ppc64el"])

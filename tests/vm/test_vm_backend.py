@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from test_vm_many import ids, refused
-from test_vm_plug import done
+from report import done, refused
+from truth import ids
 from vm import GIB, MIB
 
 

@@ -4,12 +4,8 @@ import threading
 
 import pytest
 from relay import BEFORE, Relay, at
+from report import done
 from vm import MIB, Qmp, connect, end_process
-
-
-def done(result):
-    assert result.returncode == 0, result
-    return result.stdout
 
 
 def together(vm, *commands):

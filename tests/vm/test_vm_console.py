@@ -10,14 +10,10 @@ import signal
 import threading
 
 import pytest
+from report import done
 from vm import MIB, Gone, connect, end_process, wait_until
 
 SHELLS = ["ash", "dash", "bash"]
-
-
-def done(result):
-    assert result.returncode == 0, result
-    return result.stdout
 
 
 @pytest.fixture(params=SHELLS)

@@ -7,24 +7,12 @@ all, one by one, until memhp comes to its end.
 import os
 
 import pytest
+from fate import KILL_SHELL
 from relay import AFTER, BEFORE, Relay, at, nth
+from report import done
 from vm import BLOCK, MIB, wait_until
 
 IS_WHOLE = bool(os.environ.get("MEMHP_CRASH"))
-
-# Every process in the guest that has memhp's session in its environment, and whose parent has not, is the shell
-# that reads guest.sh.
-KILL_SHELL = """
-for p in /proc/[0-9]*; do
-grep -qs '^MEMHP=' $p/environ || tr '\\0' '\\n' <$p/environ | grep -qs '^MEMHP=' || continue
-read -r _ _ _ parent _ <$p/stat
-tr '\\0' '\\n' </proc/$parent/environ | grep -qs '^MEMHP=' || kill -9 ${p##*/}
-done 2>/dev/null; :"""
-
-
-def done(result):
-    assert result.returncode == 0, result
-    return result.stdout
 
 
 def kill_memhp(relay):
@@ -50,7 +38,6 @@ SCENES = {
 }
 ELASTIC = ("elastic", "elastic back", "both", "both back")  # "both": its 1 GiB and a DIMM
 VIRTIO_MEM = ["-object", "memory-backend-ram,id=vmem0,size=1G", "-device", "virtio-mem-pci,id=vm0,memdev=vmem0"]
-
 # One message of every kind; what is true after one is true before the next.
 MOMENTS = {
     "plug": ["qmp > object-add", "qmp > device_add", "qmp < object-add", "qmp < query-memory-devices",

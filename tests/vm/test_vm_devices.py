@@ -3,8 +3,8 @@
 import shlex
 
 import pytest
-from test_vm_many import ids, refused
-from test_vm_plug import done, rows
+from report import done, refused, rows
+from truth import ids
 from vm import GIB, MIB
 
 PMEM = ["-object", "memory-backend-ram,id=pm-mem,size=256M", "-device", "virtio-pmem-pci,id=pm0,memdev=pm-mem"]

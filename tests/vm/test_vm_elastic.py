@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from test_vm_many import refused
-from test_vm_plug import done
-from test_vm_resize import total
+from report import done, refused
+from truth import total
 from vm import MIB
 
 STEPS = {"vm0": 2, "vm1": 64, "vm2": 256}  # MiB

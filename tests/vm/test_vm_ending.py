@@ -9,8 +9,8 @@ import socket
 import subprocess
 
 import pytest
+from fate import panic, plugged, power_down, reset
 from relay import AFTER, BEFORE, Relay, at, at_work
-from test_vm_faults import panic, plugged, power_down, reset
 from vm import BINARY, PATIENCE, Console, Gone, Terminal, clean_environment, wait_until
 
 FAR = ("--timeout", "600")

@@ -3,59 +3,18 @@
 import contextlib
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
 
 import pytest
+from fate import freeze, kill, panic, pause, plugged, power_down, reboot, reset
 from relay import AFTER, BEFORE, Relay, at, at_work
-from test_vm_rollback import is_stuck, pin, unpin
-from vm import Gone, Qmp, QmpError, end_process, run_memhp, wait_until
+from stuck import is_stuck, pin, unpin
+from vm import Qmp, end_process, run_memhp, wait_until
 
 SHORT = ("--timeout", "3")  # for what memhp has to wait for in vain ...
 LONG = ("--timeout", "20")  # ... and for what may come, but need not
-
-
-def kill(vm):
-    """QEMU is killed."""
-    os.kill(vm.pid, signal.SIGKILL)
-
-
-def power_down(vm):
-    """QEMU ends of its own accord."""
-    with contextlib.suppress(QmpError, Gone):
-        vm.monitor.execute("quit")
-
-
-def reset(vm):
-    """Somebody presses the reset button."""
-    vm.monitor.execute("set-action", reboot="reset")
-    vm.monitor.execute("system_reset")
-
-
-def reboot(vm):
-    """The guest restarts."""
-    vm.monitor.execute("set-action", reboot="reset")
-    vm.console.type("echo b >/proc/sysrq-trigger\n")
-
-
-def panic(vm):
-    """The guest's kernel panics, and stays like that."""
-    vm.console.type("echo 0 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger\n")
-
-
-def pause(vm):
-    """The machine is paused."""
-    vm.monitor.execute("stop")
-
-
-def freeze(vm):
-    """QEMU is stopped, all of its threads: its monitor does not answer either."""
-    os.kill(vm.pid, signal.SIGSTOP)
-    tasks = pathlib.Path(f"/proc/{vm.pid}/task")
-    wait_until(lambda: all(t.read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T"
-                           for t in tasks.glob("*/stat")), what="the end of the last step of QEMU")
 
 
 def check_said(code, out, err):
@@ -72,11 +31,6 @@ def struck(vm, fate, moment, *command):
     code, out, err = relay.run("--json", *command)
     assert relay.has_struck, err
     return check_said(code, out, err)
-
-
-def plugged(vm):
-    """A DIMM in Movable."""
-    assert vm.memhp("plug", "1G", "--zone", "movable").returncode == 0
 
 
 MOMENTS = {"plug": (at_work(BEFORE), ("plug", "1G", "--zone", "movable")), "unplug": (at_work(BEFORE), ("unplug",)),

@@ -5,11 +5,8 @@ import re
 import peer
 import pytest
 from peer import Liar, Monitor
+from stuck import HOLD
 from vm import wait_until
-
-# cat hands the pages of the file themselves to the pipe (sendfile), and as long as nobody reads them they stay.
-HOLD = ("mkdir -p /tmp/full && mount -t tmpfs none /tmp/full && dd if=/dev/zero of=/tmp/full/hoard bs=1M count=8 "
-        "2>/dev/null; { cat /tmp/full/hoard | sleep 1000; } & sleep 1")
 
 
 @pytest.mark.parametrize("shell", ["ash", "dash", "bash"])

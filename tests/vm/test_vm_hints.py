@@ -3,11 +3,8 @@
 import re
 
 import pytest
-from test_vm_absent import COLD
-from test_vm_many import refused
-from test_vm_node import GAP
-from test_vm_place import add_odd
-from test_vm_plug import done
+from devices import COLD, GAP, add_odd
+from report import done, refused
 from vm import BLOCK, FIRST, MIB
 
 

@@ -6,11 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from test_vm_plug import done
+from report import done
 from vm import GIB, MIB
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="cgroups and mounts are root's")
-
 VMEM = ["-object", "memory-backend-ram,id=vmem0,size=4G",
         "-device", "virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=0"]
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 import pytest
+from report import done
 from vm import MIB, end_process, wait_until
 
 IMAGE = pathlib.Path(__file__).resolve().parents[1] / "support" / "debian.sh"
@@ -73,11 +74,6 @@ def as_user(vm, user, *words, password=None, **options):
     """memhp logs in with that user's password, which is the name."""
     env = {"MEMHP_GUEST_PASSWORD": password or user, "MEMHP_QMP": vm.path("qmp.sock"), "MEMHP_LOGIN": user}
     return vm.memhp(*words, env=env, **options)
-
-
-def done(result):
-    assert result.returncode == 0, result
-    return result.stdout
 
 
 def refused(result, *texts):

@@ -5,40 +5,15 @@ import re
 import signal
 
 import pytest
+from fate import KILL_SHELL
+from lasting import PATIENT, patient, watch
 from relay import AFTER, BEFORE, Relay, at, at_work
-from test_vm_crash import KILL_SHELL
-from test_vm_plug import done, rows, trace, without_ids
+from report import done, refused, rows, trace, without_ids
+from truth import ids, slots
 from vm import BLOCK, FIRST, GIB, MIB, end_process
-from watch import Watcher
 
 ENOMEM = -12
 BIG_VM = {"slots": "256", "maxmem": "80G"}
-PATIENT = 300  # seconds for what takes ten where nothing else is going on
-
-
-def ids(vm):
-    return sorted(d["id"] for d in vm.devices())
-
-
-def slots(vm):
-    return {d["id"]: d["slot"] for d in vm.devices()}
-
-
-def patient(vm, *command):
-    """Run a command that has a lot to do, on a host that may be busy."""
-    return vm.memhp("--timeout", PATIENT, *command, timeout=PATIENT)
-
-
-def watch(vm, columns, *words):
-    """Watch the progress of such a command."""
-    return Watcher("--timeout", PATIENT, *words, columns=columns, env={"MEMHP_QMP": vm.path("qmp.sock")})
-
-
-def refused(vm, code, *command, state="unchanged"):
-    """Run a command that fails; its message and hint."""
-    result = vm.json(*command, code=code)
-    assert (result["ok"], result["state"]) == (False, state), result
-    return result["error"]["message"], result["error"]["hint"]
 
 
 # ---- plug

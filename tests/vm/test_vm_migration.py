@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import vm as virtual
-from test_vm_plug import done
+from report import done
 from vm import MIB, PATIENCE, wait_until
 
 PORTS = [word for n in (1, 2, 3) for word in ("-device", f"pcie-root-port,id=rp{n},chassis={n}")]

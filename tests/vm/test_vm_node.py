@@ -1,22 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """NUMA nodes that the guest counts otherwise than QEMU, and nodes that had nothing at boot."""
 import pytest
-from test_vm_many import refused
-from test_vm_numa import totals
-from test_vm_plug import done, rows
+from devices import GAP, SWAPPED
+from report import done, refused, rows
+from truth import totals
 from vm import FIRST, GIB, MIB
-
-
-def memory(n):
-    return ["-object", f"memory-backend-ram,id=n{n}.ram,size=256M"]
-
-
-# the guest leaves out QEMU's node 1, and calls node 2 its node 1
-GAP = [*memory(0), *memory(2), "-numa", "node,nodeid=0,cpus=0,memdev=n0.ram", "-numa", "node,nodeid=1",
-       "-numa", "node,nodeid=2,memdev=n2.ram"]
-# the guest counts the node with the CPU first; the last one has neither CPUs nor memory
-SWAPPED = [*memory(0), *memory(1), "-numa", "node,nodeid=0,memdev=n0.ram", "-numa", "node,nodeid=1,cpus=0,memdev=n1.ram",
-           "-numa", "node,nodeid=2"]
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 import re
 
 import pytest
-from test_vm_many import refused
-from test_vm_plug import done, rows
-from test_vm_resize import changes
+from devices import NODES
+from report import changes, done, refused, rows
+from truth import totals
 from vm import GIB, MIB
 
-NODES = [word for n in (0, 1) for word in (
-    "-object", f"memory-backend-ram,id=n{n}.ram,size=256M", "-numa", f"node,nodeid={n},memdev=n{n}.ram")]
 DEVICES = [word for n in (0, 1) for word in (
     "-object", f"memory-backend-ram,id=vmem{n},size=1G",
     "-device", f"virtio-mem-pci,id=vm{n},memdev=vmem{n},requested-size=0,node={n}")]
@@ -25,12 +23,6 @@ def numa(boot):
 def elastic(boot):
     """The same with an empty virtio-mem device on each."""
     return boot(NODES + DEVICES)
-
-
-def totals(vm):
-    """MiB of each node, as QEMU's human monitor has it."""
-    text = vm.monitor.execute("human-monitor-command", command_line="info numa")
-    return [int(mib) for mib in re.findall(r"node \d+ size: (\d+) MB", text)]
 
 
 def node_totals(vm):

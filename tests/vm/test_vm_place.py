@@ -3,22 +3,15 @@
 import re
 
 import pytest
+from devices import NVDIMM, add_odd
+from plan import check_dry_run
 from relay import BEFORE, Relay, at
-from test_vm_many import ids, refused
-from test_vm_plug import check_dry_run, done
-from test_vm_resize import total
+from report import done, refused
+from truth import ids, total
 from vm import BLOCK, FIRST, GIB, MIB
 
-NVDIMM = ["-object", "memory-backend-ram,id=nv-mem,size=128M",
-          "-device", "nvdimm,id=nv0,memdev=nv-mem,label-size=2M"]  # 126 MiB of memory, as images are
 SHIFTED = ["-object", "memory-backend-ram,id=vmem0,size=1G",
            "-device", "virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=0,memaddr=0x100200000"]
-
-
-def add_odd(vm, mib=130, device="odd", **more):
-    """A DIMM by hand that ends, or begins, inside a block: the guest does not add it."""
-    vm.monitor.execute("object-add", qom_type="memory-backend-ram", id=f"{device}-mem", size=mib * MIB)
-    vm.monitor.execute("device_add", driver="pc-dimm", id=device, memdev=f"{device}-mem", **more)
 
 
 def remove(vm, *names):

@@ -8,37 +8,11 @@ import select
 import subprocess
 
 import pytest
-from vm import (BINARY, BLOCK, FIRST, GIB, MIB, Qmp, clean_environment, connect, end_process,
-                wait_until)
+from plan import check_dry_run
+from report import TRACE, done, rows, trace
+from vm import BINARY, BLOCK, FIRST, GIB, MIB, Qmp, clean_environment, connect, end_process, wait_until
 
 SHELLS = ["ash", "dash", "bash"]
-CHANGES = ("object-add", "device_add", "device_del", "object-del")
-TRACE = re.compile(r"\[\d+\.\d+\] (\S+) ([<>]) (.*)")
-
-
-def done(result):
-    """The stdout of a memhp that succeeded."""
-    assert result.returncode == 0, result
-    return result.stdout
-
-
-def rows(table):
-    """The rows of a table that memhp printed, each a list of its cells."""
-    return [re.split(r" {2,}", line.strip()) for line in table.splitlines()]
-
-
-def trace(text, channel, direction):
-    """What --verbose shows in one direction of one channel."""
-    found = [m.groups() for m in map(TRACE.fullmatch, text.splitlines()) if m]
-    return [words for c, d, words in found if (c, d) == (channel, direction)]
-
-
-def without_ids(requests):
-    """QMP requests as JSON objects, without the ids that match replies to them."""
-    objects = [json.loads(r) for r in requests]
-    for o in objects:
-        o.pop("id", None)
-    return objects
 
 
 def is_whole(value):
@@ -453,37 +427,6 @@ def test_qmp_sends_one_command_and_prints_the_reply(vm):
 
 
 # ---- --dry-run, --verbose, --quiet
-
-
-def steps(plan, where):
-    """The steps of a plan on one side, the seconds that depend on the clock taken out."""
-    found = [line.split(None, 1) for line in plan.splitlines()]
-    return [re.sub(r"(change|ease) \d+", r"\1", rest) for side, rest in found if side == where]
-
-
-def sent_to_guest(verbose):
-    """The steps that changed something in the guest, as --verbose shows them."""
-    sent = [s for s in trace(verbose, "guest", ">") if re.match("change|ease|appear|swift", s)]
-    return [re.sub(r"(change|ease) \d+", r"\1", s) for s in sent]
-
-
-def changes_sent(verbose):
-    return [r for r in without_ids(trace(verbose, "qmp", ">")) if r["execute"] in CHANGES]
-
-
-def check_dry_run(vm, *command):
-    """--dry-run changes nothing, and prints what --verbose then shows to be sent."""
-    before = vm.state()
-    plan = done(vm.memhp("--dry-run", *command))
-    objects = vm.json("--dry-run", *command)["plan"]
-    assert [step["qmp"] for step in objects if "qmp" in step] == list(map(json.loads, steps(plan, "qmp")))
-    assert [re.sub(r"(change|ease) \d+", r"\1", s["guest"]) for s in objects if "guest" in s] == steps(plan, "guest")
-    assert vm.state() == before
-    result = vm.memhp("--verbose", *command)
-    done(result)
-    assert without_ids(steps(plan, "qmp")) == changes_sent(result.stderr)
-    assert steps(plan, "guest") == sent_to_guest(result.stderr)
-    return plan
 
 
 def test_dry_run_changes_nothing_and_prints_what_is_sent_later(vm):

@@ -3,21 +3,12 @@
 import re
 
 import pytest
-from test_vm_many import ids, patient, refused
-from test_vm_plug import CHANGES, done, trace, without_ids
+from lasting import patient
+from report import changes, done, refused, trace
+from truth import ids, total
 from vm import BLOCK, FIRST, GIB, MIB
 
 EBUSY = -16
-
-
-def total(vm):
-    summary = vm.monitor.execute("query-memory-size-summary")
-    return summary["base-memory"] + summary["plugged-memory"]
-
-
-def changes(stderr):
-    """The QMP requests of a trace that change something."""
-    return [r for r in without_ids(trace(stderr, "qmp", ">")) if r["execute"] in (*CHANGES, "qom-set")]
 
 
 def test_resize_up_and_down_ends_with_the_total_asked_for(vm):

@@ -11,26 +11,12 @@ import termios
 
 import pytest
 from relay import AFTER, BEFORE, Relay, at_work
+from report import done, fail
+from stuck import FILL_KERNEL_MEMORY, is_stuck, pin, plug_half_kernel, unpin
+from truth import settled
 from vm import GIB, MIB, Qmp, end_process, wait_until
 
 ENOMEM, EBUSY = -12, -16
-
-
-def done(result):
-    assert result.returncode == 0, result
-    return result.stdout
-
-
-def fail(vm, code, *command, states=("rolled-back",)):
-    """Run a command that fails with this exit code; its error object."""
-    result = vm.json(*command, code=code)
-    assert result["ok"] is False and result["state"] in states, result
-    return result["error"]
-
-
-def settled(vm):
-    """All of the machine's state, and the processes in its guest."""
-    return {**vm.state(), "processes": vm.processes()}
 
 
 def check_console(vm):
@@ -143,9 +129,6 @@ def test_an_eject_that_the_guest_refuses_is_told_in_words(vm, refusing):
 
 # ---- memory that the kernel itself sits in
 
-FILL_KERNEL_MEMORY = ("mkdir -p /tmp/slab && cd /tmp/slab && i=0 && "
-                      "while [ $i -lt 3000 ]; do : >f$i; i=$((i + 1)); done; cd /")
-
 
 def test_unmovable_kernel_memory_is_refused_with_its_block_and_all_blocks_stay_online(vm):
     done(vm.memhp("plug", "512M", "--zone", "kernel"))
@@ -156,16 +139,6 @@ def test_unmovable_kernel_memory_is_refused_with_its_block_and_all_blocks_stay_o
     assert any(f"memory{n}" in error["message"] for n in range(32, 36))
     assert error["hint"]
     assert settled(vm) == before
-    vm.discard()
-
-
-def plug_half_kernel(vm):
-    """One DIMM: memory32 in a kernel zone and in use by the kernel, memory33-memory35 Movable."""
-    done(vm.memhp("plug", "512M", "--no-online"))
-    done(vm.memhp("online", "32", "--zone", "kernel"))
-    done(vm.memhp("online", "33-35", "--zone", "movable"))
-    vm.guest(FILL_KERNEL_MEMORY)
-    assert vm.zones(32, 33, 34, 35) == ["Normal", "Movable", "Movable", "Movable"]
     vm.discard()
 
 
@@ -198,29 +171,6 @@ def test_one_dimm_that_is_refused_keeps_all_dimms_of_the_command(vm):
 
 
 # ---- an offline that hangs
-
-
-def pin(vm):
-    """Hold pages in Movable memory: to take their block offline hangs until somebody gives up.
-
-    The pages of a file that sendfile(2) has put into a pipe cannot be moved.
-    """
-    vm.guest("echo; dd if=/dev/zero of=/tmp/pinned bs=1M count=1 2>/dev/null; "
-             "setsid sh -c 'cat /tmp/pinned | sleep 100000' >/dev/null 2>&1 &")
-    wait_until(lambda: "sleep" in vm.processes().values())
-
-
-def unpin(vm):
-    vm.guest("killall cat sleep; rm /tmp/pinned")
-    wait_until(lambda: "sleep" not in vm.processes().values())
-
-
-def is_stuck(vm):
-    """Is the same block on its way offline for a while?"""
-    def leaving():
-        return [n for n, b in vm.blocks().items() if b.state == "going-offline"]
-    first = leaving()
-    return first and all(leaving() == first for _ in range(5))
 
 
 def names_a_block(error):
@@ -332,6 +282,7 @@ def test_a_guest_whose_kernel_ignores_the_dimm_gets_it_taken_back(boot):
 
 
 # ---- Ctrl-C
+
 
 BIG = "4G"  # 32 blocks: that the guest is caught in the middle is likely
 

@@ -13,8 +13,7 @@ import subprocess
 import threading
 
 import pytest
-from test_vm_many import refused
-from test_vm_plug import done
+from report import done, refused
 from vm import GIB, MIB, PATIENCE, Gone, Qmp, run_memhp, wait_until
 
 DISK_MIB = 32

@@ -2,18 +2,15 @@
 """memhp unplug --keep-going: what can be taken is, what cannot stays as it was and is named with its reason. And a
 DIMM that was half online is finished in the zone that it has begun in."""
 import pytest
-from test_vm_plug import done
-from test_vm_rollback import fail, pin, plug_half_kernel, settled, unpin
+from report import done, fail
+from stuck import pin, plug_half_kernel, unpin
+from truth import ids, settled
 from vm import BLOCK, MIB
 
 
 def plug(vm, *names):
     for name in names:
         done(vm.memhp("plug", "256M", "--name", name, "--zone", "movable"))
-
-
-def ids(vm):
-    return sorted(d["id"] for d in vm.devices())
 
 
 def partly(vm, *words):

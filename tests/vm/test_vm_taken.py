@@ -5,9 +5,9 @@ import json
 import signal
 
 import pytest
-from test_vm_numa import NODES
-from test_vm_plug import done
-from test_vm_rollback import FILL_KERNEL_MEMORY, fail
+from devices import NODES
+from report import done, fail
+from stuck import FILL_KERNEL_MEMORY
 from vm import MIB, end_process, wait_until
 
 HUGE = 2 * MIB

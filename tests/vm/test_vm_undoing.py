@@ -6,8 +6,8 @@ import signal
 
 import pytest
 from relay import BEFORE, Relay
-from test_vm_plug import done
-from test_vm_rollback import fail, pin, unpin
+from report import done, fail
+from stuck import pin, unpin
 from vm import wait_until
 
 

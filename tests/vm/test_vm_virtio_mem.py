@@ -4,9 +4,8 @@ import json
 import signal
 
 import pytest
-from test_vm_many import refused
-from test_vm_plug import done, rows
-from test_vm_resize import changes, total
+from report import changes, done, refused, rows
+from truth import total
 from vm import GIB, MIB, end_process
 
 DEVICE = ["-object", "memory-backend-ram,id=vmem0,size=2G",
