@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 
+import peer  # noqa: F401 pylint: disable=unused-import # first: the folders of tests have names of packages in support
 import pytest
 import vm as virtual
 from bare import Bare, Cgroup
@@ -16,14 +17,15 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 
 
 # Tests of one file share machines. Those that look for VMs on this host must not meet those of others that do.
-LOOKS_FOR_VMS = {"test_vms", "test_vm_find", "test_vm_process", "test_vm_peer", "test_terminal"}
+LOOKS_FOR_VMS = {"peer/test_vms", "peer/test_terminal", "vm/test_find", "vm/test_process", "vm/test_peer"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        name = item.path.stem
-        item.add_marker(item.path.parent.name)
+        folder = item.path.parent.name
+        name = f"{folder}/{item.path.stem}"
+        item.add_marker(folder)
         item.add_marker(pytest.mark.xdist_group("vms" if name in LOOKS_FOR_VMS else name))
 
 

@@ -65,7 +65,7 @@ def test_a_socket_that_is_not_there_and_one_that_nobody_serves(tmp_path):
 
 @pytest.mark.parametrize("more", ["guest-get-memory-blocks", "guest-get-memory-block-info", "guest-info"])
 def test_an_agent_that_forbids_guest_exec_and_its_memory_blocks_is_told_so(ask, more):
-    """What it can do with memory blocks alone: test_peer_limited.py."""
+    """What it can do with memory blocks alone: test_limited.py."""
     found = ask(forbidden=("guest-exec", more))
     said = found.failed(4, "does not allow guest-exec: Command guest-exec has been disabled", code="guest-unreachable")
     assert said["error"]["hint"].startswith("allow it in the guest's /etc/qemu/qemu-ga.conf")

@@ -647,7 +647,7 @@ def test_a_write_that_hangs_on_the_short_way_is_ended_with_the_channel(timed, tr
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not here; make lint wants it")
 def test_shellcheck_has_nothing_to_say():
-    done = subprocess.run(["shellcheck", peer.GUEST_SH, peer.DATA / "kernel.sh"], text=True, check=False,
+    done = subprocess.run(["shellcheck", peer.GUEST_SH, peer.ROOT / "tests/support/kernel.sh"], text=True, check=False,
                           capture_output=True)
     assert done.returncode == 0, done.stdout
 
