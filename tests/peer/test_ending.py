@@ -8,20 +8,6 @@ from peer import Agent, Close, Default, Liar, Monitor, Vm, event, memhp, reply
 FAR = ("--timeout", "600")  # a wait that goes on is ended by the test, which then fails
 
 
-@pytest.fixture
-def path(tmp_path):
-    """Where the monitor is."""
-    return tmp_path / "qmp"
-
-
-@pytest.fixture
-def plugged():
-    """A VM with one DIMM of 512 MiB, "d0-dimm"."""
-    vm = Vm()
-    vm.plug("d0", 512)
-    return vm
-
-
 def unplug_alone(path):
     """Without a guest."""
     return memhp("--qmp", path, "--guest", "none", "--json", *FAR, "unplug", "d0")

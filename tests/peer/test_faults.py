@@ -1,46 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Peers that fail while something is being changed, and peers that try to exhaust memhp."""
 import os
-import pathlib
 import re
 import socket
 import subprocess
 
 import peer
 import pytest
-from peer import (BINARY, Close, Default, Hold, Liar, Monitor, Quietly, Release, Result, Tree, Vm, deleted, encode,
-                  error, event, frame, memhp, ost, reply)
+from binary import host
+from peer import (BINARY, IS_SANITIZED, Close, Default, Hold, Liar, Monitor, Quietly, Release, Result, Vm, deleted,
+                  encode, error, event, frame, memhp, ost, reply)
 
 SHORT = ("--timeout", "0.4")  # for what never comes
-IS_SANITIZED = b"__asan_init" in pathlib.Path(BINARY).read_bytes()
-
-
-@pytest.fixture
-def path(tmp_path):
-    """Where the monitor is."""
-    return tmp_path / "qmp"
-
-
-@pytest.fixture
-def tree(tmp_path):
-    """The guest's /sys."""
-    return Tree(tmp_path / "guest")
-
-
-@pytest.fixture
-def plugged():
-    """A VM with one DIMM of 512 MiB, "d0-dimm"."""
-    vm = Vm()
-    vm.plug("d0", 512)
-    return vm
-
-
-def host(path, *words, more=()):
-    """memhp --json without a guest."""
-    return memhp("--qmp", path, "--guest", "none", "--json", *more, *words)
 
 
 # Replies to what changes the machine
+
 
 GARBAGE = [b"garbage\r\n", b"{\"return\": {}", b"{\"return\": {\"x\": \"\xff\"}}\r\n", b"[]\r\n"]
 PLUG = ["object-add", "device_add"]
@@ -102,6 +77,7 @@ def test_doubled_and_foreign_replies_between_changes(path, plugged):
 
 # Floods
 
+
 def capped(mebibytes, *words):
     """memhp with no more memory than that; it ends by a signal when that does not do."""
     if IS_SANITIZED:
@@ -153,6 +129,7 @@ def test_an_answer_of_the_guest_that_never_ends_does_not_pile_up(path):
 
 
 # A guest that fails while its blocks are being changed
+
 
 def silence(connection, session):
     """Nothing more comes."""
@@ -286,6 +263,7 @@ def test_a_machine_that_stops_at_the_first_look_is_told(path, tmp_path, words):
 
 # A stdout that takes nothing
 
+
 COMMANDS = {
     "plug": ("plug", "512M"), "unplug": ("unplug",), "resize": ("resize", "+256M"),
     "online": ("online", "34"), "offline": ("offline", "33"),
@@ -325,6 +303,7 @@ def test_a_full_disk_is_told_and_what_was_done_is_undone_or_named(path, tree, wo
 
 
 # ssh, as a program in PATH that does what ssh does
+
 
 @pytest.fixture
 def ssh(tmp_path, monkeypatch):
@@ -392,6 +371,7 @@ exec <&-; wait; echo 'Connection to host closed by remote host.' >&2; exit 255""
 
 
 # A machine that stands still while its guest is waited for
+
 
 def stands(monitor, status):
     """A fate: the machine stops, in that state."""

@@ -14,11 +14,6 @@ from watch import Watcher
 BLOCKS = 66  # more go offline and online the long way, which is followed
 
 
-@pytest.fixture(name="path")
-def path_(tmp_path):
-    return tmp_path / "qmp"
-
-
 # -- QEMU's half
 
 

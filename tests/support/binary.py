@@ -16,6 +16,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 HANG = 40  # seconds; a memhp or a peer that takes longer hangs
 PATIENCE = 60  # seconds; only ever waited for in full when a test fails anyway
+SHORT = ("--timeout", "0.3")  # for what memhp waits for in vain
 
 
 def clean_environment(env=None, **more):
@@ -140,3 +141,13 @@ def end_process(process):
         raise
     check_sanitizers(err)
     return out, err
+
+
+def host(path, *words, more=()):
+    """memhp --json without a guest."""
+    return memhp("--qmp", path, "--guest", "none", "--json", *more, *words)
+
+
+def listed(result):
+    """The devices of `list`."""
+    return [d["id"] for d in result.succeeded()["devices"]]

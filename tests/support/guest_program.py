@@ -143,3 +143,8 @@ def wait_until(condition):
 def blocks(payloads):
     """The payloads that tell of blocks."""
     return [p.removeprefix("blocks ") for p in payloads if p.startswith("blocks ")]
+
+
+def words(tree, first, last):
+    """What the state files hold."""
+    return [(tree.block(n) / "state").read_text().strip() for n in range(first, last + 1)]

@@ -49,3 +49,7 @@ def fail(vm, code, *command, states=("rolled-back",)):
 def changes(stderr):
     """The QMP requests of a trace that change something."""
     return [r for r in without_ids(trace(stderr, "qmp", ">")) if r["execute"] in (*CHANGES, "qom-set")]
+
+
+def is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -159,10 +159,3 @@ def test_a_socket_in_a_file_system_of_several_parts_is_known(tmp_path):
             assert (vm["guest"], vm["guest_problem"]) == (f"serial:{tmp_path}/all/s", None)
         finally:
             process.kill()
-
-
-def test_a_port_where_a_path_is_meant_has_a_hint():
-    done = run_memhp("--guest", "serial:tcp:127.0.0.1:4711", "blocks")
-    assert done.returncode == 4 and "cannot open the console" in done.stderr, done
-    assert re.search(r"hint: .*socat UNIX-LISTEN:console,fork TCP:'?127\.0\.0\.1:4711'? \(--guest serial:console\)", done.stderr), done
-    assert "hint" not in run_memhp("--guest", "serial:/none", "blocks").stderr

@@ -29,6 +29,20 @@ class LabError(Exception):
     """The lab could not boot a machine."""
 
 
+class Unavailable(LabError):
+    """The test asked for another kernel or architecture than this host's, and its packages do not have that."""
+
+
+# What the lab says then: an emulator is missing, or no mirror serves the packages.
+UNAVAILABLE = re.compile(r"missing on this machine|apt knows no such|cannot fetch|cannot build")
+
+
+def lab_error(options, said):
+    """What a failed start with those options of the lab means."""
+    is_special = not {"kernel", "arch"}.isdisjoint(options)
+    return (Unavailable if is_special and UNAVAILABLE.search(said) else LabError)(said)
+
+
 class Vm:
     """One running machine; the prefix runs the lab elsewhere, as in a world of its own."""
 
@@ -46,7 +60,7 @@ class Vm:
             env=self._env, cwd=lab_dir, text=True, errors="replace", capture_output=True,
             stdin=subprocess.DEVNULL, check=False)
         if started.returncode:
-            raise LabError(started.stderr)
+            raise lab_error(options, started.stderr)
         self.monitor = Qmp(self.path("qmp2.sock"))
         self.console = Console(self.path("serial2.sock"))
         self.at_boot = self.state()
