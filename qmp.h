@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "lib/address.h"
 #include "lib/deadline.h"
 #include "lib/err.h"
 #include "lib/json.h"
@@ -21,14 +22,14 @@ struct qmp;
 
 /*
  * qmp_open() - connect and negotiate, waiting QMP_GREETING_MS for the greeting
- * @address:	"PATH", "unix:PATH", "unix:@NAME" or "tcp:HOST:PORT"
+ * @address:	ADDRESS_UNIX or ADDRESS_TCP
  * @trace:	hears every message; borrowed; may be NULL
  * @deadline:	bounds every wait of the session; borrowed
  * Return: 0 with a session for qmp_close(); -1 with ERR_QEMU_UNREACHABLE (nobody there, no QMP, in
  * use by another client: a monitor serves one and greets the next when that one leaves) or
  * ERR_USAGE
  */
-int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
+int qmp_open(struct qmp **out, const struct address *address, const struct trace *trace,
 	     struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
 
 /*
@@ -37,7 +38,7 @@ int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
  * @until_ms:	when to stop waiting for the greeting (CLOCK_MONOTONIC); what has come is still read
  * Return: as qmp_open(); of qmp_connect() 1 when others wait to be served
  */
-int qmp_connect(struct qmp **out, const char *address, const struct trace *trace,
+int qmp_connect(struct qmp **out, const struct address *address, const struct trace *trace,
 		struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
 int qmp_start(struct qmp *q, int64_t until_ms, struct err *err) __attribute__((warn_unused_result));
 
@@ -115,8 +116,8 @@ bool qmp_has_events(const struct qmp *q);
  * than somebody took them, or were too large */
 unsigned qmp_count_lost(struct qmp *q);
 
-/* qmp_forget_replies() - nobody will call qmp_receive() for requests that were sent so far: what has
- * come for them goes, and what still comes is not kept */
+/* qmp_forget_replies() - nobody will call qmp_receive() for requests that were sent so far: what
+ * has come for them goes, and what still comes is not kept */
 void qmp_forget_replies(struct qmp *q);
 
 #endif

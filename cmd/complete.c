@@ -62,19 +62,12 @@ void offer_forget(struct offer *o)
 	o->is_known = o->knows_guest = false;
 }
 
-/* A channel that is a command: Tab on a shell's command line does not ask for it to run. Who has
- * started memhp's own shell with it has. */
-static bool is_command(const char *channel)
-{
-	return channel && !strncmp(channel, "exec:", 5);
-}
-
 /* Ask QEMU, and the guest where it is needed; what cannot be asked stays unknown. */
 static const struct hotplug *look(struct offer *o, bool with_guest)
 {
 	struct vm *vm = o->vm;
 	struct deadline outer;
-	const char *channel = vm->guest_address;
+	struct address channel = vm->channel;
 	unsigned what = vm_has_monitor(vm) ? LOOK_QMP : 0;
 	struct err ignored;
 
@@ -82,15 +75,17 @@ static const struct hotplug *look(struct offer *o, bool with_guest)
 		return &o->known;
 	offer_forget(o);
 	outer = deadline_push(vm->deadline, LOOK_MS);
-	if (!with_guest || (!o->has_vm && is_command(channel)))
-		vm->guest_address = "none";
+	/* Tab on a shell's command line does not ask for a command to run; who has started memhp's
+	 * own shell with it has */
+	if (!with_guest || (!o->has_vm && channel.kind == ADDRESS_EXEC))
+		vm->channel = (struct address){ ADDRESS_NONE, .text = "none" };
 	vm->login.is_barred = true; /* a password cannot be asked for here */
 	hotplug_init(&o->known, vm);
 	(void)!hotplug_look(&o->known, what, &ignored);
 	watch_end(&o->known.watch); /* what is known is kept for longer */
 	vm_close_guest(vm);
 	vm->login.is_barred = false;
-	vm->guest_address = channel;
+	vm->channel = channel;
 	deadline_pop(vm->deadline, outer);
 	o->is_known = true;
 	o->knows_guest = with_guest;

@@ -129,7 +129,7 @@ int cmd_finish(struct ctx *ctx, struct hotplug *h, int status, cmd_report_fn *re
 
 void cmd_hint_channel(const struct ctx *ctx)
 {
-	_cleanup_free_ char *ssh = ctx->globals->guest ? NULL : vm_ssh_address(&ctx->vm);
+	_cleanup_free_ char *ssh = ctx->globals->guest.kind ? NULL : vm_ssh_address(&ctx->vm);
 
 	if (ssh && !vm_channel(&ctx->vm))
 		out_note("QEMU forwards a port to the guest's ssh: --guest %s", ssh);
@@ -137,7 +137,7 @@ void cmd_hint_channel(const struct ctx *ctx)
 
 static int look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *err)
 {
-	bool is_chosen = ctx->globals->guest || (what & LOOK_GUEST);
+	bool is_chosen = ctx->globals->guest.kind || (what & LOOK_GUEST);
 
 	if (hotplug_look(h, what, err)) {
 		if (is_chosen || !h->has_machine || err->code == ERR_INTERRUPTED)

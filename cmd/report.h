@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * report: what a command is, and what commands share: reports, plans, the JSON of devices and blocks.
+ * report: what a command is, and what commands share: reports, plans, the JSON of devices and
+ * blocks.
  */
 #ifndef CMD_REPORT_H
 #define CMD_REPORT_H
@@ -21,8 +22,8 @@
 
 /* The global options; their table is in memhp.c. */
 struct globals {
-	const char *qmp;
-	const char *guest;
+	struct address qmp;
+	struct address guest;
 	const char *vm;
 	const char *login;
 	const char *password_file;
