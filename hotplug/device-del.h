@@ -9,7 +9,7 @@
 
 /* A device on its way out. */
 struct leaving {
-	const struct memdev *device; /* borrowed from h->machine, stable while leaving */
+	const struct memdev *device; /* borrowed from t->view.machine, stable while leaving */
 	char *backend;		     /* owned; NULL when unknown or already removed */
 	bool is_asked, is_gone, is_refused;
 	bool is_chosen; /* a size stands for it: another one will do as well */
@@ -27,23 +27,23 @@ void leaving_release(struct leaving **list, unsigned *count);
  * hotplug_release_devices() - device_del for each, wait until each is gone or refused
  * Return: 0 when all are gone; -1 with ERR_GUEST_REFUSED, ERR_TIMEOUT (still pending), ...
  */
-int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned count,
+int hotplug_release_devices(struct transaction *t, struct leaving *leaving, unsigned count,
 			    struct err *err) __attribute__((warn_unused_result));
 
 /* hotplug_notice_gone() - mark those that QEMU lets go of until @until_ms (CLOCK_MONOTONIC; 0:
  * without waiting), or until nothing more is to come */
-int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count,
+int hotplug_notice_gone(struct transaction *t, struct leaving *leaving, unsigned count,
 			int64_t until_ms, struct err *err) __attribute__((warn_unused_result));
 
 /* hotplug_read_gone() - the same by asking QEMU which are still there */
-int hotplug_read_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
-	__attribute__((warn_unused_result));
+int hotplug_read_gone(struct transaction *t, struct leaving *leaving, unsigned count,
+		      struct err *err) __attribute__((warn_unused_result));
 
 /*
  * hotplug_remove_backends() - object-del the backends of those that are gone, each once
  * Return: 0; -1 when one is left, named in @err
  */
-int hotplug_remove_backends(struct hotplug *h, struct leaving *leaving, unsigned count,
+int hotplug_remove_backends(struct transaction *t, struct leaving *leaving, unsigned count,
 			    struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -9,21 +9,22 @@
 #include "hotplug/resize.h"
 
 /* elastic_room() - how many bytes more they can take, of which the guest can use all */
-uint64_t elastic_room(const struct hotplug *h, const struct resize *r);
+uint64_t elastic_room(const struct transaction *t, const struct resize *r);
 
 /* elastic_bytes() - how many they have */
-uint64_t elastic_bytes(const struct hotplug *h, const struct resize *r);
+uint64_t elastic_bytes(const struct transaction *t, const struct resize *r);
 
 /* elastic_next_step() - the least step in which one with room grows that is larger than
  * @step_bytes; 0 when there is none */
-uint64_t elastic_next_step(const struct hotplug *h, const struct resize *r, uint64_t step_bytes);
+uint64_t elastic_next_step(const struct transaction *t, const struct resize *r,
+			   uint64_t step_bytes);
 
 /*
  * elastic_grow(), elastic_shrink() - share out @bytes among them, as sizes in r->vmem: in their
  * order, or, where their steps leave a rest then, those of large steps first
  * Return: what is left, less than they could do in any order
  */
-uint64_t elastic_grow(const struct hotplug *h, struct resize *r, uint64_t bytes);
-uint64_t elastic_shrink(const struct hotplug *h, struct resize *r, uint64_t bytes);
+uint64_t elastic_grow(const struct transaction *t, struct resize *r, uint64_t bytes);
+uint64_t elastic_shrink(const struct transaction *t, struct resize *r, uint64_t bytes);
 
 #endif

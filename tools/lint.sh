@@ -20,7 +20,7 @@ may_include() {
 	cli | guest | qmp | sysfs) echo lib ;;
 	qemu) echo lib qmp ;;
 	vm) echo lib cli guest qmp sysfs ;;
-	hotplug) echo lib guest qmp sysfs qemu vm ;;
+	hotplug) echo lib guest qmp sysfs qemu ;;
 	cmd) echo lib cli guest qmp sysfs qemu vm hotplug ;;
 	memhp) echo lib cli guest cmd ;;
 	*) complain "there is no room '$1'" ;;

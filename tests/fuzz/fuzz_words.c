@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/opener.h"
 #include "fuzz.h"
 #include "hotplug/change.h"
 #include "lib/size.h"
@@ -101,19 +102,19 @@ static void change(char **words, unsigned count, bool is_online)
 	struct change job = { .words = words, .words_count = count, .is_online = is_online };
 	struct err err = { 0 };
 	_cleanup_buf_ struct buf stream = { 0 };
-	struct hotplug h;
+	struct transaction t;
 	unsigned i;
 
 	add_frame(&stream, 0, 1, "go");
 	for (i = 0; i < ARRAY_SIZE(scan); i++)
 		add_frame(&stream, 1, i + 1, scan[i]);
 	seam_feed(stream.data, stream.len);
-	hotplug_init(&h, &vm);
-	h.is_dry_run = true;
-	if (!hotplug_change(&h, &job, &err))
+	transaction_init(&t, opener_of(&vm), &d);
+	t.is_dry_run = true;
+	if (!hotplug_change(&t, &job, &err))
 		seam_check(block_list_blocks(&job.blocks) <= 16);
 	change_release(&job);
-	hotplug_release(&h);
+	transaction_free(&t);
 	vm_close(&vm);
 }
 
