@@ -199,11 +199,10 @@ static void offer_vms(const struct place *p)
 {
 	struct qemu_list found = { 0 };
 	struct fleet fleet = { 0 };
-	struct deadline moment;
+	struct deadline moment = deadline_moment(LOOK_MS);
 	struct err ignored;
 	unsigned i;
 
-	deadline_init(&moment, LOOK_MS, -1); /* a signal is for what comes after */
 	if (config_load(p->offer->config, &ignored))
 		return;
 	(void)!discover(&found, false, &moment, &ignored);

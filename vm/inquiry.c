@@ -46,7 +46,7 @@ static int ask(const struct qemu *qemu, const struct address *address, struct de
 	if (qemu ? discover_connect(&qmp, qemu, address, NULL, d, err)
 		 : qmp_connect(&qmp, address, NULL, d, err))
 		return -1;
-	if (qmp_start(qmp, deadline_within(d, GREETING_MS), err) ||
+	if (qmp_start(qmp, deadline_within(d, GREETING_MS), DEADLINE_NEVER, err) ||
 	    qmp_execute(qmp, "query-memory-size-summary", NULL, &sizes, err) ||
 	    channel_find(channel, qmp, err))
 		return -1;
@@ -62,14 +62,12 @@ static int ask(const struct qemu *qemu, const struct address *address, struct de
 /* The child: it ends with its report, or by itself when that is not wanted any more. */
 static void report(int fd, const struct qemu *qemu, const struct address *address)
 {
-	struct deadline moment;
+	struct deadline moment = deadline_moment(ANSWER_MS);
 	struct err err = { 0 }, channel_err = { 0 };
 	struct channel channel = { 0 };
 	uint64_t bytes = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	deadline_init(&moment, 0, -1);
-	moment.work_ms = moment.final_ms = monotonic_ms() + ANSWER_MS;
 	if (!ask(qemu, address, &moment, &bytes, &channel, &channel_err, &err))
 		err.message[0] = '\0'; /* likewise */
 	else if (err.code == ERR_TIMEOUT)

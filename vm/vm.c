@@ -64,16 +64,10 @@ static int wait_for_greeting(struct vm *vm, struct qmp **sessions, unsigned coun
 /* Where there are others, one that greets and then is silent has no more than a moment. */
 static int start(struct vm *vm, struct qmp *session, bool is_last, struct err *err)
 {
-	int64_t left_ms = deadline_left_ms(vm->deadline);
-	struct deadline outer;
-	int status;
+	int64_t until_ms =
+		deadline_within(vm->deadline, is_last ? QMP_GREETING_MS : NEXT_MONITOR_MS);
 
-	if (is_last || left_ms <= NEXT_MONITOR_MS)
-		return qmp_start(session, deadline_within(vm->deadline, QMP_GREETING_MS), err);
-	outer = deadline_push(vm->deadline, NEXT_MONITOR_MS);
-	status = qmp_start(session, DEADLINE_NEVER, err);
-	deadline_pop(vm->deadline, outer);
-	return status;
+	return qmp_start(session, until_ms, is_last ? DEADLINE_NEVER : until_ms, err);
 }
 
 /* Take the first monitor of @qemu that greets and answers. */
