@@ -332,7 +332,7 @@ def test_readme_transcript_has_todays_shape():
     assert "memory32-memory35" in text and "memhp0-dimm" in text
 
 
-MARKDOWN = ["README.md", "CHANGELOG.md", "docs/SECURITY.md", "docs/design.md", "docs/recipes.md",
+MARKDOWN = ["README.md", "CHANGELOG.md", "docs/CONTRIBUTING.md", "docs/SECURITY.md", "docs/design.md", "docs/recipes.md",
             "docs/performance.md"]
 
 
