@@ -283,11 +283,10 @@ static int follow(struct follower *f, struct err *err)
  * can use at the same time: a console would be occupied, as would an agent's socket. */
 static bool is_guest_wanted(const struct follower *f)
 {
-	const char *address = f->ctx->vm.guest_address;
+	enum address_kind kind = f->ctx->vm.channel.kind;
 
-	return f->options->is_guest || f->is_online ||
-	       (address && strcmp(address, "none") != 0 && strncmp(address, "serial:", 7) != 0 &&
-		strncmp(address, "qga:", 4) != 0);
+	return f->options->is_guest || f->is_online || kind == ADDRESS_SSH ||
+	       kind == ADDRESS_EXEC || kind == ADDRESS_LOCAL;
 }
 
 static int look_first(struct follower *f, struct view *view, struct err *err)

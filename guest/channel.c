@@ -10,18 +10,20 @@
 
 /* A child process: ssh, a command of the user's, a shell of this machine. */
 
-static int open_process(struct guest *g, const char *target, struct err *err)
+static int start_process(struct guest *g, struct err *err)
 {
-	int status;
+	const struct address *a = &g->address;
 
-	if (has_scheme(g->address, "ssh", &target))
-		status = process_open_ssh(&g->wire, &g->process, target, NULL, "sh", g->deadline,
-					  err);
-	else if (has_scheme(g->address, "exec", &target))
-		status = process_open_command(&g->wire, &g->process, target, err);
-	else
-		status = process_open_local(&g->wire, &g->process, target, err);
-	return status || session_start(g, false, err) ? -1 : 0;
+	if (a->kind == ADDRESS_SSH)
+		return process_open_ssh(&g->wire, &g->process, a, NULL, "sh", g->deadline, err);
+	if (a->kind == ADDRESS_EXEC)
+		return process_open_command(&g->wire, &g->process, a->path, err);
+	return process_open_local(&g->wire, &g->process, a->path, err);
+}
+
+static int open_process(struct guest *g, struct err *err)
+{
+	return start_process(g, err) || session_start(g, false, err) ? -1 : 0;
 }
 
 static void close_process(struct guest *g, bool is_for_good, const struct deadline *whole)
@@ -44,9 +46,9 @@ const struct channel_ops channel_process = {
 
 /* A console, whose shell gets the id, and its output where it belongs, when it is opened. */
 
-static int open_console(struct guest *g, const char *target, struct err *err)
+static int open_console(struct guest *g, struct err *err)
 {
-	return serial_open(&g->serial, &g->wire, target, g->opener, g->id, g->login, g->deadline,
+	return serial_open(&g->serial, &g->wire, g->address.path, g->opener, g->id, g->login, g->deadline,
 			   err) ||
 			       session_start(g, true, err)
 		       ? -1
@@ -120,9 +122,9 @@ const struct channel_ops channel_console = {
 
 /* A shell that an agent starts (guest/exec.h), or else the agent's own commands. */
 
-static int open_agent(struct guest *g, const char *target, struct err *err)
+static int open_agent(struct guest *g, struct err *err)
 {
-	if (agent_open(&g->agent, target, g->opener, g->deadline, err))
+	if (agent_open(&g->agent, g->address.path, g->opener, g->deadline, err))
 		return -1;
 	exec_open(&g->exec, &g->agent, &g->wire, g->id);
 	return session_start(g, false, err);

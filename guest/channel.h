@@ -17,8 +17,8 @@
 #include "lib/process.h"
 
 struct channel_ops {
-	/* connect to what the address names behind its scheme; also again, when it was lost */
-	int (*open)(struct guest *g, const char *target, struct err *err);
+	/* connect to what g->address names; also again, when it was lost */
+	int (*open)(struct guest *g, struct err *err);
 	/* send ahead what requests with these verbs need; NULL: nothing can be */
 	int (*load)(struct guest *g, verb_set verbs, struct err *err);
 	/* start a request, without waiting; g->request is a copy of it */
@@ -68,7 +68,7 @@ struct guest {
 	bool is_abandoned; /* nothing is said to it any more */
 	bool has_panicked; /* as its console says */
 	piece_set loaded;
-	char *address;
+	struct address address;
 	struct wire_opener opener;
 	size_t unread_bytes; /* at most: sent since the last answer */
 	guest_hear_fn *hear; /* NULL: nothing listens */

@@ -9,35 +9,24 @@
 #define LEAVE_MS     3000      /* a goodbye takes no longer ... */
 #define LEAVE_MIN_MS 300       /* ... and gets this even when the deadline has passed */
 
-static const struct {
-	const char *scheme;
-	const struct channel_ops *ops;
-	bool has_target;
-} channels[] = {
-	{ "serial", &channel_console, true }, { "ssh", &channel_process, true },
-	{ "qga", &channel_exec, true },	      { "exec", &channel_process, true },
-	{ "local", &channel_process, false },
+static const struct channel_ops *const channels[] = {
+	[ADDRESS_SERIAL] = &channel_console, [ADDRESS_SSH] = &channel_process,
+	[ADDRESS_AGENT] = &channel_exec,     [ADDRESS_EXEC] = &channel_process,
+	[ADDRESS_LOCAL] = &channel_process,
 };
 
 /* Open the transport that the address names. */
 static int open_transport(struct guest *g, struct err *err)
 {
-	const char *target;
-	size_t i;
+	enum address_kind kind = g->address.kind;
 
-	for (i = 0; i < ARRAY_SIZE(channels); i++) {
-		if (!has_scheme(g->address, channels[i].scheme, &target) ||
-		    (channels[i].has_target && !*target))
-			continue;
-		g->ops = channels[i].ops;
-		return frame_make_id(g->id, err) ? -1 : g->ops->open(g, target, err);
-	}
-	err_set(err, ERR_USAGE, "bad guest channel '%s'", g->address);
-	return err_hint(err, "write serial:PATH, ssh:[USER@]HOST[:PORT], qga:PATH, exec:COMMAND, "
-			     "local[:SYSROOT] or none");
+	g->ops = kind < ARRAY_SIZE(channels) ? channels[kind] : NULL;
+	if (!g->ops)
+		return err_set(err, ERR_USAGE, "'%s' is no guest channel", g->address.text);
+	return frame_make_id(g->id, err) ? -1 : g->ops->open(g, err);
 }
 
-int guest_open(struct guest **out, const char *address, struct wire_opener opener,
+int guest_open(struct guest **out, const struct address *address, struct wire_opener opener,
 	       struct login *login, const struct trace *trace, struct deadline *deadline,
 	       struct err *err)
 {
@@ -47,7 +36,7 @@ int guest_open(struct guest **out, const char *address, struct wire_opener opene
 	g->login = login;
 	g->deadline = deadline;
 	g->trace = trace;
-	g->address = xstrdup(address);
+	g->address = *address;
 	g->opener = opener;
 	if (open_transport(g, err)) {
 		guest_close(g);
@@ -196,6 +185,5 @@ void guest_close(struct guest *g)
 		return;
 	close_transport(g, !g->login->is_kept);
 	request_release(&g->request);
-	free(g->address);
 	free(g);
 }

@@ -18,11 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_request_ struct request scan = { 0 }, change = { 0 };
 	struct answer answer = { 0 };
 	struct login login = { 0 };
+	struct address agent = seam_address(ADDRESS_AGENT);
 	struct guest *g = NULL;
 	struct err err = { 0 };
 
 	seam_feed(data, size);
-	if (!guest_open(&g, "qga:" SEAM_PATH, (struct wire_opener){ open_seam, NULL }, &login, NULL,
+	if (!guest_open(&g, &agent, (struct wire_opener){ open_seam, NULL }, &login, NULL,
 			&d, &err)) {
 		request_add(&scan, VERB_SCAN);
 		command_add_range(request_add(&change, VERB_OFFLINE), 35, 32);
