@@ -3,7 +3,6 @@
 import os
 import shutil
 
-import peer
 import pytest
 from guest_program import PROGRAMS, SHELLS, Guest
 from peer import Monitor, Tree, Vm, memhp

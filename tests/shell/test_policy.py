@@ -3,8 +3,8 @@
 import signal
 
 import pytest
-from guest_program import AGAIN, CANCEL, Guest, packed, wait_until
-from peer import HANG, session_processes
+from guest_program import Guest, packed
+from peer import HANG
 
 
 # hold

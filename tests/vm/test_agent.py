@@ -74,14 +74,19 @@ def follow(vm):
             line = run.stderr.readline()
             assert line, run.wait()
             asked += "guest > watch" in line
+        def told(words):
+            while (line := run.stdout.readline()) and words not in line:
+                pass
+            assert line, words
+
         vm.add_dimm(128 * MIB, "f-mem", "f-dimm")
-        assert "added, offline" in run.stdout.readline()
-        vm.guest("echo online >/sys/devices/system/memory/memory32/state")
-        assert "memory32: online" in run.stdout.readline()
+        told("memory32: added, offline")
+        vm.guest("echo online_movable >/sys/devices/system/memory/memory32/state")
+        told("memory32: online")
         vm.monitor.execute("stop")
-        assert "the VM is paused" in run.stdout.readline()
+        told("the VM is paused")
         vm.monitor.execute("cont")
-        assert "the VM runs again" in run.stdout.readline()
+        told("the VM runs again")
         run.send_signal(signal.SIGINT)
         run.communicate()
         assert run.returncode == 130
