@@ -176,7 +176,7 @@ def c_text(pattern):
 def test_man_has_the_phases():
     source = c_text("hotplug/*.c")
     steps = re.findall(r'^(?:static const struct step \w+\[\] = \{|\t)? ?\{ "(\w+)", \w+, ', source, re.M)
-    phases = steps + re.findall(r'hotplug_phase\(\w+, "(\w+)"\)|progress_begin\(.*, "(\w+)"\)', source)
+    phases = steps + re.findall(r'transaction_phase\(\w+, "(\w+)"\)|progress_begin\(.*, "(\w+)"\)', source)
     found = {"".join(p) for p in phases}
     assert {"attach", "online", "offline", "look", "connect"} <= found
     shown = re.search(r"each phase\n?\s*\((.*?)\)", section(MAN, "JSON OUTPUT"), re.S)[1]
@@ -332,8 +332,8 @@ def test_readme_transcript_has_todays_shape():
     assert "memory32-memory35" in text and "memhp0-dimm" in text
 
 
-MARKDOWN = ["README.md", "CHANGELOG.md", "docs/SECURITY.md", "docs/design.md", "docs/recipes.md", "tests/README.md",
-            "docs/performance.md"]
+MARKDOWN = ["README.md", "CHANGELOG.md", "docs/CONTRIBUTING.md", "docs/SECURITY.md", "docs/design.md", "docs/recipes.md",
+            "docs/performance.md", "tests/README.md"]
 
 
 @pytest.mark.parametrize("path", MARKDOWN)

@@ -1,94 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* With --keep-going: of what is to leave, all that can, and why the rest stays. */
-#include <stdlib.h>
-#include <string.h>
-
+/* Of what is to leave, all that can; the rest stays. */
 #include "hotplug/blocker.h"
 #include "hotplug/blocks.h"
+#include "hotplug/keep-going.h"
 #include "hotplug/offline.h"
 #include "hotplug/pool.h"
-#include "hotplug/unplug.h"
-#include "lib/size.h"
-#include "lib/util.h"
 
-#define DIVIDED_MS  2000  /* with less than this left, a try has it all */
-#define MOST_MS	    60000 /* where there is no deadline */
-#define REASONS_MAX 3	  /* that a message has; JSON has all */
-
-int stayers_add(struct unplug *unplug, const char *name, const struct err *err)
-{
-	struct stayer *stayer;
-
-	if (!unplug->is_keep_going)
-		return -1;
-	if (stayers_have(unplug, name))
-		return 0;
-	unplug->stayers = xgrow(unplug->stayers, unplug->stayers_count, sizeof(*stayer));
-	stayer = &unplug->stayers[unplug->stayers_count++];
-	*stayer = (struct stayer){ .name = xstrdup(name), .err = *err };
-	return 0;
-}
-
-bool stayers_have(const struct unplug *unplug, const char *name)
-{
-	unsigned i = 0;
-
-	while (i < unplug->stayers_count && strcmp(unplug->stayers[i].name, name) != 0)
-		i++;
-	return i < unplug->stayers_count;
-}
-
-bool stayers_count_against(const struct unplug *unplug)
-{
-	unsigned i = 0;
-
-	while (i < unplug->stayers_count && unplug->stayers[i].is_chosen && !unplug->is_short)
-		i++;
-	return i < unplug->stayers_count;
-}
-
-void stayers_release(struct unplug *unplug)
-{
-	unsigned i;
-
-	for (i = 0; i < unplug->stayers_count; i++)
-		free(unplug->stayers[i].name);
-	free(unplug->stayers);
-	unplug->stayers = NULL;
-	unplug->stayers_count = 0;
-}
-
-void stayers_move(struct unplug *unplug, unsigned i, const struct err *err)
-{
-	const struct leaving *l = &unplug->leaving[i];
-
-	if (!stayers_add(unplug, memdev_name(l->device), err))
-		unplug->stayers[unplug->stayers_count - 1].is_chosen = l->is_chosen;
-	unplug->size_bytes -= l->device->size_bytes;
-	if (l->is_chosen)
-		unplug->short_bytes += l->device->size_bytes;
-	leaving_drop(unplug->leaving, &unplug->leaving_count, i);
-}
-
-int stayers_explain(const struct unplug *unplug, const char *gone, unsigned gone_count,
-		    struct err *err)
-{
-	unsigned i, count = unplug->stayers_count;
-
-	err_set(err, ERR_PARTIAL, "%u of %u %s unplugged (%s)", gone_count, gone_count + count,
-		gone_count > 1 ? "are" : "is", gone);
-	for (i = 0; i < count && i < REASONS_MAX; i++)
-		err_append(err, "'%s' is not: %s", unplug->stayers[i].name,
-			   unplug->stayers[i].err.message);
-	if (i < count)
-		err_append(err, "%u more are not", count - i);
-	return err_hint(err, "%s", unplug->stayers[0].err.hint);
-}
+#define DIVIDED_MS 2000	 /* with less than this left, a try has it all */
+#define MOST_MS	   60000 /* where there is no deadline */
 
 /* Nothing leaves: the first reason is that of the job. */
 static int all_stay(const struct unplug *unplug, struct err *err)
 {
-	*err = unplug->stayers[0].err;
+	*err = unplug->stayers.list[0].err;
 	return -1;
 }
 
@@ -136,16 +60,16 @@ static int admit_from(struct transaction *t, struct unplug *unplug, unsigned i, 
 	unsigned j;
 
 	for (j = 0; t->view.has_guest && j < i; j++)
-		bytes += online_bytes(t, unplug->leaving[j].device);
+		bytes += online_bytes(t, &unplug->leaving[j].device);
 	while (t->view.has_guest && i < unplug->leaving_count) {
-		if (!admit(t, unplug->leaving[i].device, &bytes, err)) {
+		if (!admit(t, &unplug->leaving[i].device, &bytes, err)) {
 			is_safe &= t->is_pool_safe;
 			i++;
 			continue;
 		}
 		if (!can_go_on(t, err))
 			return -1;
-		stayers_move(unplug, i, err);
+		unplug_keep(unplug, i, err);
 		unplug_make_up(t, unplug);
 	}
 	t->is_pool_safe = is_safe;
@@ -153,7 +77,7 @@ static int admit_from(struct transaction *t, struct unplug *unplug, unsigned i, 
 	return 0;
 }
 
-int unplug_admit_some(struct transaction *t, struct unplug *unplug, struct err *err)
+int keep_going_admit(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	t->is_pool_safe = true;
 	if (admit_from(t, unplug, 0, err))
@@ -181,7 +105,7 @@ static int keep(struct transaction *t, struct unplug *unplug, unsigned i, const 
 		struct err *err)
 {
 	struct err left = { 0 }, told = *why;
-	const struct memdev *d = unplug->leaving[i].device;
+	const struct memdev *d = &unplug->leaving[i].device;
 
 	if (keep_blocks(t, d, &left)) {
 		*err = *why;
@@ -191,7 +115,7 @@ static int keep(struct transaction *t, struct unplug *unplug, unsigned i, const 
 	if (t->has_hanging)
 		hotplug_explain_held(t, t->hanging_block, &told);
 	t->has_hanging = false;
-	stayers_move(unplug, i, &told);
+	unplug_keep(unplug, i, &told);
 	return 0;
 }
 
@@ -218,7 +142,7 @@ static unsigned find_holder(const struct transaction *t, const struct unplug *un
 	unsigned i = 0;
 
 	while (i < unplug->leaving_count &&
-	       (!view_device_blocks(&t->view, unplug->leaving[i].device, &span) ||
+	       (!view_device_blocks(&t->view, &unplug->leaving[i].device, &span) ||
 		block < span.first || block > span.last))
 		i++;
 	return i;
@@ -265,7 +189,7 @@ static int drop_holder(struct transaction *t, struct unplug *unplug, uint64_t bl
 	return admit_from(t, unplug, i, err);
 }
 
-int unplug_offline_some(struct transaction *t, struct unplug *unplug, struct err *err)
+int keep_going_offline(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	while (unplug->leaving_count) {
 		struct block_list left = blocks_left(t, unplug);
@@ -288,7 +212,7 @@ static struct err why_refused(const struct leaving *l, const struct err *err)
 
 	if (l->is_refused)
 		err_set(&why, ERR_GUEST_REFUSED, "the guest does not give up '%s': %s",
-			memdev_name(l->device), l->why);
+			memdev_name(&l->device), l->why);
 	return why;
 }
 
@@ -310,7 +234,7 @@ static int drop_refused(struct transaction *t, struct unplug *unplug, struct err
 	return 0;
 }
 
-int unplug_release_some(struct transaction *t, struct unplug *unplug, struct err *err)
+int keep_going_release(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	while (hotplug_release_devices(t, unplug->leaving, unplug->leaving_count, err)) {
 		unsigned count = unplug->leaving_count;
