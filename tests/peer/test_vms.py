@@ -132,8 +132,8 @@ def test_a_shell_does_not_turn_to_another_vm(here):
         assert "MiB" not in said and "GiB" not in said
     again = here.vm("web", plugged=256)
     said = shell.run("list")
-    assert "256 MiB" in said and f"the VM was started anew: its pid is {again.pid}" in said
-    assert "anew" not in shell.run("list")
+    assert "256 MiB" in said and f"the VM was restarted: its pid is {again.pid}" in said
+    assert "restarted" not in shell.run("list")
     again.commands()
     assert f"the VM 'web' (pid {again.pid}) has gone" in shell.run("unplug d0")
     assert shell.finish() == 3
@@ -164,7 +164,7 @@ def test_a_shell_goes_back_to_its_process_among_others(here):
                         listen=[{"path": f"{here.directory}/2", "plugged": 2048}])]
     assert "went away" in shell.run("qmp hang-up")
     said = shell.run("list")
-    assert "512 MiB" in said and "anew" not in said
+    assert "512 MiB" in said and "restarted" not in said
     shell.finish()
     assert web.commands().count("qmp_capabilities") == 2
     assert [other.commands() for other in others] == [[], []]
@@ -181,7 +181,7 @@ def test_a_shell_stays_with_what_was_named(here, words):
     assert "GiB" not in said and ("no running VM 'web'" in said or "cannot connect" in said)
     here.vm("web", plugged=256)
     said = shell.run("list")
-    assert "256 MiB" in said and "the VM was started anew" in said
+    assert "256 MiB" in said and "the VM was restarted" in said
     assert shell.finish() == 3
     assert other.commands() == []
 
@@ -678,10 +678,10 @@ def test_what_is_no_file_is_refused_at_once(here):
     path = here.configure("")
     path.unlink()
     os.mkfifo(path)
-    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "no regular file", code="usage")
+    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "not a regular file", code="usage")
     path.unlink()
     path.mkdir()
-    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "no regular file", code="usage")
+    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "not a regular file", code="usage")
 
 
 def test_where_the_configuration_is(here, tmp_path):
