@@ -28,13 +28,12 @@ static const struct cmd *const cmds[] = {
 static const struct opt global_opts[] = {
 	{ 'Q', "qmp", "ADDR",
 	  "QMP monitor: a path, unix:PATH, tcp:HOST:PORT or ssh://[USER@]HOST[:PORT]/PATH; "
-	  "default: "
-	  "that of the running VM",
-	  "MEMHP_QMP", OPT_STRING, offsetof(struct globals, qmp), NULL },
+	  "default: that of the running VM",
+	  "MEMHP_QMP", OPT_MONITOR, offsetof(struct globals, qmp), NULL },
 	{ 'G', "guest", "ADDR",
 	  "guest channel: serial:PATH, ssh:[USER@]HOST[:PORT], qga:PATH, exec:COMMAND, "
 	  "local[:SYSROOT] or none; default: QEMU is asked",
-	  "MEMHP_GUEST", OPT_STRING, offsetof(struct globals, guest), NULL },
+	  "MEMHP_GUEST", OPT_CHANNEL, offsetof(struct globals, guest), NULL },
 	{ 'M', "vm", "NAME",
 	  "a profile of memhp.conf(5), or a running VM by its name or pid; default: the one "
 	  "running",
@@ -170,8 +169,8 @@ static int execute(struct ctx *ctx, int argc, char **argv);
 /* Point the VM of a command to what the global options say. */
 static void bind_vm(struct ctx *ctx)
 {
-	ctx->vm.qmp_address = ctx->globals->qmp;
-	ctx->vm.guest_address = ctx->globals->guest;
+	ctx->vm.monitor = ctx->globals->qmp;
+	ctx->vm.channel = ctx->globals->guest;
 	ctx->vm.name = ctx->globals->vm;
 	ctx->vm.login.user = ctx->globals->login;
 	ctx->vm.login.password_file = ctx->globals->password_file;

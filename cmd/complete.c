@@ -63,19 +63,12 @@ void offer_forget(struct offer *o)
 	o->is_known = o->knows_guest = false;
 }
 
-/* A channel that is a command: Tab on a shell's command line does not ask for it to run. Who has
- * started memhp's own shell with it has. */
-static bool is_command(const char *channel)
-{
-	return channel && !strncmp(channel, "exec:", 5);
-}
-
 /* Ask QEMU, and the guest where it is needed; what cannot be asked stays unknown. */
 static const struct transaction *look(struct offer *o, bool with_guest)
 {
 	struct vm *vm = o->vm;
 	struct deadline outer;
-	const char *channel = vm->guest_address;
+	struct address channel = vm->channel;
 	unsigned what = vm_has_monitor(vm) ? QUERY_QEMU : 0;
 	struct err ignored;
 
@@ -83,15 +76,17 @@ static const struct transaction *look(struct offer *o, bool with_guest)
 		return &o->known;
 	offer_forget(o);
 	outer = deadline_push(vm->deadline, LOOK_MS);
-	if (!with_guest || (!o->has_vm && is_command(channel)))
-		vm->guest_address = "none";
+	/* Tab on a shell's command line does not ask for a command to run; who has started memhp's
+	 * own shell with it has */
+	if (!with_guest || (!o->has_vm && channel.kind == ADDRESS_EXEC))
+		vm->channel = (struct address){ ADDRESS_NONE, .text = "none" };
 	vm->login.is_barred = true; /* a password cannot be asked for here */
 	transaction_init(&o->known, opener_of(vm), vm->deadline);
 	(void)!transaction_query(&o->known, what, &ignored);
 	watch_end(&o->known.watch); /* what is known is kept for longer */
 	vm_close_guest(vm);
 	vm->login.is_barred = false;
-	vm->guest_address = channel;
+	vm->channel = channel;
 	deadline_pop(vm->deadline, outer);
 	o->is_known = true;
 	o->knows_guest = with_guest;
@@ -204,11 +199,10 @@ static void offer_vms(const struct place *p)
 {
 	struct qemu_list found = { 0 };
 	struct fleet fleet = { 0 };
-	struct deadline moment;
+	struct deadline moment = deadline_moment(LOOK_MS);
 	struct err ignored;
 	unsigned i;
 
-	deadline_init(&moment, LOOK_MS, -1); /* a signal is for what comes after */
 	if (config_load(p->offer->config, &ignored))
 		return;
 	(void)!discover(&found, false, &moment, &ignored);

@@ -271,11 +271,10 @@ static int follow(struct follower *f, struct err *err)
  * can use meanwhile: a console would be occupied, and an agent has to be asked all the time. */
 static bool is_guest_wanted(const struct follower *f)
 {
-	const char *address = f->ctx->vm.guest_address;
+	enum address_kind kind = f->ctx->vm.channel.kind;
 
-	return f->options->is_guest || f->is_online ||
-	       (address && strcmp(address, "none") != 0 && strncmp(address, "serial:", 7) != 0 &&
-		strncmp(address, "qga:", 4) != 0);
+	return f->options->is_guest || f->is_online || kind == ADDRESS_SSH ||
+	       kind == ADDRESS_EXEC || kind == ADDRESS_LOCAL;
 }
 
 static int look_first(struct follower *f, struct view *view, struct err *err)

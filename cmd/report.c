@@ -130,7 +130,7 @@ int cmd_finish(struct ctx *ctx, struct transaction *t, int status, cmd_report_fn
 
 void cmd_hint_channel(const struct ctx *ctx)
 {
-	_cleanup_free_ char *ssh = ctx->globals->guest ? NULL : vm_ssh_address(&ctx->vm);
+	_cleanup_free_ char *ssh = ctx->globals->guest.kind ? NULL : vm_ssh_address(&ctx->vm);
 
 	if (ssh && !vm_channel(&ctx->vm))
 		out_note("QEMU forwards a port to the guest's ssh: --guest %s", ssh);
@@ -138,7 +138,7 @@ void cmd_hint_channel(const struct ctx *ctx)
 
 static int look(struct ctx *ctx, struct transaction *t, unsigned what, struct err *err)
 {
-	bool is_chosen = ctx->globals->guest || (what & QUERY_GUEST);
+	bool is_chosen = ctx->globals->guest.kind || (what & QUERY_GUEST);
 
 	if (transaction_query(t, what, err)) {
 		if (is_chosen || !t->view.has_machine || err->code == ERR_INTERRUPTED)

@@ -22,8 +22,8 @@
 
 /* The global options; their table is in memhp.c. */
 struct globals {
-	const char *qmp;
-	const char *guest;
+	struct address qmp;
+	struct address guest;
 	const char *vm;
 	const char *login;
 	const char *password_file;

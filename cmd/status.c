@@ -33,7 +33,7 @@ static struct json_object *json_guest(const struct ctx *ctx, const struct guest_
 	struct json_object *guest = json_object_new_object();
 	struct block_sum sum = sysfs_sum(g, -1);
 
-	json_add_string(guest, "channel", vm_channel(&ctx->vm));
+	json_add_string(guest, "channel", vm_channel(&ctx->vm)->text);
 	json_add_string(guest, "kernel", g->kernel[0] ? g->kernel : NULL);
 	json_add_u64(guest, "block_size", true, g->block_size_bytes);
 	json_add_u64(guest, "mem_total", g->has & GUEST_HAS_TOTAL, g->total_bytes);
@@ -196,7 +196,7 @@ static void print_guest(const struct ctx *ctx, const struct guest_memory *g)
 
 	out_styled(OUT_BOLD, "Guest");
 	out_printf("   Linux %s\n        %s\n", g->kernel[0] ? g->kernel : "-",
-		   vm_channel(&ctx->vm));
+		   vm_channel(&ctx->vm)->text);
 	out_printf("        MemTotal %s, available %s\n",
 		   g->has & GUEST_HAS_TOTAL ? size_format(total, g->total_bytes) : "-",
 		   g->has & GUEST_HAS_AVAILABLE ? size_format(available, g->available_bytes) : "-");

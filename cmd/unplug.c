@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "cmd/report.h"
-#include "hotplug/unplug.h"
+#include "hotplug/leave.h"
 #include "lib/size.h"
 
 #define NAMES_MAX 8 /* more than these are only counted */
@@ -46,9 +46,9 @@ static void report(struct ctx *ctx, const struct transaction *t, void *data)
 	else
 		out_styled(OUT_BOLD, buf_text(&job->names));
 	out_printf(": unplugged %s\n", size_format(size, job->unplug.size_bytes));
-	for (i = 0; i < job->unplug.stayers_count; i++)
-		out_printf("%s stays: %s\n", job->unplug.stayers[i].name,
-			   job->unplug.stayers[i].err.message);
+	for (i = 0; i < job->unplug.stayers.count; i++)
+		out_printf("%s stays: %s\n", job->unplug.stayers.list[i].name,
+			   job->unplug.stayers.list[i].err.message);
 	if (t->view.has_guest && (t->view.after.has & GUEST_HAS_TOTAL))
 		cmd_print_memory(t);
 	cmd_print_times(t);
@@ -97,8 +97,8 @@ static void add_stayers(struct ctx *ctx, const struct unplug_job *job)
 	struct json_object *array = json_object_new_array();
 	unsigned i;
 
-	for (i = 0; i < job->unplug.stayers_count; i++) {
-		const struct stayer *s = &job->unplug.stayers[i];
+	for (i = 0; i < job->unplug.stayers.count; i++) {
+		const struct stayer *s = &job->unplug.stayers.list[i];
 		struct json_object *object = json_object_new_object();
 
 		json_add_string(object, "id", s->name);
@@ -116,7 +116,7 @@ static int unplug(struct transaction *t, struct unplug_job *job, bool is_all, in
 	t->view.is_about_devices = t->view.is_taking = true;
 	if (!transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) &&
 	    !choose(t, &job->unplug, is_all, argc, argv, err) &&
-	    !unplug_prepare(t, &job->unplug, err) && !transaction_run(t, err))
+	    !leave_prepare(t, &job->unplug, err) && !transaction_run(t, err))
 		return 0;
 	return explain(job, argc, argv, err);
 }
@@ -137,7 +137,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	if (o->is_keep_going)
 		add_stayers(ctx, &job);
 	status = cmd_finish(ctx, &t, status, report, &job, err);
-	unplug_release(&job.unplug);
+	unplug_free(&job.unplug);
 	buf_release(&job.names);
 	json_object_put(job.devices);
 	transaction_free(&t);

@@ -260,7 +260,7 @@ static bool is_given_up(const struct transaction *t, const struct leaving *leavi
 	unsigned i;
 
 	for (i = 0; t->view.has_guest && !t->view.machine.has_acpi_ost && i < count; i++) {
-		const struct memdev *d = leaving[i].device;
+		const struct memdev *d = &leaving[i].device;
 		struct block_list shown = view_found_blocks(&t->view, view_now(&t->view), d);
 		uint64_t bytes = block_list_blocks(&shown) * t->view.before.block_size_bytes;
 
@@ -307,8 +307,8 @@ static int detach_devices(struct transaction *t, struct plug *plug, struct err *
 	}
 	if (count && take_back(t, leaving, count, err))
 		status = err_wrap(err, "'%s'%s may still be plugged",
-				  memdev_name(leaving[0].device), count > 1 ? " and others" : "");
-	leaving_release(&leaving, &count);
+				  memdev_name(&leaving[0].device), count > 1 ? " and others" : "");
+	leaving_free(&leaving, &count);
 	return status;
 }
 

@@ -16,21 +16,28 @@ void leaving_add(struct leaving **list, unsigned *count, const struct memdev *d)
 {
 	*list = xgrow(*list, *count, sizeof(**list));
 	(*list)[(*count)++] =
-		(struct leaving){ .device = d, .backend = d->backend ? xstrdup(d->backend) : NULL };
+		(struct leaving){ .device = memdev_copy(d),
+				  .backend = d->backend ? xstrdup(d->backend) : NULL };
+}
+
+static void free_one(struct leaving *l)
+{
+	memdev_free(&l->device);
+	free(l->backend);
 }
 
 void leaving_drop(struct leaving *list, unsigned *count, unsigned i)
 {
-	free(list[i].backend);
+	free_one(&list[i]);
 	memmove(&list[i], &list[i + 1], (--*count - i) * sizeof(*list));
 }
 
-void leaving_release(struct leaving **list, unsigned *count)
+void leaving_free(struct leaving **list, unsigned *count)
 {
 	unsigned i;
 
 	for (i = 0; i < *count; i++)
-		free((*list)[i].backend);
+		free_one(&(*list)[i]);
 	free(*list);
 	*list = NULL;
 	*count = 0;
@@ -56,9 +63,9 @@ static bool concerns(const char *name, struct json_object *data, void *context)
 	for (i = 0; i < watch->count; i++) {
 		struct leaving *l = &watch->leaving[i];
 
-		if (!verdict_is_about(&subject, l->device))
+		if (!verdict_is_about(&subject, &l->device))
 			continue;
-		switch (verdict_read(name, data, l->device, l->is_asked, l->why, sizeof(l->why))) {
+		switch (verdict_read(name, data, &l->device, l->is_asked, l->why, sizeof(l->why))) {
 		case VERDICT_DELETED:
 			l->is_gone = true;
 			return true;
@@ -107,7 +114,7 @@ int hotplug_read_gone(struct transaction *t, struct leaving *leaving, unsigned c
 	unsigned i;
 
 	for (i = 0; i < count && !status; i++)
-		leaving[i].is_gone |= !machine_device(&now, leaving[i].device->handle);
+		leaving[i].is_gone |= !machine_device(&now, leaving[i].device.handle);
 	machine_release(&now);
 	return status;
 }
@@ -134,7 +141,7 @@ static int ask_all(struct transaction *t, struct leaving *leaving, unsigned coun
 		if (l->is_gone || l->is_refused)
 			continue;
 		l->is_asked = true;
-		if (qmp_send(t->view.qmp, machine_request_device_del(l->device->handle), &ids[i],
+		if (qmp_send(t->view.qmp, machine_request_device_del(l->device.handle), &ids[i],
 			     err))
 			return -1;
 	}
@@ -150,10 +157,10 @@ static int ask_all(struct transaction *t, struct leaving *leaving, unsigned coun
 		*err = answer;
 		status = -1;
 		if (!leaving[i].is_asked)
-			err_wrap(err, "QEMU does not unplug '%s'", memdev_name(leaving[i].device));
+			err_wrap(err, "QEMU does not unplug '%s'", memdev_name(&leaving[i].device));
 		else if (answer.code == ERR_QEMU_UNREACHABLE)
 			err_wrap(err, "'%s' may still be unplugged",
-				 memdev_name(leaving[i].device));
+				 memdev_name(&leaving[i].device));
 		/* else what ended the wait is for the caller to say */
 	}
 	return status;
@@ -167,7 +174,7 @@ static int report_refusal(const struct leaving *leaving, unsigned count, struct 
 		if (leaving[i].is_refused)
 			return err_set(err, ERR_GUEST_REFUSED,
 				       "the guest does not give up '%s': %s",
-				       memdev_name(leaving[i].device), leaving[i].why);
+				       memdev_name(&leaving[i].device), leaving[i].why);
 	return 0;
 }
 
@@ -184,7 +191,7 @@ static int report_pending(const struct transaction *t, const struct leaving *lea
 	for (i = 0; i < count; i++)
 		if (!leaving[i].is_gone && !leaving[i].is_refused)
 			return err_wrap(err, "the guest has not let go of '%s'",
-					memdev_name(leaving[i].device));
+					memdev_name(&leaving[i].device));
 	return -1;
 }
 
@@ -196,7 +203,7 @@ static void show_gone(struct transaction *t, const struct leaving *leaving, unsi
 
 	for (i = 0; i < count; i++) {
 		gone += leaving[i].is_gone;
-		bytes += leaving[i].is_gone ? leaving[i].device->size_bytes : 0;
+		bytes += leaving[i].is_gone ? leaving[i].device.size_bytes : 0;
 	}
 	progress_reach(&t->progress, gone, bytes, monotonic_ms());
 }
@@ -207,7 +214,7 @@ static void expect_to_go(struct transaction *t, const struct leaving *leaving, u
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		bytes += leaving[i].device->size_bytes;
+		bytes += leaving[i].device.size_bytes;
 	progress_expect(&t->progress, "DIMMs", count, bytes, NULL);
 	show_gone(t, leaving, count);
 }

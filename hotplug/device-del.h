@@ -6,11 +6,12 @@
 #define HOTPLUG_DEVICE_DEL_H
 
 #include "hotplug/transaction.h"
+#include "qemu/memdev.h"
 
 /* A device on its way out. */
 struct leaving {
-	const struct memdev *device; /* borrowed from t->view.machine, stable while leaving */
-	char *backend;		     /* owned; NULL when unknown or already removed */
+	struct memdev device; /* as it was; owned */
+	char *backend;	      /* owned; NULL when unknown or already removed */
 	bool is_asked, is_gone, is_refused;
 	bool is_chosen; /* a size stands for it: another one will do as well */
 	char why[128];	/* of a refusal */
@@ -19,9 +20,9 @@ struct leaving {
 /* leaving_drop() - take the one at @i from a list */
 void leaving_drop(struct leaving *list, unsigned *count, unsigned i);
 
-/* leaving_add() - append @d to a list; leaving_release() frees the list */
+/* leaving_add() - append @d to a list; leaving_free() frees the list */
 void leaving_add(struct leaving **list, unsigned *count, const struct memdev *d);
-void leaving_release(struct leaving **list, unsigned *count);
+void leaving_free(struct leaving **list, unsigned *count);
 
 /*
  * hotplug_release_devices() - device_del for each, wait until each is gone or refused

@@ -7,6 +7,7 @@
 #include "hotplug/growth.h"
 #include "lib/util.h"
 #include "qemu/host-limits.h"
+#include "qemu/qom.h"
 
 uint64_t growth_bytes(const struct vmem *vmem)
 {
@@ -58,7 +59,7 @@ static uint64_t ordinary_bytes(const struct transaction *t, const struct vmem *v
 	for (i = 0; i < vmem->units_count; i++) {
 		const struct vmem_unit *unit = &vmem->units[i];
 		const struct memdev *d = machine_device(&t->view.machine, unit->handle);
-		_cleanup_free_ char *path = machine_device_path(unit->handle);
+		_cleanup_free_ char *path = qom_device_path(unit->handle);
 
 		if (!d || unit->target_bytes <= unit->before_bytes || !is_ordinary(t, d))
 			continue;

@@ -4,32 +4,15 @@
 #include <stdlib.h>
 
 #include "hotplug/blocks.h"
+#include "hotplug/keep-going.h"
+#include "hotplug/leave.h"
 #include "hotplug/offline.h"
 #include "hotplug/pool.h"
 #include "hotplug/room.h"
-#include "hotplug/unplug.h"
 #include "lib/util.h"
 
 #define NAMES_MAX 8    /* that a message has */
 #define EJECT_MS  1000 /* from when the guest has let go of a DIMM until QEMU has */
-
-void unplug_find_blocks(const struct transaction *t, struct unplug *unplug)
-{
-	struct block_list wanted = { 0 };
-	unsigned i;
-
-	block_list_release(&unplug->blocks);
-	for (i = 0; i < unplug->leaving_count; i++) {
-		const struct memdev *d = unplug->leaving[i].device;
-		struct blocks run;
-
-		if (view_device_blocks(&t->view, d, &run))
-			block_list_add(&wanted, &run);
-	}
-	block_list_sort(&wanted);
-	block_list_intersect(&unplug->blocks, &t->view.before.blocks, &wanted);
-	block_list_release(&wanted);
-}
 
 /* Can the guest do without those blocks that are online? */
 static int check_blocks(struct transaction *t, struct unplug *unplug, struct err *err)
@@ -39,23 +22,6 @@ static int check_blocks(struct transaction *t, struct unplug *unplug, struct err
 			       room_check(t, unplug->leaving, unplug->leaving_count, err)
 		       ? -1
 		       : 0;
-}
-
-int unplug_check_offline(const struct transaction *t, const struct block_list *wanted,
-			 struct err *err)
-{
-	struct block_list found = { 0 };
-	int status = 0;
-	unsigned i;
-
-	block_list_intersect(&found, &t->view.after.blocks, wanted);
-	for (i = 0; i < found.count && !status; i++)
-		if (!blocks_are_offline(&found.runs[i]))
-			status = err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not offline",
-					 (unsigned long long)found.runs[i].first,
-					 found.runs[i].state);
-	block_list_release(&found);
-	return status;
 }
 
 static int offline_all(struct transaction *t, struct unplug *unplug, struct err *err)
@@ -72,7 +38,7 @@ static int offline(struct transaction *t, void *job, struct err *err)
 
 	if (!unplug->blocks.count)
 		return 0;
-	if (unplug->is_keep_going ? unplug_offline_some(t, unplug, err)
+	if (unplug->is_keep_going ? keep_going_offline(t, unplug, err)
 				  : offline_all(t, unplug, err))
 		return -1;
 	hotplug_settle_floor(t);
@@ -107,7 +73,7 @@ static unsigned list_leaving(const struct unplug *unplug, bool is_gone, struct b
 
 		if ((is_gone ? !l->is_gone : !is_pending(l)) || ++count > NAMES_MAX)
 			continue;
-		buf_addf(names, "%s'%s'", count > 1 ? ", " : "", memdev_name(l->device));
+		buf_addf(names, "%s'%s'", count > 1 ? ", " : "", memdev_name(&l->device));
 	}
 	if (count > NAMES_MAX)
 		buf_addf(names, ", ...");
@@ -142,7 +108,7 @@ static int tell_left(const struct unplug *unplug, struct err *err)
 
 		may_go |= is_pending(l);
 		if (!l->is_gone && ++count <= NAMES_MAX)
-			buf_addf(&left, "%s'%s'", count > 1 ? ", " : "", memdev_name(l->device));
+			buf_addf(&left, "%s'%s'", count > 1 ? ", " : "", memdev_name(&l->device));
 	}
 	if (!count)
 		return 0;
@@ -164,7 +130,7 @@ static int restore(struct transaction *t, const struct unplug *unplug, struct er
 		struct blocks run;
 
 		if (!unplug->leaving[i].is_gone &&
-		    view_device_blocks(&t->view, unplug->leaving[i].device, &run))
+		    view_device_blocks(&t->view, &unplug->leaving[i].device, &run))
 			block_list_add(&there, &run);
 	}
 	if (there.count && unplug->blocks.count)
@@ -220,7 +186,7 @@ static int release(struct transaction *t, void *job, struct err *err)
 	if (deadline_poll(t->deadline, NULL, 0, monotonic_ms(), err) < 0)
 		return -1;
 	return unplug->is_keep_going
-		       ? unplug_release_some(t, unplug, err)
+		       ? keep_going_release(t, unplug, err)
 		       : hotplug_release_devices(t, unplug->leaving, unplug->leaving_count, err);
 }
 
@@ -231,10 +197,10 @@ static void release_show(struct transaction *t, void *job)
 
 	for (i = 0; i < unplug->leaving_count; i++)
 		transaction_plan_request(
-			t, machine_request_device_del(unplug->leaving[i].device->handle));
+			t, machine_request_device_del(unplug->leaving[i].device.handle));
 	for (i = 0; i < unplug->leaving_count; i++)
 		transaction_plan(t, "event",
-				 xasprintf("DEVICE_DELETED %s", unplug->leaving[i].device->handle));
+				 xasprintf("DEVICE_DELETED %s", unplug->leaving[i].device.handle));
 }
 
 /* A request once made cannot be taken back: it may still be granted, and those granted are final.
@@ -255,17 +221,16 @@ static int release_undo(struct transaction *t, void *job, struct err *err)
 	return 0;
 }
 
-/* What stays has to be told before those that are gone are no longer known. */
 static int tell_staying(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf gone = { 0 };
 	unsigned i, count = list_leaving(unplug, true, &gone);
 
 	for (i = 0; unplug->leaves && i < unplug->leaving_count; i++)
-		unplug->leaves(unplug, t, unplug->leaving[i].device);
-	if (!stayers_count_against(unplug))
+		unplug->leaves(unplug, t, &unplug->leaving[i].device);
+	if (!stayers_count_against(&unplug->stayers, unplug->is_short))
 		return 0;
-	stayers_explain(unplug, buf_text(&gone), count, err);
+	stayers_explain(&unplug->stayers, buf_text(&gone), count, err);
 	return hotplug_tell_taken(t, err);
 }
 
@@ -273,17 +238,12 @@ static int remove_step(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 	int status = 0;
-	unsigned i;
 
 	if (hotplug_remove_backends(t, unplug->leaving, unplug->leaving_count, err))
 		return -1;
 	if (unplug->is_keep_going)
 		status = tell_staying(t, unplug, err);
-	/* Nothing of this can be undone. The devices borrowed from the list end here: what is read
-	 * back is the list without them. */
-	transaction_commit(t);
-	for (i = 0; i < unplug->leaving_count; i++)
-		unplug->leaving[i].device = NULL;
+	transaction_commit(t); /* nothing of this can be undone */
 	return status ? -1 : machine_query_devices(&t->view.machine, t->view.qmp, err);
 }
 
@@ -304,13 +264,13 @@ static const struct step steps[] = {
 	{ "remove", remove_step, NULL, remove_show, NULL },
 };
 
-int unplug_prepare(struct transaction *t, struct unplug *unplug, struct err *err)
+int leave_prepare(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	unsigned i;
 
 	for (i = 0; unplug->leaves && !unplug->is_keep_going && i < unplug->leaving_count; i++)
-		unplug->leaves(unplug, t, unplug->leaving[i].device);
-	if (unplug->is_keep_going && unplug_admit_some(t, unplug, err))
+		unplug->leaves(unplug, t, &unplug->leaving[i].device);
+	if (unplug->is_keep_going && keep_going_admit(t, unplug, err))
 		return -1;
 	if (t->view.has_guest && !unplug->is_keep_going && check_blocks(t, unplug, err))
 		return -1;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotplug/leave.h"
 #include "hotplug/repair.h"
 #include "lib/util.h"
 #include "qemu/device-event.h"
@@ -15,7 +16,7 @@
 static void jobs_release(struct repair *r)
 {
 	change_release(&r->change);
-	unplug_release(&r->unplug);
+	unplug_free(&r->unplug);
 	vmem_release(&r->vmem);
 	r->change = (struct change){ .is_online = true };
 	r->unplug = (struct unplug){ 0 };
@@ -144,7 +145,7 @@ static int prepare(struct transaction *t, struct repair *r, struct err *err)
 			buf_addf(&r->mixed, "%s%s", r->mixed.len ? " " : "", r->change.mixed.data);
 		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
 	}
-	return r->unplug.leaving_count ? unplug_prepare(t, &r->unplug, err) : 0;
+	return r->unplug.leaving_count ? leave_prepare(t, &r->unplug, err) : 0;
 }
 
 /* What the wait for a DIMM that comes or goes has to know. */

@@ -7,6 +7,7 @@
 #include "hotplug/blocks.h"
 #include "hotplug/elastic.h"
 #include "hotplug/growth.h"
+#include "hotplug/leave.h"
 #include "hotplug/resize.h"
 #include "lib/size.h"
 #include "lib/util.h"
@@ -18,12 +19,7 @@ void resize_release(struct resize *r)
 {
 	vmem_release(&r->vmem);
 	plug_release(&r->plug);
-	unplug_release(&r->unplug);
-}
-
-bool resize_counts(const struct resize *r, const struct memdev *d)
-{
-	return r->node < 0 || ((d->has & MEMDEV_HAS_NODE) && d->node == (uint64_t)r->node);
+	unplug_free(&r->unplug);
 }
 
 static int find_target(struct resize *r, struct err *err)
@@ -191,12 +187,12 @@ static int add_units(struct transaction *t, struct resize *r, uint64_t bytes, st
 static uint64_t share(struct transaction *t, struct resize *r, uint64_t *dimms_bytes)
 {
 	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(t, r), left;
-	uint64_t room = elastic_room(t, r);
+	uint64_t room = elastic_room(&t->view, r->node);
 
 	*dimms_bytes = bytes > room ? (bytes - room + unit - 1) / unit * unit : 0;
 	if (*dimms_bytes > bytes)
 		return (bytes - room) % unit;
-	left = elastic_grow(t, r, bytes - *dimms_bytes);
+	left = elastic_grow(t, &r->vmem, r->node, bytes - *dimms_bytes);
 	if (left % unit)
 		return left;
 	*dimms_bytes += left;
@@ -238,7 +234,7 @@ static uint64_t next_above(struct transaction *t, const struct resize *r)
 	do {
 		uint64_t above;
 
-		step = elastic_next_step(t, r, step);
+		step = elastic_next_step(&t->view, r->node, step);
 		above = (bytes / (step ? step : unit) + 1) * (step ? step : unit);
 		if (above < least && can_grow_to(t, r, r->before_bytes + above))
 			least = above;
@@ -261,7 +257,7 @@ static int refuse_size(struct transaction *t, const struct resize *r, uint64_t l
 
 static int grow(struct transaction *t, struct resize *r, struct err *err)
 {
-	uint64_t dimms_bytes, left_bytes, step_bytes = elastic_next_step(t, r, 0);
+	uint64_t dimms_bytes, left_bytes, step_bytes = elastic_next_step(&t->view, r->node, 0);
 
 	if (zone_check(t, r->zone, err))
 		return -1;
@@ -316,20 +312,21 @@ static bool can_leave(const struct transaction *t, struct resize *r, uint64_t by
 
 	if (!unplug_add_sum(t, &instead, r->node, bytes, bytes, &choice))
 		return false;
-	unplug_release(&r->unplug);
+	unplug_free(&r->unplug);
 	r->unplug = instead;
 	return true;
 }
 
 static int shrink(struct transaction *t, struct resize *r, struct err *err)
 {
-	uint64_t bytes = r->before_bytes - r->target_bytes, elastic = elastic_bytes(t, r), left;
+	uint64_t bytes = r->before_bytes - r->target_bytes,
+		 elastic = elastic_bytes(&t->view, r->node), left;
 	struct choice choice;
 
 	if (!unplug_add_sum(t, &r->unplug, r->node, bytes > elastic ? bytes - elastic : 0, bytes,
 			    &choice))
 		return cannot_shrink(r, elastic, &choice, err);
-	left = elastic_shrink(t, r, bytes - choice.sum);
+	left = elastic_shrink(t, &r->vmem, r->node, bytes - choice.sum);
 	if (left && can_leave(t, r, choice.sum + left)) {
 		choice.sum += left;
 		left = 0;
@@ -343,7 +340,7 @@ static int shrink(struct transaction *t, struct resize *r, struct err *err)
 		return -1;
 	if (r->vmem.units_count)
 		vmem_prepare(t, &r->vmem);
-	return r->unplug.leaving_count ? unplug_prepare(t, &r->unplug, err) : 0;
+	return r->unplug.leaving_count ? leave_prepare(t, &r->unplug, err) : 0;
 }
 
 /* Read back. */
@@ -387,7 +384,7 @@ static bool is_leaving(const struct resize *r, const struct memdev *d)
 	unsigned i;
 
 	for (i = 0; i < r->unplug.leaving_count; i++)
-		if (r->unplug.leaving[i].device == d)
+		if (memdev_is_same(&r->unplug.leaving[i].device, d))
 			return true;
 	return false;
 }
@@ -403,7 +400,7 @@ static void warn_absent(struct transaction *t, const struct resize *r)
 		_cleanup_free_ char *text = NULL, *command = NULL;
 		char size[SIZE_TEXT_MAX];
 
-		if (!resize_counts(r, d) || is_leaving(r, d) ||
+		if (!memdev_is_on_node(d, r->node) || is_leaving(r, d) ||
 		    view_added(&t->view, &t->view.before, d) != ADDED_NOT)
 			continue;
 		command = view_absent_command(d);

@@ -29,9 +29,6 @@ struct resize {
 int hotplug_resize(struct transaction *t, struct resize *r, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* resize_counts() - is a device of the node that this is about? */
-bool resize_counts(const struct resize *r, const struct memdev *d);
-
 void resize_release(struct resize *r);
 
 #endif

@@ -30,7 +30,7 @@ static int check(const struct transaction *t, const struct leaving *leaving, uns
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		bytes += online_bytes(t, leaving[i].device);
+		bytes += online_bytes(t, &leaving[i].device);
 	return hotplug_check_room(t, bytes, err);
 }
 

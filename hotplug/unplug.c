@@ -8,11 +8,30 @@
 #include "lib/size.h"
 #include "lib/util.h"
 
-void unplug_release(struct unplug *unplug)
+void unplug_free(struct unplug *unplug)
 {
-	leaving_release(&unplug->leaving, &unplug->leaving_count);
+	leaving_free(&unplug->leaving, &unplug->leaving_count);
 	block_list_release(&unplug->blocks);
-	stayers_release(unplug);
+	stayers_free(&unplug->stayers);
+}
+
+int unplug_stay(struct unplug *unplug, const char *name, const struct err *err)
+{
+	if (!unplug->is_keep_going)
+		return -1;
+	stayers_add(&unplug->stayers, name, false, err);
+	return 0;
+}
+
+void unplug_keep(struct unplug *unplug, unsigned i, const struct err *err)
+{
+	const struct leaving *l = &unplug->leaving[i];
+
+	stayers_add(&unplug->stayers, memdev_name(&l->device), l->is_chosen, err);
+	unplug->size_bytes -= l->device.size_bytes;
+	if (l->is_chosen)
+		unplug->short_bytes += l->device.size_bytes;
+	leaving_drop(unplug->leaving, &unplug->leaving_count, i);
 }
 
 int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)
@@ -30,7 +49,7 @@ int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)
 		return err_set(err, ERR_FAILED, "the device at 0x%llx has neither id nor path",
 			       (unsigned long long)d->address);
 	for (i = 0; i < unplug->leaving_count; i++)
-		if (unplug->leaving[i].device == d)
+		if (memdev_is_same(&unplug->leaving[i].device, d))
 			return 0;
 	leaving_add(&unplug->leaving, &unplug->leaving_count, d);
 	unplug->size_bytes += d->size_bytes;
@@ -108,10 +127,10 @@ int unplug_add_all(const struct transaction *t, struct unplug *unplug, struct er
 		const struct memdev *d = &t->view.machine.devices[i];
 
 		if (d->is_hotplugged && memdev_is_dimm(d) && unplug_add(unplug, d, err) &&
-		    stayers_add(unplug, memdev_name(d), err))
+		    unplug_stay(unplug, memdev_name(d), err))
 			return -1;
 	}
-	return unplug->leaving_count || unplug->stayers_count ? 0 : none_hotplugged(t, err);
+	return unplug->leaving_count || unplug->stayers.count ? 0 : none_hotplugged(t, err);
 }
 
 static bool is_taken(const struct unplug *unplug, const struct memdev *d)
@@ -119,7 +138,7 @@ static bool is_taken(const struct unplug *unplug, const struct memdev *d)
 	unsigned i;
 
 	for (i = 0; i < unplug->leaving_count; i++)
-		if (unplug->leaving[i].device == d)
+		if (memdev_is_same(&unplug->leaving[i].device, d))
 			return true;
 	return false;
 }
@@ -165,7 +184,7 @@ static struct candidate *candidates(const struct transaction *t, const struct un
 		const struct memdev *d = &t->view.machine.devices[i];
 
 		if (!can_leave(d) || !d->size_bytes || is_taken(unplug, d) ||
-		    stayers_have(unplug, memdev_name(d)) ||
+		    stayers_have(&unplug->stayers, memdev_name(d)) ||
 		    (node >= 0 && (!(d->has & MEMDEV_HAS_NODE) || d->node != (uint64_t)node)))
 			continue;
 		found[(*count)++] = (struct candidate){ d, is_movable(t, d) };
@@ -254,7 +273,42 @@ int unplug_add_words(const struct transaction *t, struct unplug *unplug, char *c
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		if (add_word(t, unplug, words[i], err) && stayers_add(unplug, words[i], err))
+		if (add_word(t, unplug, words[i], err) && unplug_stay(unplug, words[i], err))
 			return -1;
 	return 0;
+}
+
+void unplug_find_blocks(const struct transaction *t, struct unplug *unplug)
+{
+	struct block_list wanted = { 0 };
+	unsigned i;
+
+	block_list_release(&unplug->blocks);
+	for (i = 0; i < unplug->leaving_count; i++) {
+		const struct memdev *d = &unplug->leaving[i].device;
+		struct blocks run;
+
+		if (view_device_blocks(&t->view, d, &run))
+			block_list_add(&wanted, &run);
+	}
+	block_list_sort(&wanted);
+	block_list_intersect(&unplug->blocks, &t->view.before.blocks, &wanted);
+	block_list_release(&wanted);
+}
+
+int unplug_check_offline(const struct transaction *t, const struct block_list *wanted,
+			 struct err *err)
+{
+	struct block_list found = { 0 };
+	int status = 0;
+	unsigned i;
+
+	block_list_intersect(&found, &t->view.after.blocks, wanted);
+	for (i = 0; i < found.count && !status; i++)
+		if (!blocks_are_offline(&found.runs[i]))
+			status = err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not offline",
+					 (unsigned long long)found.runs[i].first,
+					 found.runs[i].state);
+	block_list_release(&found);
+	return status;
 }

@@ -123,7 +123,7 @@ static int detach(struct transaction *t, void *job, struct err *err)
 		leaving_add(&leaving, &count, d);
 		if (hotplug_release_devices(t, leaving, count, err))
 			status = err_wrap(err, "'%s' stays plugged", plug->device.device_id);
-		leaving_release(&leaving, &count);
+		leaving_free(&leaving, &count);
 	}
 	if (status)
 		return -1;

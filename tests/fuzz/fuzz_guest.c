@@ -31,7 +31,7 @@ static void look(const struct guest_memory *g)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct deadline d = seam_deadline();
-	struct vm vm = { .guest_address = "serial:" SEAM_PATH, .deadline = &d };
+	struct vm vm = { .channel = seam_address(ADDRESS_SERIAL), .deadline = &d };
 	struct err err = { 0 };
 	struct transaction t;
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 from bare import paste
-from test_vm_plug import done
+from report import done
 from vm import BINARY, GIB, MIB, run_memhp
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="cgroups and mounts are root's")
-
 LEAVES = r"QEMU's cgroup leaves (\d+) MiB"
 
 
