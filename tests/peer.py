@@ -604,8 +604,9 @@ class Monitor(Server):
             assert self.arrived.wait_for(lambda: self.answered[command] >= count, HANG), self.commands
 
     def say(self, message):
-        """Send a message unasked."""
-        self.connection.sendall(encode(message))
+        """Send a message unasked; as with QEMU, it is lost when the client has gone."""
+        with contextlib.suppress(OSError):
+            self.connection.sendall(encode(message))
 
     def serve(self, connection):
         self.connection = connection

@@ -7,9 +7,12 @@ import pytest
 from peer import Liar, Monitor
 from vm import wait_until
 
-# cat hands the pages of the file themselves to the pipe (sendfile), and as long as nobody reads them they stay.
+# cat hands the pages of the file themselves to the pipe (sendfile), and as long as nobody reads them they stay: from
+# when it waits for room in the pipe until it has ended.
 HOLD = ("mkdir -p /tmp/full && mount -t tmpfs none /tmp/full && dd if=/dev/zero of=/tmp/full/hoard bs=1M count=8 "
-        "2>/dev/null; { cat /tmp/full/hoard | sleep 1000; } & sleep 1")
+        "2>/dev/null; { cat /tmp/full/hoard | sleep 1000; } & "
+        "until grep -qs pipe /proc/$(pidof cat)/wchan; do sleep 0.1; done")
+LET_GO = "killall sleep; while pidof cat; do sleep 0.1; done >/dev/null; umount /tmp/full && rmdir /tmp/full"
 
 
 @pytest.mark.parametrize("shell", ["ash", "dash", "bash"])
@@ -25,9 +28,9 @@ def test_an_offline_without_end_is_ended_undone_and_explained(boot, shell):
                      r"tmpfs or shared memory, 'hoard'$", message), message
     assert vm.state() == before
     # no writer stays, nor what was to kill it
-    wait_until(lambda: vm.processes() == programs, what="the end of all of memhp\'s processes")
+    vm.wait_for_end(programs)
     assert "offline" not in vm.guest("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; :")
-    vm.guest("killall sleep; sleep 1; umount /tmp/full && rmdir /tmp/full")
+    vm.guest(LET_GO)
     assert vm.memhp("unplug").returncode == 0
 
 

@@ -206,8 +206,8 @@ def pin(vm):
     The pages of a file that sendfile(2) has put into a pipe cannot be moved.
     """
     vm.guest("echo; dd if=/dev/zero of=/tmp/pinned bs=1M count=1 2>/dev/null; "
-             "setsid sh -c 'cat /tmp/pinned | sleep 100000' >/dev/null 2>&1 &")
-    wait_until(lambda: "sleep" in vm.processes().values())
+             "setsid sh -c 'cat /tmp/pinned | sleep 100000' >/dev/null 2>&1 & "
+             "until grep -qs pipe /proc/$(pidof cat)/wchan; do sleep 0.1; done")  # it waits for room there
 
 
 def unpin(vm):
@@ -231,7 +231,7 @@ def check_left_alone(vm, before):
     """All is as it was, and nobody in the guest is still at it."""
     assert vm.devices() == before["devices"] and vm.backends() == before["backends"]
     assert vm.memory() == before["memory"]
-    wait_until(lambda: vm.processes() == before["processes"], what="the end of all writers")
+    vm.wait_for_end(before["processes"])
 
 
 @pytest.mark.parametrize("shell, timeout", [("ash", 8), ("ash", 20), ("dash", 8), ("bash", 8)],
