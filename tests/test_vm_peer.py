@@ -37,19 +37,30 @@ def taken_over(vm, other, name="serial.sock", device="serial0"):
         take_over(vm, vm.path(name), device)
 
 
+def give_dimm(vm, *blocks):
+    """A DIMM plugged by hand, "h-dimm", online in zone Movable."""
+    vm.add_dimm(len(blocks) * 128 * MIB, "h", "h-dimm")
+    vm.guest(f"for n in {' '.join(map(str, reversed(blocks)))}; do "
+             "echo online_movable >/sys/devices/system/memory/memory$n/state; done")
+
+
+def take_back(vm):
+    """No DIMM is left, nor its backend."""
+    done = vm.memhp("unplug", "--all")
+    assert done.returncode == 0, done
+    if "h" in vm.backends():  # it was not memhp that has made it
+        vm.monitor.execute("object-del", id="h")
+
+
 @pytest.fixture
 def pair(boot):
     """Two VMs, each with a DIMM plugged by hand, online in zone Movable: "h-dimm", memory32 and memory33."""
     vms = [boot(), boot(shell="dash")]
     for vm in vms:
-        vm.add_dimm(256 * MIB, "h", "h-dimm")
-        vm.guest("for n in 33 32; do echo online_movable >/sys/devices/system/memory/memory$n/state; done")
+        give_dimm(vm, 32, 33)
     yield vms
     for vm in vms:
-        done = vm.memhp("unplug", "--all")
-        assert done.returncode == 0, done
-        if "h" in vm.backends():  # it was not memhp that has made it
-            vm.monitor.execute("object-del", id="h")
+        take_back(vm)
 
 
 def refused(done, other, what="console"):
@@ -224,8 +235,7 @@ def test_an_agent_that_another_vm_has_taken_over_is_not_used(agents):
     wait_until(lambda: run_memhp("--qmp", vm.tcp, "status", "--json").stdout.find('"channel":"qga:') > 0, what="its agent")
     done = run_memhp("--qmp", vm.tcp, "plug", "128M", "--zone", "movable")
     assert done.returncode == 0 and "memory32: online" in done.stdout, done
-    other.add_dimm(128 * MIB, "h", "h-dimm")
-    other.guest("echo online_movable >/sys/devices/system/memory/memory32/state")
+    give_dimm(other, 32)
     before = look(vm, other)
     with taken_over(vm, other, "qga.sock", "qga0"):
         for guest in ([], ["--guest", f"qga:{vm.path('qga.sock')}"]):
@@ -235,8 +245,7 @@ def test_an_agent_that_another_vm_has_taken_over_is_not_used(agents):
                 refused(done, other, "guest agent's socket")
         refused(run_memhp("--qmp", vm.tcp, "--guest", f"serial:{other.path('serial.sock')}", "unplug"), other)
         assert look(vm, other) == before
-    assert other.memhp("unplug", "--all").returncode == 0
-    other.monitor.execute("object-del", id="h")
+    take_back(other)
 
 
 # Other namespaces
@@ -454,8 +463,7 @@ def test_a_pty_of_a_container_is_not_the_one_of_that_name_here(container, boot):
     copy, _ = container
     other = boot(shell="dash")
     for vm in (copy, other):
-        vm.add_dimm(128 * MIB, "h", "h-dimm")
-        vm.guest("echo online_movable >/sys/devices/system/memory/memory32/state")
+        give_dimm(vm, 32)
     name = other.monitor.execute("chardev-change", id="serial0", backend={"type": "pty", "data": {}})["pty"]
     give_pty(copy, name)
     before = look(other)
@@ -463,8 +471,7 @@ def test_a_pty_of_a_container_is_not_the_one_of_that_name_here(container, boot):
     assert look(other) == before, done
     assert done.returncode == 0 and copy.zones(32) == ["offline"], done
     take_over(other, other.path("serial.sock"))
-    assert other.memhp("unplug", "--all").returncode == 0
-    other.monitor.execute("object-del", id="h")
+    take_back(other)
     person, terminal = os.openpty()
     give_pty(copy, os.ttyname(terminal))
     modes = termios.tcgetattr(terminal)
