@@ -3,6 +3,7 @@
 #   make              build memhp
 #   make demo         install what is missing, boot a lab VM, plug, use and unplug 512M
 #   make check        install what is missing, run all tests, JOBS at once (0: one after the other)
+#   make check-fast   those that need no VM: units, fuzz corpus, the guest's program in each shell, scripted peers, docs
 #   make fuzz         FUZZ_SECONDS=60: feed nonsense to every parser for that long in all
 #   make check-login  as root: the tests of logging in also on a Debian guest, which is made first
 #   make memcheck     units, fuzz corpus and the tests of repair under valgrind
@@ -70,6 +71,7 @@ MEMCHECK_DEPS := valgrind
 PACKAGE_DEPS := libcmocka-dev debhelper dpkg-dev lintian debootstrap rpm git
 LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git pyflakes3
 
+TESTS   ?= tests
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 LABDATA := lab/init lab/private.sh lab/initramfs.sh lab/machine.sh
@@ -122,13 +124,17 @@ check:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory check-built
 
+check-fast:
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
+	@$(MAKE) --no-print-directory check-built TESTS="-m 'not vm' tests"
+
 # What needs neither a VM nor anything else but the compiler and cmocka.
 units: $(UNITS)
 	@set -e; for unit in $(UNITS); do echo "  UNIT  $$unit"; $$unit; done
 
 check-built: $(BUILD)/memhp units $(FUZZERS)
 	@tools/fuzz.sh replay $(FUZZERS)
-	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -n $(JOBS) --dist loadgroup tests
+	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -n $(JOBS) $(TESTS)
 
 fuzz:
 	@tools/depend.sh $(BUILD_DEPS) $(FUZZ_DEPS)
@@ -145,7 +151,7 @@ bench:
 check-login:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS) $(LOGIN_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/memhp
-	MEMHP_LOGIN_VMS=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests/test_vm_login.py
+	MEMHP_LOGIN_VMS=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests/vm/test_vm_login.py
 
 memcheck:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS) $(MEMCHECK_DEPS)
@@ -160,7 +166,7 @@ picture:
 crash:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/memhp
-	MEMHP_CRASH=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -rP -n $(JOBS) tests/test_vm_crash.py -k every
+	MEMHP_CRASH=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -rP -n $(JOBS) tests/vm/test_vm_crash.py -k every
 
 soak:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS)
@@ -200,7 +206,7 @@ package-check: dist
 clean:
 	rm -rf build memhp memhp-*.tar.gz
 
-.PHONY: all demo check check-login units check-built fuzz fuzz-built bench memcheck picture crash soak lint install uninstall dist package-check clean
+.PHONY: all demo check check-fast check-login units check-built fuzz fuzz-built bench memcheck picture crash soak lint install uninstall dist package-check clean
 .DELETE_ON_ERROR:
 
 -include $(OBJS:.o=.d) $(UNITS:=.d)

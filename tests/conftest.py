@@ -23,6 +23,7 @@ LOOKS_FOR_VMS = {"test_vms", "test_vm_find", "test_vm_process", "test_vm_peer", 
 def pytest_collection_modifyitems(items):
     for item in items:
         name = item.path.stem
+        item.add_marker(item.path.parent.name)
         item.add_marker(pytest.mark.xdist_group("vms" if name in LOOKS_FOR_VMS else name))
 
 

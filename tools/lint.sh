@@ -88,12 +88,12 @@ check_sizes
 check_headers
 check_spdx
 check_banned
-shellcheck completions/memhp.bash guest/guest.sh lab/memhp-lab lab/*.sh lab/init tests/*.sh tools/*.sh tools/bench/*.sh docs/recipes/*.sh || failed=1
+shellcheck completions/memhp.bash guest/guest.sh lab/memhp-lab lab/*.sh lab/init tests/support/*.sh tools/*.sh tools/bench/*.sh docs/recipes/*.sh || failed=1
 git ls-files -co --exclude-standard -- '*.py' | xargs pyflakes3 || failed=1
 # shellcheck disable=SC2086
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	-D_GNU_SOURCE -DMEMHP_VERSION='"0"' -I. -I"$BUILD" $sources || failed=1
 # shellcheck disable=SC2086
-clang-tidy --quiet $sources -- -std=gnu11 -D_GNU_SOURCE -DMEMHP_VERSION='"0"' -I. -I"$BUILD" 2>/dev/null || failed=1
+clang-tidy --config-file=tools/clang-tidy --quiet $sources -- -std=gnu11 -D_GNU_SOURCE -DMEMHP_VERSION='"0"' -I. -I"$BUILD" 2>/dev/null || failed=1
 [ "$failed" = 0 ] && echo 'lint: clean'
 exit "$failed"

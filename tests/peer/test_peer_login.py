@@ -11,7 +11,7 @@ import pytest
 from peer import Console, Tree, Typist, memhp
 from vm import BINARY, clean_environment, run_memhp, wait_until
 
-GETTY = str(pathlib.Path(__file__).resolve().parent / "getty.py")
+GETTY = str(pathlib.Path(__file__).resolve().parents[1] / "support" / "getty.py")
 KERNEL = "[   12.345678] usb 1-1: new high-speed USB device number 2 using xhci_hcd\r\n"
 PASSWORD = "s3cret-Pass word"
 WITH_PASSWORD = {"MEMHP_GUEST_PASSWORD": PASSWORD}

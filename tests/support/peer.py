@@ -24,8 +24,8 @@ import termios
 import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-DATA = ROOT / "tests" / "data"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DATA = pathlib.Path(__file__).parent
 GUEST_SH = ROOT / "guest" / "guest.sh"
 BINARY = str(pathlib.Path(os.environ.get("MEMHP_BIN", ROOT / "memhp")).absolute())
 
@@ -281,7 +281,7 @@ class Tree:
         return f"local:{self.root}"
 
     def kernel_channel(self):
-        """The address of a channel to this tree with the kernel of data/kernel.sh."""
+        """The address of a channel to this tree with the kernel of kernel.sh."""
         kernel = shlex.quote(str(DATA / "kernel.sh"))
         return f"exec:{{ cat {kernel}; cat; }} | bash -s {shlex.quote(str(self.root))}"
 

@@ -676,7 +676,7 @@ def test_of_three_dimms_those_gone_and_those_pending_at_the_deadline_are_named(p
 # With a guest
 
 def whole(path, tree, *words, more=()):
-    """memhp --json with the guest whose kernel is data/kernel.sh."""
+    """memhp --json with the guest whose kernel is kernel.sh."""
     return memhp("--qmp", path, "--guest", tree.kernel_channel(), "--json", *more, *words)
 
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from vm import MIB, end_process, wait_until
 
-IMAGE = pathlib.Path(__file__).resolve().parent / "debian.sh"
+IMAGE = pathlib.Path(__file__).resolve().parents[1] / "support" / "debian.sh"
 ROOT = {"MEMHP_LOGIN": "root", "MEMHP_GUEST_PASSWORD": "root"}
 NOISE = "[ 12.345678] login: root Password: # "
 

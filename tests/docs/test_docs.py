@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import world
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MEMHP = os.path.abspath(os.environ.get("MEMHP_BIN", ROOT / "memhp"))
 LAB = ROOT / "lab/memhp-lab"
 ENV = {k: v for k, v in os.environ.items() if not k.startswith("MEMHP_")}
@@ -361,7 +361,7 @@ def test_readme_transcript_has_todays_shape():
     assert "memory32-memory35" in text and "memhp0-dimm" in text
 
 
-MARKDOWN = ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/design.md", "docs/recipes.md",
+MARKDOWN = ["README.md", "CHANGELOG.md", "docs/SECURITY.md", "docs/design.md", "docs/recipes.md",
             "docs/performance.md"]
 
 
@@ -379,10 +379,10 @@ def test_links_lead_somewhere(path):
 
 
 def test_security_names_tests_that_there_are():
-    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
-    named = re.findall(r"`(test_\w+)`", read("SECURITY.md"))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("*/test_*.py"))
+    named = re.findall(r"`(test_\w+)`", read("docs/SECURITY.md"))
     assert len(named) > 15 and [n for n in named if f"def {n}(" not in tests] == []
-    targets = re.findall(r"`(fuzz_\w+)`", read("SECURITY.md"))
+    targets = re.findall(r"`(fuzz_\w+)`", read("docs/SECURITY.md"))
     assert targets and [t for t in targets if not (ROOT / f"tests/fuzz/{t}.c").exists()] == []
 
 
@@ -392,7 +392,7 @@ def test_versions_agree():
     released = [name for name in re.findall(r"^## \[(.*?)\]", read("CHANGELOG.md"), re.M) if name != "Unreleased"]
     assert released[0] == version
     assert re.match(r"memhp \((.*?)\)", read("debian/changelog"))[1] == version
-    assert re.search(r"^Version: +(\S+)$", read("memhp.spec"), re.M)[1] == version
+    assert re.search(r"^Version: +(\S+)$", read("tools/memhp.spec"), re.M)[1] == version
     for page in (MAN, LABMAN, CONFMAN):
         assert f'"memhp {version}"' in page.splitlines()[1]
 
