@@ -275,6 +275,20 @@ def test_locked_memory(host):
     assert "QEMU's cgroup leaves" in host.refused("256M")[0]
 
 
+@pytest.mark.parametrize("opened", ["/dev/vfio/7", "/dev/null"])
+def test_memory_that_is_pinned_for_a_device(host, opened):
+    """As far as it shows without one: all is locked, and /dev/vfio/ is open. New memory is pinned then, huge pages too,
+    and not locked twice for a moment."""
+    host.start("-overcommit", "mem-lock=on", user=65534,
+               before=f"mkdir -p /dev/vfio; : >/dev/vfio/7; exec 9<{opened}; rm -r /dev/vfio; ulimit -l 900000")
+    assert host.run("qmp", "query-status")[0] == 0  # it has begun
+    locked = int(host.vm.guest(f"grep VmLck: /proc/{host.pid}/status | tr -dc 0-9"))
+    host.vm.guest(f"chroot /n /bin/prlimit --pid {host.pid} --memlock={(locked + (200 << 10)) << 10}")
+    answers = [host.run("--dry-run", "plug", *words)[1] for words in (["256M", "--hugetlb"], ["128M"])]
+    messages = [answer.get("error", {}).get("message", "") for answer in answers]
+    assert ["(RLIMIT_MEMLOCK)" in message for message in messages] == [opened != "/dev/null", opened == "/dev/null"], messages
+
+
 def test_root_may_lock_what_it_likes(host):
     host.start("-overcommit", "mem-lock=on", before="ulimit -l 100000")
     host.plugged("256M")
