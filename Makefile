@@ -151,7 +151,7 @@ bench:
 check-login:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS) $(LOGIN_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/memhp
-	MEMHP_LOGIN_VMS=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests/vm/test_vm_login.py
+	MEMHP_LOGIN_VMS=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests/vm/test_login.py
 
 memcheck:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS) $(MEMCHECK_DEPS)
@@ -166,7 +166,7 @@ picture:
 crash:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/memhp
-	MEMHP_CRASH=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -rP -n $(JOBS) tests/vm/test_vm_crash.py -k every
+	MEMHP_CRASH=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -rP -n $(JOBS) tests/vm/test_crash.py -k every
 
 soak:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS)

@@ -29,11 +29,11 @@ static const struct opt global_opts[] = {
 	{ 'Q', "qmp", "ADDR",
 	  "QMP monitor: a path, unix:PATH, tcp:HOST:PORT or ssh://[USER@]HOST[:PORT]/PATH; that of "
 	  "the VM that runs",
-	  "MEMHP_QMP", OPT_STRING, offsetof(struct globals, qmp), NULL },
+	  "MEMHP_QMP", OPT_MONITOR, offsetof(struct globals, qmp), NULL },
 	{ 'G', "guest", "ADDR",
 	  "guest channel: serial:PATH, ssh:[USER@]HOST[:PORT], qga:PATH, exec:COMMAND, "
 	  "local[:SYSROOT] or none; found by asking QEMU",
-	  "MEMHP_GUEST", OPT_STRING, offsetof(struct globals, guest), NULL },
+	  "MEMHP_GUEST", OPT_CHANNEL, offsetof(struct globals, guest), NULL },
 	{ 'M', "vm", "NAME",
 	  "a profile of memhp.conf(5), or a running VM by its name or pid; the one that runs",
 	  "MEMHP_VM", OPT_STRING, offsetof(struct globals, vm), NULL },
@@ -167,8 +167,8 @@ static int execute(struct ctx *ctx, int argc, char **argv);
 /* Point the VM of a command to what the global options say. */
 static void bind_vm(struct ctx *ctx)
 {
-	ctx->vm.qmp_address = ctx->globals->qmp;
-	ctx->vm.guest_address = ctx->globals->guest;
+	ctx->vm.monitor = ctx->globals->qmp;
+	ctx->vm.channel = ctx->globals->guest;
 	ctx->vm.name = ctx->globals->vm;
 	ctx->vm.login.user = ctx->globals->login;
 	ctx->vm.login.password_file = ctx->globals->password_file;
@@ -406,8 +406,9 @@ static int fill_standard_descriptors(struct err *err)
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd < 0 && is_any_closed)
-		return err_set(err, ERR_FAILED, "cannot open /dev/null in the place of what is "
-						"closed of stdin, stdout and stderr: %s",
+		return err_set(err, ERR_FAILED,
+			       "cannot open /dev/null in the place of what is "
+			       "closed of stdin, stdout and stderr: %s",
 			       strerror(errno));
 	if (fd >= 0)
 		close(fd);

@@ -271,19 +271,19 @@ static int follow(struct follower *f, struct err *err)
  * can use meanwhile: a console would be occupied, and an agent has to be asked all the time. */
 static bool is_guest_wanted(const struct follower *f)
 {
-	const char *address = f->ctx->vm.guest_address;
+	enum address_kind kind = f->ctx->vm.channel.kind;
 
-	return f->options->is_guest || f->is_online ||
-	       (address && strcmp(address, "none") != 0 && strncmp(address, "serial:", 7) != 0 &&
-		strncmp(address, "qga:", 4) != 0);
+	return f->options->is_guest || f->is_online || kind == ADDRESS_SSH ||
+	       kind == ADDRESS_EXEC || kind == ADDRESS_LOCAL;
 }
 
-static int look_first(struct follower *f, struct err *err)
+static int look_first(struct follower *f, struct view *view, struct err *err)
 {
 	struct vm *vm = &f->ctx->vm;
 
 	if (vm_open_guest(vm, err))
 		return -1;
+	view->guest = vm->guest;
 	if (!vm->guest)
 		return vm_no_channel(vm, err);
 	if (guest_fd(vm->guest) < 0) {
@@ -299,17 +299,18 @@ static int look_first(struct follower *f, struct err *err)
 	return watch(f, err);
 }
 
-/* The first look, which the others are compared with. A guest that ends meanwhile ends it. */
+/* The first look, which the others are compared with. A guest that ends before ends it. */
 static int open_guest(struct follower *f, struct err *err)
 {
-	struct machine machine = { 0 };
+	struct view view = { .qmp = f->ctx->vm.qmp };
 	struct guest_watch watched = { 0 };
-	int status = watch_begin(&watched, &f->ctx->vm, &machine, NULL, err) || look_first(f, err)
+	int status = watch_begin(&watched, &view, &f->ctx->deadline, NULL, err) ||
+				     look_first(f, &view, err)
 			     ? -1
 			     : 0;
 
 	watch_end(&watched);
-	machine_release(&machine);
+	view_free(&view);
 	return status;
 }
 

@@ -86,7 +86,7 @@ static void print_findings(const struct repair *r, bool is_dry_run)
 	}
 }
 
-static void report(struct ctx *ctx, const struct hotplug *h, void *job)
+static void report(struct ctx *ctx, const struct transaction *t, void *job)
 {
 	const struct repair *r = job;
 
@@ -97,7 +97,7 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 		out_printf("in several zones: %s\n", r->mixed.data);
 	if (!r->all.count)
 		out_printf("nothing to repair\n");
-	cmd_print_times(h);
+	cmd_print_times(t);
 }
 
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
@@ -107,20 +107,20 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 				 .direction = o->is_forward ? REPAIR_FORWARD
 					      : o->is_back  ? REPAIR_BACK
 							    : REPAIR_AUTO };
-	struct hotplug h;
+	struct transaction t;
 	int status;
 
 	(void)argc, (void)argv;
 	if (o->is_forward && o->is_back)
 		return err_set(err, ERR_USAGE, "--forward and --back exclude each other");
-	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = hotplug_repair(&h, &repair, err);
+	cmd_begin(ctx, &t, o->is_forced);
+	status = hotplug_repair(&t, &repair, err);
 	add_findings(ctx, &repair);
-	if (!status && h.is_dry_run && cmd_is_text(ctx))
+	if (!status && t.is_dry_run && cmd_is_text(ctx))
 		print_findings(&repair, true);
-	status = cmd_finish(ctx, &h, status, report, &repair, err);
+	status = cmd_finish(ctx, &t, status, report, &repair, err);
 	repair_release(&repair);
-	hotplug_release(&h);
+	transaction_free(&t);
 	return status;
 }
 

@@ -48,7 +48,7 @@ struct guest {
 	bool is_abandoned; /* nothing is said to it any more */
 	bool has_panicked; /* as its console says */
 	piece_set loaded;
-	char *address;
+	struct address address;
 	struct wire_opener opener;
 	size_t unread_bytes; /* at most: sent since the last answer */
 	guest_hear_fn *hear; /* NULL: nobody listens */
@@ -375,24 +375,24 @@ static int open_agent(struct guest *g, const char *path, struct err *err)
 /* Open the transport that the address names. */
 static int open_transport(struct guest *g, struct err *err)
 {
-	const char *address = g->address, *rest;
+	const struct address *a = &g->address;
 
-	if (has_scheme(address, "serial", &rest) && *rest) {
+	switch (a->kind) {
+	case ADDRESS_SERIAL:
 		g->is_console = true;
-		return serial_open(&g->serial, &g->wire, rest, g->opener, g->id, g->login,
+		return serial_open(&g->serial, &g->wire, a->path, g->opener, g->id, g->login,
 				   g->deadline, err);
+	case ADDRESS_AGENT:
+		return open_agent(g, a->path, err);
+	case ADDRESS_SSH:
+		return process_open_ssh(&g->wire, &g->process, a, NULL, "sh", g->deadline, err);
+	case ADDRESS_EXEC:
+		return process_open_command(&g->wire, &g->process, a->path, err);
+	case ADDRESS_LOCAL:
+		return process_open_local(&g->wire, &g->process, a->path, err);
+	default:
+		return err_set(err, ERR_USAGE, "'%s' is no guest channel", a->text);
 	}
-	if (has_scheme(address, "ssh", &rest) && *rest)
-		return process_open_ssh(&g->wire, &g->process, rest, NULL, "sh", g->deadline, err);
-	if (has_scheme(address, "qga", &rest) && *rest)
-		return open_agent(g, rest, err);
-	if (has_scheme(address, "exec", &rest) && *rest)
-		return process_open_command(&g->wire, &g->process, rest, err);
-	if (has_scheme(address, "local", &rest))
-		return process_open_local(&g->wire, &g->process, rest, err);
-	err_set(err, ERR_USAGE, "bad guest channel '%s'", address);
-	return err_hint(err, "write serial:PATH, ssh:[USER@]HOST[:PORT], qga:PATH, exec:COMMAND, "
-			     "local[:SYSROOT] or none");
 }
 
 /* A console's shell already has the id, and its output where it belongs. Any other says that it is
@@ -410,7 +410,7 @@ static int start_program(struct guest *g, struct err *err)
 	return guest_load(g, "", err);
 }
 
-int guest_open(struct guest **out, const char *address, struct wire_opener opener,
+int guest_open(struct guest **out, const struct address *address, struct wire_opener opener,
 	       struct login *login, const struct trace *trace, struct deadline *deadline,
 	       struct err *err)
 {
@@ -420,7 +420,7 @@ int guest_open(struct guest **out, const char *address, struct wire_opener opene
 	g->login = login;
 	g->deadline = deadline;
 	g->trace = trace;
-	g->address = xstrdup(address);
+	g->address = *address;
 	g->opener = opener;
 	if (frame_make_id(g->id, err) || open_transport(g, err) || start_program(g, err)) {
 		guest_close(g);
@@ -486,7 +486,6 @@ void guest_close(struct guest *g)
 	if (!g)
 		return;
 	close_transport(g, !g->login->is_kept);
-	free(g->address);
 	free(g->commands);
 	free(g);
 }

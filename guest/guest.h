@@ -9,6 +9,7 @@
 
 #include "guest/answer.h"
 #include "guest/login.h"
+#include "lib/address.h"
 #include "lib/deadline.h"
 #include "lib/err.h"
 #include "lib/stream.h"
@@ -17,18 +18,16 @@ struct guest;
 
 /*
  * guest_open() - connect, and bring guest.sh into a shell
- * @address:	"serial:PATH", "ssh:[USER@]HOST[:PORT]", "qga:PATH", "exec:COMMAND",
- *		"local[:SYSROOT]"
- * @opener:	opens the PATH of serial: and qga:, again where the channel is opened anew
+ * @address:	of a channel, not ADDRESS_NONE; its text is borrowed
+ * @opener:	opens the path of a console or an agent, again where the channel is opened anew
  * @login:	who may log in on a console that asks for it; borrowed
  * @trace:	hears commands and answers; borrowed; may be NULL
  * @deadline:	bounds every wait of the channel; borrowed
- * Return: 0 with a channel for guest_close(); -1 with ERR_GUEST_UNREACHABLE or ERR_USAGE
+ * Return: 0 with a channel for guest_close(); -1 with ERR_GUEST_UNREACHABLE
  */
-int guest_open(struct guest **out, const char *address, struct wire_opener opener,
+int guest_open(struct guest **out, const struct address *address, struct wire_opener opener,
 	       struct login *login, const struct trace *trace, struct deadline *deadline,
-	       struct err *err)
-	__attribute__((warn_unused_result));
+	       struct err *err) __attribute__((warn_unused_result));
 
 /*
  * guest_load() - send ahead the parts of guest.sh that @commands will need, without waiting: the

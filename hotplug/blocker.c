@@ -62,16 +62,16 @@ static void describe(const char *line, struct err *err)
 			   : "");
 }
 
-void hotplug_explain_held(struct hotplug *h, uint64_t block, struct err *err)
+void hotplug_explain_held(struct transaction *t, uint64_t block, struct err *err)
 {
 	_cleanup_free_ char *words = xasprintf("held %llu", (unsigned long long)block);
 	struct answer answer = { 0 };
 	struct err ignored;
 	unsigned i;
 
-	if (deadline_left_ms(h->deadline) < ASK_MS || guest_is_lost(h->vm->guest))
+	if (deadline_left_ms(t->deadline) < ASK_MS || guest_is_lost(t->view.guest))
 		return;
-	if (!guest_run(h->vm->guest, words, &answer, &ignored))
+	if (!guest_run(t->view.guest, words, &answer, &ignored))
 		for (i = 0; i < answer.count; i++)
 			describe(answer.lines[i], err);
 	answer_release(&answer); /* also what has come of one that broke off */

@@ -17,9 +17,9 @@
 #define LAST_WORDS_MS	200 /* for what QEMU says when it ends, or the guest does */
 #define SWIFT_BLOCKS	64  /* so few go online in a moment: the short way will do */
 
-unsigned hotplug_seconds_left(const struct hotplug *h)
+unsigned hotplug_seconds_left(const struct transaction *t)
 {
-	int64_t left_ms = deadline_left_ms(h->deadline);
+	int64_t left_ms = deadline_left_ms(t->deadline);
 
 	return left_ms / 1000 >= FOREVER_SECONDS ? FOREVER_SECONDS : (unsigned)(left_ms / 1000) + 1;
 }
@@ -47,22 +47,22 @@ static bool find_unchanged(const struct block_list *blocks, const struct range *
 }
 
 /* The block that the changes were at when they were stopped: they go in order. */
-static bool find_hanging(const struct hotplug *h, const char *commands, uint64_t *block)
+static bool find_hanging(const struct transaction *t, const char *commands, uint64_t *block)
 {
 	struct range_reader reader = { .commands = commands };
 	struct range range;
 
 	while (range_next(&reader, &range))
-		if (find_unchanged(&h->after.blocks, &range, block))
+		if (find_unchanged(&t->view.after.blocks, &range, block))
 			return true;
 	return false;
 }
 
 /* Was the block online in a zone of the kernel's own? There its memory may be what cannot be moved.
  */
-static bool is_kernels(const struct hotplug *h, uint64_t block)
+static bool is_kernels(const struct transaction *t, uint64_t block)
 {
-	const struct blocks *b = block_list_find(&h->before.blocks, block);
+	const struct blocks *b = block_list_find(&t->view.before.blocks, block);
 
 	return b && blocks_are_online(b) && b->zones[0] && blocks_zone(b) != ZONE_MOVABLE;
 }
@@ -82,7 +82,7 @@ static int vanished(const char *line, struct err *err)
 }
 
 /* "failed BLOCK WHY" as an error in words. */
-static int refused(const struct hotplug *h, const char *line, const char *verb, const char *to,
+static int refused(const struct transaction *t, const char *line, const char *verb, const char *to,
 		   struct err *err)
 {
 	unsigned long long block;
@@ -95,11 +95,11 @@ static int refused(const struct hotplug *h, const char *line, const char *verb, 
 	why = line + used;
 	err_set(err, ERR_GUEST_REFUSED, "the guest cannot %s 'memory%llu' %s: %.200s", verb, block,
 		to, *why ? why : "no reason given");
-	if (strstr(why, "busy") && is_kernels(h, block))
+	if (strstr(why, "busy") && is_kernels(t, block))
 		err_hint(err, "it lies in the kernel's own zone, where some memory cannot be "
 			      "moved; memory "
 			      "plugged with --zone movable can be taken back");
-	else if (strstr(why, "busy") && h->before.is_limited)
+	else if (strstr(why, "busy") && t->view.before.is_limited)
 		err_hint(err,
 			 "the guest's kernel chose its zone: with memory_hotplug.online_policy="
 			 "auto-movable on its command line new memory can be movable");
@@ -116,27 +116,27 @@ static int ended(const char *verb, const char *to, struct err *err)
 	return err_hint(err, "free memory in the guest first");
 }
 
-static int read_answer(struct hotplug *h, const struct answer *answer, const char *verb,
+static int read_answer(struct transaction *t, const struct answer *answer, const char *verb,
 		       const char *to, struct err *err)
 {
 	bool is_stopped = false, is_absent = false;
 	unsigned i;
 
-	if (sysfs_parse(&h->after, answer->lines, answer->count, err))
+	if (sysfs_parse(&t->view.after, answer->lines, answer->count, err))
 		return -1;
 	for (i = 0; i < answer->count; i++) {
 		const char *line = answer->lines[i];
 
 		if (!strncmp(line, "failed ", 7))
-			return refused(h, line, verb, to, err);
+			return refused(t, line, verb, to, err);
 		if (!strncmp(line, "gone ", 5))
 			return vanished(line, err);
 		is_absent |= !strncmp(line, "absent ", 7);
 		is_stopped |= !strcmp(line, "stopped");
 	}
 	if (is_stopped)
-		return deadline_left_ms(h->deadline) ? ended(verb, to, err)
-						     : deadline_passed(h->deadline, err);
+		return deadline_left_ms(t->deadline) ? ended(verb, to, err)
+						     : deadline_passed(t->deadline, err);
 	return is_absent ? 1 : 0;
 }
 
@@ -148,58 +148,58 @@ static bool is_nothing(const char *name, struct json_object *data, void *context
 
 /* The shell in the guest has ended at its work, as *err says: QEMU may know why, or have ended
  * itself, which ends the wait. */
-static int explain_loss(struct hotplug *h, const char *verb, const char *to, struct err *err)
+static int explain_loss(struct transaction *t, const char *verb, const char *to, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
 	int64_t until_ms = monotonic_ms() + LAST_WORDS_MS;
 	struct err gone = { 0 };
 
-	if (h->vm->qmp &&
-	    qmp_wait_event(h->vm->qmp, is_nothing, NULL, until_ms, &event, &gone) < 0) {
+	if (t->view.qmp &&
+	    qmp_wait_event(t->view.qmp, is_nothing, NULL, until_ms, &event, &gone) < 0) {
 		*err = gone;
 		return -1;
 	}
 	err->code = ERR_GUEST_REFUSED;
 	err_wrap(err, "the %s that was to %s the guest's memory %s has gone",
-		 h->before.is_limited ? "agent" : "shell", verb, to);
+		 t->view.before.is_limited ? "agent" : "shell", verb, to);
 	return err_hint(err, "the guest's dmesg may tell why; it may have run out of memory");
 }
 
 /* Name the block that the change was at when time was up, and what holds it where it was to go
  * offline. */
-static void explain_block(struct hotplug *h, const char *commands, const char *verb, const char *to,
-			  struct err *err)
+static void explain_block(struct transaction *t, const char *commands, const char *verb,
+			  const char *to, struct err *err)
 {
 	bool is_ended = err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED;
 	uint64_t block;
 
-	if ((!is_ended && err->code != ERR_GUEST_REFUSED) || !h->after.blocks.count ||
-	    !find_hanging(h, commands, &block))
+	if ((!is_ended && err->code != ERR_GUEST_REFUSED) || !t->view.after.blocks.count ||
+	    !find_hanging(t, commands, &block))
 		return;
-	if (h->is_try && err->code == ERR_TIMEOUT)
+	if (t->is_try && err->code == ERR_TIMEOUT)
 		err_set(err, ERR_TIMEOUT, "its share of the time passed");
 	/* where it has not even come, that is what is to be said */
-	if (is_ended && block_list_find(&h->after.blocks, block))
+	if (is_ended && block_list_find(&t->view.after.blocks, block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,
 			 (unsigned long long)block, to);
 	if (strcmp(verb, "take") != 0 || err->code == ERR_INTERRUPTED)
 		return;
 	/* a guest that is slow to tell has no time left for the undoing */
-	h->has_hanging = err->code == ERR_TIMEOUT;
-	h->hanging_block = block;
-	if (!h->has_hanging)
-		hotplug_explain_held(h, block, err);
+	t->has_hanging = err->code == ERR_TIMEOUT;
+	t->hanging_block = block;
+	if (!t->has_hanging)
+		hotplug_explain_held(t, block, err);
 }
 
-int hotplug_cancel(struct hotplug *h, struct answer *answer, struct err *err)
+int hotplug_cancel(struct transaction *t, struct answer *answer, struct err *err)
 {
-	int64_t final_ms = h->deadline->final_ms;
+	int64_t final_ms = t->deadline->final_ms;
 	int status;
 
-	deadline_undo(h->deadline);
-	h->deadline->final_ms = deadline_within(h->deadline, deadline_left_ms(h->deadline) / 2);
-	status = guest_cancel(h->vm->guest, answer, err);
-	h->deadline->final_ms = final_ms;
+	deadline_undo(t->deadline);
+	t->deadline->final_ms = deadline_within(t->deadline, deadline_left_ms(t->deadline) / 2);
+	status = guest_cancel(t->view.guest, answer, err);
+	t->deadline->final_ms = final_ms;
 	return status;
 }
 
@@ -207,36 +207,36 @@ int hotplug_cancel(struct hotplug *h, struct answer *answer, struct err *err)
  * Stop the write that hangs. Where it was shows in the rest of the answer; the short way has none,
  * because what stops it ends the session: another one looks.
  */
-static void stop(struct hotplug *h, const char *commands, struct answer *answer)
+static void stop(struct transaction *t, const char *commands, struct answer *answer)
 {
 	struct err ignored;
 	int status;
 
-	guest_memory_release(&h->after);
-	status = hotplug_cancel(h, answer, &ignored);
-	if (status && guest_is_lost(h->vm->guest) && is_short_way(commands))
-		status = guest_run(h->vm->guest, "scan", answer, &ignored);
-	if (!status && sysfs_parse(&h->after, answer->lines, answer->count, &ignored))
-		guest_memory_release(&h->after);
+	guest_memory_release(&t->view.after);
+	status = hotplug_cancel(t, answer, &ignored);
+	if (status && guest_is_lost(t->view.guest) && is_short_way(commands))
+		status = guest_run(t->view.guest, "scan", answer, &ignored);
+	if (!status && sysfs_parse(&t->view.after, answer->lines, answer->count, &ignored))
+		guest_memory_release(&t->view.after);
 }
 
 /* What the commands are to change is the work that is shown, unless the job counts bytes itself. */
-static void expect(struct hotplug *h, const char *commands)
+static void expect(struct transaction *t, const char *commands)
 {
-	struct progress *p = &h->progress;
+	struct progress *p = &t->progress;
 	uint64_t blocks = range_blocks(commands);
 
 	if (p->total_bytes && !p->unit)
 		return;
 	progress_begin(p, p->phase);
 	if (blocks)
-		progress_expect(p, "blocks", blocks, blocks * h->before.block_size_bytes,
+		progress_expect(p, "blocks", blocks, blocks * t->view.before.block_size_bytes,
 				range_zone(commands));
 }
 
 /* What hears the guest while it is at work. */
 struct hearing {
-	struct hotplug *h;
+	struct transaction *t;
 	const char *commands;
 };
 
@@ -244,63 +244,63 @@ struct hearing {
 static void hear(void *context, const char *payload)
 {
 	const struct hearing *hearing = context;
-	struct hotplug *h = hearing->h;
+	struct transaction *t = hearing->t;
 	uint64_t block, done;
 
 	if (strncmp(payload, "at ", 3) != 0 || !parse_u64(payload + 3, 10, &block))
 		return;
 	done = range_place(hearing->commands, block);
-	if (done && h->progress.unit)
-		progress_reach(&h->progress, done, done * h->before.block_size_bytes,
+	if (done && t->progress.unit)
+		progress_reach(&t->progress, done, done * t->view.before.block_size_bytes,
 			       monotonic_ms());
 }
 
 /* Run the commands, and follow how far they have come. */
-static int run(struct hotplug *h, const char *commands, struct answer *answer, struct err *err)
+static int run(struct transaction *t, const char *commands, struct answer *answer, struct err *err)
 {
-	struct hearing hearing = { h, commands };
+	struct hearing hearing = { t, commands };
 	int status;
 
-	expect(h, commands);
-	guest_listen(h->vm->guest, hear, &hearing);
-	status = guest_run(h->vm->guest, commands, answer, err);
-	guest_listen(h->vm->guest, NULL, NULL);
+	expect(t, commands);
+	guest_listen(t->view.guest, hear, &hearing);
+	status = guest_run(t->view.guest, commands, answer, err);
+	guest_listen(t->view.guest, NULL, NULL);
 	return status;
 }
 
-int hotplug_guest(struct hotplug *h, const char *commands, const char *verb, const char *to,
+int hotplug_guest(struct transaction *t, const char *commands, const char *verb, const char *to,
 		  struct err *err)
 {
 	struct answer answer = { 0 };
 	int status;
 
-	if (hotplug_guest_has_ended(h))
-		return watch_tell(&h->watch, err);
-	status = run(h, commands, &answer, err);
+	if (transaction_guest_has_ended(t))
+		return watch_tell(&t->watch, err);
+	status = run(t, commands, &answer, err);
 	if (!status)
-		status = read_answer(h, &answer, verb, to, err);
+		status = read_answer(t, &answer, verb, to, err);
 	else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
-		stop(h, commands, &answer);
+		stop(t, commands, &answer);
 	answer_release(&answer);
-	if (status < 0 && guest_has_panicked(h->vm->guest)) {
-		watch_note_panic(&h->watch);
-		watch_tell(&h->watch, err);
+	if (status < 0 && guest_has_panicked(t->view.guest)) {
+		watch_note_panic(&t->watch);
+		watch_tell(&t->watch, err);
 	}
-	if (status < 0 && guest_is_lost(h->vm->guest) && err->code != ERR_INTERRUPTED &&
-	    !hotplug_guest_has_ended(h))
-		explain_loss(h, verb, to, err);
+	if (status < 0 && guest_is_lost(t->view.guest) && err->code != ERR_INTERRUPTED &&
+	    !transaction_guest_has_ended(t))
+		explain_loss(t, verb, to, err);
 	if (status < 0)
-		explain_block(h, commands, verb, to, err);
+		explain_block(t, commands, verb, to, err);
 	return status;
 }
 
-int hotplug_hold(struct hotplug *h, struct err *err)
+int hotplug_hold(struct transaction *t, struct err *err)
 {
-	const char *policy = h->before.auto_online;
+	const char *policy = t->view.before.auto_online;
 
-	if (!h->has_guest || !*policy || !strcmp(policy, "offline"))
+	if (!t->view.has_guest || !*policy || !strcmp(policy, "offline"))
 		return 0;
-	return hotplug_guest(h, "scan;hold", "hold", "", err);
+	return hotplug_guest(t, "scan;hold", "hold", "", err);
 }
 
 void hotplug_add_ranges(struct buf *words, const struct block_list *list, bool is_descending)
@@ -316,21 +316,21 @@ void hotplug_add_ranges(struct buf *words, const struct block_list *list, bool i
 	}
 }
 
-char *hotplug_lower_words(const struct hotplug *h, const struct block_list *list)
+char *hotplug_lower_words(const struct transaction *t, const struct block_list *list)
 {
 	struct buf words = { 0 };
 
-	buf_addf(&words, "change %u lower any", hotplug_seconds_left(h));
+	buf_addf(&words, "change %u lower any", hotplug_seconds_left(t));
 	hotplug_add_ranges(&words, list, true);
 	return words.data;
 }
 
-char *hotplug_raise_words(const struct hotplug *h, const struct block_list *list, enum zone zone,
-			  bool is_lift)
+char *hotplug_raise_words(const struct transaction *t, const struct block_list *list,
+			  enum zone zone, bool is_lift)
 {
 	struct buf words = { 0 };
 
-	buf_addf(&words, "change %u %s %s", hotplug_seconds_left(h), is_lift ? "lift" : "raise",
+	buf_addf(&words, "change %u %s %s", hotplug_seconds_left(t), is_lift ? "lift" : "raise",
 		 sysfs_zone_word(zone));
 	hotplug_add_ranges(&words, list, false);
 	return words.data;
@@ -351,17 +351,17 @@ char *hotplug_swift_words(const struct block_list *list, enum zone zone)
 	return words.data;
 }
 
-void hotplug_add_look(const struct hotplug *h, struct buf *words, const struct block_list *list)
+void hotplug_add_look(const struct transaction *t, struct buf *words, const struct block_list *list)
 {
 	unsigned i = 1;
 
-	while (i < h->steps_count && h->steps[i].job == h->steps[0].job)
+	while (i < t->steps_count && t->steps[i].job == t->steps[0].job)
 		i++;
-	look_add_again(words, i < h->steps_count ? NULL : list);
+	look_add_again(words, i < t->steps_count ? NULL : list);
 }
 
 /* Add the commands that bring back what was online in @zone before. */
-static void restore_zone(const struct hotplug *h, const struct block_list *were, enum zone zone,
+static void restore_zone(const struct transaction *t, const struct block_list *were, enum zone zone,
 			 struct buf *words)
 {
 	struct block_list some = { 0 };
@@ -371,14 +371,14 @@ static void restore_zone(const struct hotplug *h, const struct block_list *were,
 		if (blocks_are_online(&were->runs[i]) && blocks_zone(&were->runs[i]) == zone)
 			block_list_add(&some, &were->runs[i]);
 	if (some.count) {
-		_cleanup_free_ char *raise = hotplug_raise_words(h, &some, zone, false);
+		_cleanup_free_ char *raise = hotplug_raise_words(t, &some, zone, false);
 
 		buf_addf(words, "%s;", raise);
 	}
 	block_list_release(&some);
 }
 
-static void restore_offline(const struct hotplug *h, const struct block_list *were,
+static void restore_offline(const struct transaction *t, const struct block_list *were,
 			    struct buf *words)
 {
 	struct block_list some = { 0 };
@@ -388,7 +388,7 @@ static void restore_offline(const struct hotplug *h, const struct block_list *we
 		if (blocks_are_offline(&were->runs[i]))
 			block_list_add(&some, &were->runs[i]);
 	if (some.count) {
-		_cleanup_free_ char *lower = hotplug_lower_words(h, &some);
+		_cleanup_free_ char *lower = hotplug_lower_words(t, &some);
 
 		buf_addf(words, "%s;", lower);
 	}
@@ -396,7 +396,8 @@ static void restore_offline(const struct hotplug *h, const struct block_list *we
 }
 
 /* Are the blocks as they were? State and zone count, not what may change by itself. */
-static int check_restored(const struct hotplug *h, const struct block_list *were, struct err *err)
+static int check_restored(const struct transaction *t, const struct block_list *were,
+			  struct err *err)
 {
 	char is[STATE_TEXT_MAX], was[STATE_TEXT_MAX];
 	unsigned i, j;
@@ -404,8 +405,8 @@ static int check_restored(const struct hotplug *h, const struct block_list *were
 	for (i = 0; i < were->count; i++) {
 		const struct blocks *then = &were->runs[i];
 
-		for (j = 0; j < h->after.blocks.count; j++) {
-			const struct blocks *now = &h->after.blocks.runs[j];
+		for (j = 0; j < t->view.after.blocks.count; j++) {
+			const struct blocks *now = &t->view.after.blocks.runs[j];
 
 			if (now->last < then->first || now->first > then->last)
 				continue;
@@ -423,12 +424,12 @@ static int check_restored(const struct hotplug *h, const struct block_list *were
 }
 
 /* Say which blocks are perhaps not as they were. */
-static int not_back(const struct hotplug *h, const struct block_list *were, struct err *err)
+static int not_back(const struct transaction *t, const struct block_list *were, struct err *err)
 {
 	char range[BLOCKS_TEXT_MAX];
 
 	blocks_format(range, were->runs[0].first, were->runs[were->count - 1].last);
-	if (hotplug_guest_has_ended(h))
+	if (transaction_guest_has_ended(t))
 		return err_set(err, ERR_PARTIAL,
 			       "the state of %s is not known: it is what the guest's next boot "
 			       "makes of it",
@@ -436,34 +437,34 @@ static int not_back(const struct hotplug *h, const struct block_list *were, stru
 	return err_wrap(err, "some of %s may not be back as they were", range);
 }
 
-int hotplug_restore(struct hotplug *h, const struct block_list *list, struct err *err)
+int hotplug_restore(struct transaction *t, const struct block_list *list, struct err *err)
 {
 	struct block_list were = { 0 };
 	_cleanup_buf_ struct buf words = { 0 };
 	struct answer late = { 0 };
-	int status = guest_cancel(h->vm->guest, &late, err);
+	int status = guest_cancel(t->view.guest, &late, err);
 
 	answer_release(&late);
-	block_list_intersect(&were, &h->before.blocks, list);
+	block_list_intersect(&were, &t->view.before.blocks, list);
 	if (!were.count)
 		return 0;
-	if (status && !guest_is_lost(h->vm->guest)) {
-		not_back(h, &were, err);
+	if (status && !guest_is_lost(t->view.guest)) {
+		not_back(t, &were, err);
 		block_list_release(&were);
 		return -1;
 	}
-	restore_zone(h, &were, ZONE_MOVABLE, &words);
-	restore_zone(h, &were, ZONE_KERNEL, &words);
-	restore_zone(h, &were, ZONE_ANY, &words);
-	restore_offline(h, &were, &words);
+	restore_zone(t, &were, ZONE_MOVABLE, &words);
+	restore_zone(t, &were, ZONE_KERNEL, &words);
+	restore_zone(t, &were, ZONE_ANY, &words);
+	restore_offline(t, &were, &words);
 	if (words.len) {
-		buf_addf(&words, h->before.pools.is_known ? "scan;pool" : "scan");
-		status = hotplug_guest(h, words.data, "put", "back", err);
+		buf_addf(&words, t->view.before.pools.is_known ? "scan;pool" : "scan");
+		status = hotplug_guest(t, words.data, "put", "back", err);
 		if (!status)
-			status = check_restored(h, &were, err);
+			status = check_restored(t, &were, err);
 	}
 	if (status)
-		not_back(h, &were, err);
+		not_back(t, &were, err);
 	block_list_release(&were);
 	return status ? -1 : 0;
 }
@@ -480,15 +481,15 @@ static bool has_room(const struct guest_memory *g, uint64_t bytes)
 	       ((g->has & GUEST_HAS_FREE) && g->free_bytes + map_bytes >= bytes + ROOM_BYTES);
 }
 
-int hotplug_check_room(const struct hotplug *h, uint64_t bytes, struct err *err)
+int hotplug_check_room(const struct transaction *t, uint64_t bytes, struct err *err)
 {
 	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
 
-	if (h->is_forced || !bytes || !(h->before.has & GUEST_HAS_AVAILABLE) ||
-	    has_room(&h->before, bytes))
+	if (t->is_forced || !bytes || !(t->view.before.has & GUEST_HAS_AVAILABLE) ||
+	    has_room(&t->view.before, bytes))
 		return 0;
 	err_set(err, ERR_GUEST_REFUSED,
 		"the guest uses that memory: to give up %s it has %s available",
-		size_format(need, bytes), size_format(have, h->before.available_bytes));
+		size_format(need, bytes), size_format(have, t->view.before.available_bytes));
 	return err_hint(err, "free memory in the guest first; --force tries anyway");
 }

@@ -7,6 +7,7 @@
 #include "hotplug/growth.h"
 #include "lib/util.h"
 #include "qemu/host-limits.h"
+#include "qemu/qom.h"
 
 uint64_t growth_bytes(const struct vmem *vmem)
 {
@@ -19,37 +20,37 @@ uint64_t growth_bytes(const struct vmem *vmem)
 	return bytes;
 }
 
-static struct json_object *property(const struct hotplug *h, const char *path, const char *name)
+static struct json_object *property(const struct transaction *t, const char *path, const char *name)
 {
 	struct json_object *arguments = json_object_new_object(), *value = NULL;
 	struct err ignored;
 
 	json_add_string(arguments, "path", path);
 	json_add_string(arguments, "property", name);
-	return qmp_execute(h->vm->qmp, "qom-get", arguments, &value, &ignored) ? NULL : value;
+	return qmp_execute(t->view.qmp, "qom-get", arguments, &value, &ignored) ? NULL : value;
 }
 
 /* A property that is off where a QEMU does not have it. */
-static bool is_on(const struct hotplug *h, const char *path, const char *name)
+static bool is_on(const struct transaction *t, const char *path, const char *name)
 {
-	_cleanup_json_ struct json_object *value = property(h, path, name);
+	_cleanup_json_ struct json_object *value = property(t, path, name);
 
 	return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
 }
 
 /* Is a device's memory ordinary memory of the host, neither huge pages nor a file? */
-static bool is_ordinary(const struct hotplug *h, const struct memdev *d)
+static bool is_ordinary(const struct transaction *t, const struct memdev *d)
 {
 	_cleanup_free_ char *path = xasprintf("/objects/%s", d->backend ? d->backend : "");
-	_cleanup_json_ struct json_object *type = property(h, path, "type");
+	_cleanup_json_ struct json_object *type = property(t, path, "type");
 
 	return json_object_is_type(type, json_type_string) &&
 	       strcmp(json_object_get_string(type), "memory-backend-file") != 0 &&
-	       !is_on(h, path, "hugetlb");
+	       !is_on(t, path, "hugetlb");
 }
 
 /* What the devices take of ordinary memory, and whether at once (prealloc of virtio-mem). */
-static uint64_t ordinary_bytes(const struct hotplug *h, const struct vmem *vmem, bool *is_now)
+static uint64_t ordinary_bytes(const struct transaction *t, const struct vmem *vmem, bool *is_now)
 {
 	uint64_t bytes = 0;
 	unsigned i;
@@ -57,13 +58,13 @@ static uint64_t ordinary_bytes(const struct hotplug *h, const struct vmem *vmem,
 	*is_now = false;
 	for (i = 0; i < vmem->units_count; i++) {
 		const struct vmem_unit *unit = &vmem->units[i];
-		const struct memdev *d = machine_device(&h->machine, unit->handle);
-		_cleanup_free_ char *path = machine_device_path(unit->handle);
+		const struct memdev *d = machine_device(&t->view.machine, unit->handle);
+		_cleanup_free_ char *path = qom_device_path(unit->handle);
 
-		if (!d || unit->target_bytes <= unit->before_bytes || !is_ordinary(h, d))
+		if (!d || unit->target_bytes <= unit->before_bytes || !is_ordinary(t, d))
 			continue;
 		bytes += unit->target_bytes - unit->before_bytes;
-		*is_now |= is_on(h, path, "prealloc");
+		*is_now |= is_on(t, path, "prealloc");
 	}
 	return bytes;
 }
@@ -75,7 +76,7 @@ static bool is_short(struct demand *demand, struct err *err)
 
 static void warn(void *context, const char *text)
 {
-	hotplug_warn(context, text);
+	transaction_warn(context, text);
 }
 
 static void notice(void *context, const char *text)
@@ -84,43 +85,43 @@ static void notice(void *context, const char *text)
 	*(bool *)context = true;
 }
 
-int growth_check(struct hotplug *h, const struct vmem *vmem, struct err *err)
+int growth_check(struct transaction *t, const struct vmem *vmem, struct err *err)
 {
 	static const struct backend_options ordinary = { .type = BACKEND_RAM };
-	struct demand demand = { .pid = qmp_peer_pid(h->vm->qmp),
+	struct demand demand = { .pid = qmp_peer_pid(t->view.qmp),
 				 .backend = &ordinary,
 				 .size_bytes = growth_bytes(vmem),
-				 .boot_bytes = h->machine.base_memory_bytes,
-				 .guest_bytes = h->machine.base_memory_bytes +
-						h->machine.plugged_memory_bytes };
+				 .boot_bytes = t->view.machine.base_memory_bytes,
+				 .guest_bytes = t->view.machine.base_memory_bytes +
+						t->view.machine.plugged_memory_bytes };
 	bool is_noticed = false, is_now;
 
-	if (h->is_forced || !demand.size_bytes || !demand_complete(&demand))
+	if (t->is_forced || !demand.size_bytes || !demand_complete(&demand))
 		return 0;
 	host_limits_foresee(&demand, notice, &is_noticed);
 	if (!is_noticed)
 		return 0;
-	demand.size_bytes = ordinary_bytes(h, vmem, &is_now);
+	demand.size_bytes = ordinary_bytes(t, vmem, &is_now);
 	if (!demand.size_bytes)
 		return 0;
 	if (is_short(&demand, err) && is_now)
 		return -1;
-	host_limits_foresee(&demand, warn, h);
+	host_limits_foresee(&demand, warn, t);
 	return 0;
 }
 
 /* Are there more blocks than this, fewer and larger pieces are checked in their place. */
 #define PIECES_MAX 65536
 
-int growth_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t bytes,
+int growth_check_headroom(struct transaction *t, const struct vmem *vmem, uint64_t bytes,
 			  struct err *err)
 {
-	uint64_t movable_bytes = h->movable_added_bytes, kernel_bytes = h->kernel_added_bytes;
-	uint64_t piece_bytes = h->before.block_size_bytes, count, i, kernels;
+	uint64_t movable_bytes = t->movable_added_bytes, kernel_bytes = t->kernel_added_bytes;
+	uint64_t piece_bytes = t->view.before.block_size_bytes, count, i, kernels;
 	_cleanup_free_ uint64_t *sizes = NULL;
 	char reason[ZONE_REASON_MAX];
 
-	if (!h->has_guest)
+	if (!t->view.has_guest)
 		return 0;
 	while (bytes / piece_bytes >= PIECES_MAX)
 		piece_bytes *= 2;
@@ -128,8 +129,8 @@ int growth_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t b
 	sizes = xcalloc(count + 1, sizeof(*sizes));
 	for (i = 0; i < count; i++)
 		sizes[i] = piece_bytes;
-	kernels = zone_split_even(h, vmem->zone, piece_bytes, count, reason);
-	h->movable_added_bytes = movable_bytes;
-	h->kernel_added_bytes = kernel_bytes;
-	return plug_check_blocks_headroom(h, sizes, (unsigned)count, (unsigned)kernels, err);
+	kernels = zone_split_even(t, vmem->zone, piece_bytes, count, reason);
+	t->movable_added_bytes = movable_bytes;
+	t->kernel_added_bytes = kernel_bytes;
+	return plug_check_blocks_headroom(t, sizes, (unsigned)count, (unsigned)kernels, err);
 }

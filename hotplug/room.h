@@ -12,7 +12,7 @@
  * much, and the memory map may lie in what leaves, the guest is asked for its version.
  * Return: 0; -1 with ERR_GUEST_REFUSED
  */
-int room_check(struct hotplug *h, const struct leaving *leaving, unsigned count, struct err *err)
-	__attribute__((warn_unused_result));
+int room_check(struct transaction *t, const struct leaving *leaving, unsigned count,
+	       struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -249,7 +249,7 @@ void mem_file_identify(struct mem_file *f, bool is_in_use, struct deadline *dead
 	    (uint64_t)file.st_size != f->size_bytes || file.st_nlink != 1 || file.st_uid != f->uid)
 		return;
 	f->is_made = is_in_use ? has_open(f->pid, &file)
-				 : is_closed(f, &file, is_open_in_qemu, deadline);
+			       : is_closed(f, &file, is_open_in_qemu, deadline);
 	f->device = file.st_dev;
 	f->inode = file.st_ino;
 }

@@ -39,7 +39,7 @@ static const char *other_purpose(const struct cmdline *line, const struct named 
 	for (i = 0; i < line->addresses_count; i++) {
 		const struct cmdline_address *a = &line->addresses[i];
 
-		if (!is_named(named, strncmp(a->text, "unix:", 5) ? a->text : a->text + 5))
+		if (a->address.kind != ADDRESS_UNIX || !is_named(named, a->address.path))
 			continue;
 		if (a->purpose == CMDLINE_QMP || a->purpose == CMDLINE_HMP)
 			return "a monitor";

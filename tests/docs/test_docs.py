@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import world
+from manual import CONFMAN, LABMAN, MAN, read, section, tags
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMHP = os.path.abspath(os.environ.get("MEMHP_BIN", ROOT / "memhp"))
@@ -24,11 +25,8 @@ def run(*argv, status=0, **options):
     return done.stdout
 
 
-def read(path):
-    return (ROOT / path).read_text(encoding="utf-8")
-
-
 # -- what the binary says: the tables, through __complete ------------------------------------------------
+
 
 def words(*line):
     """What may stand in the place of the last word, without what it means; no VM is asked."""
@@ -51,6 +49,7 @@ def table(command=None):
 
 
 # -- help ---------------------------------------------------------------------------------------------------
+
 
 # A value that may be left out is shown as "--name[=VALUE]".
 ARGUMENT = r"(?: ?((?<= )(?:[a-z]+=)?[A-Z]+|\[=[A-Z]+\]))?"
@@ -97,35 +96,6 @@ def test_lab_help_fits_80_columns():
 
 
 # -- man pages ----------------------------------------------------------------------------------------------
-
-def plain(source):
-    """The words of man(7) source, without fonts; macros stay at the beginning of their lines."""
-    lines = []
-    for line in source.splitlines():
-        line = re.sub(r"\\f(?:\(..|\[\w*\]|.)", "", line).replace("\\-", "-").replace("\\ ", " ").replace("\\&", "")
-        macro, _, rest = line.partition(" ")
-        if re.fullmatch(r"\.[BI]R?|\.RB|\.RI|\.IB|\.IR|\.BI", macro):
-            parts = shlex.split(rest)
-            lines.append((" " if macro in (".B", ".I") else "").join(parts))
-        else:
-            lines.append(line)
-    return "\n".join(lines)
-
-
-def section(page, title, kind="SH"):
-    """Its text, up to the next heading of that kind or above."""
-    ends = r"\.SH|\.S[HS]|\Z" if kind == "SS" else r"\.SH|\Z"
-    found = re.search(rf'^\.{kind} "?{title}"?\n(.*?)(?=^(?:{ends}))', page, re.M | re.S)
-    assert found, f"no {title} in the page"
-    return found[1]
-
-
-def tags(text):
-    """The line after each .TP."""
-    return re.findall(r"^\.TP.*\n(.*)$", text, re.M)
-
-
-MAN, LABMAN, CONFMAN = (plain(read(f"man/{page}")) for page in ("memhp.1", "memhp-lab.1", "memhp.conf.5"))
 
 
 def man_options(title):
@@ -206,7 +176,7 @@ def c_text(pattern):
 def test_man_has_the_phases():
     source = c_text("hotplug/*.c")
     steps = re.findall(r'^(?:static const struct step \w+\[\] = \{|\t)? ?\{ "(\w+)", \w+, ', source, re.M)
-    phases = steps + re.findall(r'hotplug_phase\(\w+, "(\w+)"\)|progress_begin\(.*, "(\w+)"\)', source)
+    phases = steps + re.findall(r'transaction_phase\(\w+, "(\w+)"\)|progress_begin\(.*, "(\w+)"\)', source)
     found = {"".join(p) for p in phases}
     assert {"attach", "online", "offline", "look", "connect"} <= found
     shown = re.search(r"each phase\n?\s*\((.*?)\)", section(MAN, "JSON OUTPUT"), re.S)[1]
@@ -280,6 +250,7 @@ def test_man_lint(page):
 
 
 # -- README, demo, changelog --------------------------------------------------------------------------------
+
 
 def code(markdown):
     """Lines of fenced blocks and inline code."""
@@ -361,7 +332,7 @@ def test_readme_transcript_has_todays_shape():
     assert "memory32-memory35" in text and "memhp0-dimm" in text
 
 
-MARKDOWN = ["README.md", "CHANGELOG.md", "docs/SECURITY.md", "docs/design.md", "docs/recipes.md",
+MARKDOWN = ["README.md", "CHANGELOG.md", "docs/CONTRIBUTING.md", "docs/SECURITY.md", "docs/design.md", "docs/recipes.md",
             "docs/performance.md"]
 
 
@@ -398,6 +369,7 @@ def test_versions_agree():
 
 
 # -- every file ---------------------------------------------------------------------------------------------
+
 
 def sources():
     kinds = {".c", ".h", ".sh", ".py", ".awk", ".bash", ".fish", ".md", ".1", ".5"}

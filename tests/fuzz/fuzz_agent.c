@@ -17,11 +17,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct deadline d = seam_deadline();
 	struct answer answer = { 0 };
 	struct login login = { 0 };
+	struct address agent = seam_address(ADDRESS_AGENT);
 	struct guest *g = NULL;
 	struct err err = { 0 };
 
 	seam_feed(data, size);
-	if (!guest_open(&g, "qga:" SEAM_PATH, (struct wire_opener){ open_seam, NULL }, &login, NULL, &d, &err)) {
+	if (!guest_open(&g, &agent, (struct wire_opener){ open_seam, NULL }, &login, NULL, &d,
+			&err)) {
 		if (!guest_run(g, "scan", &answer, &err))
 			seam_check(!answer.count || answer.lines[0]);
 		if (!guest_is_lost(g) &&

@@ -3,6 +3,7 @@
  * that of the seam; the first answer is exchange 1. */
 #include <string.h>
 
+#include "cmd/opener.h"
 #include "fuzz.h"
 #include "hotplug/blocks.h"
 
@@ -30,19 +31,19 @@ static void look(const struct guest_memory *g)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct deadline d = seam_deadline();
-	struct vm vm = { .guest_address = "serial:" SEAM_PATH, .deadline = &d };
+	struct vm vm = { .channel = seam_address(ADDRESS_SERIAL), .deadline = &d };
 	struct err err = { 0 };
-	struct hotplug h;
+	struct transaction t;
 
 	seam_feed(data, size);
-	hotplug_init(&h, &vm);
-	if (!hotplug_look(&h, LOOK_GUEST | LOOK_CHANGE, &err)) {
-		look(&h.before);
-		(void)!hotplug_guest(&h, "change 9 lower any 35-32;scan", "take", "offline", &err);
-		look(&h.after);
-		(void)!hotplug_restore(&h, &h.before.blocks, &err);
+	transaction_init(&t, opener_of(&vm), &d);
+	if (!transaction_query(&t, QUERY_GUEST | QUERY_CHANGE, &err)) {
+		look(&t.view.before);
+		(void)!hotplug_guest(&t, "change 9 lower any 35-32;scan", "take", "offline", &err);
+		look(&t.view.after);
+		(void)!hotplug_restore(&t, &t.view.before.blocks, &err);
 	}
-	hotplug_release(&h);
+	transaction_free(&t);
 	vm_close(&vm);
 	return 0;
 }

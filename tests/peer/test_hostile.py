@@ -15,12 +15,6 @@ from peer import BINARY, Console, Liar, Monitor, Tree, Vm, error, memhp, reply
 
 
 @pytest.fixture
-def path(tmp_path):
-    """Where the monitor is."""
-    return tmp_path / "qmp"
-
-
-@pytest.fixture
 def tree(tmp_path):
     """The guest's /sys, with two blocks in Movable and two that are offline."""
     tree = Tree(tmp_path / "guest")
@@ -30,6 +24,7 @@ def tree(tmp_path):
 
 
 # Words that a shell would run
+
 
 EVIL = ["$(touch x)", "`touch x`", "; touch x;", "| touch x", "& touch x", "'; touch x; '", "\"; touch x; \"",
         "\ntouch x\n", "x\ntouch x #", "${IFS}touch${IFS}x", ">x", "$PATH", "*", "~", "-rf", "--", "\\", "x y",
@@ -186,6 +181,7 @@ def test_what_runs_the_shell_inherits_nothing_but_its_three_streams(path, tmp_pa
 
 # Text that could drive a terminal
 
+
 def test_json_is_utf8_whatever_the_users_words_are(tmp_path):
     root = os.fsencode(tmp_path) + b"/\xff\x9b31m\xc2"
     Tree(os.fsdecode(root))
@@ -258,6 +254,7 @@ def test_a_huge_name_does_not_spin_the_prompt(path, tmp_path, monkeypatch):
 
 # What belongs to others
 
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a program of somebody else's")
 @pytest.mark.parametrize("mode", [0o4755, 0o2755], ids=["setuid", "setgid"])
 def test_memhp_does_not_run_with_borrowed_rights(tmp_path, mode):
@@ -288,6 +285,7 @@ def test_memhp_makes_no_files(tmp_path, path, tree):
 
 
 # A name server that never answers
+
 
 NO_ANSWER = """
 #include <netdb.h>

@@ -3,30 +3,13 @@
 import contextlib
 import json
 import os
-import pathlib
 import re
 import subprocess
 import threading
 
 import peer
 import pytest
-from peer import BINARY, MIB, Default, Liar, Monitor, Result, Typist, Vm, encode, event, memhp, ost, reply
-
-IS_SANITIZED = b"__asan_init" in pathlib.Path(BINARY).read_bytes()
-
-
-@pytest.fixture
-def path(tmp_path):
-    """Where the monitor is."""
-    return tmp_path / "qmp"
-
-
-@pytest.fixture
-def plugged():
-    """A VM with one DIMM of 512 MiB, "d0-dimm"."""
-    vm = Vm()
-    vm.plug("d0", 512)
-    return vm
+from peer import BINARY, IS_SANITIZED, MIB, Default, Liar, Monitor, Result, Typist, encode, event, memhp, ost, reply
 
 
 def capped(mebibytes, *words, text=""):
@@ -40,6 +23,7 @@ def capped(mebibytes, *words, text=""):
 
 
 # What is kept of what QEMU says
+
 
 def test_replies_to_requests_that_were_answered_do_not_pile_up(path, plugged):
     """As long as a shell runs there are more of them."""
@@ -87,6 +71,7 @@ def test_what_a_real_qemu_says_is_not_too_much(path, plugged):
 
 
 # Events on the screen
+
 
 FLOOD = 80000
 
@@ -161,6 +146,7 @@ def test_a_guest_that_changes_all_the_time_is_counted(path):
 
 
 # A person at the prompt
+
 
 class Person(Typist):
     """Types in a shell whose prompt is dumb."""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What memhp is started with, and what it leaves: signals, descriptors, memory, files, and how it is built."""
 import os
-import pathlib
 import re
 import resource
 import shutil
@@ -11,19 +10,12 @@ import subprocess
 
 import peer
 import pytest
-from peer import BINARY, Default, Monitor, Tree, Typist, event
-
-IS_SANITIZED = b"__asan_init" in pathlib.Path(BINARY).read_bytes()
-IS_ROOT = os.geteuid() == 0
-
-
-@pytest.fixture
-def path(tmp_path):
-    """Where the monitor is."""
-    return tmp_path / "qmp"
+from peer import BINARY, IS_SANITIZED, Default, Monitor, Tree, Typist, event
+from world import IS_ROOT
 
 
 # Signals that were ignored or blocked by whoever started it
+
 
 KILL = """
 #include <errno.h>
@@ -105,6 +97,7 @@ def test_a_signal_that_was_blocked_from_the_start_is_heard(path, number):
 
 # Descriptors that were closed by whoever started it
 
+
 @pytest.mark.parametrize("closed", ["0", "1", "2", "0 1", "0 2", "1 2", "0 1 2"])
 def test_a_closed_descriptor_does_not_become_the_monitors(path, closed):
     """What is written to stderr would go to QEMU."""
@@ -139,6 +132,7 @@ def test_too_few_descriptors_are_told(path, most):
 
 
 # A password in memory
+
 
 PASSWORD = "correct horse battery staple"
 
@@ -214,6 +208,7 @@ def test_no_other_process_of_the_user_reads_the_memory_with_a_password(tmp_path)
 
 
 # The history of the shell
+
 
 def type_a_line(path, home, line="list"):
     """A person types a line, and leaves."""
@@ -306,6 +301,7 @@ def test_the_history_is_private_whatever_the_umask_is(path, tmp_path, umask):
 
 
 # How it is built
+
 
 def tool(*words):
     """The output of a tool of binutils."""

@@ -2,21 +2,13 @@
 """Peers whose numbers do not fit, or are so many that counting them one by one would take for ever."""
 import json
 import os
-import pathlib
 import subprocess
 
 import peer
 import pytest
-from peer import BINARY, BASE, GIB, MIB, Liar, Monitor, Result, Tree, Vm, reply
+from peer import BASE, BINARY, GIB, IS_SANITIZED, MIB, Liar, Monitor, Result, Tree, Vm, reply
 
-IS_SANITIZED = b"__asan_init" in pathlib.Path(BINARY).read_bytes()
 CPU_SECONDS = 60 if IS_SANITIZED else 10  # what any of these takes is far below a second
-
-
-@pytest.fixture
-def path(tmp_path):
-    """Where the monitor is."""
-    return tmp_path / "qmp"
 
 
 def limited(*words, mebibytes=200):
@@ -48,6 +40,7 @@ def telling(path, devices, **more):
 
 
 # Sizes whose sum does not fit
+
 
 HUGE = 1 << 61
 
@@ -105,6 +98,7 @@ def test_a_virtio_mem_device_that_claims_everything_takes_no_memory_of_ours(path
 
 # So many that each for itself takes too long
 
+
 def test_four_thousand_dimms_are_more_than_qemu_has(path):
     with telling(path, dimms([2 * MIB * (n % 61 + 1) for n in range(4000)], step=128 * MIB)):
         host(path, "-n", "unplug", "1G").failed(1, "more than 1024", state="unchanged")
@@ -149,6 +143,7 @@ def test_devices_without_an_id_are_looked_for_no_longer_than_the_deadline(path):
 
 
 # Blocks of a guest that has no end
+
 
 LAST = 9999998
 

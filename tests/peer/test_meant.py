@@ -8,16 +8,10 @@ import tempfile
 
 import peer
 import pytest
-from world import IS_ROOT, NOBODY, is_possible, world
+from vm import run_memhp
+from world import IS_ROOT, NOBODY, is_possible
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="no namespaces for this user")
-
-
-@pytest.fixture
-def here(tmp_path):
-    """A world without any VM."""
-    with world(tmp_path) as made:
-        yield made
 
 
 def dimms(here, *words, **options):
@@ -26,6 +20,7 @@ def dimms(here, *words, **options):
 
 
 # A name that is the pid of another
+
 
 def test_a_name_that_is_the_pid_of_another_is_refused(here):
     """A pid that was read from a list of memhp's could mean either."""
@@ -45,6 +40,7 @@ def test_a_name_that_is_its_own_pid_or_nobodys_is_taken(here):
 
 
 # A profile and a running VM of one name
+
 
 def test_a_profile_whose_monitor_is_another_vms_than_that_of_its_name_is_refused(here):
     web, db = here.vm("web", plugged=256), here.vm("db", plugged=512)
@@ -68,6 +64,7 @@ def test_a_profile_takes_one_of_two_vms_of_its_name(here):
 
 # A shell, where another VM has come to the same place
 
+
 @pytest.mark.parametrize("profile", [False, True])
 def test_a_shell_does_not_take_another_vm_at_the_same_monitor(here, profile):
     path = here.directory / "m"
@@ -90,6 +87,7 @@ def test_a_shell_does_not_take_another_vm_at_the_same_monitor(here, profile):
 
 # Another user's VM of that name
 
+
 @pytest.mark.skipif(not IS_ROOT, reason="needs other users")
 def test_root_is_told_of_another_users_vm_of_that_name(here):
     base = pathlib.Path(tempfile.mkdtemp(prefix="mw", dir="/tmp"))
@@ -106,6 +104,7 @@ def test_root_is_told_of_another_users_vm_of_that_name(here):
 
 
 # What it costs
+
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_to_find_the_only_vm_takes_one_connection_and_no_table_of_connections(here):
@@ -126,6 +125,7 @@ def test_to_find_the_only_vm_takes_one_connection_and_no_table_of_connections(he
 
 # Words of QEMU's that were copied whole
 
+
 @pytest.mark.parametrize("scheme", ["", "unix:"])
 def test_the_words_of_qemus_option_are_told_from_the_address(here, scheme):
     here.vm("web", plugged=256)
@@ -133,3 +133,10 @@ def test_the_words_of_qemus_option_are_told_from_the_address(here, scheme):
     value = here.memhp("--json", "--qmp", f"{address},server=on,wait=off", "list").failed(3, "cannot connect")
     choice = re.search(r"--qmp '?([^' ]+)'?$", value["error"]["hint"]).group(1)
     assert choice == address and dimms(here, "--qmp", choice) == [256]
+
+
+def test_a_port_where_a_path_is_meant_has_a_hint():
+    done = run_memhp("--guest", "serial:tcp:127.0.0.1:4711", "blocks")
+    assert done.returncode == 4 and "cannot open the console" in done.stderr, done
+    assert re.search(r"hint: .*socat UNIX-LISTEN:console,fork TCP:'?127\.0\.0\.1:4711'? \(--guest serial:console\)", done.stderr), done
+    assert "hint" not in run_memhp("--guest", "serial:/none", "blocks").stderr

@@ -2,8 +2,7 @@
 """Places, sizes and names of devices, with machines and monitors that are not to be had on demand."""
 import peer
 import pytest
-from peer import BASE, Default, Monitor, Quietly, Tree, event, reply
-from peer import Vm as Model
+from peer import BASE, Default, Monitor, Quietly, Tree, Vm as Model, event, reply
 from vm import GIB, MIB
 
 
@@ -21,16 +20,6 @@ class Shifted(Model):
         if path == "/machine/device-memory[0]":
             return self.known[property]
         return super().do_qom_get(path, property)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "qmp"
-
-
-@pytest.fixture
-def tree(tmp_path):
-    return Tree(tmp_path / "guest")
 
 
 def memhp(path, *words, guest="none"):

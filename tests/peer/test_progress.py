@@ -7,35 +7,15 @@ import re
 
 import peer
 import pytest
-from peer import GIB, MIB, Default, Liar, Monitor, Tree, Vm, deleted, frame, reply
-from test_peer_login import PASSWORD, Guest
+from login import PASSWORD, Guest
+from peer import GIB, MIB, Default, Liar, Monitor, Tree, Vm, answer_late, deleted, frame, never, reply, silent
 from watch import Watcher
 
 BLOCKS = 66  # more go offline and online the long way, which is followed
 
 
-def never(request):
-    """An answer to which nothing follows."""
-    return {"return": {}, "id": request["id"]}
-
-
-@pytest.fixture(name="path")
-def path_(tmp_path):
-    return tmp_path / "qmp"
-
-
-def silent(request):  # pylint: disable=unused-argument
-    """No answer yet."""
-    return None
-
-
-def answer_late(monitor, request):
-    """What QEMU would have answered to a request."""
-    value, _ = monitor.vm.answer(request["execute"], request.get("arguments", {}))
-    monitor.say(reply(value)(request))
-
-
 # -- QEMU's half
+
 
 @pytest.mark.parametrize("columns", [80, 40])
 def test_what_has_gone_is_counted(path, columns):
@@ -104,6 +84,7 @@ def test_virtio_mem_is_counted_in_bytes(path):
 
 
 # -- the guest's half
+
 
 @pytest.fixture(name="tree")
 def tree_(tmp_path):
@@ -184,6 +165,7 @@ def test_what_a_guest_lies_about_its_progress_is_not_shown(tmp_path):
 
 
 # -- where it is not shown
+
 
 SLOW = "exec:sleep 1.7; exec sh -s "  # longer than it takes to show the line
 

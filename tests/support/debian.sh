@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# debian.sh: make a root file system of Debian for the guest of tests/test_vm_login.py, once, and print its path.
+# debian.sh: make a root file system of Debian for the guest of tests/vm/test_login.py, once, and print its path.
 # systemd, agetty, login with PAM, bash and sudo are the distribution's own. As root; "memhp-lab start" boots it with
 # --append memhp_lab.root=/dev/vda -- -drive file=PATH,if=virtio,format=raw,snapshot=on
 set -eu

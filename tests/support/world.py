@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import peer
+import pytest
 
 FAKE = pathlib.Path(__file__).with_name("fake_qemu.py")
 IS_ROOT = os.geteuid() == 0
@@ -151,3 +152,11 @@ def world(directory, **options):
         yield made
     finally:
         made.close()
+
+
+as_root = pytest.mark.skipif(not IS_ROOT, reason="needs other users")
+
+
+def devices(here, *words, **options):
+    """The DIMMs of the VM that `list` takes."""
+    return [d["size"] // peer.MIB for d in here.json("--guest", "none", *words, "list", **options)["devices"]]

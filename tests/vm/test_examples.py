@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 import vm as virtual
-from test_docs import MAN, section
+from manual import MAN, section
 from vm import BINARY, PATIENCE
 from world import UNSHARE, is_possible
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from test_vm_plug import done
+from report import done
 from vm import MIB
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts are root's")

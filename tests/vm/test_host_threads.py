@@ -6,11 +6,10 @@ import subprocess
 
 import pytest
 from bare import paste
-from test_vm_plug import done
+from report import done
 
 pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="cgroups and other users are root's"),
               pytest.mark.skipif(os.cpu_count() < 2, reason="with one processor QEMU starts no thread for it")]
-
 USER = 54321  # has no other process
 AS_USER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
 

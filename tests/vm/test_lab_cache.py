@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the lab keeps and where its machines are: no other user can choose what is booted, printed or removed."""
+import contextlib
 import os
 import pathlib
 import shutil
 import subprocess
 
 import pytest
-from vm import LAB, clean_environment
+from vm import LAB, LabError, Machines, Unavailable, clean_environment
 
 STRANGER = 12345
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user's")
@@ -139,3 +140,20 @@ def test_labs_of_another_user_are_left_alone(lab, tmp_path, victim, words):
     os.chown(labs, STRANGER, STRANGER)
     refused(lab(*words, MEMHP_LAB_DIR=labs, MEMHP_LAB_CACHE=tmp_path / "cache"), "planted belongs to 12345")
     assert (tmp_path / "there" / "info").exists()
+
+
+@pytest.mark.parametrize("options, kind", [({"kernel": "6.12"}, Unavailable), ({"arch": "arm64"}, Unavailable), ({}, LabError)],
+                         ids=["another kernel", "another architecture", "this host's own"])
+def test_packages_that_apt_does_not_have_are_told_from_a_lab_that_is_broken(monkeypatch, tmp_path, options, kind):
+    """The fixture boot skips a test for the one, and fails for the other."""
+    (tmp_path / "bin").mkdir()
+    for tool in ("apt-get", "apt-cache"):
+        (tmp_path / "bin" / tool).write_text("#!/bin/sh\nexit 100\n")
+        (tmp_path / "bin" / tool).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("MEMHP_LAB_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir(mode=0o700)
+    with contextlib.closing(Machines()) as machines:
+        with pytest.raises(LabError, match="apt knows no such kernel and packages") as raised:
+            machines.get(**options)
+    assert raised.type is kind

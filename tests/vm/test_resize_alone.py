@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """resize without a channel to the guest: only what QEMU has is said."""
-from test_vm_plug import done
+from report import done
 
 
 def test_of_a_guest_that_nothing_is_known_of_no_zone_is_told(bare):

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""While an undo lasts it is shown what it waits for."""
+from peer import Monitor, Vm, answer_late, deleted, event, never
+from watch import Watcher
+
+
+def test_a_guest_that_was_reset_is_shown_while_the_undo_waits_for_it(tmp_path):
+    path, vm = tmp_path / "qmp", Vm()
+    reset = event("RESET", guest=True, reason="guest-reset")
+    with Monitor(path, vm, on={"device_add": [reset], "device_del": [never]}) as monitor, \
+            Watcher("--qmp", path, "--guest", "none", "--timeout", "600", "plug", "512M") as watcher:
+        watcher.wait_for(r"undo: the guest has been reset  \d+ s so far")
+        answer_late(monitor, next(r for r in monitor.requests if r["execute"] == "device_add"))
+        monitor.wait_for("device_del")
+        watcher.wait_for(r"undo: the guest has been reset  512 MiB  \d+ s so far")
+        vm.remove(vm.find("memhp0-dimm"))
+        monitor.say(deleted("memhp0-dimm"))
+        assert watcher.finish() == 4
