@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import tempfile
-import termios
 
 import pytest
 from bare import Bare
@@ -63,25 +62,15 @@ class Finder(Liar):
         return {"MEMHP_QMP": paths["qmp"]}
 
 
-@pytest.mark.parametrize("kind", ["file", "link", "terminal"])
-def test_what_qemu_calls_its_pty_is_not_written_to(vm, precious, tmp_path, kind):
-    """A file, and the terminal of a person: of a QEMU whose process is not known, neither is."""
-    person, terminal = os.openpty()
-    modes = termios.tcgetattr(terminal)
+@pytest.mark.parametrize("link", [False, True])
+def test_a_file_that_qemu_calls_its_pty_is_not_written_to(vm, precious, tmp_path, link):
     (tmp_path / "link").symlink_to(precious)
-    path = {"file": precious, "link": tmp_path / "link", "terminal": os.ttyname(terminal)}[kind]
-    chardev = {"label": "serial0", "frontend-open": True, "filename": f"pty:{path}"}
+    chardev = {"label": "serial0", "frontend-open": True, "filename": f"pty:{tmp_path / 'link' if link else precious}"}
     before = vm.state()
     code, _, err = Finder(vm, qmp__query_chardev=lambda message: {**message, "return": [chardev]}).run(
         "offline", "memory3", timeout=5)
-    assert termios.tcgetattr(terminal) == modes
-    os.set_blocking(person, False)
-    with pytest.raises(BlockingIOError):
-        os.read(person, 100)
-    assert code == 4 and ("is not known to be this VM's" if kind == "terminal" else "QEMU calls it a pty, but it is none") in err
+    assert code == 4 and "QEMU calls it a pty, but it is none" in err
     assert vm.state() == before
-    os.close(person)
-    os.close(terminal)
 
 
 def test_a_backend_whose_type_is_a_whole_command_line(boot):
