@@ -30,6 +30,7 @@ struct place {
 	char *directory;  /* of its cgroup, as seen here; NULL when it cannot be; owned */
 	size_t top_len;	  /* so much of it is the mount point */
 	unsigned version; /* 0 or 1: index into the tables above */
+	bool counts_huge_pages;
 };
 
 /* Is @word one of the comma separated words of @list, @len bytes? */
@@ -120,6 +121,8 @@ static bool read_mount(char *line, const char *controller, const char *path, str
 		return false;
 	if (!place->version && !has_word(super + 1, strlen(super + 1), controller))
 		return false;
+	place->counts_huge_pages =
+		has_word(super + 1, strlen(super + 1), "memory_hugetlb_accounting");
 	unescape(words[3]);
 	unescape(words[4]);
 	rest = below(path, words[3]);
@@ -242,6 +245,7 @@ static bool find_room(pid_t pid, const char *controller, const char *prefix,
 	do
 		read_level(&place, prefix, room);
 	while (go_up(&place));
+	room->counts_huge_pages = place.counts_huge_pages;
 	free(place.directory);
 	return room->directory;
 }

@@ -329,13 +329,16 @@ static int check_available(const struct demand *d, struct err *err)
 
 static int check_cgroup(const struct demand *d, struct err *err)
 {
-	uint64_t overhead = overhead_bytes(d->taken_bytes);
-	uint64_t need = d->taken_bytes + overhead + d->besides_bytes;
+	uint64_t taken = d->taken_bytes, overhead, need;
 	char have[SIZE_TEXT_MAX];
 	struct cgroup_room room;
 
-	if (!d->taken_bytes || !cgroup_memory_room(d->pid, &room))
+	if (!(taken || d->huge_bytes) || !cgroup_memory_room(d->pid, &room))
 		return 0;
+	if (room.counts_huge_pages)
+		taken += d->huge_bytes;
+	overhead = overhead_bytes(taken);
+	need = taken ? taken + overhead + d->besides_bytes : 0;
 	if (room.bytes < need) {
 		err_set(err, ERR_FAILED, "QEMU's cgroup leaves %s",
 			size_of(have, bytes_less(room.bytes, overhead)));

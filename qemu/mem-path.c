@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 #include "lib/util.h"
 #include "qemu/mem-path.h"
 
-/* QEMU closes the file of a backend that failed a moment after it has said so. */
+/* QEMU closes the file of a backend a moment after it has said that this is gone, or failed. */
 #define CLOSE_MS 2000
 #define ASK_MS	 10
 
@@ -200,17 +201,43 @@ static bool has_open(pid_t pid, const struct stat *file)
 	return found;
 }
 
-/* Wait until QEMU has closed the file of a backend that failed; false: another one has it. */
-static bool is_closed(const struct mem_file *f, const struct stat *file, struct deadline *deadline)
+/*
+ * Has any other process that file open? A lease for writing is granted only where none has
+ * (fcntl(2)). Whoever opens the file at that moment has the kernel send SIGIO.
+ */
+static bool is_open_elsewhere(const struct mem_file *f, const struct stat *file)
+{
+	int fd = openat(f->directory, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct sigaction before, ignore = { .sa_handler = SIG_IGN };
+	bool is_refused, is_known;
+
+	sigaction(SIGIO, &ignore, &before);
+	is_refused = fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK);
+	is_known = fd >= 0 && (!is_refused || errno == EAGAIN);
+	if (fd >= 0)
+		close(fd);
+	sigaction(SIGIO, &before, NULL);
+	return is_known ? is_refused : has_open(f->pid, file);
+}
+
+/* Wait until @is_open says no more; false: it stays open. QEMU closes a file late. */
+static bool is_closed(const struct mem_file *f, const struct stat *file,
+		      bool (*is_open)(const struct mem_file *f, const struct stat *file),
+		      struct deadline *deadline)
 {
 	int64_t until_ms = deadline_within(deadline, CLOSE_MS);
 	struct err ignored;
 
-	while (has_open(f->pid, file))
+	while (is_open(f, file))
 		if (monotonic_ms() >= until_ms ||
 		    deadline_poll(deadline, NULL, 0, deadline_within(deadline, ASK_MS), &ignored))
 			return false;
 	return true;
+}
+
+static bool is_open_in_qemu(const struct mem_file *f, const struct stat *file)
+{
+	return has_open(f->pid, file);
 }
 
 void mem_file_identify(struct mem_file *f, bool is_in_use, struct deadline *deadline)
@@ -221,12 +248,13 @@ void mem_file_identify(struct mem_file *f, bool is_in_use, struct deadline *dead
 	    fstatat(f->directory, f->name, &file, AT_SYMLINK_NOFOLLOW) || !S_ISREG(file.st_mode) ||
 	    (uint64_t)file.st_size != f->size_bytes || file.st_nlink != 1 || file.st_uid != f->uid)
 		return;
-	f->is_made = is_in_use ? has_open(f->pid, &file) : is_closed(f, &file, deadline);
+	f->is_made = is_in_use ? has_open(f->pid, &file)
+			       : is_closed(f, &file, is_open_in_qemu, deadline);
 	f->device = file.st_dev;
 	f->inode = file.st_ino;
 }
 
-int mem_file_remove(struct mem_file *f, struct err *err)
+int mem_file_remove(struct mem_file *f, struct deadline *deadline, struct err *err)
 {
 	struct stat file;
 
@@ -235,6 +263,7 @@ int mem_file_remove(struct mem_file *f, struct err *err)
 	f->is_made = false;
 	if (fstatat(f->directory, f->name, &file, AT_SYMLINK_NOFOLLOW) ||
 	    file.st_dev != f->device || file.st_ino != f->inode ||
+	    !is_closed(f, &file, is_open_elsewhere, deadline) ||
 	    !unlinkat(f->directory, f->name, 0))
 		return 0;
 	return err_set(err, ERR_PARTIAL, "the file '%s', which QEMU made, is left: %s", f->name,
@@ -246,7 +275,7 @@ void mem_file_leave(struct mem_file *f, struct deadline *deadline)
 	struct err ignored;
 
 	mem_file_identify(f, false, deadline);
-	(void)!mem_file_remove(f, &ignored);
+	(void)!mem_file_remove(f, deadline, &ignored);
 }
 
 void mem_file_release(struct mem_file *f)

@@ -63,9 +63,11 @@ void mem_file_expect(struct mem_file *f, pid_t pid, const char *path, uint64_t s
  */
 void mem_file_identify(struct mem_file *f, bool is_in_use, struct deadline *deadline);
 
-/* mem_file_remove() - remove the file that was made, if it is still that; -1 with ERR_PARTIAL when
- * it stays */
-int mem_file_remove(struct mem_file *f, struct err *err) __attribute__((warn_unused_result));
+/* mem_file_remove() - remove the file that was made, if it is still that, and no process has it
+ * open by now: it would be the memory of another backend or another VM; -1 with ERR_PARTIAL when it
+ * cannot be removed */
+int mem_file_remove(struct mem_file *f, struct deadline *deadline, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* mem_file_leave() - both, for a QEMU that has ended or is about to */
 void mem_file_leave(struct mem_file *f, struct deadline *deadline);

@@ -10,7 +10,7 @@ import subprocess
 import threading
 
 import pytest
-from vm import run_memhp, wait_until
+from vm import BINARY, clean_environment, run_memhp, wait_until
 
 
 class Impostor:
@@ -108,6 +108,43 @@ def test_a_guests_program_is_not_typed_into_a_monitor(tmp_path, words, address):
             assert qemu.poll() is None
         finally:
             qemu.kill()
+
+
+@pytest.fixture
+def taken_over(bare, tmp_path):
+    """Two QEMUs that were started with the same -qmp, "web" and then "db", and that path: it is the second's."""
+    path = tmp_path / "m"
+    words = ["-qmp", f"unix:{path},server=on,wait=off"]
+    return bare("-name", "web", *words), bare("-name", "db", *words), path
+
+
+def test_a_profile_whose_monitor_another_vm_has_taken_over_changes_neither(taken_over, tmp_path):
+    web, db, path = taken_over
+    config = tmp_path / "memhp" / "config"
+    config.parent.mkdir()
+    config.write_text(f"[vm web]\nqmp = {path}\n")
+    config.chmod(0o600)
+    before = web.state(), db.state()
+    done = run_memhp("--vm", "web", "--guest", "none", "plug", "128M", env={"XDG_CONFIG_HOME": tmp_path})
+    assert (web.state(), db.state()) == before, done
+    assert done.returncode == 2 and f"('db', pid {db.pid}) than the one that runs under that name (pid {web.pid})" in done.stderr, done
+
+
+def test_a_shell_whose_monitor_another_vm_has_taken_over_changes_neither(bare, tmp_path):
+    path = tmp_path / "m"
+    words = ["-qmp", f"unix:{path},server=on,wait=off"]
+    web = bare("-name", "web", *words)
+    with subprocess.Popen([BINARY, "--qmp", path, "--guest", "none", "shell"], stdin=subprocess.PIPE, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=clean_environment()) as shell:
+        shell.stdin.write("list\n")
+        shell.stdin.flush()
+        assert "no memory devices" in shell.stdout.readline()
+        db = bare("-name", "db", *words)
+        web.stop()
+        before = db.state()
+        said = shell.communicate("plug 128M\n")[0]
+    assert db.state() == before, said
+    assert f"another VM is at '{path}' now: 'db', pid {db.pid}, not 'web', pid {web.pid}" in said
 
 
 def port_of(vm):
