@@ -255,7 +255,7 @@ int plug_check(struct hotplug *h, const struct plug_request *r, const uint64_t *
 {
 	if (check_slots(&h->machine, r, count, err) || check_limit(&h->machine, r, err) ||
 	    check_sizes(h, sizes, count, err) || find_places(h, r, sizes, count, places, err) ||
-	    check_file(h, r, count, err) || check_host(h, r, sizes, count, err))
+	    check_host(h, r, sizes, count, err) || check_file(h, r, count, err))
 		return -1;
 	warn_blocks(h, sizes, count, places);
 	return 0;

@@ -6,7 +6,7 @@
 
 #include "hotplug/blocker.h"
 #include "hotplug/transaction.h"
-#include "lib/procfs.h"
+#include "lib/proc.h"
 #include "lib/util.h"
 
 void hotplug_init(struct hotplug *h, struct vm *vm)
@@ -143,7 +143,7 @@ static void leave_steps(struct hotplug *h)
 /* The monitor went away: was that QEMU's end, and not only the connection's? */
 static bool face_qemu_end(struct hotplug *h, struct err *err)
 {
-	if (err->code != ERR_QEMU_UNREACHABLE || !h->qemu_pid || !procfs_has_ended(h->qemu_pid))
+	if (err->code != ERR_QEMU_UNREACHABLE || !h->qemu_pid || !proc_has_ended(h->qemu_pid))
 		return false;
 	leave_steps(h);
 	err_append(err, "QEMU has ended");

@@ -121,6 +121,12 @@ static void add_vm(struct buf *text, const struct qemu *q)
 		buf_addf(text, "pid %d", (int)q->pid);
 }
 
+/* Can it be reached, for all that is known? */
+static bool may_be_meant(const struct qemu *q)
+{
+	return q->line.monitors_count || q->is_silent;
+}
+
 /* "'web' (pid 4711), pid 4712" */
 static char *list_of(const struct qemu_list *found, const char *name)
 {
@@ -130,7 +136,7 @@ static char *list_of(const struct qemu_list *found, const char *name)
 	for (i = 0; i < found->count; i++) {
 		const struct qemu *q = &found->list[i];
 
-		if (q->uid != geteuid() || !q->line.monitors_count ||
+		if (q->uid != geteuid() || !may_be_meant(q) ||
 		    (name && (!q->line.name || strcmp(q->line.name, name) != 0)))
 			continue;
 		if (++count > SHOWN_MAX)
@@ -143,6 +149,12 @@ static char *list_of(const struct qemu_list *found, const char *name)
 	return text.data;
 }
 
+static void silent(const char *vm, struct err *err)
+{
+	err_set(err, ERR_QEMU_UNREACHABLE,
+		"the command line of %s cannot be read: something keeps its memory locked", vm);
+}
+
 int discover_no_monitor(const struct qemu *q, struct err *err)
 {
 	const char *first = NULL, *human = cmdline_find(&q->line, CMDLINE_HMP);
@@ -151,6 +163,10 @@ int discover_no_monitor(const struct qemu *q, struct err *err)
 	_cleanup_buf_ struct buf vm = { 0 };
 
 	add_vm(&vm, q);
+	if (q->is_silent) {
+		silent(vm.data, err);
+		return err_hint(err, "name its monitor with --qmp %s", quoted ? quoted : "PATH");
+	}
 	if (unknown) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
 			"no QMP socket of VM %s is known: it listens on %s", vm.data, unknown);
@@ -194,7 +210,7 @@ static const struct qemu *choose_only(const struct qemu_list *found, struct err 
 	unsigned i, count = 0;
 
 	for (i = 0; i < found->count; i++) {
-		if (!found->list[i].line.monitors_count)
+		if (!may_be_meant(&found->list[i]))
 			continue;
 		only = &found->list[i];
 		count++;
@@ -211,6 +227,14 @@ static const struct qemu *choose_only(const struct qemu_list *found, struct err 
 	return NULL;
 }
 
+/* It may be the one that is meant. */
+static void silent_vm(const struct qemu *q, struct err *err)
+{
+	err_append(err, "the name of VM %d cannot be read: something keeps its memory locked",
+		   (int)q->pid);
+	err_hint(err, "if it is that one, name its monitor with --qmp");
+}
+
 static void not_found(const struct qemu_list *found, const char *name, const char *like,
 		      struct err *err)
 {
@@ -223,6 +247,9 @@ static void not_found(const struct qemu_list *found, const char *name, const cha
 		    words_is_plain(found->list[i].line.name))
 			nearest_offer(&nearest, found->list[i].line.name);
 	err_set(err, ERR_QEMU_UNREACHABLE, "no running VM '%s'", name);
+	for (i = 0; i < found->count; i++)
+		if (found->list[i].is_silent)
+			return silent_vm(&found->list[i], err);
 	for (i = 0; i < found->count; i++)
 		if (found->list[i].line.name && !strcmp(found->list[i].line.name, name)) {
 			err_append(err, "another user has one of that name");
@@ -272,6 +299,12 @@ static int no_qemu(const struct qemu_list *found, const struct qemu *q, struct e
 	for (i = 0; i < found->count && !child.len; i++)
 		if (found->list[i].parent == q->pid)
 			add_vm(&child, &found->list[i]);
+	if (q->is_silent) {
+		_cleanup_free_ char *process = owner_describe(q->pid);
+
+		silent(process, err);
+		return err_hint(err, "if it is QEMU, name its monitor with --qmp");
+	}
 	err_set(err, ERR_QEMU_UNREACHABLE, "process %d is '%s', not QEMU%s%s", (int)q->pid, program,
 		unknown ? "; it listens on " : "", unknown ? unknown : "");
 	if (child.data)
@@ -374,7 +407,7 @@ static int check_user(const struct qemu *qemu, const char *path, int path_fd, st
 {
 	struct stat st;
 
-	if (fstat(path_fd, &st) || st.st_uid == qemu->uid || !st.st_uid)
+	if (!peer_stat(path_fd, &st) || st.st_uid == qemu->uid || !st.st_uid)
 		return 0;
 	return err_set(err, ERR_QEMU_UNREACHABLE,
 		       "the socket '%s' of VM %d belongs to another user (uid %u)", path,
@@ -421,7 +454,7 @@ static int not_there(const struct qemu *qemu, const char *path, const char *why,
 			(int)qemu->pid);
 }
 
-/* Connect where @view sees the path; 0 for this process. */
+/* Connect where @view, that process or this one, sees the path. */
 static int connect_path(const struct qemu *qemu, pid_t view, const char *path, int *fd,
 			struct err *err)
 {
@@ -429,10 +462,10 @@ static int connect_path(const struct qemu *qemu, pid_t view, const char *path, i
 
 	*fd = -1;
 	if (path_fd < 0)
-		return not_there(qemu, path, strerror(errno), err);
+		return not_there(qemu, path, peer_why(errno), err);
 	status = check_user(qemu, path, path_fd, err);
 	if (!status)
-		status = peer_connect_at(path_fd, path, fd, ERR_QEMU_UNREACHABLE, err);
+		status = peer_connect_at(qemu->pid, path_fd, path, fd, ERR_QEMU_UNREACHABLE, err);
 	if (!status && check_listener(qemu, path, path_fd, *fd, err)) {
 		close(*fd);
 		status = -1;
@@ -447,7 +480,7 @@ static int connect_unix(const struct qemu *qemu, const char *path, int *fd, stru
 	struct err here;
 
 	if (!connect_path(qemu, qemu->pid, path, fd, err) ||
-	    !connect_path(qemu, 0, path, fd, &here))
+	    !connect_path(qemu, getpid(), path, fd, &here))
 		return 0;
 	return -1;
 }

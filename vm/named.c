@@ -23,7 +23,7 @@ static bool is_named(const void *context, const char *path)
 	if (path[0] == '@' || named->path_fd < 0)
 		return !strcmp(path, named->path);
 	fd = peer_open_path(named->pid, path, O_PATH);
-	is_same = fd >= 0 && !fstat(fd, &theirs) && !fstat(named->path_fd, &ours) &&
+	is_same = fd >= 0 && peer_stat(fd, &theirs) && peer_stat(named->path_fd, &ours) &&
 		  ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 	if (fd >= 0)
 		close(fd);
