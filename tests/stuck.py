@@ -100,15 +100,14 @@ def start(directory):
     return pid
 
 
-def lock_memory(directory):
+def lock_memory(files):
     """Keep the lock of this process's memory for ever. A fault that is tried again waits for the file with that lock,
     or with that of its mapping, and this waits for the fault: then no other process gets it. How often it is tried
     before is the kernel's business."""
     libc = ctypes.CDLL(None)
-    for name in PAGES:
+    for file in files:
         _, out = os.pipe()
-        with open(pathlib.Path(directory, os.fsdecode(name)), "rb") as file:
-            page = mmap.mmap(file.fileno(), SIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE, flags=mmap.MAP_PRIVATE)
+        page = mmap.mmap(file, SIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE, flags=mmap.MAP_PRIVATE)
         place = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(page)))
         threading.Thread(target=libc.write, args=(out, place, ctypes.c_size_t(SIZE)), daemon=True).start()
         threading.Event().wait(0.3)  # if that was not enough, the next ones are tried
@@ -120,10 +119,11 @@ def lock_memory(directory):
 def main():
     directory, *uid = sys.argv[1:]
     print(os.getpid(), start(directory), flush=True)
+    files = [os.open(pathlib.Path(directory, os.fsdecode(name)), os.O_RDONLY) for name in PAGES]
     if uid:
         os.setuid(int(uid[0]))
     print("mounted", flush=True)
-    lock_memory(directory)
+    lock_memory(files)
 
 
 if __name__ == "__main__":

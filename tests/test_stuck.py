@@ -53,13 +53,13 @@ class Locked:
         self.process.stdout.readline()  # it is about to try
         while not select.select([self.process.stdout], [], [], 0.1)[0]:
             if subprocess.run(reader, stdout=subprocess.DEVNULL, check=False).returncode:
+                assert self.process.poll() is None
                 return
         pytest.skip("this kernel does not keep the lock of a process's memory while it waits for a file")
 
     def end(self):
         """The end of the file system is that of all that waits for it."""
-        subprocess.run([*self.here.prefix, "kill", "-KILL", str(self.server)], check=True)
-        self.process.kill()
+        subprocess.run([*self.here.prefix, "kill", "-KILL", str(self.server), str(self.pid)], check=True)
         self.process.communicate()
 
 
