@@ -175,10 +175,16 @@ static int report_pending(const struct hotplug *h, const struct leaving *leaving
 {
 	unsigned i;
 
-	if (hotplug_guest_has_ended(h) && err->code == ERR_TIMEOUT)
-		return err_set(err, ERR_PARTIAL,
-			       "the guest has not let go of %s since it ended or began anew",
-			       count > 1 ? "them" : "it");
+	if (hotplug_guest_has_ended(h) && err->code == ERR_TIMEOUT) {
+		err_set(err, ERR_PARTIAL,
+			"the guest has not let go of %s since it ended or began anew",
+			count > 1 ? "them" : "it");
+		for (i = 0; i < count; i++)
+			if (!leaving[i].is_gone && leaving[i].why[0])
+				return err_append(err, "'%s': %s", memdev_name(leaving[i].device),
+						  leaving[i].why);
+		return -1;
+	}
 	for (i = 0; i < count; i++)
 		if (!leaving[i].is_gone && !leaving[i].is_refused)
 			return err_wrap(err, "the guest has not let go of '%s'",
@@ -236,22 +242,52 @@ static bool is_any_asked(const struct leaving *leaving, unsigned count)
 	return i < count;
 }
 
+static int settle(struct hotplug *h, struct watch *watch, bool is_again, struct err *err)
+{
+	while (!all_settled(watch->leaving, watch->count)) {
+		if (ask_all(h, watch->leaving, watch->count, is_again, err) ||
+		    take_verdicts(h, watch, err) < 0)
+			return -1;
+		is_again = true;
+	}
+	return 0;
+}
+
+/* A guest that boots refuses what it gives up once it runs: what it has refused is open again. */
+static bool reopen(const struct hotplug *h, struct leaving *leaving, unsigned count)
+{
+	bool is_any = false;
+	unsigned i;
+
+	for (i = 0; i < count && hotplug_guest_has_ended(h); i++) {
+		is_any |= leaving[i].is_refused;
+		leaving[i].is_refused = false;
+	}
+	return is_any;
+}
+
+/* Until they are gone; a guest that began anew is asked again until the time for its boot is over.
+ */
+static int settle_for_good(struct hotplug *h, struct watch *watch, struct err *err)
+{
+	int status = settle(h, watch, is_any_asked(watch->leaving, watch->count), err);
+
+	while (!status && reopen(h, watch->leaving, watch->count))
+		status = take_verdicts(h, watch, err) < 0 ? -1 : settle(h, watch, true, err);
+	return status;
+}
+
 int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned count,
 			    struct err *err)
 {
 	struct watch watch = { h, leaving, count };
-	bool is_again = is_any_asked(leaving, count);
 
 	expect_to_go(h, leaving, count);
-	while (!all_settled(leaving, count)) {
-		if (ask_all(h, leaving, count, is_again, err) || take_verdicts(h, &watch, err) < 0)
-			return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED ||
-					       err->code == ERR_PARTIAL
-				       ? report_pending(h, leaving, count, err)
-				       : -1;
-		is_again = true;
-	}
-	return report_refusal(leaving, count, err);
+	if (!settle_for_good(h, &watch, err))
+		return report_refusal(leaving, count, err);
+	return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED || err->code == ERR_PARTIAL
+		       ? report_pending(h, leaving, count, err)
+		       : -1;
 }
 
 int hotplug_remove_backends(struct hotplug *h, struct leaving *leaving, unsigned count,
