@@ -6,8 +6,7 @@
 #include "hotplug/memmap.h"
 #include "hotplug/room.h"
 
-/* What the guest has of the device: a map that lies in the DIMM itself is no memory of its. */
-static uint64_t online_bytes(const struct hotplug *h, const struct memdev *d)
+uint64_t room_online_bytes(const struct hotplug *h, const struct memdev *d)
 {
 	struct block_list found = hotplug_found_blocks(h, &h->before, d);
 	uint64_t bytes = 0;
@@ -30,7 +29,7 @@ static int check(const struct hotplug *h, const struct leaving *leaving, unsigne
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		bytes += online_bytes(h, leaving[i].device);
+		bytes += room_online_bytes(h, leaving[i].device);
 	return hotplug_check_room(h, bytes, err);
 }
 

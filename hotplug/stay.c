@@ -7,6 +7,7 @@
 #include "hotplug/blocks.h"
 #include "hotplug/offline.h"
 #include "hotplug/pool.h"
+#include "hotplug/room.h"
 #include "hotplug/unplug.h"
 #include "lib/size.h"
 #include "lib/util.h"
@@ -92,24 +93,11 @@ static int all_stay(const struct unplug *unplug, struct err *err)
 	return -1;
 }
 
-static uint64_t online_bytes(const struct hotplug *h, const struct memdev *d)
-{
-	struct block_list found = hotplug_found_blocks(h, &h->before, d);
-	uint64_t blocks = 0;
-	unsigned i;
-
-	for (i = 0; i < found.count; i++)
-		if (blocks_are_online(&found.runs[i]))
-			blocks += found.runs[i].last - found.runs[i].first + 1;
-	block_list_release(&found);
-	return blocks * h->before.block_size_bytes;
-}
-
 /* Can the guest do without this one too, beside @bytes of others? */
 static int admit(struct hotplug *h, const struct memdev *d, uint64_t *bytes, struct err *err)
 {
 	struct block_list found = hotplug_found_blocks(h, &h->before, d);
-	uint64_t more = online_bytes(h, d);
+	uint64_t more = room_online_bytes(h, d);
 	int status = hotplug_check_pool(h, &found, err);
 
 	if (!status)
@@ -136,7 +124,7 @@ static int admit_from(struct hotplug *h, struct unplug *unplug, unsigned i, stru
 	unsigned j;
 
 	for (j = 0; h->has_guest && j < i; j++)
-		bytes += online_bytes(h, unplug->leaving[j].device);
+		bytes += room_online_bytes(h, unplug->leaving[j].device);
 	while (h->has_guest && i < unplug->leaving_count) {
 		if (!admit(h, unplug->leaving[i].device, &bytes, err)) {
 			is_safe &= h->is_pool_safe;

@@ -135,6 +135,33 @@ static int refuse_read_only(const char *path, struct err *err)
 	return err_hint(err, "name another one with --mem-path");
 }
 
+/* Is the name one among the devices? There a file of memory is one by mistake: of a device that
+ * this machine does not have. */
+static bool is_in_dev(pid_t pid, const char *path)
+{
+	_cleanup_free_ char *directory = directory_of(path);
+	int fd = peer_open_path(pid, directory, O_PATH | O_DIRECTORY);
+	int dev = peer_open_path(pid, "/dev", O_PATH | O_DIRECTORY);
+	struct stat ours, theirs;
+	bool is_same = fd >= 0 && dev >= 0 && !fstat(fd, &ours) && !fstat(dev, &theirs) &&
+		       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+
+	if (fd >= 0)
+		close(fd);
+	if (dev >= 0)
+		close(dev);
+	return is_same;
+}
+
+static int check_place(pid_t pid, const char *path, struct err *err)
+{
+	if (!is_in_dev(pid, path))
+		return 0;
+	err_set(err, ERR_FAILED, "'%s' is no device: QEMU would have a file there, among those",
+		path);
+	return err_hint(err, "name a directory or a file with --mem-path, such as /dev/shm");
+}
+
 /* There is no file: can one be made? */
 static int check_new(pid_t pid, const char *path, struct err *err)
 {
@@ -157,7 +184,7 @@ static int check_new(pid_t pid, const char *path, struct err *err)
 		err_set(err, ERR_FAILED, "'%s' is a link to what is not there", path);
 		return err_hint(err, "name the file itself with --mem-path: QEMU makes it");
 	}
-	return is_read_only ? refuse_read_only(path, err) : 0;
+	return is_read_only ? refuse_read_only(path, err) : check_place(pid, path, err);
 }
 
 /* A file is as large as it is, unless it is empty: then QEMU makes it as large as the memory. */
@@ -219,8 +246,12 @@ static int check_path(pid_t pid, const char *path, uint64_t size_bytes, struct e
 		return check_special(path, &file, err);
 	if (fs.f_flags & ST_RDONLY)
 		return refuse_read_only(path, err);
-	return S_ISREG(file.st_mode) ? check_size(path, (uint64_t)file.st_size, size_bytes, err)
-				     : 0;
+	if (S_ISDIR(file.st_mode))
+		return 0;
+	return check_place(pid, path, err) ||
+			       check_size(path, (uint64_t)file.st_size, size_bytes, err)
+		       ? -1
+		       : 0;
 }
 
 /* What the check of a path has come to. */
