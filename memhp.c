@@ -409,8 +409,9 @@ static int fill_standard_descriptors(struct err *err)
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd < 0 && is_any_closed)
-		return err_set(err, ERR_FAILED, "cannot open /dev/null in the place of what is "
-						"closed of stdin, stdout and stderr: %s",
+		return err_set(err, ERR_FAILED,
+			       "cannot open /dev/null in the place of what is "
+			       "closed of stdin, stdout and stderr: %s",
 			       strerror(errno));
 	if (fd >= 0)
 		close(fd);

@@ -13,8 +13,8 @@
 #include "qmp.h"
 
 /* How often to knock where others wait to be served. */
-#define QUEUE_MS	 20
-#define OUT_MAX_BYTES	 (16 << 10) /* of requests that are kept back */
+#define QUEUE_MS	  20
+#define OUT_MAX_BYTES	  (16 << 10) /* of requests that are kept back */
 #define EVENTS_MAX	  4096
 #define EVENTS_MAX_BYTES  (24 << 20)  /* of memory: so many of QEMU's, which take 5 KiB each */
 #define EVENT_MAX_BYTES	  (1 << 20)   /* a larger one is none that memhp waits for */
@@ -27,16 +27,16 @@ struct qmp {
 	const struct trace *trace;
 	struct message_reader reader;
 	struct queue replies, events; /* that wait to be asked for */
-	unsigned lost_count; /* of events that could not be kept */
-	uint64_t *awaited;   /* ids of requests whose reply has not come; owned */
+	unsigned lost_count;	      /* of events that could not be kept */
+	uint64_t *awaited;	      /* ids of requests whose reply has not come; owned */
 	size_t awaited_count;
 	uint64_t last_id;
 	qmp_observe_fn *hear; /* NULL: none */
 	void *hear_context;
 	struct json_object *greeting;
 	char *version;
-	char *address;	   /* as the user wrote it */
-	pid_t peer_pid;	   /* 0 when unknown */
+	char *address;	/* as the user wrote it */
+	pid_t peer_pid; /* 0 when unknown */
 };
 
 static int protocol_error(struct qmp *q, const char *why, struct err *err)
@@ -84,8 +84,8 @@ static void keep_event(struct qmp *q, struct json_object *object, size_t bytes)
 	json_get_object(object, "data", &data);
 	if (q->hear)
 		q->hear(q->hear_context, name, data);
-	while (q->events.first && (q->events.count == EVENTS_MAX ||
-				   q->events.bytes + bytes > EVENTS_MAX_BYTES))
+	while (q->events.first &&
+	       (q->events.count == EVENTS_MAX || q->events.bytes + bytes > EVENTS_MAX_BYTES))
 		drop_event(q, name);
 	queue_add(&q->events, object, bytes);
 }
@@ -268,9 +268,9 @@ int qmp_start(struct qmp *q, int64_t until_ms, struct err *err)
 	return 0;
 }
 
-/* As qmp_connect(), but where others wait, wait too: a full queue says nothing when it moves. */
-static int connect_in_turn(struct qmp **out, const char *address, const struct trace *trace,
-			   struct deadline *d, struct err *err)
+/* A full queue says nothing when it moves. */
+int qmp_connect_in_turn(struct qmp **out, const char *address, const struct trace *trace,
+			struct deadline *d, struct err *err)
 {
 	int64_t until_ms = deadline_within(d, QMP_GREETING_MS);
 	struct err end;
@@ -290,7 +290,7 @@ static int connect_in_turn(struct qmp **out, const char *address, const struct t
 int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
 	     struct deadline *deadline, struct err *err)
 {
-	if (connect_in_turn(out, address, trace, deadline, err))
+	if (qmp_connect_in_turn(out, address, trace, deadline, err))
 		return -1;
 	if (!qmp_start(*out, deadline_within(deadline, QMP_GREETING_MS), err))
 		return 0;

@@ -41,6 +41,13 @@ int qmp_connect(struct qmp **out, const char *address, const struct trace *trace
 		struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
 int qmp_start(struct qmp *q, int64_t until_ms, struct err *err) __attribute__((warn_unused_result));
 
+/* qmp_connect_in_turn() - as qmp_connect(), but where others wait to be served it waits too; 0 or
+ * -1
+ */
+int qmp_connect_in_turn(struct qmp **out, const char *address, const struct trace *trace,
+			struct deadline *deadline, struct err *err)
+	__attribute__((warn_unused_result));
+
 /*
  * qmp_attach() - the same as qmp_connect() for a monitor that is connected already
  * @fd:		taken over
@@ -115,8 +122,8 @@ bool qmp_has_events(const struct qmp *q);
  * than somebody took them, or were too large */
 unsigned qmp_count_lost(struct qmp *q);
 
-/* qmp_forget_replies() - nobody will call qmp_receive() for requests that were sent so far: what has
- * come for them goes, and what still comes is not kept */
+/* qmp_forget_replies() - nobody will call qmp_receive() for requests that were sent so far: what
+ * has come for them goes, and what still comes is not kept */
 void qmp_forget_replies(struct qmp *q);
 
 #endif

@@ -151,7 +151,8 @@ static int ask_all(struct hotplug *h, struct leaving *leaving, unsigned count, b
 		if (!leaving[i].is_asked)
 			err_wrap(err, "QEMU does not unplug '%s'", memdev_name(leaving[i].device));
 		else if (answer.code == ERR_QEMU_UNREACHABLE)
-			err_wrap(err, "'%s' may still be unplugged", memdev_name(leaving[i].device));
+			err_wrap(err, "'%s' may still be unplugged",
+				 memdev_name(leaving[i].device));
 		/* else what ended the wait is for the caller to say */
 	}
 	return status;

@@ -23,8 +23,8 @@ uint64_t growth_bytes(const struct vmem *vmem)
 /* What devices grow by in one kind of memory. */
 struct share {
 	struct backend_options options;
-	char *mem_path;	   /* where the first of them has it; NULL: nowhere */
-	uint64_t device;   /* the file system of that */
+	char *mem_path;	 /* where the first of them has it; NULL: nowhere */
+	uint64_t device; /* the file system of that */
 	uint64_t bytes;
 	bool is_now; /* taken at once (prealloc of virtio-mem) */
 };
@@ -76,9 +76,8 @@ static bool read_backend(struct share *share, const struct hotplug *h, const str
 	} else if (is_on(&p, "hugetlb")) {
 		share->options.type = BACKEND_MEMFD;
 		share->options.hugetlb.is_set = true;
-		share->options.hugetlb.value = json_object_is_type(size, json_type_int)
-						       ? json_object_get_uint64(size)
-						       : 0;
+		share->options.hugetlb.value =
+			json_object_is_type(size, json_type_int) ? json_object_get_uint64(size) : 0;
 	}
 	share->options.mem_path = share->mem_path;
 	properties_release(&p);
@@ -135,8 +134,7 @@ static void find_shares(struct shares *s, const struct hotplug *h, const struct 
 		struct mem_path path;
 		struct share share;
 
-		if (!d || unit->target_bytes <= unit->before_bytes ||
-		    !read_backend(&share, h, d))
+		if (!d || unit->target_bytes <= unit->before_bytes || !read_backend(&share, h, d))
 			continue;
 		share.bytes = unit->target_bytes - unit->before_bytes;
 		share.is_now = is_prealloc(h, unit->handle);

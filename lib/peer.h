@@ -63,7 +63,7 @@ int peer_connect(pid_t pid, const char *address, int *fd, enum err_code code, st
  * @name:	for messages
  * Return: as peer_connect()
  */
-int peer_connect_at(pid_t pid, int path_fd, const char *name, int *fd, enum err_code code, struct err *err)
-	__attribute__((warn_unused_result));
+int peer_connect_at(pid_t pid, int path_fd, const char *name, int *fd, enum err_code code,
+		    struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -79,8 +79,8 @@ bool proc_read_file(const struct proc *p, const char *path, size_t max_bytes, st
 /* proc_program_has() - does the file of its program have @text somewhere? */
 bool proc_program_has(const struct proc *p, const char *text);
 
-/* proc_status_text() - the rest of the line "NAME:  VALUE" of /proc/PID/status, which the caller frees;
- * NULL when unknown */
+/* proc_status_text() - the rest of the line "NAME:  VALUE" of /proc/PID/status, which the caller
+ * frees; NULL when unknown */
 char *proc_status_text(pid_t pid, const char *name);
 
 /* proc_status_bytes() - the same of a line in kB, in bytes; false when unknown */

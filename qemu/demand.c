@@ -49,8 +49,7 @@ static void read_path(struct demand *d)
 	if (!d->has_path)
 		return;
 	/* what the file of a device has is in use */
-	rest_bytes = d->is_growth ? d->size_bytes
-				  : bytes_less(d->size_bytes, d->path.held_bytes);
+	rest_bytes = d->is_growth ? d->size_bytes : bytes_less(d->size_bytes, d->path.held_bytes);
 	switch (d->path.medium) {
 	case MEDIUM_HUGE:
 		d->is_huge = true;
@@ -72,7 +71,8 @@ bool demand_is_of(pid_t pid, uint64_t boot_bytes)
 {
 	uint64_t address_space;
 
-	return pid && proc_status_bytes(pid, "VmSize", &address_space) && address_space >= boot_bytes;
+	return pid && proc_status_bytes(pid, "VmSize", &address_space) &&
+	       address_space >= boot_bytes;
 }
 
 bool demand_complete(struct demand *d)

@@ -112,7 +112,8 @@ static int check_address_space(const struct demand *d, struct err *err)
 
 	if (d->is_prealloc)
 		need += THREADS_BYTES;
-	if (proc_status_bytes(d->pid, "VmSize", &used) && check_rlimit(d, &as_limit, used, need, err))
+	if (proc_status_bytes(d->pid, "VmSize", &used) &&
+	    check_rlimit(d, &as_limit, used, need, err))
 		return -1;
 	return d->is_private && proc_status_bytes(d->pid, "VmData", &used)
 		       ? check_rlimit(d, &data_limit, used, need, err)
@@ -125,8 +126,7 @@ static int check_file_size(const struct demand *d, struct err *err)
 	char most[SIZE_TEXT_MAX];
 	uint64_t limit;
 
-	if (!d->is_file || !proc_limit(d->pid, file_limit.name, &limit) ||
-	    d->device_bytes <= limit)
+	if (!d->is_file || !proc_limit(d->pid, file_limit.name, &limit) || d->device_bytes <= limit)
 		return 0;
 	err_set(err, ERR_FAILED, "QEMU may make no file larger than %s (%s)", size_of(most, limit),
 		file_limit.constant);
@@ -169,8 +169,7 @@ static bool read_user_threads(const struct demand *d, uint64_t *limit, uint64_t 
 	unsigned uid;
 
 	if (!proc_limit(d->pid, process_limit.name, limit) || *limit == UINT64_MAX || !ids ||
-	    sscanf(ids, "%u", &uid) != 1 || !uid ||
-	    proc_has_capability(d->pid, CAP_SYS_RESOURCE) ||
+	    sscanf(ids, "%u", &uid) != 1 || !uid || proc_has_capability(d->pid, CAP_SYS_RESOURCE) ||
 	    proc_has_capability(d->pid, CAP_SYS_ADMIN))
 		return false;
 	*used = proc_threads_of_user(uid);

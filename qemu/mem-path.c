@@ -202,8 +202,8 @@ static int check_size(const char *path, uint64_t file_bytes, uint64_t size_bytes
  * util/mmap-alloc.c; Linux Documentation/driver-api/cxl, drivers/dax/device.c). */
 static bool is_dax(const struct stat *file)
 {
-	_cleanup_free_ char *link = xasprintf("/sys/dev/char/%u:%u/subsystem",
-					      major(file->st_rdev), minor(file->st_rdev));
+	_cleanup_free_ char *link = xasprintf("/sys/dev/char/%u:%u/subsystem", major(file->st_rdev),
+					      minor(file->st_rdev));
 	char target[PATH_MAX];
 	ssize_t len = readlink(link, target, sizeof(target) - 1);
 
@@ -213,8 +213,8 @@ static bool is_dax(const struct stat *file)
 
 static const char *kind_of(mode_t mode)
 {
-	return S_ISCHR(mode)   ? "a character device"
-	       : S_ISBLK(mode) ? "a block device"
+	return S_ISCHR(mode)	? "a character device"
+	       : S_ISBLK(mode)	? "a block device"
 	       : S_ISSOCK(mode) ? "a socket"
 				: "a pipe";
 }

@@ -166,3 +166,10 @@ def test_a_port_where_a_path_is_meant_has_a_hint():
     assert done.returncode == 4 and "cannot open the console" in done.stderr, done
     assert re.search(r"hint: .*socat UNIX-LISTEN:console,fork TCP:'?127\.0\.0\.1:4711'? \(--guest serial:console\)", done.stderr), done
     assert "hint" not in run_memhp("--guest", "serial:/none", "blocks").stderr
+
+
+def test_a_console_that_is_given_as_the_monitor_is_told_at_once(vm):
+    """A monitor that is in use greets late: this one never would, and QEMU's words say so."""
+    value = vm.json("--qmp", vm.path("serial.sock"), "--timeout", "600", "list", code=3)
+    assert value["error"]["message"].endswith("is a console of the VM with pid %d, no QMP monitor" % vm.pid), value
+    assert f"--qmp {vm.path('qmp.sock')}" in value["error"]["hint"], value

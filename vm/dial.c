@@ -406,7 +406,8 @@ int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct
 	if (path[0] == '@')
 		return owner_listens_abstract(pid, path + 1) == 1 ? 0
 								  : belongs_to(&dial, path, 0, err);
-	return check_path(&dial, pid, path, err) && check_path(&dial, getpid(), path, &here) ? -1 : 0;
+	return check_path(&dial, pid, path, err) && check_path(&dial, getpid(), path, &here) ? -1
+											     : 0;
 }
 
 static bool has_accepted(pid_t pid, int fd)

@@ -267,8 +267,9 @@ const char *emulator_ssh(struct qemu *q)
 
 bool emulator_is_double(const struct qemu *q, const struct qemu *of)
 {
-	return q->pid != of->pid && !q->is_silent && q->words_hash == of->words_hash && q->program && of->program &&
-	       !strcmp(q->program, of->program) && q->sockets.is_known && !q->sockets.count &&
+	return q->pid != of->pid && !q->is_silent && q->words_hash == of->words_hash &&
+	       q->program && of->program && !strcmp(q->program, of->program) &&
+	       q->sockets.is_known && !q->sockets.count &&
 	       (of->sockets.count || q->parent == of->pid);
 }
 
