@@ -6,6 +6,7 @@
 #include "cmd/complete.h"
 #include "cmd/prefix.h"
 #include "hotplug/place.h"
+#include "lib/aside.h"
 #include "lib/size.h"
 #include "lib/words.h"
 #include "vm/fleet.h"
@@ -203,14 +204,16 @@ static void offer_vms(const struct place *p)
 {
 	struct qemu_list found = { 0 };
 	struct fleet fleet = { 0 };
-	struct deadline moment;
+	struct deadline moment, *outer;
 	struct err ignored;
 	unsigned i;
 
 	deadline_init(&moment, LOOK_MS, -1); /* a signal is for what comes after */
 	if (config_load(p->offer->config, &ignored))
 		return;
+	outer = aside_limit(&moment);
 	(void)!discover(&found, false, &moment, &ignored);
+	aside_limit(outer);
 	fleet_gather(&fleet, &found, p->offer->config);
 	for (i = 0; i < fleet.count; i++)
 		if (fleet_vm_name(&fleet.vms[i]))

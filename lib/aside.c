@@ -36,10 +36,13 @@ static struct {
 	bool is_child;
 } aside = { .patience_ms = PATIENCE_MS };
 
-void aside_limit(struct deadline *d)
+struct deadline *aside_limit(struct deadline *d)
 {
+	struct deadline *before = aside.clock;
+
 	aside.clock = d;
 	aside.patience_ms = PATIENCE_MS;
+	return before;
 }
 
 static bool read_whole(int from, int *fd, void *bytes, size_t len)
@@ -70,7 +73,7 @@ static void keep_only(int fd)
 
 static void answer_all(void)
 {
-	struct head head;
+	struct head head = { 0 };
 	int fd;
 
 	while (read_whole(STDIN_FILENO, &fd, &head, sizeof(head)) && head.len <= QUESTION_MAX) {
@@ -143,7 +146,7 @@ static int give_up(void)
 static bool wait_for_answer(void)
 {
 	struct pollfd pollfd = { .fd = aside.fd, .events = POLLIN };
-	struct deadline own, outer, *d = aside.clock ? aside.clock : &own;
+	struct deadline own = { 0 }, outer, *d = aside.clock ? aside.clock : &own;
 	int64_t left_ms, patience_ms = aside.patience_ms;
 	struct err ignored;
 	int ready;
@@ -161,7 +164,7 @@ static bool wait_for_answer(void)
 /* An answer comes in one piece, or nearly: it is written when all of it is known. */
 static int take_answer(struct buf *answer)
 {
-	struct head head;
+	struct head head = { 0 };
 	int fd = -1, none;
 	char *bytes;
 
@@ -179,10 +182,11 @@ int aside_ask(aside_fn *ask, int fd, const void *question, size_t len, struct bu
 {
 	const struct head head = { .ask = ask, .len = len };
 
-	if (aside.is_child)
+	/* who cannot have a child asks at the risk of waiting */
+	if (aside.is_child || !start())
 		return ask(fd, question, answer);
-	if (len > QUESTION_MAX || !start()) {
-		errno = EAGAIN;
+	if (len > QUESTION_MAX) {
+		errno = E2BIG;
 		return -1;
 	}
 	if (pass_send(aside.fd, fd, &head, sizeof(head)) ||

@@ -13,8 +13,9 @@
 #include "lib/deadline.h"
 #include "lib/util.h"
 
-/* aside_limit() - the clock that all of them keep to, and Ctrl-C; borrowed */
-void aside_limit(struct deadline *d);
+/* aside_limit() - the clock that all of them keep to, and Ctrl-C; borrowed. Returns the one before,
+ * NULL for none */
+struct deadline *aside_limit(struct deadline *d);
 
 /*
  * What the child does. It shares nothing with this process but what it had at the first question.

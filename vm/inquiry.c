@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/aside.h"
 #include "lib/json.h"
 #include "vm/channel.h"
 #include "vm/dial.h"
@@ -71,6 +72,7 @@ static void report(int fd, const struct qemu *qemu, const char *address)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	deadline_init(&moment, 0, -1);
 	moment.work_ms = moment.final_ms = monotonic_ms() + ANSWER_MS;
+	aside_limit(&moment);
 	if (!ask(qemu, address, &moment, &bytes, &channel, &channel_err, &err))
 		err.message[0] = '\0'; /* likewise */
 	else if (err.code == ERR_TIMEOUT)
