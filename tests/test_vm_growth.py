@@ -2,11 +2,13 @@
 """What a virtio-mem device grows by has room where its backend has its memory, and --mem-path is memory."""
 import contextlib
 import os
+import signal
 import socket
 import stat
 import subprocess
 
 import pytest
+import stuck
 from vm import MIB
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and devices are root's")
@@ -129,3 +131,21 @@ def test_a_device_that_is_not_there_is_not_made_as_a_file(vm):
     answer = vm.json("plug", "256M", "--mem-path", name, code=1)
     assert f"'{name}' is no device" in answer["error"]["message"] and answer["state"] == "unchanged"
     assert not os.path.exists(name) and not vm.backends()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="there is no FUSE")
+def test_a_file_system_that_does_not_answer_is_refused_before_anything_is_sent(vm, tmp_path):
+    """QEMU would wait for it, and with it the guest and its monitor."""
+    dead, before = tmp_path / "dead", vm.state()
+    dead.mkdir()
+    server = stuck.start(dead)
+    try:
+        for more in (["--dimm", "128M"], ["--virtio-mem"]):
+            answer = vm.json("--timeout", "20", "plug", "256M", "--mem-path", dead / "stuck", *more, code=1)
+            assert f"the file system of '{dead}/stuck' does not answer" in answer["error"]["message"], answer
+            assert answer["state"] == "unchanged"
+        assert vm.state() == before
+    finally:
+        os.kill(server, signal.SIGKILL)
+        os.waitpid(server, 0)
+        subprocess.run(["umount", "--lazy", dead], check=True)
