@@ -3,6 +3,7 @@
 #   make              build memhp
 #   make demo         install what is missing, boot a lab VM, plug, use and unplug 512M
 #   make check        install what is missing, run all tests, JOBS at once (0: one after the other)
+#   make check-fast   those that need no VM: units, fuzz corpus, the guest's program in each shell, scripted peers, docs
 #   make fuzz         FUZZ_SECONDS=60: feed nonsense to every parser for that long in all
 #   make check-login  as root: the tests of logging in also on a Debian guest, which is made first
 #   make memcheck     units, fuzz corpus and the tests of repair under valgrind
@@ -31,7 +32,8 @@ PKG_CONFIG  ?= pkg-config
 JSON_C_LIBS ?= $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null || echo -ljson-c)
 READLINE_LIBS ?= $(shell $(PKG_CONFIG) --libs readline 2>/dev/null || echo -lreadline)
 CFLAGS      ?= -O2 -g
-JOBS        ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
+# Tests at once: they wait half of their time, those without a VM (check-fast) most of it.
+JOBS        ?= $(shell n=$$(($$(nproc) * 3 / 2)); echo $$((n < 6 ? n : 6)))
 
 # Each build flavour has its own objects: switching never mixes them.
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
@@ -70,6 +72,7 @@ MEMCHECK_DEPS := valgrind
 PACKAGE_DEPS := libcmocka-dev debhelper dpkg-dev lintian debootstrap rpm git
 LINT_DEPS  := clang clang-tidy cppcheck shellcheck universal-ctags git pyflakes3
 
+TESTS   ?= tests
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 LABDATA := lab/init lab/private.sh lab/initramfs.sh lab/machine.sh
@@ -92,8 +95,11 @@ $(BUILD)/%.o: %.c Makefile
 
 $(BUILD)/guest/program.o: $(BUILD)/guest-program.h
 
-$(BUILD)/guest-program.h: guest/guest.sh guest/pack.awk Makefile | $(BUILD)
-	$(call say,AWK ,$@)awk -f guest/pack.awk guest/guest.sh >$@.new && mv $@.new $@
+# The guest's half: guest.sh comes first.
+PROGRAM := guest/guest.sh $(filter-out guest/guest.sh,$(sort $(wildcard guest/*.sh)))
+
+$(BUILD)/guest-program.h: $(PROGRAM) guest/pack.awk Makefile | $(BUILD)
+	$(call say,AWK ,$@)awk -f guest/pack.awk $(PROGRAM) >$@.new && mv $@.new $@
 
 # Each unit test is linked with everything but main().
 $(BUILD)/unit/%: tests/unit/%.c $(filter-out %/memhp.o,$(OBJS)) | $(BUILD)
@@ -122,13 +128,18 @@ check:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory check-built
 
+check-fast: JOBS = $(shell n=$$(($$(nproc) * 2)); echo $$((n < 8 ? n : 8)))
+check-fast:
+	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
+	@$(MAKE) --no-print-directory check-built TESTS="-m 'not vm' tests" JOBS=$(JOBS)
+
 # What needs neither a VM nor anything else but the compiler and cmocka.
 units: $(UNITS)
 	@set -e; for unit in $(UNITS); do echo "  UNIT  $$unit"; $$unit; done
 
 check-built: $(BUILD)/memhp units $(FUZZERS)
 	@tools/fuzz.sh replay $(FUZZERS)
-	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -n $(JOBS) --dist loadgroup tests
+	MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -n $(JOBS) $(TESTS)
 
 fuzz:
 	@tools/depend.sh $(BUILD_DEPS) $(FUZZ_DEPS)
@@ -145,7 +156,7 @@ bench:
 check-login:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS) $(LOGIN_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/memhp
-	MEMHP_LOGIN_VMS=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests/test_vm_login.py
+	MEMHP_LOGIN_VMS=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q tests/vm/test_login.py
 
 memcheck:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS) $(MEMCHECK_DEPS)
@@ -160,7 +171,7 @@ picture:
 crash:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory $(BUILD)/memhp
-	MEMHP_CRASH=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -rP -n $(JOBS) tests/test_vm_crash.py -k every
+	MEMHP_CRASH=1 MEMHP_BIN=$(abspath $(BUILD)/memhp) /usr/bin/python3 -m pytest -q -rP -n $(JOBS) tests/vm/test_crash.py -k every
 
 soak:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS)
@@ -200,7 +211,7 @@ package-check: dist
 clean:
 	rm -rf build memhp memhp-*.tar.gz
 
-.PHONY: all demo check check-login units check-built fuzz fuzz-built bench memcheck picture crash soak lint install uninstall dist package-check clean
+.PHONY: all demo check check-fast check-login units check-built fuzz fuzz-built bench memcheck picture crash soak lint install uninstall dist package-check clean
 .DELETE_ON_ERROR:
 
 -include $(OBJS:.o=.d) $(UNITS:=.d)

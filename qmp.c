@@ -31,8 +31,8 @@ struct qmp {
 	uint64_t *awaited;	      /* ids of requests whose reply has not come; owned */
 	size_t awaited_count;
 	uint64_t last_id;
-	qmp_observe_fn *hear; /* NULL: none */
-	void *hear_context;
+	qmp_observe_fn *observe; /* NULL: none */
+	void *observe_context;
 	struct json_object *greeting;
 	char *version;
 	char *address;	/* as the user wrote it */
@@ -82,8 +82,8 @@ static void keep_event(struct qmp *q, struct json_object *object, size_t bytes)
 	}
 	json_get_string(object, "event", &name);
 	json_get_object(object, "data", &data);
-	if (q->hear)
-		q->hear(q->hear_context, name, data);
+	if (q->observe)
+		q->observe(q->observe_context, name, data);
 	while (q->events.first &&
 	       (q->events.count == EVENTS_MAX || q->events.bytes + bytes > EVENTS_MAX_BYTES))
 		drop_event(q, name);
@@ -250,53 +250,14 @@ struct qmp *qmp_attach(int fd, const char *address, const struct trace *trace,
 	return q;
 }
 
-int qmp_connect(struct qmp **out, const char *address, const struct trace *trace,
+int qmp_connect(struct qmp **out, const struct address *address, const struct trace *trace,
 		struct deadline *deadline, struct err *err)
 {
 	int fd, status = peer_connect(0, address, &fd, ERR_QEMU_UNREACHABLE, deadline, err);
 
 	if (!status)
-		*out = qmp_attach(fd, address, trace, deadline);
+		*out = qmp_attach(fd, address->text, trace, deadline);
 	return status;
-}
-
-int qmp_start(struct qmp *q, int64_t until_ms, struct err *err)
-{
-	if (wait_greeting(q, until_ms, err) || qmp_execute(q, "qmp_capabilities", NULL, NULL, err))
-		return -1;
-	read_version(q);
-	return 0;
-}
-
-/* A full queue says nothing when it moves. */
-int qmp_connect_in_turn(struct qmp **out, const char *address, const struct trace *trace,
-			struct deadline *d, struct err *err)
-{
-	int64_t until_ms = deadline_within(d, QMP_GREETING_MS);
-	struct err end;
-	int status;
-
-	while ((status = qmp_connect(out, address, trace, d, err)) > 0 &&
-	       monotonic_ms() < until_ms) {
-		if (deadline_poll(d, NULL, 0, monotonic_ms() + QUEUE_MS, &end) >= 0)
-			continue;
-		if (end.code == ERR_INTERRUPTED)
-			*err = end;
-		return -1;
-	}
-	return status;
-}
-
-int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
-	     struct deadline *deadline, struct err *err)
-{
-	if (qmp_connect_in_turn(out, address, trace, deadline, err))
-		return -1;
-	if (!qmp_start(*out, deadline_within(deadline, QMP_GREETING_MS), err))
-		return 0;
-	qmp_close(*out);
-	*out = NULL;
-	return -1;
 }
 
 void qmp_close(struct qmp *q)
@@ -377,16 +338,24 @@ static int open_reply(struct json_object *message, struct json_object **reply, s
 	return err_set(err, ERR_QEMU_REFUSED, "%s", text);
 }
 
-int qmp_receive(struct qmp *q, uint64_t id, struct json_object **reply, struct err *err)
+static int await_reply(struct qmp *q, uint64_t id, int64_t until_ms, struct json_object **reply,
+		       struct err *err)
 {
 	for (;;) {
 		struct queued **at = find_reply(q, id);
+		int ready;
 
 		if (*at)
 			return open_reply(queue_take(&q->replies, at), reply, err);
-		if (pump(q, DEADLINE_NEVER, err) < 0)
-			return -1;
+		ready = pump(q, until_ms, err);
+		if (ready <= 0)
+			return ready ? -1 : deadline_passed(q->deadline, err);
 	}
+}
+
+int qmp_receive(struct qmp *q, uint64_t id, struct json_object **reply, struct err *err)
+{
+	return await_reply(q, id, DEADLINE_NEVER, reply, err);
 }
 
 int qmp_execute(struct qmp *q, const char *command, struct json_object *arguments,
@@ -399,8 +368,51 @@ int qmp_execute(struct qmp *q, const char *command, struct json_object *argument
 	return qmp_receive(q, id, reply, err);
 }
 
-/* Take the first kept event that @match accepts, or NULL. */
-static struct json_object *take_event(struct qmp *q, qmp_match_fn *match, void *context)
+int qmp_start(struct qmp *q, int64_t greeting_ms, int64_t reply_ms, struct err *err)
+{
+	uint64_t id;
+
+	if (wait_greeting(q, greeting_ms, err) ||
+	    qmp_send(q, qmp_request("qmp_capabilities", NULL), &id, err) ||
+	    await_reply(q, id, reply_ms, NULL, err))
+		return -1;
+	read_version(q);
+	return 0;
+}
+
+/* As qmp_connect(), but where others wait, wait too: a full queue says nothing when it moves. */
+int qmp_connect_in_turn(struct qmp **out, const struct address *address,
+			   const struct trace *trace, struct deadline *d, struct err *err)
+{
+	int64_t until_ms = deadline_within(d, QMP_GREETING_MS);
+	struct err end;
+	int status;
+
+	while ((status = qmp_connect(out, address, trace, d, err)) > 0 &&
+	       monotonic_ms() < until_ms) {
+		if (deadline_poll(d, NULL, 0, monotonic_ms() + QUEUE_MS, &end) >= 0)
+			continue;
+		if (end.code == ERR_INTERRUPTED)
+			*err = end;
+		return -1;
+	}
+	return status;
+}
+
+int qmp_open(struct qmp **out, const struct address *address, const struct trace *trace,
+	     struct deadline *deadline, struct err *err)
+{
+	if (qmp_connect_in_turn(out, address, trace, deadline, err))
+		return -1;
+	if (!qmp_start(*out, deadline_within(deadline, QMP_GREETING_MS), DEADLINE_NEVER, err))
+		return 0;
+	qmp_close(*out);
+	*out = NULL;
+	return -1;
+}
+
+/* Take the first kept event that @handle takes, or NULL. */
+static struct json_object *take_event(struct qmp *q, qmp_handler_fn *handle, void *context)
 {
 	struct queued **at;
 
@@ -410,19 +422,19 @@ static struct json_object *take_event(struct qmp *q, qmp_match_fn *match, void *
 
 		json_get_string((*at)->object, "event", &name);
 		json_get_object((*at)->object, "data", &data);
-		if (match(name, data, context))
+		if (handle(name, data, context))
 			return queue_take(&q->events, at);
 	}
 	return NULL;
 }
 
-int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t until_ms,
+int qmp_wait_event(struct qmp *q, qmp_handler_fn *handle, void *context, int64_t until_ms,
 		   struct json_object **event, struct err *err)
 {
 	for (;;) {
 		int ready;
 
-		*event = take_event(q, match, context);
+		*event = take_event(q, handle, context);
 		if (*event)
 			return 1;
 		ready = pump(q, until_ms, err);
@@ -431,10 +443,10 @@ int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t un
 	}
 }
 
-void qmp_observe(struct qmp *q, qmp_observe_fn *hear, void *context)
+void qmp_observe(struct qmp *q, qmp_observe_fn *observe, void *context)
 {
-	q->hear = hear;
-	q->hear_context = context;
+	q->observe = observe;
+	q->observe_context = context;
 }
 
 bool qmp_has_events(const struct qmp *q)

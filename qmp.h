@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * qmp: one QMP session (docs/interop/qmp-spec of QEMU): greeting, capabilities, commands matched
- * to replies by id, events kept until somebody asks for them. Requests are consumed, replies are
+ * to replies by id, events kept until they are asked for. Requests are consumed, replies are
  * returned owned. Must never: know what a command means.
  */
 #ifndef QMP_H
@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "lib/address.h"
 #include "lib/deadline.h"
 #include "lib/err.h"
 #include "lib/json.h"
@@ -21,30 +22,32 @@ struct qmp;
 
 /*
  * qmp_open() - connect and negotiate, waiting QMP_GREETING_MS for the greeting
- * @address:	"PATH", "unix:PATH", "unix:@NAME" or "tcp:HOST:PORT"
+ * @address:	ADDRESS_UNIX or ADDRESS_TCP
  * @trace:	hears every message; borrowed; may be NULL
  * @deadline:	bounds every wait of the session; borrowed
- * Return: 0 with a session for qmp_close(); -1 with ERR_QEMU_UNREACHABLE (nobody there, no QMP, in
+ * Return: 0 with a session for qmp_close(); -1 with ERR_QEMU_UNREACHABLE (no listener, no QMP, in
  * use by another client: a monitor serves one and greets the next when that one leaves) or
  * ERR_USAGE
  */
-int qmp_open(struct qmp **out, const char *address, const struct trace *trace,
+int qmp_open(struct qmp **out, const struct address *address, const struct trace *trace,
 	     struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
 
 /*
  * qmp_connect(), qmp_start() - the halves of qmp_open(), for several monitors at once: all greet
  * while the first is waited for
- * @until_ms:	when to stop waiting for the greeting (CLOCK_MONOTONIC); what has come is still read
+ * @greeting_ms, @reply_ms: when to stop waiting for the greeting, and for the reply to what is sent
+ * then (CLOCK_MONOTONIC), or DEADLINE_NEVER; what has come is still read
  * Return: as qmp_open(); of qmp_connect() 1 when others wait to be served
  */
-int qmp_connect(struct qmp **out, const char *address, const struct trace *trace,
+int qmp_connect(struct qmp **out, const struct address *address, const struct trace *trace,
 		struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
-int qmp_start(struct qmp *q, int64_t until_ms, struct err *err) __attribute__((warn_unused_result));
+int qmp_start(struct qmp *q, int64_t greeting_ms, int64_t reply_ms, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* qmp_connect_in_turn() - as qmp_connect(), but where others wait to be served it waits too; 0 or
  * -1
  */
-int qmp_connect_in_turn(struct qmp **out, const char *address, const struct trace *trace,
+int qmp_connect_in_turn(struct qmp **out, const struct address *address, const struct trace *trace,
 			struct deadline *deadline, struct err *err)
 	__attribute__((warn_unused_result));
 
@@ -98,28 +101,29 @@ int qmp_execute(struct qmp *q, const char *command, struct json_object *argument
 		struct json_object **reply, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * qmp_wait_event() - wait for an event that @match accepts; others stay kept
- * @match:	called with the event's name and its "data" (NULL when it has none)
+ * qmp_wait_event() - wait for an event that @handle takes; others stay kept
+ * @handle:	called with the event's name and its "data" (NULL when it has none); may note what
+ * it reads there. True: this is the one
  * @until_ms:	a sooner limit than the deadline, or DEADLINE_NEVER; 0 looks only at what has come
  * @event:	receives {"event": ..., "data": ...}, owned by the caller
  * Return: 1 with the event, 0 at @until_ms, -1 with @err
  */
-typedef bool qmp_match_fn(const char *name, struct json_object *data, void *context);
-int qmp_wait_event(struct qmp *q, qmp_match_fn *match, void *context, int64_t until_ms,
+typedef bool qmp_handler_fn(const char *name, struct json_object *data, void *context);
+int qmp_wait_event(struct qmp *q, qmp_handler_fn *handle, void *context, int64_t until_ms,
 		   struct json_object **event, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * qmp_observe() - have every event told to @hear as it comes, before it is kept; NULL: to none.
+ * qmp_observe() - have every event told to @observe as it comes, before it is kept; NULL: to none.
  * It must not use the session.
  */
 typedef void qmp_observe_fn(void *context, const char *name, struct json_object *data);
-void qmp_observe(struct qmp *q, qmp_observe_fn *hear, void *context);
+void qmp_observe(struct qmp *q, qmp_observe_fn *observe, void *context);
 
-/* qmp_has_events() - are events kept that nobody has asked for? */
+/* qmp_has_events() - are events kept that have not been asked for? */
 bool qmp_has_events(const struct qmp *q);
 
-/* qmp_count_lost() - how many events could not be kept since this was asked last: they came faster
- * than somebody took them, or were too large */
+/* qmp_count_lost() - how many events could not be kept since the last call: they came faster than
+ * they were taken, or were too large */
 unsigned qmp_count_lost(struct qmp *q);
 
 /* qmp_forget_replies() - nobody will call qmp_receive() for requests that were sent so far: what

@@ -102,6 +102,10 @@ int opt_set(const struct opt *opt, const char *text, void *options, struct err *
 		return 0;
 	case OPT_USER:
 		return set_user(text, at, err);
+	case OPT_MONITOR:
+		return address_parse_monitor(at, text, err);
+	case OPT_CHANNEL:
+		return address_parse_channel(at, text, err);
 	case OPT_SIZE:
 		((struct opt_u64 *)at)->is_set = true;
 		return size_parse(text, &((struct opt_u64 *)at)->value, err);
@@ -195,12 +199,16 @@ int opt_default(struct opt_target *target, const char *name, const char *text, s
 void opt_forget(struct opt_target *target, const char *name)
 {
 	const struct opt *opt = row_named(target->table, name);
+	void *at;
 
-	if (!opt || (opt->type != OPT_STRING && opt->type != OPT_USER) ||
-	    target->typed & bit_of(target, opt))
+	if (!opt || target->typed & bit_of(target, opt))
 		return;
+	at = (char *)target->options + opt->offset;
 	target->given &= ~bit_of(target, opt);
-	*(const char **)((char *)target->options + opt->offset) = NULL;
+	if (opt->type == OPT_MONITOR || opt->type == OPT_CHANNEL)
+		*(struct address *)at = (struct address){ 0 };
+	else
+		*(const char **)at = NULL;
 }
 
 bool opt_is_typed(const struct opt_target *target, const char *name)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/address.h"
 #include "lib/err.h"
 #include "lib/util.h"
 
@@ -17,6 +18,8 @@ enum opt_type {
 	OPT_FLAG,    /* bool */
 	OPT_STRING,  /* const char *, borrowed from argv */
 	OPT_USER,    /* the same, a name that a login program takes as it is */
+	OPT_MONITOR, /* struct address, whose text is borrowed from argv */
+	OPT_CHANNEL, /* the same, of the guest */
 	OPT_SIZE,    /* struct opt_u64, bytes */
 	OPT_NUMBER,  /* struct opt_u64, decimal or 0x hexadecimal */
 	OPT_SECONDS, /* int64_t, milliseconds; fractions allowed */
@@ -55,7 +58,7 @@ const struct opt *opt_awaiting(const struct opt *table, const char *word);
 
 /*
  * opt_set() - set the value of one row
- * @text:	borrowed by OPT_STRING and OPT_USER
+ * @text:	borrowed by OPT_STRING, OPT_USER, OPT_MONITOR and OPT_CHANNEL
  * Return: 0; -1 with ERR_USAGE, which does not name the row
  */
 int opt_set(const struct opt *opt, const char *text, void *options, struct err *err)
@@ -68,7 +71,8 @@ int opt_environment(struct opt_target *target, struct err *err) __attribute__((w
 int opt_default(struct opt_target *target, const char *name, const char *text, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* opt_forget() - as if row @name, a string, had not been given, unless the command line did */
+/* opt_forget() - as if row @name, a string or an address, had not been given, unless the command
+ * line did */
 void opt_forget(struct opt_target *target, const char *name);
 
 /* opt_is_typed() - did row @name get its value from the command line? */

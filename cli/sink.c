@@ -51,24 +51,11 @@ static void alarm_end(const struct alarm_state *before)
 static int wait_for_room(struct sink *sink)
 {
 	struct pollfd fd = { .fd = sink->fd, .events = POLLOUT };
-	struct deadline own;
-	int status;
 
 	if (poll(&fd, 1, 0) > 0)
 		return 0;
-	/* the same limits and signals, and nothing else that a wait is for */
-	own = (struct deadline){ .start_ms = limit->start_ms,
-				 .work_ms = limit->work_ms,
-				 .final_ms = limit->final_ms,
-				 .undoing = limit->undoing,
-				 .signal_fd = limit->signal_fd,
-				 .interrupts = limit->interrupts,
-				 .last_signal = limit->last_signal };
-	status = deadline_poll(&own, &fd, 1, DEADLINE_NEVER, &sink->err);
-	limit->interrupts = own.interrupts;
-	limit->last_signal = own.last_signal;
-	sink->is_closed = status < 0;
-	return status < 0 ? -1 : 0;
+	sink->is_closed = deadline_poll_output(limit, fd, &sink->err) < 0;
+	return sink->is_closed ? -1 : 0;
 }
 
 /* One write(2), as long as the deadline lets it wait. */
@@ -145,7 +132,7 @@ int sink_flush(struct err *err)
 		return 0;
 	if (out.is_closed)
 		return err_set(err, out.err.code ? out.err.code : ERR_FAILED,
-			       "cannot write to stdout: %s while nobody read it",
+			       "cannot write to stdout: %s while waiting for a reader",
 			       out.err.code == ERR_INTERRUPTED ? "interrupted"
 							       : "the deadline passed");
 	return err_set(err, ERR_FAILED, "cannot write to stdout: %s",

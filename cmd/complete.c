@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "cmd/opener.h"
 #include "cmd/complete.h"
 #include "cmd/prefix.h"
 #include "hotplug/place.h"
@@ -59,51 +60,46 @@ static void add_name(const struct place *p, const char *name, const char *meanin
 void offer_forget(struct offer *o)
 {
 	if (o->is_known)
-		hotplug_release(&o->known);
+		transaction_free(&o->known);
 	o->is_known = o->knows_guest = false;
 }
 
-/* A channel that is a command: Tab on a shell's command line does not ask for it to run. Who has
- * started memhp's own shell with it has. */
-static bool is_command(const char *channel)
-{
-	return channel && !strncmp(channel, "exec:", 5);
-}
-
 /* Ask QEMU, and the guest where it is needed; what cannot be asked stays unknown. */
-static const struct hotplug *look(struct offer *o, bool with_guest)
+static const struct transaction *look(struct offer *o, bool with_guest)
 {
 	struct vm *vm = o->vm;
 	struct deadline outer;
-	const char *channel = vm->guest_address;
-	unsigned what = vm_has_monitor(vm) ? LOOK_QMP : 0;
+	struct address channel = vm->channel;
+	unsigned what = vm_has_monitor(vm) ? QUERY_QEMU : 0;
 	struct err ignored;
 
 	if (o->is_known && o->knows_guest >= with_guest)
 		return &o->known;
 	offer_forget(o);
 	outer = deadline_push(vm->deadline, LOOK_MS);
-	if (!with_guest || (!o->has_vm && is_command(channel)))
-		vm->guest_address = "none";
+	/* Tab on a shell's command line does not ask for a command to run; who has started memhp's
+	 * own shell with it has */
+	if (!with_guest || (!o->has_vm && channel.kind == ADDRESS_EXEC))
+		vm->channel = (struct address){ ADDRESS_NONE, .text = "none" };
 	vm->login.is_barred = true; /* a password cannot be asked for here */
-	hotplug_init(&o->known, vm);
-	(void)!hotplug_look(&o->known, what, &ignored);
+	transaction_init(&o->known, opener_of(vm), vm->deadline);
+	(void)!transaction_query(&o->known, what, &ignored);
 	watch_end(&o->known.watch); /* what is known is kept for longer */
 	vm_close_guest(vm);
 	vm->login.is_barred = false;
-	vm->guest_address = channel;
+	vm->channel = channel;
 	deadline_pop(vm->deadline, outer);
 	o->is_known = true;
 	o->knows_guest = with_guest;
 	return &o->known;
 }
 
-static void offer_devices(const struct place *p, const struct hotplug *h)
+static void offer_devices(const struct place *p, const struct transaction *t)
 {
 	unsigned i;
 
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
+	for (i = 0; i < t->view.machine.devices_count; i++) {
+		const struct memdev *d = &t->view.machine.devices[i];
 		char size[SIZE_TEXT_MAX];
 
 		if (d->id)
@@ -132,14 +128,14 @@ static const char *typed_digits(const char *word)
 }
 
 /* The blocks that are not yet as the command would have them, by name or by number. */
-static void offer_blocks(struct place *p, const struct hotplug *h)
+static void offer_blocks(struct place *p, const struct transaction *t)
 {
 	const char *digits = typed_digits(p->word);
 	struct block_list other = { 0 };
 	unsigned i;
 
-	for (i = 0; i < h->before.blocks.count; i++) {
-		const struct blocks *run = &h->before.blocks.runs[i];
+	for (i = 0; i < t->view.before.blocks.count; i++) {
+		const struct blocks *run = &t->view.before.blocks.runs[i];
 
 		if (p->cmd->takes & TAKES_ONLINE ? !blocks_are_online(run)
 						 : !blocks_are_offline(run))
@@ -172,21 +168,21 @@ static void offer_sizes(const struct place *p, uint64_t first, uint64_t max)
 }
 
 /* What can be added: whole blocks, as far as maxmem goes. */
-static void offer_additions(const struct place *p, const struct hotplug *h)
+static void offer_additions(const struct place *p, const struct transaction *t)
 {
-	const struct machine *m = &h->machine;
+	const struct machine *m = &t->view.machine;
 	uint64_t used = m->base_memory_bytes + machine_span_bytes(m);
 
-	if (h->has_guest && m->has_limits && used < m->max_memory_bytes)
-		offer_sizes(p, h->before.block_size_bytes, m->max_memory_bytes - used);
+	if (t->view.has_guest && m->has_limits && used < m->max_memory_bytes)
+		offer_sizes(p, t->view.before.block_size_bytes, m->max_memory_bytes - used);
 }
 
 /* Doubling; above what there is, such as are a number of blocks away. */
-static void offer_totals(const struct place *p, const struct hotplug *h)
+static void offer_totals(const struct place *p, const struct transaction *t)
 {
-	const struct machine *m = &h->machine;
+	const struct machine *m = &t->view.machine;
 	uint64_t now_bytes = m->base_memory_bytes + m->plugged_memory_bytes;
-	uint64_t block_bytes = place_block_bytes(h), bytes;
+	uint64_t block_bytes = place_block_bytes(t), bytes;
 
 	if (!m->has_limits)
 		return;
@@ -204,11 +200,10 @@ static void offer_vms(const struct place *p)
 {
 	struct qemu_list found = { 0 };
 	struct fleet fleet = { 0 };
-	struct deadline moment, *outer;
+	struct deadline moment = deadline_moment(LOOK_MS), *outer;
 	struct err ignored;
 	unsigned i;
 
-	deadline_init(&moment, LOOK_MS, -1); /* a signal is for what comes after */
 	if (config_load(p->offer->config, &ignored))
 		return;
 	outer = aside_limit(&moment);
@@ -290,19 +285,19 @@ static void offer_commands(const struct place *p)
 static void offer_arguments(struct place *p)
 {
 	const struct cmd *cmd = p->cmd;
-	const struct hotplug *h;
+	const struct transaction *t;
 
 	if (!cmd->takes || !p->offer->vm || (cmd->args_max >= 0 && p->words_count >= cmd->args_max))
 		return;
-	h = look(p->offer, cmd->takes & ~(TAKES_DEVICES | TAKES_TOTALS));
+	t = look(p->offer, cmd->takes & ~(TAKES_DEVICES | TAKES_TOTALS));
 	if (cmd->takes & TAKES_DEVICES)
-		offer_devices(p, h);
+		offer_devices(p, t);
 	if (cmd->takes & (TAKES_ONLINE | TAKES_OFFLINE))
-		offer_blocks(p, h);
+		offer_blocks(p, t);
 	if (cmd->takes & TAKES_SIZES)
-		offer_additions(p, h);
+		offer_additions(p, t);
 	if (cmd->takes & TAKES_TOTALS)
-		offer_totals(p, h);
+		offer_totals(p, t);
 }
 
 /* Which option the word before leaves without its value. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * complete: what can stand at a place of a command line, for the prompt of "memhp shell" and for the
- * completions of bash, zsh and fish. Where QEMU or the guest cannot be asked within a moment, less
- * is offered. Must never: print, fail.
+ * complete: what can stand at a place of a command line, for the prompt of "memhp shell" and for
+ * the completions of bash, zsh and fish. Where QEMU or the guest cannot be asked within a moment,
+ * less is offered. Must never: print, fail.
  */
 #ifndef CMD_COMPLETE_H
 #define CMD_COMPLETE_H
@@ -19,7 +19,7 @@ struct offer {
 	struct config *config; /* with the profiles, read when they are needed; borrowed */
 	/* receives each word, and what it means or NULL; both are to be copied */
 	void (*add)(const char *word, const char *meaning);
-	struct hotplug known; /* the VM, as it was when it was asked */
+	struct transaction known; /* the VM, as it was when it was asked */
 	bool is_known, knows_guest;
 };
 

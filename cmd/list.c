@@ -13,7 +13,7 @@ struct list_options {
 
 static const struct opt list_opts[] = {
 	{ 0, "qemu-args", NULL,
-	  "print what was hotplugged as arguments of QEMU, for the target of a migration", NULL,
+	  "print what was hotplugged as QEMU arguments, for the target of a migration", NULL,
 	  OPT_FLAG, offsetof(struct list_options, is_args), NULL },
 	{ 0 },
 };
@@ -44,13 +44,13 @@ static void add_run(struct out_table *table, const struct blocks *b)
 }
 
 /* Does the guest count any device's node otherwise than QEMU? */
-static bool counts_otherwise(const struct hotplug *h)
+static bool counts_otherwise(const struct transaction *t)
 {
 	unsigned i;
 
-	for (i = 0; h->has_guest && i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
-		struct block_list blocks = hotplug_found_blocks(h, &h->before, d);
+	for (i = 0; t->view.has_guest && i < t->view.machine.devices_count; i++) {
+		const struct memdev *d = &t->view.machine.devices[i];
+		struct block_list blocks = view_found_blocks(&t->view, &t->view.before, d);
 		bool differs = false;
 		unsigned b;
 
@@ -73,15 +73,15 @@ static void add_device_run(struct out_table *table, const struct blocks *b, bool
 }
 
 /* One row for each run of the device's blocks, the device named in the first. */
-static void add_device(struct out_table *table, const struct hotplug *h, const struct memdev *d,
+static void add_device(struct out_table *table, const struct transaction *t, const struct memdev *d,
 		       bool has_nodes)
 {
 	struct block_list blocks = { 0 };
 	char size[SIZE_TEXT_MAX];
 	unsigned i;
 
-	if (h->has_guest)
-		blocks = hotplug_found_blocks(h, &h->before, d);
+	if (t->view.has_guest)
+		blocks = view_found_blocks(&t->view, &t->view.before, d);
 	out_table_cell(table, memdev_name(d));
 	out_table_cell(table, d->type);
 	out_table_cell(table, size_format(size, d->size_bytes));
@@ -99,10 +99,10 @@ static void add_device(struct out_table *table, const struct hotplug *h, const s
 }
 
 /* Blocks that belong to no device: what the guest booted with. */
-static struct block_list boot_blocks(const struct hotplug *h)
+static struct block_list boot_blocks(const struct transaction *t)
 {
-	struct owners owners = owners_find(h);
-	struct block_list split = owners_split(&owners, &h->before.blocks), boot = { 0 };
+	struct owners owners = owners_find(t);
+	struct block_list split = owners_split(&owners, &t->view.before.blocks), boot = { 0 };
 	unsigned i;
 
 	for (i = 0; i < split.count; i++)
@@ -113,9 +113,9 @@ static struct block_list boot_blocks(const struct hotplug *h)
 	return boot;
 }
 
-static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
+static void report_list(struct ctx *ctx, const struct transaction *t, void *job)
 {
-	bool has_nodes = counts_otherwise(h);
+	bool has_nodes = counts_otherwise(t);
 	const char *const headings[] = { "DEVICE", "TYPE", "SIZE",
 					 "SLOT",   "NODE", "BLOCKS",
 					 "STATE",  "ZONE", has_nodes ? "GUEST NODE" : NULL,
@@ -127,29 +127,28 @@ static void report_list(struct ctx *ctx, const struct hotplug *h, void *job)
 	(void)job;
 	table.right[8] = true;
 	add_headings(&table, headings);
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
+	for (i = 0; i < t->view.machine.devices_count; i++) {
+		const struct memdev *d = &t->view.machine.devices[i];
 
-		json_object_array_add(devices, cmd_json_device(h, &h->before, d));
-		add_device(&table, h, d, has_nodes);
+		json_object_array_add(devices, cmd_json_device(t, &t->view.before, d));
+		add_device(&table, t, d, has_nodes);
 	}
 	json_object_object_add(ctx->result, "devices", devices);
-	if (h->has_guest) {
-		struct block_list boot = boot_blocks(h);
+	if (t->view.has_guest) {
+		struct block_list boot = boot_blocks(t);
 
-		json_object_object_add(ctx->result, "boot_blocks",
-				       cmd_json_blocks(&boot, NULL));
+		json_object_object_add(ctx->result, "boot_blocks", cmd_json_blocks(&boot, NULL));
 		block_list_release(&boot);
 	} else {
 		json_object_object_add(ctx->result, "boot_blocks", NULL);
 	}
-	if (!ctx->globals->is_json && !h->machine.devices_count)
+	if (!ctx->globals->is_json && !t->view.machine.devices_count)
 		out_printf("no memory devices\n");
-	out_table_finish(&table, !ctx->globals->is_json && h->machine.devices_count);
+	out_table_finish(&table, !ctx->globals->is_json && t->view.machine.devices_count);
 	if (ctx->globals->is_json)
 		return;
-	cmd_print_virtio_mem(&h->machine, "");
-	cmd_print_absent(h, "");
+	cmd_print_virtio_mem(&t->view.machine, "");
+	cmd_print_absent(t, "");
 }
 
 /* Does a shell leave it as it is in qemu $(memhp list --qemu-args)? What it splits would be further
@@ -168,7 +167,7 @@ static int read_args(struct ctx *ctx, const struct memdev *d, struct machine_usu
 		     struct machine_args *args, struct err *err)
 {
 	if (!(d->has & MEMDEV_HAS_HOTPLUGGED))
-		return err_set(err, ERR_FAILED, "QEMU does not tell whether '%s' was hotplugged",
+		return err_set(err, ERR_FAILED, "QEMU does not say whether '%s' was hotplugged",
 			       memdev_name(d));
 	if (!d->is_hotplugged)
 		return 0;
@@ -176,7 +175,7 @@ static int read_args(struct ctx *ctx, const struct memdev *d, struct machine_usu
 		return -1;
 	if (ctx->globals->is_json || (is_word(args->object) && is_word(args->device)))
 		return 0;
-	err_set(err, ERR_FAILED, "the arguments for '%s' would not stay whole in a shell",
+	err_set(err, ERR_FAILED, "the arguments for '%s' would be split by a shell",
 		memdev_name(d));
 	return err_hint(err, "--json gives them as a list");
 }
@@ -192,7 +191,7 @@ static void report_args(struct ctx *ctx, struct json_object *array, const struct
 	if (!ctx->globals->is_json)
 		out_printf("-object %s\n-device %s\n", args->object, args->device);
 	if (args->mem_path)
-		out_note("the QEMU that is started with them opens '%s' on its host, for '%s'",
+		out_note("a QEMU started with these arguments opens '%s' on its host, for '%s'",
 			 args->mem_path, memdev_name(d));
 }
 
@@ -239,22 +238,22 @@ static int run_list(struct ctx *ctx, void *options, int argc, char **argv, struc
 
 	(void)argc, (void)argv;
 	return o->is_args ? list_args(ctx, err)
-			  : cmd_run_look(ctx, LOOK_QMP, NULL, report_list, err);
+			  : cmd_run_look(ctx, QUERY_QEMU, VERB_NONE, report_list, err);
 }
 
-static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
+static void report_blocks(struct ctx *ctx, const struct transaction *t, void *job)
 {
 	static const char *const headings[] = { "BLOCKS", "STATE",  "ZONE", "SIZE",
 						"NODE",	  "DEVICE", NULL };
 	struct out_table table = { .right = { false, false, false, true, true } };
-	struct owners owners = owners_find(h);
-	struct block_list split = owners_split(&owners, &h->before.blocks);
-	struct block_sum sum = sysfs_sum(&h->before, -1);
+	struct owners owners = owners_find(t);
+	struct block_list split = owners_split(&owners, &t->view.before.blocks);
+	struct block_sum sum = sysfs_sum(&t->view.before, -1);
 	char size[SIZE_TEXT_MAX], online[SIZE_TEXT_MAX], offline[SIZE_TEXT_MAX];
 	unsigned i;
 
 	(void)job;
-	json_add_u64(ctx->result, "block_size", true, h->before.block_size_bytes);
+	json_add_u64(ctx->result, "block_size", true, t->view.before.block_size_bytes);
 	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(&split, &owners));
 	add_headings(&table, headings);
 	for (i = 0; i < split.count; i++) {
@@ -263,7 +262,7 @@ static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 
 		add_run(&table, b);
 		out_table_cell(&table, size_format(size, (b->last - b->first + 1) *
-								 h->before.block_size_bytes));
+								 t->view.before.block_size_bytes));
 		add_number(&table, b->node >= 0, (uint64_t)b->node);
 		out_table_cell(&table, owner ? memdev_name(owner) : "-");
 	}
@@ -272,7 +271,7 @@ static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 	out_table_finish(&table, !ctx->globals->is_json);
 	if (!ctx->globals->is_json)
 		out_printf("blocks of %s: %s online, %s offline\n",
-			   size_format(size, h->before.block_size_bytes),
+			   size_format(size, t->view.before.block_size_bytes),
 			   size_format(online, sum.online_bytes),
 			   size_format(offline, sum.offline_bytes));
 }
@@ -280,16 +279,15 @@ static void report_blocks(struct ctx *ctx, const struct hotplug *h, void *job)
 static int run_blocks(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, LOOK_GUEST, NULL, report_blocks, err);
+	return cmd_run_look(ctx, QUERY_GUEST, VERB_NONE, report_blocks, err);
 }
 
 const struct cmd cmd_list = {
 	.name = "list",
 	.args = "",
-	.summary = "memory devices of QEMU, joined with the guest's blocks",
+	.summary = "QEMU's memory devices, each with the guest's blocks",
 	.details =
-		"Shows which DIMM is which memoryN, online or not, and in which zone. What is not\n"
-		"known is shown as '-'.\n\n"
+		"Shows the blocks (memoryN) of each DIMM, with state and zone; '-' is unknown.\n\n"
 		"  memhp list\n"
 		"  memhp list --json | jq '.devices[].id'\n",
 	.opts = list_opts,
@@ -300,7 +298,7 @@ const struct cmd cmd_list = {
 const struct cmd cmd_blocks = {
 	.name = "blocks",
 	.args = "",
-	.summary = "memory blocks of the guest as ranges, with the device each is on",
+	.summary = "the guest's memory blocks as ranges, each with its device",
 	.details = "Needs no QEMU: memhp --guest ssh:HOST blocks works for any machine.\n\n"
 		   "  memhp blocks\n",
 	.run = run_blocks,

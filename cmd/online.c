@@ -19,23 +19,23 @@ static const struct opt online_opts[] = {
 
 static const struct opt offline_opts[] = {
 	{ 0, "force", NULL,
-	  "do not check whether the guest can do without the memory, nor spare its huge pages",
+	  "do not check whether the guest can do without the memory, and take its huge pages too",
 	  NULL, OPT_FLAG, offsetof(struct change_options, is_forced), NULL },
 	{ 0 },
 };
 
-static void report(struct ctx *ctx, const struct hotplug *h, void *job)
+static void report(struct ctx *ctx, const struct transaction *t, void *job)
 {
 	struct change *change = job;
 	struct block_list found = { 0 };
 	char range[BLOCKS_TEXT_MAX], size[SIZE_TEXT_MAX], state[STATE_TEXT_MAX];
 	unsigned i;
 
-	block_list_intersect(&found, &hotplug_now(h)->blocks, &change->named);
+	block_list_intersect(&found, &view_now(&t->view)->blocks, &change->named);
 	json_add_u64(ctx->result, "changed", true,
-		     block_list_blocks(&change->blocks) * h->before.block_size_bytes);
+		     block_list_blocks(&change->blocks) * t->view.before.block_size_bytes);
 	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(&found, NULL));
-	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(t));
 	for (i = 0; i < found.count && cmd_is_text(ctx); i++) {
 		const struct blocks *b = &found.runs[i];
 
@@ -46,15 +46,15 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 		if (change->mixed.len)
 			out_printf("in several zones: %s\n", change->mixed.data);
 		if (change->blocks.count)
-			cmd_print_memory(h);
+			cmd_print_memory(t);
 		else
 			out_printf("nothing to do\n");
 		out_printf("%s of %s changed\n",
 			   size_format(size, block_list_blocks(&change->blocks) *
-						     h->before.block_size_bytes),
+						     t->view.before.block_size_bytes),
 			   size_format(range, block_list_blocks(&change->named) *
-						      h->before.block_size_bytes));
-		cmd_print_times(h);
+						      t->view.before.block_size_bytes));
+		cmd_print_times(t);
 	}
 	block_list_release(&found);
 }
@@ -62,16 +62,16 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 static int run(struct ctx *ctx, struct change *change, const struct change_options *o, int argc,
 	       char **argv, struct err *err)
 {
-	struct hotplug h;
+	struct transaction t;
 	int status;
 
 	change->words = argv;
 	change->words_count = (unsigned)argc;
 	change->zone = o->zone;
-	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = cmd_finish(ctx, &h, hotplug_change(&h, change, err), report, change, err);
+	cmd_begin(ctx, &t, o->is_forced);
+	status = cmd_finish(ctx, &t, hotplug_change(&t, change, err), report, change, err);
 	change_release(change);
-	hotplug_release(&h);
+	transaction_free(&t);
 	return status;
 }
 

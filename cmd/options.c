@@ -63,10 +63,10 @@ int profile_settle(struct ctx *ctx, struct opt_target targets[static 2], const s
 	profile = config_profile(&ctx->config, g->vm);
 	if (profile)
 		return apply_profile(ctx, targets, cmd, profile, err);
-	if (g->qmp)
+	if (g->qmp.kind)
 		return err_set(err, ERR_USAGE,
-			       "both a monitor and a running VM are named: '%s' and '%s'", g->qmp,
-			       g->vm);
+			       "both a monitor and a running VM are named: '%s' and '%s'",
+			       g->qmp.text, g->vm);
 	ctx->vm.is_running_named = true;
 	ctx->vm.like = like_profile(&ctx->config, g->vm);
 	return 0;

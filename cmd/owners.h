@@ -22,8 +22,8 @@ struct owners {
 	unsigned count;
 };
 
-/* owners_find() - of all devices of @h, which they are borrowed from; owners_release() it */
-struct owners owners_find(const struct hotplug *h);
+/* owners_find() - of all devices of @t, which they are borrowed from; owners_release() it */
+struct owners owners_find(const struct transaction *t);
 void owners_release(struct owners *o);
 
 /*

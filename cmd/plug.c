@@ -21,25 +21,25 @@ static const struct opt opts[] = {
 	  "name the backend NAME-mem and the DIMM NAME-dimm (memhp0, memhp1, ...); of several "
 	  "DIMMs NAME0-mem, NAME0-dimm and so on",
 	  NULL, OPT_STRING, offsetof(struct plug_options, name), NULL },
-	{ 0, "dimm", "SIZE", "split SIZE into DIMMs of this size (one)", NULL, OPT_SIZE,
-	  offsetof(struct plug_options, dimm), NULL },
+	{ 0, "dimm", "SIZE", "split SIZE into DIMMs of this size (default: one DIMM)", NULL,
+	  OPT_SIZE, offsetof(struct plug_options, dimm), NULL },
 	{ 0, "virtio-mem", NULL,
-	  "a virtio-mem device of at most SIZE in place of DIMMs: resize changes it finely", NULL,
-	  OPT_FLAG, offsetof(struct plug_options, is_virtio_mem), NULL },
-	{ 0, "keep-going", NULL, "keep the DIMMs that were plugged when another one fails", NULL,
-	  OPT_FLAG, offsetof(struct plug_options, is_keep_going), NULL },
+	  "a virtio-mem device of at most SIZE instead of DIMMs: resize changes it in small steps",
+	  NULL, OPT_FLAG, offsetof(struct plug_options, is_virtio_mem), NULL },
+	{ 0, "keep-going", NULL, "if a DIMM fails, keep those that were plugged", NULL, OPT_FLAG,
+	  offsetof(struct plug_options, is_keep_going), NULL },
 	{ 0, "zone", "ZONE",
 	  "auto, movable (can be unplugged) or kernel; auto is movable up to 3 x the "
 	  "kernel's zones",
 	  NULL, OPT_CHOICE, offsetof(struct plug_options, zone), zone_choices },
 	{ 0, "no-online", NULL, "stop once the guest shows the blocks", NULL, OPT_FLAG,
 	  offsetof(struct plug_options, is_no_online), NULL },
-	{ 0, "node", "N", "NUMA node, as QEMU counts them", NULL, OPT_NUMBER,
+	{ 0, "node", "N", "NUMA node, by QEMU's number", NULL, OPT_NUMBER,
 	  offsetof(struct plug_options, node), NULL },
-	{ 0, "slot", "N", "memory slot (the first free one)", NULL, OPT_NUMBER,
+	{ 0, "slot", "N", "memory slot (default: the first free one)", NULL, OPT_NUMBER,
 	  offsetof(struct plug_options, slot), NULL },
 	{ 0, "addr", "A",
-	  "guest-physical address, such as 0x140000000 (the first gap that will do)", NULL,
+	  "guest-physical address, such as 0x140000000 (default: the first gap that fits)", NULL,
 	  OPT_NUMBER, offsetof(struct plug_options, address), NULL },
 	{ 0, "backend", "TYPE",
 	  "ram, memfd or file; --mem-path alone means file, --hugetlb or --share alone memfd; else "
@@ -47,7 +47,7 @@ static const struct opt opts[] = {
 	  NULL, OPT_CHOICE, BACKEND(type), backend_types },
 	{ 0, "mem-path", "PATH", "the file, or a directory for one without a name", NULL,
 	  OPT_STRING, BACKEND(mem_path), NULL },
-	{ 0, "hugetlb", "[=SIZE]", "in huge pages of the host (of its default size)", NULL,
+	{ 0, "hugetlb", "[=SIZE]", "use huge pages of the host (default: its default size)", NULL,
 	  OPT_SIZE, BACKEND(hugetlb), NULL },
 	{ 0, "prealloc", "[=THREADS]", "take all of the host's memory at once", NULL, OPT_NUMBER,
 	  BACKEND(prealloc), NULL },
@@ -57,17 +57,17 @@ static const struct opt opts[] = {
 	  BACKEND(reserve), backend_reserves },
 	{ 0, "host-nodes", "LIST", "NUMA nodes of the host, such as 0 or 0-1,3", NULL, OPT_STRING,
 	  BACKEND(host_nodes), NULL },
-	{ 0, "policy", "P", "default, preferred, bind or interleave: how to use those", NULL,
+	{ 0, "policy", "P", "default, preferred, bind or interleave: how to use those nodes", NULL,
 	  OPT_CHOICE, BACKEND(policy), backend_policies },
-	{ 0, "force", NULL, "do not check whether host and guest have room for it", NULL, OPT_FLAG,
-	  offsetof(struct plug_options, is_forced), NULL },
+	{ 0, "force", NULL, "do not check whether host and guest have room for the memory", NULL,
+	  OPT_FLAG, offsetof(struct plug_options, is_forced), NULL },
 	{ 0 },
 };
 
 static const char *const settings[] = { "zone", "dimm", NULL };
 
 /* The blocks of all DIMMs, as the guest shows them now; the caller releases it. */
-static struct block_list plugged_blocks(const struct hotplug *h, const struct plug *plug)
+static struct block_list plugged_blocks(const struct transaction *t, const struct plug *plug)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
 	unsigned i;
@@ -76,14 +76,14 @@ static struct block_list plugged_blocks(const struct hotplug *h, const struct pl
 		if (plug->units[i].has_blocks)
 			block_list_add(&wanted, &plug->units[i].blocks);
 	block_list_sort(&wanted);
-	block_list_intersect(&found, &h->after.blocks, &wanted);
+	block_list_intersect(&found, &t->view.after.blocks, &wanted);
 	block_list_release(&wanted);
 	return found;
 }
 
-static void print_blocks(const struct hotplug *h, const struct plug *plug)
+static void print_blocks(const struct transaction *t, const struct plug *plug)
 {
-	struct block_list blocks = plugged_blocks(h, plug);
+	struct block_list blocks = plugged_blocks(t, plug);
 	char range[BLOCKS_TEXT_MAX], state[STATE_TEXT_MAX];
 	unsigned i;
 
@@ -111,7 +111,7 @@ static void print_device(const struct memdev *d)
 	out_printf(", at 0x%llx\n", (unsigned long long)d->address);
 }
 
-static void print_devices(const struct hotplug *h, const struct plug *plug)
+static void print_devices(const struct transaction *t, const struct plug *plug)
 {
 	const struct plug_unit *units = plug->units;
 	char size[SIZE_TEXT_MAX];
@@ -122,30 +122,30 @@ static void print_devices(const struct hotplug *h, const struct plug *plug)
 			   size_format(size, units[0].dimm.size_bytes), units[0].dimm.device_id,
 			   units[plug->units_count - 1].dimm.device_id);
 	for (i = 0; plug->units_count <= NAMES_MAX && i < plug->units_count; i++)
-		print_device(plug_unit_device(h, &units[i]));
+		print_device(plug_unit_device(t, &units[i]));
 }
 
 /* The end of both reports: memory and times. */
-static void print_end(const struct ctx *ctx, const struct hotplug *h)
+static void print_end(const struct ctx *ctx, const struct transaction *t)
 {
-	if (h->has_guest)
-		cmd_print_memory(h);
+	if (t->view.has_guest)
+		cmd_print_memory(t);
 	else
 		cmd_print_left(ctx);
-	cmd_print_times(h);
+	cmd_print_times(t);
 }
 
-static void report_vmem(struct ctx *ctx, const struct hotplug *h, void *job)
+static void report_vmem(struct ctx *ctx, const struct transaction *t, void *job)
 {
 	struct vmem_plug *plug = job;
 	struct json_object *devices = json_object_new_array();
-	const struct memdev *d = machine_device(&h->machine, plug->device.device_id);
+	const struct memdev *d = machine_device(&t->view.machine, plug->device.device_id);
 	char size[SIZE_TEXT_MAX];
 
-	json_object_array_add(devices, cmd_json_device(h, hotplug_now(h), d));
+	json_object_array_add(devices, cmd_json_device(t, view_now(&t->view), d));
 	json_object_object_add(ctx->result, "devices", devices);
 	json_object_object_add(ctx->result, "backend", cmd_json_backend(&plug->request.backend));
-	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(t));
 	if (!cmd_is_text(ctx))
 		return;
 	out_styled(OUT_BOLD, memdev_name(d));
@@ -154,10 +154,10 @@ static void report_vmem(struct ctx *ctx, const struct hotplug *h, void *job)
 	cmd_print_backend(&plug->request.backend);
 	if (plug->vmem.zone_reason[0])
 		out_printf("  %s\n", plug->vmem.zone_reason);
-	print_end(ctx, h);
+	print_end(ctx, t);
 }
 
-static void report(struct ctx *ctx, const struct hotplug *h, void *job)
+static void report(struct ctx *ctx, const struct transaction *t, void *job)
 {
 	struct plug *plug = job;
 	struct json_object *devices = json_object_new_array();
@@ -166,17 +166,17 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *job)
 	for (i = 0; i < plug->units_count; i++)
 		json_object_array_add(
 			devices,
-			cmd_json_device(h, &h->after, plug_unit_device(h, &plug->units[i])));
+			cmd_json_device(t, &t->view.after, plug_unit_device(t, &plug->units[i])));
 	json_object_object_add(ctx->result, "devices", devices);
 	json_object_object_add(ctx->result, "backend", cmd_json_backend(&plug->request.backend));
-	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(t));
 	if (!cmd_is_text(ctx))
 		return;
-	print_devices(h, plug);
+	print_devices(t, plug);
 	cmd_print_backend(&plug->request.backend);
-	if (h->has_guest)
-		print_blocks(h, plug);
-	print_end(ctx, h);
+	if (t->view.has_guest)
+		print_blocks(t, plug);
+	print_end(ctx, t);
 }
 
 /* A profile's zone says nothing about memory that stays offline. */
@@ -229,17 +229,17 @@ static int run_dimms(struct ctx *ctx, const struct plug_options *o,
 		     const struct plug_request *request, struct err *err)
 {
 	struct plug plug = { .request = *request, .is_keep_going = o->is_keep_going };
-	struct hotplug h;
+	struct transaction t;
 	int status;
 
 	if (split(ctx, &plug, o, err))
 		return -1;
-	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = hotplug_plug(&h, &plug, err);
+	cmd_begin(ctx, &t, o->is_forced);
+	status = hotplug_plug(&t, &plug, err);
 	cmd_note_backend(ctx, &plug.request.backend);
-	status = cmd_finish(ctx, &h, status, report, &plug, err);
+	status = cmd_finish(ctx, &t, status, report, &plug, err);
 	plug_release(&plug);
-	hotplug_release(&h);
+	transaction_free(&t);
 	return status;
 }
 
@@ -247,7 +247,7 @@ static int run_vmem(struct ctx *ctx, const struct plug_options *o,
 		    const struct plug_request *request, struct err *err)
 {
 	struct vmem_plug plug = { .request = *request };
-	struct hotplug h;
+	struct transaction t;
 	int status;
 
 	if (opt_is_typed(&ctx->options, "dimm") || o->slot.is_set || o->is_no_online ||
@@ -255,12 +255,12 @@ static int run_vmem(struct ctx *ctx, const struct plug_options *o,
 		return err_set(
 			err, ERR_USAGE,
 			"--virtio-mem excludes --dimm, --slot, --no-online and --keep-going");
-	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = hotplug_vmem_plug(&h, &plug, err);
+	cmd_begin(ctx, &t, o->is_forced);
+	status = hotplug_vmem_plug(&t, &plug, err);
 	cmd_note_backend(ctx, &plug.request.backend);
-	status = cmd_finish(ctx, &h, status, report_vmem, &plug, err);
+	status = cmd_finish(ctx, &t, status, report_vmem, &plug, err);
 	vmem_plug_release(&plug);
-	hotplug_release(&h);
+	transaction_free(&t);
 	return status;
 }
 
@@ -292,12 +292,11 @@ const struct cmd cmd_plug = {
 	.name = "plug",
 	.args = "SIZE",
 	.summary = "add DIMMs and bring their memory online in the guest",
-	.details =
-		"Returns when the guest can use the memory. When it cannot be brought online, all\n"
-		"is put back and the reason given.\n\n"
-		"  memhp plug 512M\n"
-		"  memhp plug 1G --name cache --zone movable\n"
-		"  memhp plug 4G --dimm 512M\n",
+	.details = "Returns when the guest can use the memory. If it cannot be brought online,\n"
+		   "everything is undone, and the reason is given.\n\n"
+		   "  memhp plug 512M\n"
+		   "  memhp plug 1G --name cache --zone movable\n"
+		   "  memhp plug 4G --dimm 512M\n",
 	.args_min = 1,
 	.args_max = 1,
 	.takes = TAKES_SIZES,

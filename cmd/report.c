@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/opener.h"
 #include "cmd/report.h"
 #include "hotplug/pool.h"
 #include "lib/size.h"
@@ -23,12 +24,12 @@ const struct cmd *cmd_find(const struct cmd *const *cmds, const char *name)
 	return NULL;
 }
 
-void cmd_hotplug_init(struct ctx *ctx, struct hotplug *h, bool is_forced)
+void cmd_begin(struct ctx *ctx, struct transaction *t, bool is_forced)
 {
-	hotplug_init(h, &ctx->vm);
-	h->is_dry_run = ctx->globals->is_dry_run;
-	h->is_forced = is_forced;
-	ctx->progress.job = &h->progress;
+	transaction_init(t, opener_of(&ctx->vm), &ctx->deadline);
+	t->is_dry_run = ctx->globals->is_dry_run;
+	t->is_forced = is_forced;
+	ctx->progress.job = &t->progress;
 }
 
 bool cmd_is_text(const struct ctx *ctx)
@@ -36,32 +37,32 @@ bool cmd_is_text(const struct ctx *ctx)
 	return !ctx->globals->is_json && !ctx->globals->is_quiet;
 }
 
-static void add_times(struct ctx *ctx, const struct hotplug *h)
+static void add_times(struct ctx *ctx, const struct transaction *t)
 {
 	struct json_object *phases = json_object_new_object();
 	unsigned i;
 
-	for (i = 0; i < h->phases_count; i++)
-		json_add_u64(phases, h->phases[i].name, true, (uint64_t)h->phases[i].ms);
-	json_add_u64(ctx->result, "elapsed_ms", true, (uint64_t)hotplug_elapsed_ms(h));
+	for (i = 0; i < t->phases_count; i++)
+		json_add_u64(phases, t->phases[i].name, true, (uint64_t)t->phases[i].ms);
+	json_add_u64(ctx->result, "elapsed_ms", true, (uint64_t)transaction_elapsed_ms(t));
 	json_object_object_add(ctx->result, "phases_ms", phases);
 }
 
-static void report_plan(struct ctx *ctx, const struct hotplug *h)
+static void report_plan(struct ctx *ctx, const struct transaction *t)
 {
 	struct json_object *plan = json_object_new_array();
 	unsigned i;
 
-	for (i = 0; i < h->plan_count; i++) {
+	for (i = 0; i < t->plan_count; i++) {
 		struct json_object *line = json_object_new_object();
-		struct json_object *value = strcmp(h->plan[i].where, "qmp")
-						    ? json_object_new_string(h->plan[i].text)
-						    : json_tokener_parse(h->plan[i].text);
+		struct json_object *value = strcmp(t->plan[i].where, "qmp")
+						    ? json_object_new_string(t->plan[i].text)
+						    : json_tokener_parse(t->plan[i].text);
 
-		json_object_object_add(line, h->plan[i].where, value);
+		json_object_object_add(line, t->plan[i].where, value);
 		json_object_array_add(plan, line);
 		if (!ctx->globals->is_json)
-			out_printf("%-5s  %s\n", h->plan[i].where, h->plan[i].text);
+			out_printf("%-5s  %s\n", t->plan[i].where, t->plan[i].text);
 	}
 	if (!i && !ctx->globals->is_json)
 		out_printf("nothing to do\n");
@@ -69,100 +70,100 @@ static void report_plan(struct ctx *ctx, const struct hotplug *h)
 }
 
 /* Warnings go to stderr, unless only errors are to be printed, and into the JSON. */
-static void add_warnings(struct ctx *ctx, const struct hotplug *h)
+static void add_warnings(struct ctx *ctx, const struct transaction *t)
 {
 	struct json_object *warnings;
 	unsigned i;
 
-	if (!h->warnings_count)
+	if (!t->warnings_count)
 		return;
 	warnings = json_object_new_array();
-	for (i = 0; i < h->warnings_count; i++) {
+	for (i = 0; i < t->warnings_count; i++) {
 		if (!ctx->globals->is_quiet || ctx->globals->is_dry_run)
-			out_note("warning: %s", h->warnings[i]);
-		json_object_array_add(warnings, json_object_new_string(h->warnings[i]));
+			out_note("warning: %s", t->warnings[i]);
+		json_object_array_add(warnings, json_object_new_string(t->warnings[i]));
 	}
 	json_object_object_add(ctx->result, "warnings", warnings);
 }
 
 /* The report could not be written: nobody will know what was done, so it is undone where it can be.
  */
-static int unreported(struct hotplug *h, struct err *err)
+static int unreported(struct transaction *t, struct err *err)
 {
-	if (h->outcome != OUTCOME_DONE)
+	if (t->outcome != OUTCOME_DONE)
 		return -1;
-	if (hotplug_can_undo(h))
-		return hotplug_undo(h, err);
-	if (h->steps_count) {
+	if (transaction_can_undo(t))
+		return transaction_undo(t, err);
+	if (t->steps_count) {
 		err->code = ERR_PARTIAL;
-		err_append(err, "what was to be done is done");
+		err_append(err, "the work itself is done");
 	}
 	return -1;
 }
 
-int cmd_finish(struct ctx *ctx, struct hotplug *h, int status, cmd_report_fn *report, void *job,
+int cmd_finish(struct ctx *ctx, struct transaction *t, int status, cmd_report_fn *report, void *job,
 	       struct err *err)
 {
-	hotplug_phase(h, NULL);
+	transaction_phase(t, NULL);
 	if (!status) {
-		if (h->is_dry_run)
-			report_plan(ctx, h);
+		if (t->is_dry_run)
+			report_plan(ctx, t);
 		else
-			report(ctx, h, job);
-		if (h->has_guest && h->before.is_limited && cmd_is_text(ctx))
-			out_note("the guest agent allows no guest-exec: zones, free memory and "
+			report(ctx, t, job);
+		if (t->view.has_guest && t->view.before.is_limited && cmd_is_text(ctx))
+			out_note("the guest agent forbids guest-exec: zones, free memory and "
 				 "policies are unknown, and room is not checked");
-		add_warnings(ctx, h);
-		add_times(ctx, h);
+		add_warnings(ctx, t);
+		add_times(ctx, t);
 		if (ctx->globals->is_json)
 			out_json(ctx->result);
 		if (out_flush(err))
-			status = unreported(h, err);
+			status = unreported(t, err);
 	} else {
-		add_times(ctx, h);
+		add_times(ctx, t);
 	}
 	if (status)
-		json_add_string(ctx->result, "state", outcome_names[h->outcome]);
+		json_add_string(ctx->result, "state", outcome_names[t->outcome]);
 	ctx->progress.job = NULL;
 	return status;
 }
 
 void cmd_hint_channel(const struct ctx *ctx)
 {
-	_cleanup_free_ char *ssh = ctx->globals->guest ? NULL : vm_ssh_address(&ctx->vm);
+	_cleanup_free_ char *ssh = ctx->globals->guest.kind ? NULL : vm_ssh_address(&ctx->vm);
 
 	if (ssh && !vm_channel(&ctx->vm))
 		out_note("QEMU forwards a port to the guest's ssh: --guest %s", ssh);
 }
 
-static int look(struct ctx *ctx, struct hotplug *h, unsigned what, struct err *err)
+static int look(struct ctx *ctx, struct transaction *t, unsigned what, struct err *err)
 {
-	bool is_chosen = ctx->globals->guest || (what & LOOK_GUEST);
+	bool is_chosen = ctx->globals->guest.kind || (what & QUERY_GUEST);
 
-	if (hotplug_look(h, what, err)) {
-		if (is_chosen || !h->has_machine || err->code == ERR_INTERRUPTED)
+	if (transaction_query(t, what, err)) {
+		if (is_chosen || !t->view.has_machine || err->code == ERR_INTERRUPTED)
 			return -1;
 		out_note("nothing known about the guest: %s", err->message);
-		h->has_guest = false;
-	} else if (h->has_machine && !h->machine.is_running) {
-		out_note("nothing known about the guest: the VM is %s", h->machine.status);
-	} else if (!h->has_guest) {
+		t->view.has_guest = false;
+	} else if (t->view.has_machine && !t->view.machine.is_running) {
+		out_note("nothing known about the guest: the VM is %s", t->view.machine.status);
+	} else if (!t->view.has_guest) {
 		cmd_hint_channel(ctx);
 	}
 	return 0;
 }
 
-int cmd_run_look(struct ctx *ctx, unsigned what, const char *also, cmd_report_fn *report,
+int cmd_run_look(struct ctx *ctx, unsigned what, enum verb also, cmd_report_fn *report,
 		 struct err *err)
 {
-	struct hotplug h;
+	struct transaction t;
 	int status;
 
-	cmd_hotplug_init(ctx, &h, false);
-	h.is_dry_run = false; /* looking changes nothing anyway */
-	h.also = also;
-	status = cmd_finish(ctx, &h, look(ctx, &h, what, err), report, NULL, err);
-	hotplug_release(&h);
+	cmd_begin(ctx, &t, false);
+	t.is_dry_run = false; /* looking changes nothing anyway */
+	t.view.extra = also;
+	status = cmd_finish(ctx, &t, look(ctx, &t, what, err), report, NULL, err);
+	transaction_free(&t);
 	return status;
 }
 
@@ -184,7 +185,7 @@ struct json_object *cmd_json_blocks(const struct block_list *list, const struct 
 	return array;
 }
 
-struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_memory *g,
+struct json_object *cmd_json_device(const struct transaction *t, const struct guest_memory *g,
 				    const struct memdev *d)
 {
 	struct json_object *device = json_object_new_object();
@@ -203,8 +204,8 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 		json_add_u64(device, "max_size", true, d->span_bytes);
 		json_add_u64(device, "block_size", true, d->step_bytes);
 	}
-	if (h->has_guest) {
-		struct block_list blocks = hotplug_found_blocks(h, g, d);
+	if (t->view.has_guest) {
+		struct block_list blocks = view_found_blocks(&t->view, g, d);
 
 		json_object_object_add(device, "blocks", cmd_json_blocks(&blocks, NULL));
 		block_list_release(&blocks);
@@ -215,13 +216,13 @@ struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_
 }
 
 /* What going offline has taken; NULL: unknown. */
-static struct json_object *json_taken(const struct hotplug *h)
+static struct json_object *json_taken(const struct transaction *t)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(h, &count);
+	_cleanup_free_ struct taken *taken = hotplug_taken(t, &count);
 	struct json_object *array;
 
-	if (!hotplug_now(h)->pools.is_known)
+	if (!view_now(&t->view)->pools.is_known)
 		return NULL;
 	array = json_object_new_array();
 	for (i = 0; i < count; i++) {
@@ -235,20 +236,20 @@ static struct json_object *json_taken(const struct hotplug *h)
 	return array;
 }
 
-struct json_object *cmd_json_guest(const struct hotplug *h)
+struct json_object *cmd_json_guest(const struct transaction *t)
 {
 	struct json_object *guest;
 
-	if (!h->has_guest)
+	if (!t->view.has_guest)
 		return NULL;
 	guest = json_object_new_object();
-	json_add_u64(guest, "block_size", true, h->before.block_size_bytes);
-	json_add_u64(guest, "mem_total_before", h->before.has & GUEST_HAS_TOTAL,
-		     h->before.total_bytes);
-	json_add_u64(guest, "mem_total_after", hotplug_now(h)->has & GUEST_HAS_TOTAL,
-		     hotplug_now(h)->total_bytes);
-	if (h->is_taking)
-		json_object_object_add(guest, "huge_pages_taken", json_taken(h));
+	json_add_u64(guest, "block_size", true, t->view.before.block_size_bytes);
+	json_add_u64(guest, "mem_total_before", t->view.before.has & GUEST_HAS_TOTAL,
+		     t->view.before.total_bytes);
+	json_add_u64(guest, "mem_total_after", view_now(&t->view)->has & GUEST_HAS_TOTAL,
+		     view_now(&t->view)->total_bytes);
+	if (t->view.is_taking)
+		json_object_object_add(guest, "huge_pages_taken", json_taken(t));
 	return guest;
 }
 
@@ -294,33 +295,33 @@ static void add_memory_row(struct out_table *table, const char *name, const stru
 	add_mib(table, g->has & GUEST_HAS_AVAILABLE, g->available_bytes);
 }
 
-static void print_taken(const struct hotplug *h)
+static void print_taken(const struct transaction *t)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(h, &count);
+	_cleanup_free_ struct taken *taken = hotplug_taken(t, &count);
 	char page[SIZE_TEXT_MAX];
 
 	for (i = 0; i < count; i++)
-		out_printf("with them went %llu of the guest's huge pages of %s; %llu are left\n",
+		out_printf("took %llu of the guest's huge pages of %s; %llu are left\n",
 			   (unsigned long long)taken[i].pages,
 			   size_format(page, taken[i].page_bytes),
 			   (unsigned long long)taken[i].left);
 }
 
-void cmd_print_memory(const struct hotplug *h)
+void cmd_print_memory(const struct transaction *t)
 {
 	static const char *const heading[] = { "MiB", "total", "free", "available" };
 	struct out_table table = { .columns = 4, .right = { false, true, true, true } };
 	unsigned i;
 
-	if (h->before.is_limited)
+	if (t->view.before.is_limited)
 		return; /* none of it is known */
 	for (i = 0; i < ARRAY_SIZE(heading); i++)
 		out_table_cell(&table, heading[i]);
-	add_memory_row(&table, "before", &h->before);
-	add_memory_row(&table, "after", hotplug_now(h));
+	add_memory_row(&table, "before", &t->view.before);
+	add_memory_row(&table, "after", view_now(&t->view));
 	out_table_finish(&table, true);
-	print_taken(h);
+	print_taken(t);
 }
 
 void cmd_print_virtio_mem(const struct machine *m, const char *indent)
@@ -342,13 +343,13 @@ void cmd_print_virtio_mem(const struct machine *m, const char *indent)
 	}
 }
 
-void cmd_print_absent(const struct hotplug *h, const char *indent)
+void cmd_print_absent(const struct transaction *t, const char *indent)
 {
 	unsigned i;
 
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
-		enum added added = hotplug_added(h, &h->before, d);
+	for (i = 0; i < t->view.machine.devices_count; i++) {
+		const struct memdev *d = &t->view.machine.devices[i];
+		enum added added = view_added(&t->view, &t->view.before, d);
 
 		if (added == ADDED_NOT || added == ADDED_PARTLY)
 			out_printf("%s%s: the guest has not added %s\n", indent, memdev_name(d),
@@ -362,13 +363,13 @@ void cmd_print_left(const struct ctx *ctx)
 	cmd_hint_channel(ctx);
 }
 
-void cmd_print_times(const struct hotplug *h)
+void cmd_print_times(const struct transaction *t)
 {
 	unsigned i;
 
-	out_printf("done in %lld ms:", (long long)hotplug_elapsed_ms(h));
-	for (i = 0; i < h->phases_count; i++)
-		out_printf("%s %s %lld", i ? "," : "", h->phases[i].name,
-			   (long long)h->phases[i].ms);
+	out_printf("done in %lld ms:", (long long)transaction_elapsed_ms(t));
+	for (i = 0; i < t->phases_count; i++)
+		out_printf("%s %s %lld", i ? "," : "", t->phases[i].name,
+			   (long long)t->phases[i].ms);
 	out_printf("\n");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * report: what a command is, and what commands share: reports, plans, the JSON of devices and blocks.
+ * report: what a command is, and what commands share: reports, plans, the JSON of devices and
+ * blocks.
  */
 #ifndef CMD_REPORT_H
 #define CMD_REPORT_H
@@ -21,8 +22,8 @@
 
 /* The global options; their table is in memhp.c. */
 struct globals {
-	const char *qmp;
-	const char *guest;
+	struct address qmp;
+	struct address guest;
 	const char *vm;
 	const char *login;
 	const char *password_file;
@@ -84,11 +85,11 @@ extern const char *const cmd_vm_options[];
 /* cmd_find() - the command of that name; NULL for none */
 const struct cmd *cmd_find(const struct cmd *const *cmds, const char *name);
 
-/* cmd_hotplug_init() - a transaction with the global options applied */
-void cmd_hotplug_init(struct ctx *ctx, struct hotplug *h, bool is_forced);
+/* cmd_begin() - a transaction with the global options applied */
+void cmd_begin(struct ctx *ctx, struct transaction *t, bool is_forced);
 
 /* Adds to ctx->result, and prints when cmd_is_text(). */
-typedef void cmd_report_fn(struct ctx *ctx, const struct hotplug *h, void *job);
+typedef void cmd_report_fn(struct ctx *ctx, const struct transaction *t, void *job);
 
 /*
  * cmd_finish() - report a transaction: in text through @report, as JSON, or the plan of a dry run
@@ -97,7 +98,7 @@ typedef void cmd_report_fn(struct ctx *ctx, const struct hotplug *h, void *job);
  * @err:	when the report cannot be written, the transaction is undone
  * Return: 0 or -1
  */
-int cmd_finish(struct ctx *ctx, struct hotplug *h, int status, cmd_report_fn *report, void *job,
+int cmd_finish(struct ctx *ctx, struct transaction *t, int status, cmd_report_fn *report, void *job,
 	       struct err *err);
 
 /* cmd_hint_channel() - note how the guest might be reached, when no channel was named or found */
@@ -109,20 +110,20 @@ bool cmd_is_text(const struct ctx *ctx);
 /*
  * cmd_run_look() - the whole of a command that only looks: asks QEMU and the guest, and reports. A
  * guest that was not named and cannot be asked is noted on stderr, and its half stays unknown.
- * @what:	LOOK_QMP or LOOK_GUEST: which half must be known
- * @also:	further commands of guest.sh; NULL: none
+ * @what:	QUERY_QEMU or QUERY_GUEST: which half must be known
+ * @also:	what the guest is asked for besides; VERB_NONE: nothing
  */
-int cmd_run_look(struct ctx *ctx, unsigned what, const char *also, cmd_report_fn *report,
+int cmd_run_look(struct ctx *ctx, unsigned what, enum verb also, cmd_report_fn *report,
 		 struct err *err);
 
 /* cmd_json_blocks(), cmd_json_device() - the JSON of runs of blocks, and of a device with its
  * blocks; the caller owns the result. @owners (may be NULL) adds "device" to each run. */
 struct json_object *cmd_json_blocks(const struct block_list *list, const struct owners *owners);
-struct json_object *cmd_json_device(const struct hotplug *h, const struct guest_memory *g,
+struct json_object *cmd_json_device(const struct transaction *t, const struct guest_memory *g,
 				    const struct memdev *d);
 
 /* cmd_json_guest() - {"block_size", "mem_total_before", "mem_total_after"} */
-struct json_object *cmd_json_guest(const struct hotplug *h);
+struct json_object *cmd_json_guest(const struct transaction *t);
 
 /* cmd_json_backend() - {"type", "share", "reason"}: what new memory is on the host; the caller owns
  * it */
@@ -134,18 +135,18 @@ void cmd_print_backend(const struct backend_options *b);
 void cmd_note_backend(const struct ctx *ctx, const struct backend_options *b);
 
 /* cmd_print_memory() - the guest's memory before and after, in MiB as free -m has it */
-void cmd_print_memory(const struct hotplug *h);
+void cmd_print_memory(const struct transaction *t);
 
 /* cmd_print_virtio_mem() - a line for each virtio-mem device: its size, and what it may have */
 void cmd_print_virtio_mem(const struct machine *m, const char *indent);
 
 /* cmd_print_absent() - a line for each DIMM that the guest has not added, or not all of */
-void cmd_print_absent(const struct hotplug *h, const char *indent);
+void cmd_print_absent(const struct transaction *t, const char *indent);
 
 /* cmd_print_left() - new memory without a channel to the guest */
 void cmd_print_left(const struct ctx *ctx);
 
 /* cmd_print_times() - how long each phase took */
-void cmd_print_times(const struct hotplug *h);
+void cmd_print_times(const struct transaction *t);
 
 #endif

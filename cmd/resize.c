@@ -15,15 +15,16 @@ struct resize_options {
 
 static const struct opt opts[] = {
 	{ 0, "zone", "ZONE",
-	  "of what is added: auto, movable (can be taken back) or kernel; auto is movable up to "
+	  "zone of added memory: auto, movable (can be taken back) or kernel; auto is movable up "
+	  "to "
 	  "3 x the kernel's zones",
 	  NULL, OPT_CHOICE, offsetof(struct resize_options, zone), zone_choices },
-	{ 0, "dimm", "SIZE", "add DIMMs of this size (chosen for at most 8, in half of the slots)",
+	{ 0, "dimm", "SIZE", "add DIMMs of this size (default: at most 8, in half of the slots)",
 	  NULL, OPT_SIZE, offsetof(struct resize_options, dimm), NULL },
-	{ 0, "node", "N", "only NUMA node N counts and changes, as QEMU counts them", NULL, OPT_NUMBER,
+	{ 0, "node", "N", "count and change only NUMA node N, by QEMU's number", NULL, OPT_NUMBER,
 	  offsetof(struct resize_options, node), NULL },
-	{ 0, "force", NULL, "do not check whether host and guest have room for it", NULL, OPT_FLAG,
-	  offsetof(struct resize_options, is_forced), NULL },
+	{ 0, "force", NULL, "do not check whether host and guest have room for the memory", NULL,
+	  OPT_FLAG, offsetof(struct resize_options, is_forced), NULL },
 	{ 0 },
 };
 
@@ -41,27 +42,27 @@ static struct resize_job *job_of(struct unplug *unplug)
 	return (struct resize_job *)((char *)unplug - offsetof(struct resize_job, resize.unplug));
 }
 
-static void remember(struct unplug *unplug, const struct hotplug *h, const struct memdev *d)
+static void remember(struct unplug *unplug, const struct transaction *t, const struct memdev *d)
 {
 	struct resize_job *job = job_of(unplug);
 	char size[SIZE_TEXT_MAX];
 
-	json_object_array_add(job->unplugged, cmd_json_device(h, &h->before, d));
+	json_object_array_add(job->unplugged, cmd_json_device(t, &t->view.before, d));
 	buf_addf(&job->changes, "%s: unplugged %s\n", memdev_name(d),
 		 size_exact(size, d->size_bytes));
 }
 
-static void add_plugged(struct resize_job *job, const struct hotplug *h)
+static void add_plugged(struct resize_job *job, const struct transaction *t)
 {
 	const struct plug *plug = &job->resize.plug;
 	char size[SIZE_TEXT_MAX];
 	unsigned i;
 
 	for (i = 0; i < plug->units_count; i++) {
-		const struct memdev *d = plug_unit_device(h, &plug->units[i]);
-		enum zone zone = h->has_guest ? plug->units[i].zone : ZONE_ANY;
+		const struct memdev *d = plug_unit_device(t, &plug->units[i]);
+		enum zone zone = t->view.has_guest ? plug->units[i].zone : ZONE_ANY;
 
-		json_object_array_add(job->plugged, cmd_json_device(h, &h->after, d));
+		json_object_array_add(job->plugged, cmd_json_device(t, &t->view.after, d));
 		buf_addf(&job->changes, "%s: plugged %s%s%s\n", memdev_name(d),
 			 size_exact(size, d->size_bytes), zone == ZONE_ANY ? "" : " in zone ",
 			 zone == ZONE_ANY ? "" : sysfs_zone_word(zone));
@@ -70,7 +71,7 @@ static void add_plugged(struct resize_job *job, const struct hotplug *h)
 		buf_addf(&job->changes, "  %s\n", plug->zone_reason);
 }
 
-static void add_resized(struct resize_job *job, const struct hotplug *h)
+static void add_resized(struct resize_job *job, const struct transaction *t)
 {
 	const struct vmem *vmem = &job->resize.vmem;
 	char before[SIZE_TEXT_MAX], after[SIZE_TEXT_MAX];
@@ -78,10 +79,11 @@ static void add_resized(struct resize_job *job, const struct hotplug *h)
 
 	for (i = 0; i < vmem->units_count; i++) {
 		const struct vmem_unit *unit = &vmem->units[i];
-		const struct memdev *d = machine_device(&h->machine, unit->handle);
+		const struct memdev *d = machine_device(&t->view.machine, unit->handle);
 
 		if (d)
-			json_object_array_add(job->resized, cmd_json_device(h, hotplug_now(h), d));
+			json_object_array_add(job->resized,
+					      cmd_json_device(t, view_now(&t->view), d));
 		buf_addf(&job->changes, "%s: %s, was %s\n", unit->handle,
 			 size_exact(after, unit->size_bytes),
 			 size_exact(before, unit->before_bytes));
@@ -90,21 +92,21 @@ static void add_resized(struct resize_job *job, const struct hotplug *h)
 		buf_addf(&job->changes, "  %s\n", vmem->zone_reason);
 }
 
-static void report(struct ctx *ctx, const struct hotplug *h, void *data)
+static void report(struct ctx *ctx, const struct transaction *t, void *data)
 {
 	struct resize_job *job = data;
 	const struct resize *r = &job->resize;
 	char before[SIZE_TEXT_MAX], after[SIZE_TEXT_MAX];
 
-	add_resized(job, h);
-	add_plugged(job, h);
+	add_resized(job, t);
+	add_plugged(job, t);
 	json_object_object_add(ctx->result, "plugged", json_object_get(job->plugged));
 	json_object_object_add(ctx->result, "unplugged", json_object_get(job->unplugged));
 	json_object_object_add(ctx->result, "resized", json_object_get(job->resized));
 	json_object_object_add(ctx->result, "backend",
 			       r->plug.units_count ? cmd_json_backend(&r->plug.request.backend)
 						   : NULL);
-	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(t));
 	if (!cmd_is_text(ctx))
 		return;
 	out_styled(OUT_BOLD, size_exact(after, r->after_bytes));
@@ -114,11 +116,11 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 		out_printf(", was %s\n%s", size_exact(before, r->before_bytes),
 			   buf_text(&job->changes));
 	cmd_print_backend(&r->plug.request.backend);
-	if (h->has_guest)
-		cmd_print_memory(h);
+	if (t->view.has_guest)
+		cmd_print_memory(t);
 	else if (r->plug.units_count)
 		cmd_print_left(ctx);
-	cmd_print_times(h);
+	cmd_print_times(t);
 }
 
 /* "0", "0M": nothing at all */
@@ -154,7 +156,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 					      .dimm_bytes = o->dimm.value,
 					      .node = o->node.is_set ? (int)o->node.value : -1,
 					      .unplug.leaves = remember } };
-	struct hotplug h;
+	struct transaction t;
 	int status;
 
 	(void)argc;
@@ -165,17 +167,17 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	job.plugged = json_object_new_array();
 	job.unplugged = json_object_new_array();
 	job.resized = json_object_new_array();
-	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = hotplug_resize(&h, &job.resize, err);
+	cmd_begin(ctx, &t, o->is_forced);
+	status = hotplug_resize(&t, &job.resize, err);
 	add_totals(ctx->result, &job.resize);
 	cmd_note_backend(ctx, &job.resize.plug.request.backend);
-	status = cmd_finish(ctx, &h, status, report, &job, err);
+	status = cmd_finish(ctx, &t, status, report, &job, err);
 	json_object_put(job.plugged);
 	json_object_put(job.unplugged);
 	json_object_put(job.resized);
 	buf_release(&job.changes);
 	resize_release(&job.resize);
-	hotplug_release(&h);
+	transaction_free(&t);
 	return status;
 }
 
@@ -186,7 +188,7 @@ const struct cmd cmd_resize = {
 	.details =
 		"TOTAL counts what QEMU was started with plus what is plugged; +SIZE and -SIZE\n"
 		"are relative to that. virtio-mem devices change first, DIMMs make up the rest.\n"
-		"When the VM has that much already, nothing is done.\n\n"
+		"If the VM has that much already, nothing is done.\n\n"
 		"  memhp resize 8G\n"
 		"  memhp resize +1G --dimm 256M\n"
 		"  memhp resize -512M\n",

@@ -33,7 +33,7 @@ static struct json_object *json_guest(const struct ctx *ctx, const struct guest_
 	struct json_object *guest = json_object_new_object();
 	struct block_sum sum = sysfs_sum(g, -1);
 
-	json_add_string(guest, "channel", vm_channel(&ctx->vm));
+	json_add_string(guest, "channel", vm_channel(&ctx->vm)->text);
 	json_add_string(guest, "kernel", g->kernel[0] ? g->kernel : NULL);
 	json_add_u64(guest, "block_size", true, g->block_size_bytes);
 	json_add_u64(guest, "mem_total", g->has & GUEST_HAS_TOTAL, g->total_bytes);
@@ -58,26 +58,27 @@ static uint64_t plugged_bytes(const struct machine *m, int node)
 }
 
 /* Is there another node than 0, as QEMU or the guest counts? */
-static bool has_nodes(const struct hotplug *h)
+static bool has_nodes(const struct transaction *t)
 {
 	unsigned i;
 
-	for (i = 0; i < h->machine.devices_count; i++)
-		if ((h->machine.devices[i].has & MEMDEV_HAS_NODE) && h->machine.devices[i].node)
+	for (i = 0; i < t->view.machine.devices_count; i++)
+		if ((t->view.machine.devices[i].has & MEMDEV_HAS_NODE) &&
+		    t->view.machine.devices[i].node)
 			return true;
-	for (i = 0; i < h->before.blocks.count; i++)
-		if (h->before.blocks.runs[i].node > 0)
+	for (i = 0; i < t->view.before.blocks.count; i++)
+		if (t->view.before.blocks.runs[i].node > 0)
 			return true;
 	return false;
 }
 
 /* With one node the guest's is QEMU's; else each is found out. */
-static void read_nodes(struct node_map *map, const struct hotplug *h)
+static void read_nodes(struct node_map *map, const struct transaction *t)
 {
 	struct err ignored;
-	bool is_known = !node_map_read(map, h, &ignored);
+	bool is_known = !node_map_read(map, t, &ignored);
 
-	if (!has_nodes(h) && (!is_known || map->nodes.count < 2))
+	if (!has_nodes(t) && (!is_known || map->nodes.count < 2))
 		*map = (struct node_map){ .nodes.count = 1 };
 	else if (map->nodes.count < 2)
 		map->nodes.count =
@@ -85,17 +86,17 @@ static void read_nodes(struct node_map *map, const struct hotplug *h)
 }
 
 /* One object, and a line where there are several; -1: not known, or not counted. */
-static void report_node(struct ctx *ctx, const struct hotplug *h, struct json_object *nodes,
+static void report_node(struct ctx *ctx, const struct transaction *t, struct json_object *nodes,
 			bool is_alone, int node, int guest)
 {
-	bool is_known = h->has_guest && !h->before.is_limited && guest >= 0;
+	bool is_known = t->view.has_guest && !t->view.before.is_limited && guest >= 0;
 	struct block_sum sum = { 0 };
 	struct json_object *object = json_object_new_object();
-	uint64_t plugged = node < 0 ? 0 : plugged_bytes(&h->machine, node);
+	uint64_t plugged = node < 0 ? 0 : plugged_bytes(&t->view.machine, node);
 	char text[SIZE_TEXT_MAX], movable[SIZE_TEXT_MAX];
 
 	if (is_known)
-		sum = sysfs_sum(&h->before, guest);
+		sum = sysfs_sum(&t->view.before, guest);
 	json_add_u64(object, "node", node >= 0, (uint64_t)node);
 	json_add_u64(object, "guest_node", is_known, (uint64_t)guest);
 	json_add_u64(object, "plugged", node >= 0, plugged);
@@ -108,8 +109,8 @@ static void report_node(struct ctx *ctx, const struct hotplug *h, struct json_ob
 	if (node >= 0)
 		out_printf("Node %-3d plugged %s; ", node, size_format(text, plugged));
 	if (!is_known) {
-		out_printf(h->has_guest && !plugged ? "the guest has no memory there\n"
-						    : "in the guest not known\n");
+		out_printf(t->view.has_guest && !plugged ? "the guest has no memory there\n"
+							 : "in the guest not known\n");
 		return;
 	}
 	out_printf(node == guest ? "in the guest " : "the guest's node %d: ", guest);
@@ -118,8 +119,8 @@ static void report_node(struct ctx *ctx, const struct hotplug *h, struct json_ob
 }
 
 /* The guest's nodes that are none of QEMU's, or of several. */
-static void report_guest_nodes(struct ctx *ctx, const struct hotplug *h, struct json_object *nodes,
-			       const struct node_map *map)
+static void report_guest_nodes(struct ctx *ctx, const struct transaction *t,
+			       struct json_object *nodes, const struct node_map *map)
 {
 	bool done[MACHINE_NODES_MAX] = { false };
 	unsigned i;
@@ -127,34 +128,34 @@ static void report_guest_nodes(struct ctx *ctx, const struct hotplug *h, struct 
 	for (i = 0; i < MACHINE_NODES_MAX; i++)
 		if (node_map_is_own(map, (int)i) && map->guest[i] < MACHINE_NODES_MAX)
 			done[map->guest[i]] = true;
-	for (i = 0; i < h->before.blocks.count; i++) {
-		int guest = h->before.blocks.runs[i].node;
+	for (i = 0; i < t->view.before.blocks.count; i++) {
+		int guest = t->view.before.blocks.runs[i].node;
 
 		if (guest < 0 || guest >= MACHINE_NODES_MAX || done[guest])
 			continue;
 		done[guest] = true;
-		report_node(ctx, h, nodes, map->nodes.count == 1, -1, guest);
+		report_node(ctx, t, nodes, map->nodes.count == 1, -1, guest);
 	}
 }
 
 /* Each of QEMU's NUMA nodes, with what the guest counts as that, then others of the guest. */
-static void report_nodes(struct ctx *ctx, const struct hotplug *h)
+static void report_nodes(struct ctx *ctx, const struct transaction *t)
 {
 	struct json_object *nodes = json_object_new_array();
 	struct node_map map;
 	unsigned i;
 
-	read_nodes(&map, h);
+	read_nodes(&map, t);
 	for (i = 0; i < map.nodes.count; i++) {
 		int guest = node_map_is_own(&map, (int)i) ? map.guest[i] : NODE_UNKNOWN;
-		struct block_sum sum = sysfs_sum(&h->before, guest < 0 ? INT_MAX : guest);
+		struct block_sum sum = sysfs_sum(&t->view.before, guest < 0 ? INT_MAX : guest);
 
-		if (plugged_bytes(&h->machine, (int)i) || map.nodes.list[i].is_there ||
+		if (plugged_bytes(&t->view.machine, (int)i) || map.nodes.list[i].is_there ||
 		    sum.online_bytes || sum.offline_bytes)
-			report_node(ctx, h, nodes, map.nodes.count == 1, (int)i, guest);
+			report_node(ctx, t, nodes, map.nodes.count == 1, (int)i, guest);
 	}
-	if (h->has_guest)
-		report_guest_nodes(ctx, h, nodes, &map);
+	if (t->view.has_guest)
+		report_guest_nodes(ctx, t, nodes, &map);
 	json_object_object_add(ctx->result, "nodes", nodes);
 }
 
@@ -195,7 +196,7 @@ static void print_guest(const struct ctx *ctx, const struct guest_memory *g)
 
 	out_styled(OUT_BOLD, "Guest");
 	out_printf("   Linux %s\n        %s\n", g->kernel[0] ? g->kernel : "-",
-		   vm_channel(&ctx->vm));
+		   vm_channel(&ctx->vm)->text);
 	out_printf("        MemTotal %s, available %s\n",
 		   g->has & GUEST_HAS_TOTAL ? size_format(total, g->total_bytes) : "-",
 		   g->has & GUEST_HAS_AVAILABLE ? size_format(available, g->available_bytes) : "-");
@@ -207,11 +208,11 @@ static void print_guest(const struct ctx *ctx, const struct guest_memory *g)
 }
 
 /* Is anything half done? */
-static void report_repair(struct ctx *ctx, const struct hotplug *h)
+static void report_repair(struct ctx *ctx, const struct transaction *t)
 {
 	struct findings found = { 0 };
 	struct err ignored;
-	bool is_known = !findings_look(&found, h, REPAIR_AUTO, false, &ignored);
+	bool is_known = !findings_look(&found, t, REPAIR_AUTO, false, &ignored);
 	unsigned i;
 
 	json_add_u64(ctx->result, "repair_due", is_known, findings_due(&found));
@@ -226,32 +227,32 @@ static void report_repair(struct ctx *ctx, const struct hotplug *h)
 	findings_release(&found);
 }
 
-static void report(struct ctx *ctx, const struct hotplug *h, void *job)
+static void report(struct ctx *ctx, const struct transaction *t, void *job)
 {
 	(void)job;
-	json_object_object_add(ctx->result, "qemu", json_qemu(&h->machine));
+	json_object_object_add(ctx->result, "qemu", json_qemu(&t->view.machine));
 	json_object_object_add(ctx->result, "guest",
-			       h->has_guest ? json_guest(ctx, &h->before) : NULL);
+			       t->view.has_guest ? json_guest(ctx, &t->view.before) : NULL);
 	if (ctx->globals->is_json) {
-		report_nodes(ctx, h);
-		report_repair(ctx, h);
+		report_nodes(ctx, t);
+		report_repair(ctx, t);
 		return;
 	}
-	print_qemu(&h->machine);
-	cmd_print_virtio_mem(&h->machine, "        ");
-	cmd_print_absent(h, "        ");
-	if (h->has_guest)
-		print_guest(ctx, &h->before);
+	print_qemu(&t->view.machine);
+	cmd_print_virtio_mem(&t->view.machine, "        ");
+	cmd_print_absent(t, "        ");
+	if (t->view.has_guest)
+		print_guest(ctx, &t->view.before);
 	else
 		out_printf("Guest   not known\n");
-	report_nodes(ctx, h);
-	report_repair(ctx, h);
+	report_nodes(ctx, t);
+	report_repair(ctx, t);
 }
 
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, LOOK_QMP, "udev", report, err);
+	return cmd_run_look(ctx, QUERY_QEMU, VERB_UDEV, report, err);
 }
 
 const struct cmd cmd_status = {

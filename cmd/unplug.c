@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "cmd/report.h"
-#include "hotplug/unplug.h"
+#include "hotplug/leave.h"
 #include "lib/size.h"
 
 #define NAMES_MAX 8 /* more than these are only counted */
@@ -18,7 +18,7 @@ static const struct opt opts[] = {
 	{ 0, "keep-going", NULL, "take what can be taken, and name what stays", NULL, OPT_FLAG,
 	  offsetof(struct unplug_options, is_keep_going), NULL },
 	{ 0, "force", NULL,
-	  "do not check whether the guest can do without the memory, nor spare its huge pages",
+	  "do not check whether the guest can do without the memory, and take its huge pages too",
 	  NULL, OPT_FLAG, offsetof(struct unplug_options, is_forced), NULL },
 	{ 0 },
 };
@@ -31,14 +31,14 @@ struct unplug_job {
 	unsigned count;
 };
 
-static void report(struct ctx *ctx, const struct hotplug *h, void *data)
+static void report(struct ctx *ctx, const struct transaction *t, void *data)
 {
 	struct unplug_job *job = data;
 	char size[SIZE_TEXT_MAX];
 	unsigned i;
 
 	json_object_object_add(ctx->result, "devices", json_object_get(job->devices));
-	json_object_object_add(ctx->result, "guest", cmd_json_guest(h));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(t));
 	if (!cmd_is_text(ctx))
 		return;
 	if (job->count > NAMES_MAX)
@@ -46,32 +46,32 @@ static void report(struct ctx *ctx, const struct hotplug *h, void *data)
 	else
 		out_styled(OUT_BOLD, buf_text(&job->names));
 	out_printf(": unplugged %s\n", size_format(size, job->unplug.size_bytes));
-	for (i = 0; i < job->unplug.stayers_count; i++)
-		out_printf("%s stays: %s\n", job->unplug.stayers[i].name,
-			   job->unplug.stayers[i].err.message);
-	if (h->has_guest && (h->after.has & GUEST_HAS_TOTAL))
-		cmd_print_memory(h);
-	cmd_print_times(h);
+	for (i = 0; i < job->unplug.stayers.count; i++)
+		out_printf("%s stays: %s\n", job->unplug.stayers.list[i].name,
+			   job->unplug.stayers.list[i].err.message);
+	if (t->view.has_guest && (t->view.after.has & GUEST_HAS_TOTAL))
+		cmd_print_memory(t);
+	cmd_print_times(t);
 }
 
 /* What leaves, while it is still known. */
-static void remember(struct unplug *unplug, const struct hotplug *h, const struct memdev *d)
+static void remember(struct unplug *unplug, const struct transaction *t, const struct memdev *d)
 {
 	struct unplug_job *job = (struct unplug_job *)unplug;
 
-	json_object_array_add(job->devices, cmd_json_device(h, &h->before, d));
+	json_object_array_add(job->devices, cmd_json_device(t, &t->view.before, d));
 	buf_addf(&job->names, "%s%s", job->names.len ? ", " : "", memdev_name(d));
 	job->count++;
 }
 
-static int choose(const struct hotplug *h, struct unplug *unplug, bool is_all, int argc,
+static int choose(const struct transaction *t, struct unplug *unplug, bool is_all, int argc,
 		  char **argv, struct err *err)
 {
 	if (is_all)
-		return unplug_add_all(h, unplug, err);
+		return unplug_add_all(t, unplug, err);
 	if (!argc)
-		return unplug_add_last(h, unplug, err);
-	return unplug_add_words(h, unplug, argv, (unsigned)argc, err);
+		return unplug_add_last(t, unplug, err);
+	return unplug_add_words(t, unplug, argv, (unsigned)argc, err);
 }
 
 /* What the user named, else what was chosen: "memhp0-dimm", "64 DIMMs" */
@@ -97,8 +97,8 @@ static void add_stayers(struct ctx *ctx, const struct unplug_job *job)
 	struct json_object *array = json_object_new_array();
 	unsigned i;
 
-	for (i = 0; i < job->unplug.stayers_count; i++) {
-		const struct stayer *s = &job->unplug.stayers[i];
+	for (i = 0; i < job->unplug.stayers.count; i++) {
+		const struct stayer *s = &job->unplug.stayers.list[i];
 		struct json_object *object = json_object_new_object();
 
 		json_add_string(object, "id", s->name);
@@ -109,14 +109,15 @@ static void add_stayers(struct ctx *ctx, const struct unplug_job *job)
 	json_object_object_add(ctx->result, "staying", array);
 }
 
-static int unplug(struct hotplug *h, struct unplug_job *job, bool is_all, int argc, char **argv,
+static int unplug(struct transaction *t, struct unplug_job *job, bool is_all, int argc, char **argv,
 		  struct err *err)
 {
-	h->ahead = job->unplug.is_keep_going ? "change near" : "ease near";
-	h->is_about_devices = h->is_taking = true;
-	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) &&
-	    !choose(h, &job->unplug, is_all, argc, argv, err) &&
-	    !unplug_prepare(h, &job->unplug, err) && !hotplug_execute(h, err))
+	t->view.preload = VERB_BIT(job->unplug.is_keep_going ? VERB_OFFLINE : VERB_OFFLINE_FAST) |
+			  VERB_BIT(VERB_BLOCKS);
+	t->view.is_about_devices = t->view.is_taking = true;
+	if (!transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) &&
+	    !choose(t, &job->unplug, is_all, argc, argv, err) &&
+	    !leave_prepare(t, &job->unplug, err) && !transaction_run(t, err))
 		return 0;
 	return explain(job, argc, argv, err);
 }
@@ -126,21 +127,21 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	const struct unplug_options *o = options;
 	struct unplug_job job = { .unplug = { .leaves = remember,
 					      .is_keep_going = o->is_keep_going } };
-	struct hotplug h;
+	struct transaction t;
 	int status;
 
 	if (o->is_all && argc)
 		return err_set(err, ERR_USAGE, "--all takes no names");
 	job.devices = json_object_new_array();
-	cmd_hotplug_init(ctx, &h, o->is_forced);
-	status = unplug(&h, &job, o->is_all, argc, argv, err);
+	cmd_begin(ctx, &t, o->is_forced);
+	status = unplug(&t, &job, o->is_all, argc, argv, err);
 	if (o->is_keep_going)
 		add_stayers(ctx, &job);
-	status = cmd_finish(ctx, &h, status, report, &job, err);
-	unplug_release(&job.unplug);
+	status = cmd_finish(ctx, &t, status, report, &job, err);
+	unplug_free(&job.unplug);
 	buf_release(&job.names);
 	json_object_put(job.devices);
-	hotplug_release(&h);
+	transaction_free(&t);
 	return status;
 }
 
@@ -150,9 +151,9 @@ const struct cmd cmd_unplug = {
 	.summary = "take DIMMs away: blocks offline, device released, backend removed",
 	.details =
 		"NAME is a device of memhp list, or the name given to plug; SIZE stands for DIMMs\n"
-		"that add up to it; without either, the DIMM plugged last. When the guest cannot\n"
-		"give the memory back, all is put back, and the block and the reason are named;\n"
-		"with --keep-going only what cannot leave stays.\n\n"
+		"that add up to it; without either, the DIMM plugged last. If the guest cannot\n"
+		"give the memory back, everything is undone, and the block and the reason are\n"
+		"named; with --keep-going only what cannot leave stays.\n\n"
 		"  memhp unplug\n"
 		"  memhp unplug cache --timeout 10\n"
 		"  memhp unplug 1G\n",

@@ -33,12 +33,12 @@ static struct json_object *json_vm(const struct fleet_vm *vm)
 	json_add_printable(object, "name", fleet_vm_name(vm));
 	json_add_u64(object, "pid", q, q ? (uint64_t)q->pid : 0);
 	json_add_u64(object, "uid", q, q ? (uint64_t)q->uid : 0);
-	json_add_printable(object, "monitor", vm->monitor);
+	json_add_printable(object, "monitor", vm->monitor.text);
 	json_add_printable(object, "guest", fleet_vm_guest(vm));
 	json_add_printable(object, "guest_problem", fleet_vm_guest_problem(vm));
 	json_add_u64(object, "plugged_memory", vm->is_known, vm->plugged_bytes);
 	json_add_printable(object, "memory", q ? q->line.memory : NULL);
-	json_add_printable(object, "ssh", q ? q->line.ssh : NULL);
+	json_add_printable(object, "ssh", q ? q->line.ssh.text : NULL);
 	json_add_printable(object, "from", vm->profile ? vm->profile->path : "process");
 	json_add_printable(object, "problem", vm->problem);
 	return object;
@@ -85,7 +85,7 @@ static void fill_cells(const struct fleet_vm *vm, char *cells[COLUMNS_COUNT])
 
 	cells[COLUMN_NAME] = printable_short(name ? name : "-", NAME_BYTES);
 	cells[COLUMN_PID] = vm->qemu ? xasprintf("%d", (int)vm->qemu->pid) : xstrdup("-");
-	cells[COLUMN_MONITOR] = xstrdup(vm->monitor ? vm->monitor : "-");
+	cells[COLUMN_MONITOR] = xstrdup(vm->monitor.kind ? vm->monitor.text : "-");
 	cells[COLUMN_GUEST] = guest ? xstrndup(guest, strcspn(guest, ":")) : xstrdup("-");
 	cells[COLUMN_PLUGGED] = xstrdup(vm->is_known ? size_format(size, vm->plugged_bytes) : "-");
 	cells[COLUMN_FROM] = vm->profile ? short_path(vm->profile->path) : xstrdup("process");
@@ -159,9 +159,9 @@ static void print_note(const struct fleet_vm *vm)
 	else if (fleet_vm_guest_problem(vm))
 		out_note("VM '%s' (pid %d): %s", shown, (int)vm->qemu->pid,
 			 fleet_vm_guest_problem(vm));
-	else if (!fleet_vm_guest(vm) && vm->qemu->line.ssh)
+	else if (!fleet_vm_guest(vm) && vm->qemu->line.ssh.kind)
 		out_note("VM '%s' (pid %d) forwards a port to its guest's ssh: --guest %s", shown,
-			 (int)vm->qemu->pid, vm->qemu->line.ssh);
+			 (int)vm->qemu->pid, vm->qemu->line.ssh.text);
 }
 
 static void print_notes(const struct fleet *fleet, const struct qemu_list *found)
@@ -240,11 +240,11 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 const struct cmd cmd_vms = {
 	.name = "vms",
 	.args = "",
-	.summary = "the VMs that run here, and those of the configuration",
+	.summary = "running VMs, and those in the configuration",
 	.details =
 		"Shows the QEMU processes of this user that have a QMP socket, and the profiles\n"
-		"of memhp.conf(5). Each can be named with --vm. What a monitor does not tell at\n"
-		"once, because another client is using it, is shown as '-'.\n\n"
+		"of memhp.conf(5). Each can be named with --vm. If a monitor does not answer at\n"
+		"once, because another client is using it, '-' is shown.\n\n"
 		"  memhp vms\n"
 		"  memhp vms --json | jq '.vms[].name'\n",
 	.opts = opts,

@@ -18,11 +18,11 @@ static struct json_object *object_add(const struct plug *plug, const struct plug
 }
 
 /* Wait for the reply to object-add (0) or device_add (1), if it is under way. */
-static int take_reply(struct hotplug *h, struct plug_unit *unit, unsigned i, struct err *err)
+static int take_reply(struct transaction *t, struct plug_unit *unit, unsigned i, struct err *err)
 {
 	if (!unit->ids[i])
 		return 0;
-	if (hotplug_take_reply(h, &unit->ids[i], err))
+	if (transaction_take_reply(t, &unit->ids[i], err))
 		return -1;
 	unit->is_object_there |= i == 0;
 	unit->is_device_there |= i == 1;
@@ -65,29 +65,29 @@ static void hint_refusal(const struct plug *plug, struct err *err)
 }
 
 /* The replies to all object-add (0) or device_add (1) of this round. */
-static int take_replies(struct hotplug *h, struct plug *plug, unsigned which, struct err *err)
+static int take_replies(struct transaction *t, struct plug *plug, unsigned which, struct err *err)
 {
 	enum plug_stage stage = which ? STAGE_DEVICE : STAGE_OBJECT;
 	unsigned i;
 
-	plug_expect(h, plug, stage);
+	plug_expect(t, plug, stage);
 	for (i = plug->from; i < plug->to; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
 		if (unit->is_failed)
 			continue;
-		if (!take_reply(h, unit, which, err)) {
-			plug_show(h, plug, stage);
+		if (!take_reply(t, unit, which, err)) {
+			plug_show(t, plug, stage);
 			continue;
 		}
 		unit->is_failed = true;
-		if (hotplug_guest_has_ended(h))
+		if (transaction_guest_has_ended(t))
 			return -1;
 		hint_refusal(plug, err);
 		if (which)
-			err_wrap(err, "QEMU takes no DIMM '%s'", unit->dimm.device_id);
+			err_wrap(err, "QEMU refuses the DIMM '%s'", unit->dimm.device_id);
 		else
-			err_wrap(err, "QEMU makes no backend '%s'", unit->dimm.backend_id);
+			err_wrap(err, "QEMU refuses the backend '%s'", unit->dimm.backend_id);
 		if (plug_fail(plug, err))
 			return -1;
 	}
@@ -95,30 +95,30 @@ static int take_replies(struct hotplug *h, struct plug *plug, unsigned which, st
 }
 
 /* Only the file of a single DIMM has a name: others are in a directory. */
-static void expect_file(const struct hotplug *h, struct plug *plug)
+static void expect_file(const struct transaction *t, struct plug *plug)
 {
 	if (plug->request.backend.mem_path && plug->units_count == 1)
-		mem_file_expect(&plug->file, qmp_peer_pid(h->vm->qmp),
+		mem_file_expect(&plug->file, qmp_peer_pid(t->view.qmp),
 				plug->request.backend.mem_path, plug->units[0].dimm.size_bytes);
 }
 
-static int add_backends(struct hotplug *h, struct plug *plug, struct err *err)
+static int add_backends(struct transaction *t, struct plug *plug, struct err *err)
 {
 	unsigned i;
 
-	expect_file(h, plug);
+	expect_file(t, plug);
 	for (i = plug->from; i < plug->to; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
-		if (qmp_send(h->vm->qmp, object_add(plug, unit), &unit->ids[0], err))
+		if (qmp_send(t->view.qmp, object_add(plug, unit), &unit->ids[0], err))
 			return -1;
 	}
-	return take_replies(h, plug, 0, err);
+	return take_replies(t, plug, 0, err);
 }
 
 /* Only for backends that are ours: one that somebody else has made under that name, a moment ago,
  * is his. */
-static int send_devices(struct hotplug *h, struct plug *plug, struct err *err)
+static int send_devices(struct transaction *t, struct plug *plug, struct err *err)
 {
 	unsigned i;
 
@@ -126,50 +126,50 @@ static int send_devices(struct hotplug *h, struct plug *plug, struct err *err)
 		struct plug_unit *unit = &plug->units[i];
 
 		if (!unit->is_failed &&
-		    qmp_send(h->vm->qmp, machine_request_device_add(&unit->dimm), &unit->ids[1],
+		    qmp_send(t->view.qmp, machine_request_device_add(&unit->dimm), &unit->ids[1],
 			     err))
 			return -1;
 	}
 	return 0;
 }
 
-/* Is the DIMM in QEMU's list as it was asked for, at blocks that the guest can use? */
-static int read_unit(const struct hotplug *h, struct plug *plug, struct plug_unit *unit,
+/* Is the DIMM in QEMU's list as requested, at blocks that the guest can use? */
+static int read_unit(const struct transaction *t, struct plug *plug, struct plug_unit *unit,
 		     struct err *err)
 {
-	const struct memdev *d = plug_unit_device(h, unit);
+	const struct memdev *d = plug_unit_device(t, unit);
 
 	if (!d || d->size_bytes != unit->dimm.size_bytes || !(d->has & MEMDEV_HAS_ADDRESS))
-		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as it was asked for",
+		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as requested",
 			       unit->dimm.device_id);
-	if (!h->has_guest)
+	if (!t->view.has_guest)
 		return 0;
-	unit->has_blocks = hotplug_device_blocks(h, d, &unit->blocks);
+	unit->has_blocks = view_device_blocks(&t->view, d, &unit->blocks);
 	if (unit->has_blocks)
 		return 0;
 	plug->is_misplaced = true;
 	err_set(err, ERR_FAILED, "QEMU put '%s' at 0x%llx, inside a memory block",
 		unit->dimm.device_id, (unsigned long long)d->address);
-	return err_hint(err, "another device came at this moment: try again");
+	return err_hint(err, "another device was added at the same time: try again");
 }
 
 /* Read the devices and, where that says more, the backends back. */
-static int read_back(struct hotplug *h, struct plug *plug, const uint64_t *ids, struct err *err)
+static int read_back(struct transaction *t, struct plug *plug, const uint64_t *ids, struct err *err)
 {
 	_cleanup_json_ struct json_object *devices = NULL;
 	_cleanup_json_ struct json_object *backends = NULL;
 	unsigned i;
 
-	if (qmp_receive(h->vm->qmp, ids[0], &devices, err) ||
-	    machine_read_devices(&h->machine, devices, err) ||
-	    (ids[1] && qmp_receive(h->vm->qmp, ids[1], &backends, err)))
+	if (qmp_receive(t->view.qmp, ids[0], &devices, err) ||
+	    machine_read_devices(&t->view.machine, devices, err) ||
+	    (ids[1] && qmp_receive(t->view.qmp, ids[1], &backends, err)))
 		return err_wrap(err, "cannot read the DIMMs back");
 	for (i = plug->from; i < plug->to; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
 		if (unit->is_failed)
 			continue;
-		if (read_unit(h, plug, unit, err) ||
+		if (read_unit(t, plug, unit, err) ||
 		    (backends && backend_verify(&plug->request.backend, unit->dimm.backend_id,
 						unit->dimm.size_bytes, backends, err)))
 			return -1;
@@ -178,65 +178,65 @@ static int read_back(struct hotplug *h, struct plug *plug, const uint64_t *ids, 
 }
 
 /* Which DIMMs are next: as many as the guest has room for. */
-static int choose_round(struct hotplug *h, struct plug *plug, struct err *err)
+static int choose_round(struct transaction *t, struct plug *plug, struct err *err)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
 	int fitting;
 
 	plug->from = plug->to;
-	fitting = plug_count_fitting(h, sizes + plug->from, plug->units_count - plug->from, err);
+	fitting = plug_count_fitting(t, sizes + plug->from, plug->units_count - plug->from, err);
 	if (fitting < 0)
 		return -1;
 	if (!fitting)
-		return plug_check_headroom(h, sizes + plug->from, 1, 0, err);
+		return plug_check_headroom(t, sizes + plug->from, 1, 0, err);
 	plug->to = plug->from + (unsigned)fitting;
 	return 0;
 }
 
-static int attach_round(struct hotplug *h, struct plug *plug, struct err *err)
+static int attach_round(struct transaction *t, struct plug *plug, struct err *err)
 {
 	uint64_t ids[2] = { 0 };
 
-	if (choose_round(h, plug, err) || add_backends(h, plug, err) || send_devices(h, plug, err))
+	if (choose_round(t, plug, err) || add_backends(t, plug, err) || send_devices(t, plug, err))
 		return -1;
-	if (qmp_send(h->vm->qmp, qmp_request("query-memory-devices", NULL), &ids[0], err) ||
+	if (qmp_send(t->view.qmp, qmp_request("query-memory-devices", NULL), &ids[0], err) ||
 	    (!backend_is_plain(&plug->request.backend) &&
-	     qmp_send(h->vm->qmp, qmp_request("query-memdev", NULL), &ids[1], err)))
+	     qmp_send(t->view.qmp, qmp_request("query-memdev", NULL), &ids[1], err)))
 		return -1;
-	return take_replies(h, plug, 1, err) || read_back(h, plug, ids, err) ? -1 : 0;
+	return take_replies(t, plug, 1, err) || read_back(t, plug, ids, err) ? -1 : 0;
 }
 
-int plug_attach(struct hotplug *h, void *job, struct err *err)
+int plug_attach(struct transaction *t, void *job, struct err *err)
 {
-	return attach_round(h, job, err) ? plug_stop(job, err) : 0;
+	return attach_round(t, job, err) ? plug_stop(job, err) : 0;
 }
 
 /* Without a guest the rounds end here. */
-int plug_attach_only(struct hotplug *h, void *job, struct err *err)
+int plug_attach_only(struct transaction *t, void *job, struct err *err)
 {
 	struct plug *plug = job;
 	unsigned i;
 
-	if (plug_attach(h, plug, err))
+	if (plug_attach(t, plug, err))
 		return -1;
 	for (i = 0; i < plug->units_count; i++)
 		plug->units[i].is_complete = !plug->units[i].is_failed;
 	return plug_finish(plug, err);
 }
 
-void plug_attach_show(struct hotplug *h, void *job)
+void plug_attach_show(struct transaction *t, void *job)
 {
 	struct plug *plug = job;
 	unsigned i;
 
 	for (i = 0; i < plug->units_count; i++)
-		hotplug_plan_request(h, object_add(plug, &plug->units[i]));
+		transaction_plan_request(t, object_add(plug, &plug->units[i]));
 	for (i = 0; i < plug->units_count; i++)
-		hotplug_plan_request(h, machine_request_device_add(&plug->units[i].dimm));
+		transaction_plan_request(t, machine_request_device_add(&plug->units[i].dimm));
 }
 
 /* Replies that were not waited for tell what is there to be undone. */
-static int collect_replies(struct hotplug *h, struct plug *plug, struct err *err)
+static int collect_replies(struct transaction *t, struct plug *plug, struct err *err)
 {
 	struct err ignored;
 	unsigned i;
@@ -244,8 +244,8 @@ static int collect_replies(struct hotplug *h, struct plug *plug, struct err *err
 	for (i = 0; i < plug->units_count; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
-		(void)!take_reply(h, unit, 0, &ignored);
-		(void)!take_reply(h, unit, 1, &ignored);
+		(void)!take_reply(t, unit, 0, &ignored);
+		(void)!take_reply(t, unit, 1, &ignored);
 		if (unit->ids[0] || unit->ids[1])
 			return err_set(err, ERR_PARTIAL,
 				       "QEMU did not say whether it made '%s' and '%s'",
@@ -255,14 +255,14 @@ static int collect_replies(struct hotplug *h, struct plug *plug, struct err *err
 }
 
 /* Has a kernel that does not answer to DIMMs given one up by itself? */
-static bool is_given_up(const struct hotplug *h, const struct leaving *leaving, unsigned count)
+static bool is_given_up(const struct transaction *t, const struct leaving *leaving, unsigned count)
 {
 	unsigned i;
 
-	for (i = 0; h->has_guest && !h->machine.has_acpi_ost && i < count; i++) {
-		const struct memdev *d = leaving[i].device;
-		struct block_list shown = hotplug_found_blocks(h, hotplug_now(h), d);
-		uint64_t bytes = block_list_blocks(&shown) * h->before.block_size_bytes;
+	for (i = 0; t->view.has_guest && !t->view.machine.has_acpi_ost && i < count; i++) {
+		const struct memdev *d = &leaving[i].device;
+		struct block_list shown = view_found_blocks(&t->view, view_now(&t->view), d);
+		uint64_t bytes = block_list_blocks(&shown) * t->view.before.block_size_bytes;
 
 		block_list_release(&shown);
 		if (bytes < d->size_bytes)
@@ -272,23 +272,24 @@ static bool is_given_up(const struct hotplug *h, const struct leaving *leaving, 
 }
 
 /* Have the DIMMs released. A kernel that gave one up may have no more to say about it. */
-static int take_back(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
+static int take_back(struct transaction *t, struct leaving *leaving, unsigned count,
+		     struct err *err)
 {
-	int64_t final_ms = h->deadline->final_ms;
+	int64_t final_ms = t->deadline->final_ms;
 	int status;
 
-	if (!is_given_up(h, leaving, count))
-		return hotplug_release_devices(h, leaving, count, err);
-	h->deadline->final_ms = deadline_within(h->deadline, TAKE_BACK_MS);
-	status = hotplug_release_devices(h, leaving, count, err);
-	h->deadline->final_ms = final_ms;
+	if (!is_given_up(t, leaving, count))
+		return hotplug_release_devices(t, leaving, count, err);
+	t->deadline->final_ms = deadline_within(t->deadline, TAKE_BACK_MS);
+	status = hotplug_release_devices(t, leaving, count, err);
+	t->deadline->final_ms = final_ms;
 	if (status && err->code == ERR_TIMEOUT)
 		return err_set(err, ERR_PARTIAL,
 			       "the guest, which has not added it, does not let go of it");
 	return status;
 }
 
-static int detach_devices(struct hotplug *h, struct plug *plug, struct err *err)
+static int detach_devices(struct transaction *t, struct plug *plug, struct err *err)
 {
 	struct leaving *leaving = NULL;
 	unsigned i, count = 0;
@@ -297,33 +298,33 @@ static int detach_devices(struct hotplug *h, struct plug *plug, struct err *err)
 	for (i = 0; i < plug->units_count; i++) {
 		struct plug_unit *unit = &plug->units[i];
 		const struct memdev *d = unit->is_device_there && !plug_is_kept(plug, unit)
-						 ? plug_unit_device(h, unit)
+						 ? plug_unit_device(t, unit)
 						 : NULL;
 
 		unit->is_device_there &= plug_is_kept(plug, unit);
 		if (d)
 			leaving_add(&leaving, &count, d);
 	}
-	if (count && take_back(h, leaving, count, err))
+	if (count && take_back(t, leaving, count, err))
 		status = err_wrap(err, "'%s'%s may still be plugged",
-				  memdev_name(leaving[0].device), count > 1 ? " and others" : "");
-	leaving_release(&leaving, &count);
+				  memdev_name(&leaving[0].device), count > 1 ? " and others" : "");
+	leaving_free(&leaving, &count);
 	return status;
 }
 
-static int remove_objects(struct hotplug *h, struct plug *plug, struct err *err)
+static int remove_objects(struct transaction *t, struct plug *plug, struct err *err)
 {
 	unsigned i;
 
 	if (plug_count_kept(plug))
 		mem_file_release(&plug->file);
-	mem_file_identify(&plug->file, plug->units[0].is_object_there, h->deadline);
+	mem_file_identify(&plug->file, plug->units[0].is_object_there, t->deadline);
 	for (i = 0; i < plug->units_count; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
 		if (!unit->is_object_there || plug_is_kept(plug, unit))
 			continue;
-		if (hotplug_request(h, machine_request_object_del(unit->dimm.backend_id), err))
+		if (transaction_request(t, machine_request_object_del(unit->dimm.backend_id), err))
 			return err_wrap(err, "the backend '%s' is left", unit->dimm.backend_id);
 		unit->is_object_there = false;
 	}
@@ -341,26 +342,26 @@ static const struct plug_unit *first_device(const struct plug *plug)
 	return NULL;
 }
 
-int plug_detach(struct hotplug *h, void *job, struct err *err)
+int plug_detach(struct transaction *t, void *job, struct err *err)
 {
 	struct plug *plug = job;
 	const struct plug_unit *first;
 
-	if (collect_replies(h, plug, err))
+	if (collect_replies(t, plug, err))
 		return -1;
 	first = first_device(plug);
-	if (first && machine_query_devices(&h->machine, h->vm->qmp, err))
+	if (first && machine_query_devices(&t->view.machine, t->view.qmp, err))
 		return err_wrap(err, "'%s' may still be plugged", first->dimm.device_id);
-	if (detach_devices(h, plug, err) || remove_objects(h, plug, err))
+	if (detach_devices(t, plug, err) || remove_objects(t, plug, err))
 		return -1;
 	if (plug_count_kept(plug))
-		h->outcome = OUTCOME_PARTIAL;
+		t->outcome = OUTCOME_PARTIAL;
 	return 0;
 }
 
-void plug_leave(struct hotplug *h, void *job)
+void plug_leave(struct transaction *t, void *job)
 {
 	struct plug *plug = job;
 
-	mem_file_leave(&plug->file, h->deadline);
+	mem_file_leave(&plug->file, t->deadline);
 }

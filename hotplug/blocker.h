@@ -8,6 +8,6 @@
 #include "hotplug/transaction.h"
 
 /* hotplug_explain_held() - after a block could not be taken offline: add to @err what holds it */
-void hotplug_explain_held(struct hotplug *h, uint64_t block, struct err *err);
+void hotplug_explain_held(struct transaction *t, uint64_t block, struct err *err);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "hotplug/blocks.h"
 #include "hotplug/change.h"
-#include "hotplug/offline.h"
 #include "hotplug/pool.h"
+#include "hotplug/room.h"
 #include "lib/size.h"
 #include "lib/util.h"
 
@@ -43,27 +43,27 @@ static bool parse_range(const char *word, struct blocks *run)
 	       run->last >= run->first;
 }
 
-static int unknown_word(const struct hotplug *h, const char *word, struct err *err)
+static int unknown_word(const struct transaction *t, const char *word, struct err *err)
 {
 	err_set(err, ERR_FAILED, "no memory block or device '%s'", word);
-	return hotplug_hint_device(h, word, "see memhp blocks and memhp list", err);
+	return view_hint_device(&t->view, word, "see memhp blocks and memhp list", err);
 }
 
-static int add_device_blocks(const struct hotplug *h, struct change *change, const char *word,
+static int add_device_blocks(const struct transaction *t, struct change *change, const char *word,
 			     struct err *err)
 {
-	const struct memdev *d = hotplug_find_device(h, word);
+	const struct memdev *d = view_find_device(&t->view, word);
 	struct blocks run;
 
 	if (!d)
-		return unknown_word(h, word, err);
-	if (hotplug_added(h, &h->before, d) == ADDED_NOT) {
-		_cleanup_free_ char *command = hotplug_absent_command(d);
+		return unknown_word(t, word, err);
+	if (view_added(&t->view, &t->view.before, d) == ADDED_NOT) {
+		_cleanup_free_ char *command = view_absent_command(d);
 
 		err_set(err, ERR_FAILED, "the guest has not added '%s'", word);
 		return err_hint(err, "take it away with: %s", command);
 	}
-	if (!hotplug_device_blocks(h, d, &run))
+	if (!view_device_blocks(&t->view, d, &run))
 		return err_set(err, ERR_FAILED, "the guest has no memory blocks of '%s'", word);
 	block_list_add(&change->named, &run);
 	return 0;
@@ -78,21 +78,21 @@ static bool can_change(const struct change *change, const struct blocks *b)
 
 /* A size: that much of what is offline, lowest first; of what is online and movable, highest first.
  */
-static int add_size(const struct hotplug *h, struct change *change, const char *word,
+static int add_size(const struct transaction *t, struct change *change, const char *word,
 		    struct err *err)
 {
-	const struct block_list *all = &h->before.blocks;
+	const struct block_list *all = &t->view.before.blocks;
 	uint64_t size_bytes, left;
 	char block[SIZE_TEXT_MAX];
 	unsigned i;
 
 	if (size_parse(word, &size_bytes, err))
 		return -1;
-	if (size_bytes % h->before.block_size_bytes)
+	if (size_bytes % t->view.before.block_size_bytes)
 		return err_set(err, ERR_FAILED,
 			       "'%s' is not a multiple of the memory block size, %s", word,
-			       size_format(block, h->before.block_size_bytes));
-	left = size_bytes / h->before.block_size_bytes;
+			       size_format(block, t->view.before.block_size_bytes));
+	left = size_bytes / t->view.before.block_size_bytes;
 	for (i = 0; i < all->count && left; i++) {
 		struct blocks run = all->runs[change->is_online ? i : all->count - 1 - i];
 		uint64_t blocks = run.last - run.first + 1;
@@ -112,42 +112,42 @@ static int add_size(const struct hotplug *h, struct change *change, const char *
 	return 0;
 }
 
-static void add_all(const struct hotplug *h, struct change *change)
+static void add_all(const struct transaction *t, struct change *change)
 {
 	unsigned i;
 
-	for (i = 0; i < h->before.blocks.count; i++)
-		if (can_change(change, &h->before.blocks.runs[i]))
-			block_list_add(&change->named, &h->before.blocks.runs[i]);
+	for (i = 0; i < t->view.before.blocks.count; i++)
+		if (can_change(change, &t->view.before.blocks.runs[i]))
+			block_list_add(&change->named, &t->view.before.blocks.runs[i]);
 }
 
 /* Only Movable blocks are taken unless they are named. */
 static int unknown_zones(struct err *err)
 {
 	err_set(err, ERR_FAILED,
-		"the guest agent allows no guest-exec: without it nobody knows "
+		"the guest agent forbids guest-exec: without it memhp cannot tell "
 		"which blocks are Movable");
 	return err_hint(err, "name blocks, or a device of memhp list");
 }
 
-static int add_word(const struct hotplug *h, struct change *change, const char *word,
+static int add_word(const struct transaction *t, struct change *change, const char *word,
 		    struct err *err)
 {
 	struct blocks run;
 	uint64_t block;
 
-	if (!change->is_online && h->before.is_limited &&
+	if (!change->is_online && t->view.before.is_limited &&
 	    (!strcmp(word, "all") || size_looks_like(word)))
 		return unknown_zones(err);
 	if (!strcmp(word, "all")) {
-		add_all(h, change);
+		add_all(t, change);
 		return 0;
 	}
 	if (size_looks_like(word))
-		return add_size(h, change, word, err);
+		return add_size(t, change, word, err);
 	if (!parse_range(word, &run))
-		return add_device_blocks(h, change, word, err);
-	if (block_list_lacks(&h->before.blocks, run.first, run.last, &block)) {
+		return add_device_blocks(t, change, word, err);
+	if (block_list_lacks(&t->view.before.blocks, run.first, run.last, &block)) {
 		err_set(err, ERR_FAILED, "no memory block 'memory%llu'", (unsigned long long)block);
 		return err_hint(err, "see memhp blocks");
 	}
@@ -164,16 +164,16 @@ static bool needs_change(const struct change *change, const struct blocks *b)
 	       (change->zone != ZONE_AUTO && blocks_zone(b) != change->zone);
 }
 
-static int resolve(const struct hotplug *h, struct change *change, struct err *err)
+static int resolve(const struct transaction *t, struct change *change, struct err *err)
 {
 	struct block_list found = { 0 };
 	unsigned i;
 
 	for (i = 0; i < change->words_count; i++)
-		if (add_word(h, change, change->words[i], err))
+		if (add_word(t, change, change->words[i], err))
 			return -1;
 	block_list_sort(&change->named);
-	block_list_intersect(&found, &h->before.blocks, &change->named);
+	block_list_intersect(&found, &t->view.before.blocks, &change->named);
 	block_list_release(&change->named);
 	change->named = found;
 	for (i = 0; i < found.count; i++)
@@ -182,49 +182,36 @@ static int resolve(const struct hotplug *h, struct change *change, struct err *e
 	return 0;
 }
 
-/* Add the command that brings those online that go to one zone. */
-static void add_online(const struct hotplug *h, const struct change *change, enum zone zone,
-		       bool is_swift, struct buf *words)
+/* What going online changes; the caller releases it. */
+static struct block_change online_change(const struct change *change)
 {
-	const struct block_list *list = &change->parts[zone];
-	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(list, zone) : NULL;
-	_cleanup_free_ char *raise =
-		swift ? NULL : hotplug_raise_words(h, list, zone, change->zone == ZONE_AUTO);
+	static const enum zone zones[] = { ZONE_KERNEL, ZONE_MOVABLE, ZONE_ANY };
+	struct block_change c = { .read_back = &change->blocks };
+	unsigned i;
 
-	if (list->count)
-		buf_addf(words, "%s;", swift ? swift : raise);
-}
-
-/* The caller frees it. */
-static char *online_words(const struct hotplug *h, const struct change *change, bool is_swift)
-{
-	struct buf words = { 0 };
-
-	add_online(h, change, ZONE_KERNEL, is_swift, &words);
-	add_online(h, change, ZONE_MOVABLE, is_swift, &words);
-	add_online(h, change, ZONE_ANY, is_swift, &words);
-	hotplug_add_look(h, &words, &change->blocks);
-	if (h->is_taking)
-		buf_addf(&words, ";pool");
-	return words.data;
+	for (i = 0; i < ARRAY_SIZE(zones); i++)
+		block_change_add(&c, &change->parts[zones[i]],
+				 change->zone == ZONE_AUTO ? BLOCK_ONLINE_IF_OFFLINE : BLOCK_ONLINE,
+				 zones[i]);
+	return c;
 }
 
 /* Read back. */
-static int check(const struct hotplug *h, const struct change *change, struct err *err)
+static int check(const struct transaction *t, const struct change *change, struct err *err)
 {
 	struct block_list found = { 0 };
 	const struct blocks *wrong = NULL;
 	char state[STATE_TEXT_MAX];
 	unsigned i;
 
-	block_list_intersect(&found, &h->after.blocks, &change->blocks);
+	block_list_intersect(&found, &t->view.after.blocks, &change->blocks);
 	for (i = 0; i < found.count && !wrong; i++)
 		if (needs_change(change, &found.runs[i]))
 			wrong = &found.runs[i];
 	if (block_list_blocks(&found) != block_list_blocks(&change->blocks))
-		err_set(err, ERR_FAILED, "some of the blocks have gone meanwhile");
+		err_set(err, ERR_FAILED, "some of the blocks are gone");
 	else if (wrong)
-		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s all the same",
+		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is still %s",
 			(unsigned long long)wrong->first, blocks_format_state(state, wrong));
 	i = wrong || block_list_blocks(&found) != block_list_blocks(&change->blocks);
 	block_list_release(&found);
@@ -234,15 +221,6 @@ static int check(const struct hotplug *h, const struct change *change, struct er
 static const char *step_name(const struct change *change)
 {
 	return change->is_online ? "online" : "offline";
-}
-
-static int try(struct hotplug *h, const struct change *change, bool is_swift, struct err *err)
-{
-	_cleanup_free_ char *words = online_words(h, change, is_swift);
-
-	if (hotplug_guest(h, words, "bring", "online", err))
-		return -1;
-	return check(h, change, err);
 }
 
 /* Have blocks only moved from zone to zone? */
@@ -255,50 +233,50 @@ static bool is_move(const struct change *change)
 	return i == change->blocks.count;
 }
 
-static int bring_online(struct hotplug *h, void *job, struct err *err)
+static int bring_online(struct transaction *t, void *job, struct err *err)
 {
 	struct change *change = job;
+	struct block_change c = online_change(change);
+	int status = blocks_change(t, &c, err);
 
-	if (try(h, change, true, err)) {
-		if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
-			return -1;
-		if (try(h, change, false, err))
-			return -1;
-	}
-	if (is_move(change))
-		hotplug_settle_floor(h);
-	return 0;
-}
-
-static int take_offline(struct hotplug *h, void *job, struct err *err)
-{
-	struct change *change = job;
-
-	if (hotplug_take_offline(h, &change->blocks, err) || check(h, change, err))
+	block_change_release(&c);
+	if (status || check(t, change, err))
 		return -1;
-	hotplug_settle_floor(h);
+	if (is_move(change))
+		hotplug_settle_floor(t);
 	return 0;
 }
 
-static int undo(struct hotplug *h, void *job, struct err *err)
+static int take_offline(struct transaction *t, void *job, struct err *err)
 {
 	struct change *change = job;
 
-	return hotplug_restore(h, &change->blocks, err) || hotplug_give_back(h, err) ? -1 : 0;
+	if (hotplug_take_offline(t, &change->blocks, err) || check(t, change, err))
+		return -1;
+	hotplug_settle_floor(t);
+	return 0;
 }
 
-static void bring_online_show(struct hotplug *h, void *job)
+static int undo(struct transaction *t, void *job, struct err *err)
+{
+	struct change *change = job;
+
+	return hotplug_restore(t, &change->blocks, err) || hotplug_give_back(t, err) ? -1 : 0;
+}
+
+static void bring_online_show(struct transaction *t, void *job)
+{
+	struct block_change c = online_change(job);
+
+	blocks_change_show(t, &c);
+	block_change_release(&c);
+}
+
+static void take_offline_show(struct transaction *t, void *job)
 {
 	const struct change *change = job;
 
-	hotplug_plan(h, "guest", online_words(h, change, true));
-}
-
-static void take_offline_show(struct hotplug *h, void *job)
-{
-	const struct change *change = job;
-
-	hotplug_take_offline_show(h, &change->blocks);
+	hotplug_take_offline_show(t, &change->blocks);
 }
 
 static const struct step online_steps[] = { { "online", bring_online, undo, bring_online_show,
@@ -306,21 +284,22 @@ static const struct step online_steps[] = { { "online", bring_online, undo, brin
 static const struct step offline_steps[] = { { "offline", take_offline, undo, take_offline_show,
 					       NULL } };
 
-static uint64_t bytes_of(const struct hotplug *h, const struct block_list *list)
+static uint64_t bytes_of(const struct transaction *t, const struct block_list *list)
 {
-	return block_list_blocks(list) * h->before.block_size_bytes;
+	return block_list_blocks(list) * t->view.before.block_size_bytes;
 }
 
 /* Those blocks that are the device's go to the zone that it has begun in, if any. */
-static void follow_device(const struct hotplug *h, struct change *change, const struct memdev *d)
+static void follow_device(const struct transaction *t, struct change *change,
+			  const struct memdev *d)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
 	bool is_mixed = false;
-	enum zone zone = zone_begun(h, d, &is_mixed);
+	enum zone zone = zone_begun(t, d, &is_mixed);
 	struct blocks span;
 	unsigned i;
 
-	if (!hotplug_device_blocks(h, d, &span))
+	if (!view_device_blocks(&t->view, d, &span))
 		return;
 	block_list_add(&wanted, &span);
 	block_list_intersect(&found, &change->blocks, &wanted);
@@ -346,18 +325,18 @@ static struct block_list parted(const struct change *change)
 }
 
 /* A device that has begun in a zone is finished there, unless one was asked for. */
-static void choose_zones(struct hotplug *h, struct change *change)
+static void choose_zones(struct transaction *t, struct change *change)
 {
 	struct block_list followed, rest = { 0 };
 	unsigned i;
 
-	for (i = 0; change->zone == ZONE_AUTO && i < h->machine.devices_count; i++)
-		follow_device(h, change, &h->machine.devices[i]);
+	for (i = 0; change->zone == ZONE_AUTO && i < t->view.machine.devices_count; i++)
+		follow_device(t, change, &t->view.machine.devices[i]);
 	for (i = 0; i < ARRAY_SIZE(change->parts); i++)
 		block_list_sort(&change->parts[i]);
 	followed = parted(change);
 	block_list_subtract(&rest, &change->blocks, &followed);
-	change->zone_taken = zone_choose(h, change->zone, bytes_of(h, &rest), change->zone_reason);
+	change->zone_taken = zone_choose(t, change->zone, bytes_of(t, &rest), change->zone_reason);
 	for (i = 0; i < rest.count; i++)
 		block_list_add(&change->parts[change->zone_taken], &rest.runs[i]);
 	block_list_sort(&change->parts[change->zone_taken]);
@@ -365,23 +344,24 @@ static void choose_zones(struct hotplug *h, struct change *change)
 	block_list_release(&rest);
 }
 
-void change_prepare(struct hotplug *h, struct change *change)
+void change_prepare(struct transaction *t, struct change *change)
 {
 	if (change->is_online)
-		choose_zones(h, change);
+		choose_zones(t, change);
 	if (change->blocks.count)
-		hotplug_add_steps(h, change->is_online ? online_steps : offline_steps, 1, change);
+		transaction_add_steps(t, change->is_online ? online_steps : offline_steps, 1,
+				      change);
 }
 
-static int check_change(struct hotplug *h, const struct change *change, struct err *err)
+static int check_change(struct transaction *t, const struct change *change, struct err *err)
 {
 	/* into another zone the way is by offline */
-	if (h->is_taking && hotplug_check_pool(h, &change->blocks, err))
+	if (t->view.is_taking && hotplug_check_pool(t, &change->blocks, err))
 		return change->is_online
 			       ? err_hint(err, "take them first: memhp offline --force BLOCKS")
 			       : -1;
-	return change->is_online ? zone_check(h, change->zone, err)
-				 : hotplug_check_room(h, bytes_of(h, &change->blocks), err);
+	return change->is_online ? zone_check(t, change->zone, err)
+				 : hotplug_check_room(t, bytes_of(t, &change->blocks), err);
 }
 
 /* Are few blocks named by their numbers, so that the others do not matter? The zone that auto takes
@@ -402,28 +382,29 @@ static bool is_about_few(const struct change *change, struct block_list *named)
 	return named->count;
 }
 
-static int look(struct hotplug *h, const struct change *change, struct err *err)
+static int look(struct transaction *t, const struct change *change, struct err *err)
 {
 	struct block_list named = { 0 };
 	int status;
 
-	h->ahead = change->is_online ? "swift near" : "ease near";
-	h->about = is_about_few(change, &named) ? &named : NULL;
-	h->is_taking = !change->is_online || change->zone != ZONE_AUTO;
-	status = hotplug_look(h, LOOK_GUEST | LOOK_CHANGE, err);
-	h->about = NULL;
+	t->view.preload = VERB_BIT(change->is_online ? VERB_ONLINE_FAST : VERB_OFFLINE_FAST) |
+			  VERB_BIT(VERB_BLOCKS);
+	t->view.about = is_about_few(change, &named) ? &named : NULL;
+	t->view.is_taking = !change->is_online || change->zone != ZONE_AUTO;
+	status = transaction_query(t, QUERY_GUEST | QUERY_CHANGE, err);
+	t->view.about = NULL;
 	block_list_release(&named);
 	return status;
 }
 
-int hotplug_change(struct hotplug *h, struct change *change, struct err *err)
+int hotplug_change(struct transaction *t, struct change *change, struct err *err)
 {
 	_cleanup_buf_ struct buf subject = { 0 };
 	unsigned i;
 
-	if (!look(h, change, err) && !resolve(h, change, err) && !check_change(h, change, err)) {
-		change_prepare(h, change);
-		if (!hotplug_execute(h, err))
+	if (!look(t, change, err) && !resolve(t, change, err) && !check_change(t, change, err)) {
+		change_prepare(t, change);
+		if (!transaction_run(t, err))
 			return 0;
 	}
 	for (i = 0; i < change->words_count; i++)

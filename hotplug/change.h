@@ -24,11 +24,11 @@ struct change {
 };
 
 /* hotplug_change() - the whole command; nothing is sent when all is as asked for already */
-int hotplug_change(struct hotplug *h, struct change *change, struct err *err)
+int hotplug_change(struct transaction *t, struct change *change, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* change_prepare() - for change->blocks that are known already: choose the zone, add the step */
-void change_prepare(struct hotplug *h, struct change *change);
+void change_prepare(struct transaction *t, struct change *change);
 
 void change_release(struct change *change);
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hotplug/blocks.h"
+#include "hotplug/ask.h"
 #include "hotplug/check.h"
 #include "hotplug/memmap.h"
 #include "lib/size.h"
@@ -38,7 +38,7 @@ int plug_check_request(struct plug_request *r, struct err *err)
 	if (!r->is_online_wanted && r->zone != ZONE_AUTO)
 		return err_set(err, ERR_USAGE, "--zone and --no-online exclude each other");
 	if (r->size_bytes > SIZE_LIMIT_BYTES || (r->has_address && r->address > SIZE_LIMIT_BYTES))
-		return err_set(err, ERR_FAILED, "no machine has so much memory");
+		return err_set(err, ERR_FAILED, "no machine has that much memory");
 	return check_name(r->name, err) || backend_check(&r->backend, err) ? -1 : 0;
 }
 
@@ -128,10 +128,10 @@ static int check_size(uint64_t size_bytes, uint64_t block_bytes, struct err *err
 			size_exact(above, down_bytes + block_bytes));
 }
 
-static int check_sizes(const struct hotplug *h, const uint64_t *sizes, unsigned count,
+static int check_sizes(const struct transaction *t, const uint64_t *sizes, unsigned count,
 		       struct err *err)
 {
-	uint64_t block_bytes = place_block_bytes(h);
+	uint64_t block_bytes = place_block_bytes(t);
 	unsigned i;
 
 	for (i = 0; block_bytes && i < count; i++)
@@ -141,45 +141,46 @@ static int check_sizes(const struct hotplug *h, const uint64_t *sizes, unsigned 
 }
 
 /* ... or what lies in a block only in part. */
-static int find_places(const struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
-		       unsigned count, struct device_place *places, struct err *err)
+static int find_places(const struct transaction *t, const struct plug_request *r,
+		       const uint64_t *sizes, unsigned count, struct device_place *places,
+		       struct err *err)
 {
 	if (!r->has_address)
-		return place_choose(h, &r->backend, sizes, count, places, err);
+		return place_choose(t, &r->backend, sizes, count, places, err);
 	places[0] =
 		(struct device_place){ .is_known = true, .is_told = true, .address = r->address };
-	return place_check(h, r->address, sizes[0], err);
+	return place_check(t, r->address, sizes[0], err);
 }
 
 /* One file would be the memory of all DIMMs at once. */
-static int check_file(const struct hotplug *h, const struct plug_request *r, unsigned count,
+static int check_file(const struct transaction *t, const struct plug_request *r, unsigned count,
 		      struct err *err)
 {
-	pid_t pid = qmp_peer_pid(h->vm->qmp);
+	pid_t pid = qmp_peer_pid(t->view.qmp);
 	struct mem_path path;
 
 	if (count < 2 || !r->backend.mem_path || !pid ||
 	    (mem_path_read(&path, pid, r->backend.mem_path) && path.is_directory))
 		return 0;
 	err_set(err, ERR_FAILED, "several DIMMs cannot share the file '%s'", r->backend.mem_path);
-	return err_hint(err, "name a directory with --mem-path: each DIMM has its own file there");
+	return err_hint(err, "name a directory with --mem-path: each DIMM gets its own file there");
 }
 
 static void warn(void *context, const char *text)
 {
-	hotplug_warn(context, text);
+	transaction_warn(context, text);
 }
 
 /* Memory that is taken at once must be there; of other memory it is said when it is not. */
-static int check_host(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
+static int check_host(struct transaction *t, const struct plug_request *r, const uint64_t *sizes,
 		      unsigned count, struct err *err)
 {
-	struct demand demand = { .pid = qmp_peer_pid(h->vm->qmp),
+	struct demand demand = { .pid = qmp_peer_pid(t->view.qmp),
 				 .backend = &r->backend,
 				 .size_bytes = r->size_bytes,
-				 .boot_bytes = h->machine.base_memory_bytes,
-				 .guest_bytes = h->machine.base_memory_bytes +
-						h->machine.plugged_memory_bytes +
+				 .boot_bytes = t->view.machine.base_memory_bytes,
+				 .guest_bytes = t->view.machine.base_memory_bytes +
+						t->view.machine.plugged_memory_bytes +
 						r->growing_bytes };
 	unsigned i;
 
@@ -191,12 +192,12 @@ static int check_host(struct hotplug *h, const struct plug_request *r, const uin
 	if (r->backend.mem_path &&
 	    mem_path_check(demand.pid, r->backend.mem_path, demand.device_bytes, err))
 		return -1;
-	if (h->is_forced)
+	if (t->is_forced)
 		return 0;
 	if (host_limits_check(&demand, err) ||
 	    (demand_is_now(&demand) && host_limits_check_taken(&demand, err)))
 		return -1;
-	host_limits_foresee(&demand, warn, h);
+	host_limits_foresee(&demand, warn, t);
 	return 0;
 }
 
@@ -205,23 +206,24 @@ static int check_host(struct hotplug *h, const struct plug_request *r, const uin
  * 2 GiB, as that end is a multiple of (probe_memory_block_size()). QEMU begins with devices at the
  * next GiB behind it. 0: not known, or no larger ones.
  */
-static uint64_t likely_block_bytes(const struct hotplug *h)
+static uint64_t likely_block_bytes(const struct transaction *t)
 {
 	const uint64_t gib = UINT64_C(1) << 30;
-	uint64_t rest = h->machine.base_memory_bytes % gib, bytes = 2 * gib;
-	uint64_t end = h->machine.base_address - (rest ? gib - rest : 0);
+	uint64_t rest = t->view.machine.base_memory_bytes % gib, bytes = 2 * gib;
+	uint64_t end = t->view.machine.base_address - (rest ? gib - rest : 0);
 
-	if (h->has_guest || !place_block_bytes(h) || !h->machine.has_base_address || end < 64 * gib)
+	if (t->view.has_guest || !place_block_bytes(t) || !t->view.machine.has_base_address ||
+	    end < 64 * gib)
 		return 0;
-	while (bytes > place_block_bytes(h) && end % bytes)
+	while (bytes > place_block_bytes(t) && end % bytes)
 		bytes /= 2;
 	return bytes;
 }
 
-static void warn_blocks(struct hotplug *h, const uint64_t *sizes, unsigned count,
+static void warn_blocks(struct transaction *t, const uint64_t *sizes, unsigned count,
 			const struct device_place *places)
 {
-	uint64_t block_bytes = likely_block_bytes(h);
+	uint64_t block_bytes = likely_block_bytes(t);
 	_cleanup_free_ char *text = NULL;
 	char block[SIZE_TEXT_MAX];
 	bool is_odd = false;
@@ -232,32 +234,32 @@ static void warn_blocks(struct hotplug *h, const uint64_t *sizes, unsigned count
 			  (places[i].is_known && places[i].address % block_bytes);
 	if (!is_odd)
 		return;
-	text = xasprintf("a Linux guest of so much memory may have blocks of %s, and use nothing "
+	text = xasprintf("a Linux guest of that much memory may have blocks of %s, and use nothing "
 			 "of what does not begin and end at one: without a channel (--guest) "
 			 "that is not known",
 			 size_format(block, block_bytes));
-	hotplug_warn(h, text);
+	transaction_warn(t, text);
 }
 
-int plug_check_device(struct hotplug *h, const struct plug_request *r, struct device_place *place,
-		      struct err *err)
+int plug_check_device(struct transaction *t, const struct plug_request *r,
+		      struct device_place *place, struct err *err)
 {
-	if (check_limit(&h->machine, r, err) || check_sizes(h, &r->size_bytes, 1, err) ||
-	    find_places(h, r, &r->size_bytes, 1, place, err) ||
-	    check_host(h, r, &r->size_bytes, 1, err))
+	if (check_limit(&t->view.machine, r, err) || check_sizes(t, &r->size_bytes, 1, err) ||
+	    find_places(t, r, &r->size_bytes, 1, place, err) ||
+	    check_host(t, r, &r->size_bytes, 1, err))
 		return -1;
-	warn_blocks(h, &r->size_bytes, 1, place);
+	warn_blocks(t, &r->size_bytes, 1, place);
 	return 0;
 }
 
-int plug_check(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
+int plug_check(struct transaction *t, const struct plug_request *r, const uint64_t *sizes,
 	       unsigned count, struct device_place *places, struct err *err)
 {
-	if (check_slots(&h->machine, r, count, err) || check_limit(&h->machine, r, err) ||
-	    check_sizes(h, sizes, count, err) || find_places(h, r, sizes, count, places, err) ||
-	    check_host(h, r, sizes, count, err) || check_file(h, r, count, err))
+	if (check_slots(&t->view.machine, r, count, err) || check_limit(&t->view.machine, r, err) ||
+	    check_sizes(t, sizes, count, err) || find_places(t, r, sizes, count, places, err) ||
+	    check_host(t, r, sizes, count, err) || check_file(t, r, count, err))
 		return -1;
-	warn_blocks(h, sizes, count, places);
+	warn_blocks(t, sizes, count, places);
 	return 0;
 }
 
@@ -268,9 +270,9 @@ static uint64_t kernel_bytes(const struct guest_memory *g, uint64_t movable_byte
 }
 
 /* Need the room for the memory map not be looked at? */
-static bool is_headroom_free(const struct hotplug *h)
+static bool is_headroom_free(const struct transaction *t)
 {
-	return !h->has_guest || h->is_forced || !(h->before.has & GUEST_HAS_AVAILABLE);
+	return !t->view.has_guest || t->is_forced || !(t->view.before.has & GUEST_HAS_AVAILABLE);
 }
 
 /* What is to be plugged, one after the other. */
@@ -281,21 +283,21 @@ struct pieces {
 };
 
 /* What the kernel needs for a piece from the memory it has. */
-static uint64_t map_bytes(const struct hotplug *h, const struct pieces *p, unsigned i)
+static uint64_t map_bytes(const struct transaction *t, const struct pieces *p, unsigned i)
 {
 	bool is_inside = !p->is_virtio_mem &&
-			 memmap_lies_inside(hotplug_now(h), h->machine.arch, p->sizes[i]);
+			 memmap_lies_inside(view_now(&t->view), t->view.machine.arch, p->sizes[i]);
 
 	return is_inside ? 0 : p->sizes[i] / MAP_SHARE;
 }
 
-static uint64_t all_map_bytes(const struct hotplug *h, const struct pieces *p)
+static uint64_t all_map_bytes(const struct transaction *t, const struct pieces *p)
 {
 	uint64_t bytes = 0;
 	unsigned i;
 
 	for (i = 0; i < p->count; i++)
-		bytes += map_bytes(h, p, i);
+		bytes += map_bytes(t, p, i);
 	return bytes;
 }
 
@@ -304,52 +306,57 @@ static uint64_t all_map_bytes(const struct hotplug *h, const struct pieces *p)
  * to be free, and what depends on the size of the guest's pages to be so that more is needed; only
  * where this is too little the guest is asked.
  */
-static int kernel_available(struct hotplug *h, const struct pieces *p, uint64_t *bytes,
+static int kernel_available(struct transaction *t, const struct pieces *p, uint64_t *bytes,
 			    struct err *err)
 {
-	const struct guest_memory *g = hotplug_now(h);
-	uint64_t movable_bytes = sysfs_sum(g, -1).movable_bytes;
+	const struct guest_memory *g = view_now(&t->view);
+	uint64_t movable_bytes = sysfs_sum(g->is_partial ? &t->view.before : g, -1).movable_bytes;
+	_cleanup_request_ struct request r = { 0 };
 
 	*bytes = kernel_bytes(g, movable_bytes);
-	if (*bytes >= HEADROOM_BYTES + all_map_bytes(h, p) ||
-	    (!movable_bytes && !memmap_wants_page_size(g, h->machine.arch)))
+	if (*bytes >= HEADROOM_BYTES + all_map_bytes(t, p) ||
+	    (!movable_bytes && !memmap_wants_page_size(g, t->view.machine.arch)))
 		return 0;
-	if (hotplug_guest(h, "scan;buddy", "read", "again", err))
+	request_add(&r, VERB_SCAN);
+	request_add(&r, VERB_FREE_PAGES);
+	if (hotplug_ask(t, &r, WORK_READ, err))
 		return -1;
-	g = &h->after;
+	g = &t->view.after;
 	movable_bytes = g->has & GUEST_HAS_MOVABLE_FREE ? g->movable_free_bytes : 0;
 	*bytes = kernel_bytes(g, movable_bytes);
 	return 0;
 }
 
-int plug_count_fitting(struct hotplug *h, const uint64_t *sizes, unsigned count, struct err *err)
+int plug_count_fitting(struct transaction *t, const uint64_t *sizes, unsigned count,
+		       struct err *err)
 {
 	struct pieces p = { sizes, count, false };
 	uint64_t need_bytes, have_bytes;
 
-	if (is_headroom_free(h))
+	if (is_headroom_free(t))
 		return (int)count;
-	if (kernel_available(h, &p, &have_bytes, err))
+	if (kernel_available(t, &p, &have_bytes, err))
 		return -1;
-	need_bytes = all_map_bytes(h, &p);
+	need_bytes = all_map_bytes(t, &p);
 	for (; count && need_bytes && need_bytes + HEADROOM_BYTES > have_bytes; count--)
-		need_bytes -= map_bytes(h, &p, count - 1);
+		need_bytes -= map_bytes(t, &p, count - 1);
 	return (int)count;
 }
 
-static int no_headroom(const struct hotplug *h, const struct pieces *p, uint64_t have_bytes,
+static int no_headroom(const struct transaction *t, const struct pieces *p, uint64_t have_bytes,
 		       struct err *err)
 {
-	uint64_t block_bytes = h->before.block_size_bytes;
+	uint64_t block_bytes = t->view.before.block_size_bytes;
 	uint64_t fit_bytes =
 		have_bytes > HEADROOM_BYTES ? (have_bytes - HEADROOM_BYTES) * MAP_SHARE : 0;
 	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX], fit[SIZE_TEXT_MAX];
 
 	err_set(err, ERR_GUEST_REFUSED,
 		"the guest needs %s for its memory map and its kernel has %s available",
-		size_format(need, all_map_bytes(h, p)), size_format(have, have_bytes));
+		size_format(need, all_map_bytes(t, p)), size_format(have, have_bytes));
 	size_exact(fit, fit_bytes - fit_bytes % block_bytes);
-	if (!p->is_virtio_mem && memmap_lies_inside(hotplug_now(h), h->machine.arch, block_bytes))
+	if (!p->is_virtio_mem &&
+	    memmap_lies_inside(view_now(&t->view), t->view.machine.arch, block_bytes))
 		return err_hint(err,
 				"at most %s fits; DIMMs of one block hold their map themselves, as "
 				"memmap_on_memory is on: --dimm %lluM; --force tries anyway",
@@ -366,22 +373,22 @@ static int no_headroom(const struct hotplug *h, const struct pieces *p, uint64_t
 }
 
 /* Do the pieces fit one after the other, where the first @kernels of them pay for the others? */
-static int check_pieces(struct hotplug *h, struct pieces *p, unsigned kernels, struct err *err)
+static int check_pieces(struct transaction *t, struct pieces *p, unsigned kernels, struct err *err)
 {
 	uint64_t have_bytes, left_bytes;
 	unsigned i;
 
-	if (is_headroom_free(h))
+	if (is_headroom_free(t))
 		return 0;
-	if (kernel_available(h, p, &have_bytes, err))
+	if (kernel_available(t, p, &have_bytes, err))
 		return -1;
 	left_bytes = have_bytes;
 	for (i = 0; i < p->count; i++) {
-		uint64_t need_bytes = map_bytes(h, p, i);
+		uint64_t need_bytes = map_bytes(t, p, i);
 
 		if (need_bytes && left_bytes < need_bytes + HEADROOM_BYTES) {
 			p->count = i ? p->count : 1;
-			return no_headroom(h, p, have_bytes, err);
+			return no_headroom(t, p, have_bytes, err);
 		}
 		left_bytes -= need_bytes;
 		if (i < kernels)
@@ -390,18 +397,18 @@ static int check_pieces(struct hotplug *h, struct pieces *p, unsigned kernels, s
 	return 0;
 }
 
-int plug_check_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count, unsigned kernels,
-			struct err *err)
+int plug_check_headroom(struct transaction *t, const uint64_t *sizes, unsigned count,
+			unsigned kernels, struct err *err)
 {
 	struct pieces p = { sizes, count, false };
 
-	return check_pieces(h, &p, kernels, err);
+	return check_pieces(t, &p, kernels, err);
 }
 
-int plug_check_blocks_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count,
+int plug_check_blocks_headroom(struct transaction *t, const uint64_t *sizes, unsigned count,
 			       unsigned kernels, struct err *err)
 {
 	struct pieces p = { sizes, count, true };
 
-	return check_pieces(h, &p, kernels, err);
+	return check_pieces(t, &p, kernels, err);
 }

@@ -30,32 +30,33 @@ int plug_check_request(struct plug_request *r, struct err *err) __attribute__((w
  * @sizes:	bytes of each DIMM
  * @places:	receives where each of them goes
  */
-int plug_check(struct hotplug *h, const struct plug_request *r, const uint64_t *sizes,
+int plug_check(struct transaction *t, const struct plug_request *r, const uint64_t *sizes,
 	       unsigned count, struct device_place *places, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* plug_check_device() - the same for one device that takes no slot, such as virtio-mem */
-int plug_check_device(struct hotplug *h, const struct plug_request *r, struct device_place *place,
-		      struct err *err) __attribute__((warn_unused_result));
+int plug_check_device(struct transaction *t, const struct plug_request *r,
+		      struct device_place *place, struct err *err)
+	__attribute__((warn_unused_result));
 
 /*
  * plug_count_fitting() - how many DIMMs, from the first, the guest has room for: its kernel takes
  * 1/64 of them from the memory it has for their memory map, before it can use them
  * Return: 0 to @count; -1 when the guest cannot be asked
  */
-int plug_count_fitting(struct hotplug *h, const uint64_t *sizes, unsigned count, struct err *err)
-	__attribute__((warn_unused_result));
+int plug_count_fitting(struct transaction *t, const uint64_t *sizes, unsigned count,
+		       struct err *err) __attribute__((warn_unused_result));
 
 /*
  * plug_check_headroom() - will the guest have that room for all DIMMs, one after the other?
  * @kernels:	so many, from the first, go to the kernel's zones and then pay for the others
  * Return: 0; -1 with ERR_GUEST_REFUSED and what would fit
  */
-int plug_check_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count, unsigned kernels,
-			struct err *err) __attribute__((warn_unused_result));
+int plug_check_headroom(struct transaction *t, const uint64_t *sizes, unsigned count,
+			unsigned kernels, struct err *err) __attribute__((warn_unused_result));
 
 /* plug_check_blocks_headroom() - the same for memory blocks that virtio-mem is to add */
-int plug_check_blocks_headroom(struct hotplug *h, const uint64_t *sizes, unsigned count,
+int plug_check_blocks_headroom(struct transaction *t, const uint64_t *sizes, unsigned count,
 			       unsigned kernels, struct err *err)
 	__attribute__((warn_unused_result));
 

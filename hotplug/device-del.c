@@ -16,21 +16,28 @@ void leaving_add(struct leaving **list, unsigned *count, const struct memdev *d)
 {
 	*list = xgrow(*list, *count, sizeof(**list));
 	(*list)[(*count)++] =
-		(struct leaving){ .device = d, .backend = d->backend ? xstrdup(d->backend) : NULL };
+		(struct leaving){ .device = memdev_copy(d),
+				  .backend = d->backend ? xstrdup(d->backend) : NULL };
+}
+
+static void free_one(struct leaving *l)
+{
+	memdev_free(&l->device);
+	free(l->backend);
 }
 
 void leaving_drop(struct leaving *list, unsigned *count, unsigned i)
 {
-	free(list[i].backend);
+	free_one(&list[i]);
 	memmove(&list[i], &list[i + 1], (--*count - i) * sizeof(*list));
 }
 
-void leaving_release(struct leaving **list, unsigned *count)
+void leaving_free(struct leaving **list, unsigned *count)
 {
 	unsigned i;
 
 	for (i = 0; i < *count; i++)
-		free((*list)[i].backend);
+		free_one(&(*list)[i]);
 	free(*list);
 	*list = NULL;
 	*count = 0;
@@ -38,7 +45,7 @@ void leaving_release(struct leaving **list, unsigned *count)
 
 /* What qmp_wait_event() looks for: any verdict on any of the devices, and whether the VM stops. */
 struct watch {
-	struct hotplug *h;
+	struct transaction *t;
 	struct leaving *leaving;
 	unsigned count;
 };
@@ -49,16 +56,16 @@ static bool concerns(const char *name, struct json_object *data, void *context)
 	struct verdict_subject subject;
 	unsigned i;
 
-	if (hotplug_notice_stop(watch->h, name))
+	if (transaction_notice_stop(watch->t, name))
 		return true;
 	if (!verdict_subject(name, data, &subject))
 		return false;
 	for (i = 0; i < watch->count; i++) {
 		struct leaving *l = &watch->leaving[i];
 
-		if (!verdict_is_about(&subject, l->device))
+		if (!verdict_is_about(&subject, &l->device))
 			continue;
-		switch (verdict_read(name, data, l->device, l->is_asked, l->why, sizeof(l->why))) {
+		switch (verdict_read(name, data, &l->device, l->is_asked, l->why, sizeof(l->why))) {
 		case VERDICT_DELETED:
 			l->is_gone = true;
 			return true;
@@ -85,42 +92,43 @@ static bool all_settled(const struct leaving *leaving, unsigned count)
 	return true;
 }
 
-int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count,
+int hotplug_notice_gone(struct transaction *t, struct leaving *leaving, unsigned count,
 			int64_t until_ms, struct err *err)
 {
-	struct watch watch = { h, leaving, count };
+	struct watch watch = { t, leaving, count };
 	int ready;
 
 	do {
 		_cleanup_json_ struct json_object *event = NULL;
 
-		ready = qmp_wait_event(h->vm->qmp, concerns, &watch, until_ms, &event, err);
+		ready = qmp_wait_event(t->view.qmp, concerns, &watch, until_ms, &event, err);
 	} while (ready > 0 && !all_settled(leaving, count));
 	return ready < 0 ? -1 : 0;
 }
 
-int hotplug_read_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
+int hotplug_read_gone(struct transaction *t, struct leaving *leaving, unsigned count,
+		      struct err *err)
 {
 	struct machine now = { 0 };
-	int status = machine_query_devices(&now, h->vm->qmp, err);
+	int status = machine_query_devices(&now, t->view.qmp, err);
 	unsigned i;
 
 	for (i = 0; i < count && !status; i++)
-		leaving[i].is_gone |= !machine_device(&now, leaving[i].device->handle);
+		leaving[i].is_gone |= !machine_device(&now, leaving[i].device.handle);
 	machine_release(&now);
 	return status;
 }
 
 /* Has somebody else unplugged it a moment ago? QEMU says so before it refuses. */
-static bool has_gone(struct hotplug *h, struct leaving *leaving, unsigned count, unsigned i)
+static bool has_gone(struct transaction *t, struct leaving *leaving, unsigned count, unsigned i)
 {
 	struct err ignored;
 
-	return !hotplug_notice_gone(h, leaving, count, 0, &ignored) && leaving[i].is_gone;
+	return !hotplug_notice_gone(t, leaving, count, 0, &ignored) && leaving[i].is_gone;
 }
 
 /* Send device_del for all that are neither gone nor refused; all at once, then the replies. */
-static int ask_all(struct hotplug *h, struct leaving *leaving, unsigned count, bool is_again,
+static int ask_all(struct transaction *t, struct leaving *leaving, unsigned count, bool is_again,
 		   struct err *err)
 {
 	_cleanup_free_ uint64_t *ids = xcalloc(count, sizeof(*ids));
@@ -133,26 +141,26 @@ static int ask_all(struct hotplug *h, struct leaving *leaving, unsigned count, b
 		if (l->is_gone || l->is_refused)
 			continue;
 		l->is_asked = true;
-		if (qmp_send(h->vm->qmp, machine_request_device_del(l->device->handle), &ids[i],
+		if (qmp_send(t->view.qmp, machine_request_device_del(l->device.handle), &ids[i],
 			     err))
 			return -1;
 	}
 	for (i = 0; i < count; i++) {
 		struct err answer = { 0 };
 
-		if (!ids[i] || !qmp_receive(h->vm->qmp, ids[i], NULL, &answer))
+		if (!ids[i] || !qmp_receive(t->view.qmp, ids[i], NULL, &answer))
 			continue;
 		/* "already in the process of unplug", or gone already: the events will tell */
-		if (answer.code == ERR_QEMU_REFUSED && (is_again || has_gone(h, leaving, count, i)))
+		if (answer.code == ERR_QEMU_REFUSED && (is_again || has_gone(t, leaving, count, i)))
 			continue;
 		leaving[i].is_asked = answer.code != ERR_QEMU_REFUSED;
 		*err = answer;
 		status = -1;
 		if (!leaving[i].is_asked)
-			err_wrap(err, "QEMU does not unplug '%s'", memdev_name(leaving[i].device));
+			err_wrap(err, "QEMU does not unplug '%s'", memdev_name(&leaving[i].device));
 		else if (answer.code == ERR_QEMU_UNREACHABLE)
 			err_wrap(err, "'%s' may still be unplugged",
-				 memdev_name(leaving[i].device));
+				 memdev_name(&leaving[i].device));
 		/* else what ended the wait is for the caller to say */
 	}
 	return status;
@@ -166,70 +174,70 @@ static int report_refusal(const struct leaving *leaving, unsigned count, struct 
 		if (leaving[i].is_refused)
 			return err_set(err, ERR_GUEST_REFUSED,
 				       "the guest does not give up '%s': %s",
-				       memdev_name(leaving[i].device), leaving[i].why);
+				       memdev_name(&leaving[i].device), leaving[i].why);
 	return 0;
 }
 
 /* Say in words what the deadline left, or the time that a guest gets which has begun anew. */
-static int report_pending(const struct hotplug *h, const struct leaving *leaving, unsigned count,
-			  struct err *err)
+static int report_pending(const struct transaction *t, const struct leaving *leaving,
+			  unsigned count, struct err *err)
 {
 	unsigned i;
 
-	if (hotplug_guest_has_ended(h) && err->code == ERR_TIMEOUT) {
+	if (transaction_guest_has_ended(t) && err->code == ERR_TIMEOUT) {
 		err_set(err, ERR_PARTIAL,
-			"the guest has not let go of %s since it ended or began anew",
+			"the guest has not let go of %s since it ended or restarted",
 			count > 1 ? "them" : "it");
 		for (i = 0; i < count; i++)
 			if (!leaving[i].is_gone && leaving[i].why[0])
-				return err_append(err, "'%s': %s", memdev_name(leaving[i].device),
+				return err_append(err, "'%s': %s", memdev_name(&leaving[i].device),
 						  leaving[i].why);
 		return -1;
 	}
 	for (i = 0; i < count; i++)
 		if (!leaving[i].is_gone && !leaving[i].is_refused)
 			return err_wrap(err, "the guest has not let go of '%s'",
-					memdev_name(leaving[i].device));
+					memdev_name(&leaving[i].device));
 	return -1;
 }
 
 /* Show how many have gone. */
-static void show_gone(struct hotplug *h, const struct leaving *leaving, unsigned count)
+static void show_gone(struct transaction *t, const struct leaving *leaving, unsigned count)
 {
 	uint64_t gone = 0, bytes = 0;
 	unsigned i;
 
 	for (i = 0; i < count; i++) {
 		gone += leaving[i].is_gone;
-		bytes += leaving[i].is_gone ? leaving[i].device->size_bytes : 0;
+		bytes += leaving[i].is_gone ? leaving[i].device.size_bytes : 0;
 	}
-	progress_reach(&h->progress, gone, bytes, monotonic_ms());
+	progress_reach(&t->progress, gone, bytes, monotonic_ms());
 }
 
-static void expect_to_go(struct hotplug *h, const struct leaving *leaving, unsigned count)
+static void expect_to_go(struct transaction *t, const struct leaving *leaving, unsigned count)
 {
 	uint64_t bytes = 0;
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		bytes += leaving[i].device->size_bytes;
-	progress_expect(&h->progress, "DIMMs", count, bytes, NULL);
-	show_gone(h, leaving, count);
+		bytes += leaving[i].device.size_bytes;
+	progress_expect(&t->progress, "DIMMs", count, bytes, NULL);
+	show_gone(t, leaving, count);
 }
 
 /* Take verdicts until all are settled; 0 when none has come for RESEND_MS. */
-static int take_verdicts(struct hotplug *h, struct watch *watch, struct err *err)
+static int take_verdicts(struct transaction *t, struct watch *watch, struct err *err)
 {
 	int ready = 1;
 
 	while (ready > 0 && !all_settled(watch->leaving, watch->count)) {
 		_cleanup_json_ struct json_object *event = NULL;
 
-		if (hotplug_check_runs(h, err))
+		if (transaction_check_runs(t, err))
 			return -1;
-		ready = qmp_wait_event(h->vm->qmp, concerns, watch, monotonic_ms() + RESEND_MS,
+		ready = qmp_wait_event(t->view.qmp, concerns, watch, monotonic_ms() + RESEND_MS,
 				       &event, err);
-		show_gone(h, watch->leaving, watch->count);
+		show_gone(t, watch->leaving, watch->count);
 	}
 	return ready;
 }
@@ -243,11 +251,11 @@ static bool is_any_asked(const struct leaving *leaving, unsigned count)
 	return i < count;
 }
 
-static int settle(struct hotplug *h, struct watch *watch, bool is_again, struct err *err)
+static int settle(struct transaction *t, struct watch *watch, bool is_again, struct err *err)
 {
 	while (!all_settled(watch->leaving, watch->count)) {
-		if (ask_all(h, watch->leaving, watch->count, is_again, err) ||
-		    take_verdicts(h, watch, err) < 0)
+		if (ask_all(t, watch->leaving, watch->count, is_again, err) ||
+		    take_verdicts(t, watch, err) < 0)
 			return -1;
 		is_again = true;
 	}
@@ -255,12 +263,12 @@ static int settle(struct hotplug *h, struct watch *watch, bool is_again, struct 
 }
 
 /* A guest that boots refuses what it gives up once it runs: what it has refused is open again. */
-static bool reopen(const struct hotplug *h, struct leaving *leaving, unsigned count)
+static bool reopen(const struct transaction *t, struct leaving *leaving, unsigned count)
 {
 	bool is_any = false;
 	unsigned i;
 
-	for (i = 0; i < count && hotplug_guest_has_ended(h); i++) {
+	for (i = 0; i < count && transaction_guest_has_ended(t); i++) {
 		is_any |= leaving[i].is_refused;
 		leaving[i].is_refused = false;
 	}
@@ -269,29 +277,29 @@ static bool reopen(const struct hotplug *h, struct leaving *leaving, unsigned co
 
 /* Until they are gone; a guest that began anew is asked again until the time for its boot is over.
  */
-static int settle_for_good(struct hotplug *h, struct watch *watch, struct err *err)
+static int settle_for_good(struct transaction *t, struct watch *watch, struct err *err)
 {
-	int status = settle(h, watch, is_any_asked(watch->leaving, watch->count), err);
+	int status = settle(t, watch, is_any_asked(watch->leaving, watch->count), err);
 
-	while (!status && reopen(h, watch->leaving, watch->count))
-		status = take_verdicts(h, watch, err) < 0 ? -1 : settle(h, watch, true, err);
+	while (!status && reopen(t, watch->leaving, watch->count))
+		status = take_verdicts(t, watch, err) < 0 ? -1 : settle(t, watch, true, err);
 	return status;
 }
 
-int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned count,
+int hotplug_release_devices(struct transaction *t, struct leaving *leaving, unsigned count,
 			    struct err *err)
 {
-	struct watch watch = { h, leaving, count };
+	struct watch watch = { t, leaving, count };
 
-	expect_to_go(h, leaving, count);
-	if (!settle_for_good(h, &watch, err))
+	expect_to_go(t, leaving, count);
+	if (!settle_for_good(t, &watch, err))
 		return report_refusal(leaving, count, err);
 	return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED || err->code == ERR_PARTIAL
-		       ? report_pending(h, leaving, count, err)
+		       ? report_pending(t, leaving, count, err)
 		       : -1;
 }
 
-int hotplug_remove_backends(struct hotplug *h, struct leaving *leaving, unsigned count,
+int hotplug_remove_backends(struct transaction *t, struct leaving *leaving, unsigned count,
 			    struct err *err)
 {
 	_cleanup_free_ uint64_t *ids = xcalloc(count, sizeof(*ids));
@@ -300,13 +308,13 @@ int hotplug_remove_backends(struct hotplug *h, struct leaving *leaving, unsigned
 
 	for (i = 0; i < count; i++)
 		if (leaving[i].is_gone && leaving[i].backend &&
-		    qmp_send(h->vm->qmp, machine_request_object_del(leaving[i].backend), &ids[i],
+		    qmp_send(t->view.qmp, machine_request_object_del(leaving[i].backend), &ids[i],
 			     err))
 			return -1;
 	for (i = 0; i < count; i++) {
 		if (!ids[i])
 			continue;
-		if (qmp_receive(h->vm->qmp, ids[i], NULL, err)) {
+		if (qmp_receive(t->view.qmp, ids[i], NULL, err)) {
 			status = err_wrap(err, "the backend '%s' is left", leaving[i].backend);
 			continue;
 		}

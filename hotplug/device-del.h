@@ -6,11 +6,12 @@
 #define HOTPLUG_DEVICE_DEL_H
 
 #include "hotplug/transaction.h"
+#include "qemu/memdev.h"
 
 /* A device on its way out. */
 struct leaving {
-	const struct memdev *device; /* borrowed from h->machine, stable while leaving */
-	char *backend;		     /* owned; NULL when unknown or already removed */
+	struct memdev device; /* as it was; owned */
+	char *backend;	      /* owned; NULL when unknown or already removed */
 	bool is_asked, is_gone, is_refused;
 	bool is_chosen; /* a size stands for it: another one will do as well */
 	char why[128];	/* of a refusal */
@@ -19,31 +20,31 @@ struct leaving {
 /* leaving_drop() - take the one at @i from a list */
 void leaving_drop(struct leaving *list, unsigned *count, unsigned i);
 
-/* leaving_add() - append @d to a list; leaving_release() frees the list */
+/* leaving_add() - append @d to a list; leaving_free() frees the list */
 void leaving_add(struct leaving **list, unsigned *count, const struct memdev *d);
-void leaving_release(struct leaving **list, unsigned *count);
+void leaving_free(struct leaving **list, unsigned *count);
 
 /*
  * hotplug_release_devices() - device_del for each, wait until each is gone or refused
  * Return: 0 when all are gone; -1 with ERR_GUEST_REFUSED, ERR_TIMEOUT (still pending), ...
  */
-int hotplug_release_devices(struct hotplug *h, struct leaving *leaving, unsigned count,
+int hotplug_release_devices(struct transaction *t, struct leaving *leaving, unsigned count,
 			    struct err *err) __attribute__((warn_unused_result));
 
 /* hotplug_notice_gone() - mark those that QEMU lets go of until @until_ms (CLOCK_MONOTONIC; 0:
  * without waiting), or until nothing more is to come */
-int hotplug_notice_gone(struct hotplug *h, struct leaving *leaving, unsigned count,
+int hotplug_notice_gone(struct transaction *t, struct leaving *leaving, unsigned count,
 			int64_t until_ms, struct err *err) __attribute__((warn_unused_result));
 
 /* hotplug_read_gone() - the same by asking QEMU which are still there */
-int hotplug_read_gone(struct hotplug *h, struct leaving *leaving, unsigned count, struct err *err)
-	__attribute__((warn_unused_result));
+int hotplug_read_gone(struct transaction *t, struct leaving *leaving, unsigned count,
+		      struct err *err) __attribute__((warn_unused_result));
 
 /*
  * hotplug_remove_backends() - object-del the backends of those that are gone, each once
  * Return: 0; -1 when one is left, named in @err
  */
-int hotplug_remove_backends(struct hotplug *h, struct leaving *leaving, unsigned count,
+int hotplug_remove_backends(struct transaction *t, struct leaving *leaving, unsigned count,
 			    struct err *err) __attribute__((warn_unused_result));
 
 #endif

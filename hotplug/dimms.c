@@ -45,9 +45,9 @@ void plug_release(struct plug *plug)
 	mem_file_release(&plug->file);
 }
 
-const struct memdev *plug_unit_device(const struct hotplug *h, const struct plug_unit *unit)
+const struct memdev *plug_unit_device(const struct transaction *t, const struct plug_unit *unit)
 {
-	return machine_device(&h->machine, unit->dimm.device_id);
+	return machine_device(&t->view.machine, unit->dimm.device_id);
 }
 
 /* Each DIMM's size, as the checks take them; the caller frees the array. */
@@ -73,20 +73,20 @@ static bool has_come(const struct plug_unit *unit, enum plug_stage stage)
 	}
 }
 
-void plug_expect(struct hotplug *h, const struct plug *plug, enum plug_stage stage)
+void plug_expect(struct transaction *t, const struct plug *plug, enum plug_stage stage)
 {
 	uint64_t bytes = 0;
 	unsigned i;
 
 	for (i = 0; i < plug->units_count; i++)
 		bytes += plug->units[i].dimm.size_bytes;
-	progress_expect(&h->progress, stage == STAGE_OBJECT ? "backends" : "DIMMs",
+	progress_expect(&t->progress, stage == STAGE_OBJECT ? "backends" : "DIMMs",
 			plug->units_count, bytes, NULL);
-	h->progress.is_part = plug->to - plug->from < plug->units_count;
-	plug_show(h, plug, stage);
+	t->progress.is_part = plug->to - plug->from < plug->units_count;
+	plug_show(t, plug, stage);
 }
 
-void plug_show(struct hotplug *h, const struct plug *plug, enum plug_stage stage)
+void plug_show(struct transaction *t, const struct plug *plug, enum plug_stage stage)
 {
 	uint64_t done = 0, bytes = 0;
 	unsigned i;
@@ -97,7 +97,7 @@ void plug_show(struct hotplug *h, const struct plug *plug, enum plug_stage stage
 		done++;
 		bytes += plug->units[i].dimm.size_bytes;
 	}
-	progress_reach(&h->progress, done, bytes, monotonic_ms());
+	progress_reach(&t->progress, done, bytes, monotonic_ms());
 }
 
 int plug_fail(struct plug *plug, const struct err *err)

@@ -22,7 +22,7 @@ struct plug_unit {
 	bool is_object_there, is_device_there;
 	bool is_inserted; /* the guest has said that it took the DIMM */
 	bool is_failed;	  /* QEMU or the guest does not take it */
-	bool is_complete; /* read back: all of it is as it was asked for */
+	bool is_complete; /* read back: all of it is as requested */
 };
 
 /* How far a DIMM has come. */
@@ -54,12 +54,12 @@ void plug_release(struct plug *plug);
 uint64_t *plug_sizes(const struct plug *plug);
 
 /* plug_unit_device() - the DIMM in QEMU's list; NULL before it is there */
-const struct memdev *plug_unit_device(const struct hotplug *h, const struct plug_unit *unit);
+const struct memdev *plug_unit_device(const struct transaction *t, const struct plug_unit *unit);
 
 /* plug_expect(), plug_show() - of all DIMMs, those that have come so far are the work that is
  * shown: from now on, and when one more may have */
-void plug_expect(struct hotplug *h, const struct plug *plug, enum plug_stage stage);
-void plug_show(struct hotplug *h, const struct plug *plug, enum plug_stage stage);
+void plug_expect(struct transaction *t, const struct plug *plug, enum plug_stage stage);
+void plug_show(struct transaction *t, const struct plug *plug, enum plug_stage stage);
 
 /*
  * plug_fail() - something has failed: the first time is remembered when what is complete is to stay

@@ -4,76 +4,76 @@
 #include "hotplug/elastic.h"
 
 /* Is it a virtio-mem device that this resize may change? */
-static bool is_elastic(const struct resize *r, const struct memdev *d)
+static bool is_elastic(const struct memdev *d, int node)
 {
-	return memdev_is_virtio_mem(d) && d->handle && resize_counts(r, d);
+	return memdev_is_virtio_mem(d) && d->handle && memdev_is_on_node(d, node);
 }
 
 /* How much of a virtio-mem device the guest can use: whole blocks only. */
-static uint64_t most_bytes(const struct hotplug *h, const struct memdev *d)
+static uint64_t most_bytes(const struct view *v, const struct memdev *d)
 {
 	struct blocks span;
 
-	if (!h->has_guest)
+	if (!v->has_guest)
 		return d->span_bytes;
-	return hotplug_device_blocks(h, d, &span)
-		       ? (span.last - span.first + 1) * h->before.block_size_bytes
+	return view_device_blocks(v, d, &span)
+		       ? (span.last - span.first + 1) * v->before.block_size_bytes
 		       : 0;
 }
 
 /* More of a device whose backend other processes cannot reach would only do harm. */
-static bool can_grow(const struct hotplug *h, const struct resize *r, const struct memdev *d)
+static bool can_grow(const struct view *v, int node, const struct memdev *d)
 {
-	return is_elastic(r, d) && !sharing_excludes(&h->sharing, d->backend);
+	return is_elastic(d, node) && !sharing_excludes(&v->sharing, d->backend);
 }
 
 /* How much a device can take more. */
-static uint64_t room_bytes(const struct hotplug *h, const struct resize *r, const struct memdev *d)
+static uint64_t room_bytes(const struct view *v, int node, const struct memdev *d)
 {
-	uint64_t most = can_grow(h, r, d) ? most_bytes(h, d) : 0;
+	uint64_t most = can_grow(v, node, d) ? most_bytes(v, d) : 0;
 	uint64_t room = most > d->size_bytes ? most - d->size_bytes : 0;
 
 	return room - (room ? room % d->step_bytes : 0);
 }
 
 /* How much a device can give back. */
-static uint64_t given_bytes(const struct hotplug *h, const struct resize *r, const struct memdev *d)
+static uint64_t given_bytes(const struct view *v, int node, const struct memdev *d)
 {
-	(void)h;
-	return is_elastic(r, d) ? d->size_bytes : 0;
+	(void)v;
+	return is_elastic(d, node) ? d->size_bytes : 0;
 }
 
-typedef uint64_t most_fn(const struct hotplug *h, const struct resize *r, const struct memdev *d);
+typedef uint64_t most_fn(const struct view *v, int node, const struct memdev *d);
 
-static uint64_t sum(const struct hotplug *h, const struct resize *r, most_fn *most)
+static uint64_t sum(const struct view *v, int node, most_fn *most)
 {
 	uint64_t bytes = 0;
 	unsigned i;
 
-	for (i = 0; i < h->machine.devices_count; i++)
-		bytes += most(h, r, &h->machine.devices[i]);
+	for (i = 0; i < v->machine.devices_count; i++)
+		bytes += most(v, node, &v->machine.devices[i]);
 	return bytes;
 }
 
-uint64_t elastic_room(const struct hotplug *h, const struct resize *r)
+uint64_t elastic_room(const struct view *v, int node)
 {
-	return sum(h, r, room_bytes);
+	return sum(v, node, room_bytes);
 }
 
-uint64_t elastic_bytes(const struct hotplug *h, const struct resize *r)
+uint64_t elastic_bytes(const struct view *v, int node)
 {
-	return sum(h, r, given_bytes);
+	return sum(v, node, given_bytes);
 }
 
-uint64_t elastic_next_step(const struct hotplug *h, const struct resize *r, uint64_t step_bytes)
+uint64_t elastic_next_step(const struct view *v, int node, uint64_t step_bytes)
 {
 	uint64_t least = 0;
 	unsigned i;
 
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
+	for (i = 0; i < v->machine.devices_count; i++) {
+		const struct memdev *d = &v->machine.devices[i];
 
-		if (room_bytes(h, r, d) && d->step_bytes > step_bytes &&
+		if (room_bytes(v, node, d) && d->step_bytes > step_bytes &&
 		    (!least || d->step_bytes < least))
 			least = d->step_bytes;
 	}
@@ -81,72 +81,72 @@ uint64_t elastic_next_step(const struct hotplug *h, const struct resize *r, uint
 }
 
 /* The largest step of a device that is smaller than @below_bytes; 0 when there is none. */
-static uint64_t smaller_step(const struct hotplug *h, const struct resize *r, uint64_t below_bytes)
+static uint64_t smaller_step(const struct view *v, int node, uint64_t below_bytes)
 {
 	uint64_t most = 0;
 	unsigned i;
 
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
+	for (i = 0; i < v->machine.devices_count; i++) {
+		const struct memdev *d = &v->machine.devices[i];
 
-		if (is_elastic(r, d) && d->step_bytes < below_bytes && d->step_bytes > most)
+		if (is_elastic(d, node) && d->step_bytes < below_bytes && d->step_bytes > most)
 			most = d->step_bytes;
 	}
 	return most;
 }
 
 /* Let a device change by as much of @bytes as it can; returns what is left of them. */
-static uint64_t change(const struct hotplug *h, struct resize *r, const struct memdev *d,
-		       uint64_t bytes, bool is_growing)
+static uint64_t change(const struct transaction *t, struct vmem *vmem, int node,
+		       const struct memdev *d, uint64_t bytes, bool is_growing)
 {
-	uint64_t take = (is_growing ? room_bytes : given_bytes)(h, r, d);
+	uint64_t take = (is_growing ? room_bytes : given_bytes)(&t->view, node, d);
 
 	if (!take)
 		return bytes;
 	take = take < bytes ? take : bytes;
 	take -= take % d->step_bytes;
 	if (take)
-		vmem_add(h, &r->vmem, d, is_growing ? d->size_bytes + take : d->size_bytes - take);
+		vmem_add(t, vmem, d, is_growing ? d->size_bytes + take : d->size_bytes - take);
 	return bytes - take;
 }
 
 /* Those with steps of @step_bytes (0: all): the first grows first, the last shrinks first. */
-static uint64_t change_those(const struct hotplug *h, struct resize *r, uint64_t step_bytes,
-			     uint64_t bytes, bool is_growing)
+static uint64_t change_those(const struct transaction *t, struct vmem *vmem, int node,
+			     uint64_t step_bytes, uint64_t bytes, bool is_growing)
 {
-	unsigned i, count = h->machine.devices_count;
+	unsigned i, count = t->view.machine.devices_count;
 
 	for (i = 0; i < count && bytes; i++) {
-		const struct memdev *d = &h->machine.devices[is_growing ? i : count - 1 - i];
+		const struct memdev *d = &t->view.machine.devices[is_growing ? i : count - 1 - i];
 
 		if (!step_bytes || d->step_bytes == step_bytes)
-			bytes = change(h, r, d, bytes, is_growing);
+			bytes = change(t, vmem, node, d, bytes, is_growing);
 	}
 	return bytes;
 }
 
 /* Steps are powers of two: a rest that large ones leave is all that the small ones have to make. */
-static uint64_t share_out(const struct hotplug *h, struct resize *r, uint64_t bytes,
+static uint64_t share_out(const struct transaction *t, struct vmem *vmem, int node, uint64_t bytes,
 			  bool is_growing)
 {
-	uint64_t left = change_those(h, r, 0, bytes, is_growing);
-	uint64_t step_bytes = smaller_step(h, r, UINT64_MAX);
+	uint64_t left = change_those(t, vmem, node, 0, bytes, is_growing);
+	uint64_t step_bytes = smaller_step(&t->view, node, UINT64_MAX);
 
 	if (!left)
 		return 0;
-	vmem_release(&r->vmem);
-	r->vmem = (struct vmem){ 0 };
-	for (; bytes && step_bytes; step_bytes = smaller_step(h, r, step_bytes))
-		bytes = change_those(h, r, step_bytes, bytes, is_growing);
+	vmem_release(vmem);
+	*vmem = (struct vmem){ 0 };
+	for (; bytes && step_bytes; step_bytes = smaller_step(&t->view, node, step_bytes))
+		bytes = change_those(t, vmem, node, step_bytes, bytes, is_growing);
 	return bytes;
 }
 
-uint64_t elastic_grow(const struct hotplug *h, struct resize *r, uint64_t bytes)
+uint64_t elastic_grow(const struct transaction *t, struct vmem *vmem, int node, uint64_t bytes)
 {
-	return share_out(h, r, bytes, true);
+	return share_out(t, vmem, node, bytes, true);
 }
 
-uint64_t elastic_shrink(const struct hotplug *h, struct resize *r, uint64_t bytes)
+uint64_t elastic_shrink(const struct transaction *t, struct vmem *vmem, int node, uint64_t bytes)
 {
-	return share_out(h, r, bytes, false);
+	return share_out(t, vmem, node, bytes, false);
 }

@@ -74,22 +74,23 @@ static bool has_device(const struct machine *m, const char *backend)
 }
 
 /* The VM's own memory has no device either: it is mapped all the same. */
-static int find_backends(const struct hotplug *h, struct findings *f, bool is_all, struct err *err)
+static int find_backends(const struct transaction *t, struct findings *f, bool is_all,
+			 struct err *err)
 {
 	_cleanup_free_ char *map = NULL;
 	unsigned i;
 
-	for (i = 0; i < h->machine.backends_count; i++) {
-		const char *id = h->machine.backends[i];
+	for (i = 0; i < t->view.machine.backends_count; i++) {
+		const char *id = t->view.machine.backends[i];
 		const char *suffix = strrchr(id, '-');
 		bool is_ours = suffix && !strcmp(suffix, "-mem");
 
-		if (has_device(&h->machine, id))
+		if (has_device(&t->view.machine, id))
 			continue;
-		if (!map && machine_query_map(h->vm->qmp, &map, err))
+		if (!map && machine_query_map(t->view.qmp, &map, err))
 			return -1;
 		/* the map may be long, and the backends many */
-		if (deadline_poll(h->deadline, NULL, 0, monotonic_ms(), err) < 0)
+		if (deadline_poll(t->deadline, NULL, 0, monotonic_ms(), err) < 0)
 			return -1;
 		if (!machine_map_has(map, id))
 			add(f, FINDING_BACKEND, is_ours || is_all ? ACTION_REMOVE : ACTION_NONE,
@@ -124,12 +125,12 @@ static void find_offline(struct findings *f, const struct memdev *d, uint64_t on
 }
 
 /* A DIMM whose blocks are not all there, or a device whose blocks are not all online. */
-static void find_blocks(const struct hotplug *h, struct findings *f, const struct memdev *d,
+static void find_blocks(const struct transaction *t, struct findings *f, const struct memdev *d,
 			bool is_back, bool is_all)
 {
-	struct block_list found = hotplug_found_blocks(h, &h->before, d);
+	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
 	uint64_t shown = block_list_blocks(&found), online = count_online(&found);
-	enum added added = hotplug_added(h, &h->before, d);
+	enum added added = view_added(&t->view, &t->view.before, d);
 	bool is_ours = memdev_is_virtio_mem(d) || (memdev_is_dimm(d) && d->is_hotplugged);
 
 	block_list_release(&found);
@@ -145,19 +146,19 @@ static void find_blocks(const struct hotplug *h, struct findings *f, const struc
 }
 
 /* Of DIMMs that the guest makes no use of, those that it is letting go of. Only ACPI remembers. */
-static int find_pending(const struct hotplug *h, struct findings *f, struct err *err)
+static int find_pending(const struct transaction *t, struct findings *f, struct err *err)
 {
 	_cleanup_json_ struct json_object *slots = NULL;
 	unsigned i;
 
 	for (i = 0; i < f->count; i++) {
 		struct finding *finding = &f->list[i];
-		const struct memdev *d = machine_device(&h->machine, finding->id);
+		const struct memdev *d = machine_device(&t->view.machine, finding->id);
 
-		if (!d || !memdev_is_dimm(d) || !h->machine.has_acpi_ost ||
+		if (!d || !memdev_is_dimm(d) || !t->view.machine.has_acpi_ost ||
 		    (finding->kind != FINDING_OFFLINE && !findings_is_absent(finding)))
 			continue;
-		if (!slots && qmp_execute(h->vm->qmp, "query-acpi-ospm-status", NULL, &slots, err))
+		if (!slots && qmp_execute(t->view.qmp, "query-acpi-ospm-status", NULL, &slots, err))
 			return err_wrap(err, "cannot ask QEMU (query-acpi-ospm-status)");
 		if (!verdict_is_pending(slots, d))
 			continue;
@@ -167,14 +168,14 @@ static int find_pending(const struct hotplug *h, struct findings *f, struct err 
 	return 0;
 }
 
-int findings_look(struct findings *f, const struct hotplug *h, enum repair_direction direction,
+int findings_look(struct findings *f, const struct transaction *t, enum repair_direction direction,
 		  bool is_all, struct err *err)
 {
 	unsigned i;
 
 	findings_release(f);
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
+	for (i = 0; i < t->view.machine.devices_count; i++) {
+		const struct memdev *d = &t->view.machine.devices[i];
 
 		if (!d->handle)
 			continue;
@@ -182,8 +183,8 @@ int findings_look(struct findings *f, const struct hotplug *h, enum repair_direc
 			add(f, FINDING_SIZE,
 			    direction == REPAIR_FORWARD ? ACTION_RESIZE : ACTION_SETTLE,
 			    memdev_name(d));
-		if (h->has_guest)
-			find_blocks(h, f, d, direction == REPAIR_BACK, is_all);
+		if (t->view.has_guest)
+			find_blocks(t, f, d, direction == REPAIR_BACK, is_all);
 	}
-	return find_pending(h, f, err) || find_backends(h, f, is_all, err) ? -1 : 0;
+	return find_pending(t, f, err) || find_backends(t, f, is_all, err) ? -1 : 0;
 }

@@ -45,12 +45,12 @@ enum repair_direction {
 };
 
 /*
- * findings_look() - after hotplug_look(): what is half done, and what is to be done about it
+ * findings_look() - after transaction_query(): what is half done, and what is to be done about it
  * @is_all:	also about backends that do not have a name as memhp gives them, and DIMMs that were
  *		there when QEMU started
  * Return: 0, also when nothing was found; -1 when QEMU cannot be asked
  */
-int findings_look(struct findings *f, const struct hotplug *h, enum repair_direction direction,
+int findings_look(struct findings *f, const struct transaction *t, enum repair_direction direction,
 		  bool is_all, struct err *err) __attribute__((warn_unused_result));
 
 /* findings_due() - how many have an action */

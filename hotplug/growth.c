@@ -8,6 +8,7 @@
 #include "lib/util.h"
 #include "qemu/host-limits.h"
 #include "qemu/property.h"
+#include "qemu/qom.h"
 
 uint64_t growth_bytes(const struct vmem *vmem)
 {
@@ -51,7 +52,7 @@ static bool is_on(const struct properties *p, const char *name)
 }
 
 /* What the backend of a device is; false when QEMU does not tell. */
-static bool read_backend(struct share *share, const struct hotplug *h, const struct memdev *d)
+static bool read_backend(struct share *share, const struct transaction *t, const struct memdev *d)
 {
 	static const char *const names[] = { "type", "mem-path", "share", "hugetlb",
 					     "hugetlbsize" };
@@ -62,7 +63,7 @@ static bool read_backend(struct share *share, const struct hotplug *h, const str
 	const char *type, *file;
 
 	*share = (struct share){ .options = { .type = BACKEND_RAM } };
-	if (properties_query_named(&p, h->vm->qmp, path, names, ARRAY_SIZE(names), &ignored)) {
+	if (properties_query_named(&p, t->view.qmp, path, names, ARRAY_SIZE(names), &ignored)) {
 		properties_release(&p);
 		return false;
 	}
@@ -85,13 +86,13 @@ static bool read_backend(struct share *share, const struct hotplug *h, const str
 }
 
 /* Does the device take its memory at once? */
-static bool is_prealloc(const struct hotplug *h, const char *handle)
+static bool is_prealloc(const struct transaction *t, const char *handle)
 {
 	static const char *const names[] = { "prealloc" };
-	_cleanup_free_ char *path = machine_device_path(handle);
+	_cleanup_free_ char *path = qom_device_path(handle);
 	struct properties p = { 0 };
 	struct err ignored;
-	bool is_now = !properties_query_named(&p, h->vm->qmp, path, names, 1, &ignored) &&
+	bool is_now = !properties_query_named(&p, t->view.qmp, path, names, 1, &ignored) &&
 		      is_on(&p, names[0]);
 
 	properties_release(&p);
@@ -123,21 +124,21 @@ static void add(struct shares *s, struct share *share)
 	s->list[s->count++] = *share;
 }
 
-static void find_shares(struct shares *s, const struct hotplug *h, const struct vmem *vmem)
+static void find_shares(struct shares *s, const struct transaction *t, const struct vmem *vmem)
 {
-	pid_t pid = qmp_peer_pid(h->vm->qmp);
+	pid_t pid = qmp_peer_pid(t->view.qmp);
 	unsigned i;
 
 	for (i = 0; i < vmem->units_count; i++) {
 		const struct vmem_unit *unit = &vmem->units[i];
-		const struct memdev *d = machine_device(&h->machine, unit->handle);
+		const struct memdev *d = machine_device(&t->view.machine, unit->handle);
 		struct mem_path path;
 		struct share share;
 
-		if (!d || unit->target_bytes <= unit->before_bytes || !read_backend(&share, h, d))
+		if (!d || unit->target_bytes <= unit->before_bytes || !read_backend(&share, t, d))
 			continue;
 		share.bytes = unit->target_bytes - unit->before_bytes;
-		share.is_now = is_prealloc(h, unit->handle);
+		share.is_now = is_prealloc(t, unit->handle);
 		if (share.mem_path && mem_path_read(&path, pid, share.mem_path))
 			share.device = path.device;
 		add(s, &share);
@@ -146,39 +147,39 @@ static void find_shares(struct shares *s, const struct hotplug *h, const struct 
 
 static void warn(void *context, const char *text)
 {
-	hotplug_warn(context, text);
+	transaction_warn(context, text);
 }
 
-static int check_share(struct hotplug *h, const struct share *share, struct err *err)
+static int check_share(struct transaction *t, const struct share *share, struct err *err)
 {
-	struct demand demand = { .pid = qmp_peer_pid(h->vm->qmp),
+	struct demand demand = { .pid = qmp_peer_pid(t->view.qmp),
 				 .backend = &share->options,
 				 .size_bytes = share->bytes,
 				 .is_growth = true,
-				 .boot_bytes = h->machine.base_memory_bytes,
-				 .guest_bytes = h->machine.base_memory_bytes +
-						h->machine.plugged_memory_bytes };
+				 .boot_bytes = t->view.machine.base_memory_bytes,
+				 .guest_bytes = t->view.machine.base_memory_bytes +
+						t->view.machine.plugged_memory_bytes };
 
 	if (!demand_complete(&demand))
 		return 0;
 	if (share->is_now && host_limits_check_taken(&demand, err))
 		return -1;
-	host_limits_foresee(&demand, warn, h);
+	host_limits_foresee(&demand, warn, t);
 	return 0;
 }
 
-int growth_check(struct hotplug *h, const struct vmem *vmem, struct err *err)
+int growth_check(struct transaction *t, const struct vmem *vmem, struct err *err)
 {
 	struct shares shares = { 0 };
 	int status = 0;
 	unsigned i;
 
-	if (h->is_forced || !growth_bytes(vmem) ||
-	    !demand_is_of(qmp_peer_pid(h->vm->qmp), h->machine.base_memory_bytes))
+	if (t->is_forced || !growth_bytes(vmem) ||
+	    !demand_is_of(qmp_peer_pid(t->view.qmp), t->view.machine.base_memory_bytes))
 		return 0;
-	find_shares(&shares, h, vmem);
+	find_shares(&shares, t, vmem);
 	for (i = 0; i < shares.count && !status; i++)
-		status = check_share(h, &shares.list[i], err);
+		status = check_share(t, &shares.list[i], err);
 	shares_release(&shares);
 	return status;
 }
@@ -186,15 +187,15 @@ int growth_check(struct hotplug *h, const struct vmem *vmem, struct err *err)
 /* Are there more blocks than this, fewer and larger pieces are checked in their place. */
 #define PIECES_MAX 65536
 
-int growth_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t bytes,
+int growth_check_headroom(struct transaction *t, const struct vmem *vmem, uint64_t bytes,
 			  struct err *err)
 {
-	uint64_t movable_bytes = h->movable_added_bytes, kernel_bytes = h->kernel_added_bytes;
-	uint64_t piece_bytes = h->before.block_size_bytes, count, i, kernels;
+	uint64_t movable_bytes = t->movable_added_bytes, kernel_bytes = t->kernel_added_bytes;
+	uint64_t piece_bytes = t->view.before.block_size_bytes, count, i, kernels;
 	_cleanup_free_ uint64_t *sizes = NULL;
 	char reason[ZONE_REASON_MAX];
 
-	if (!h->has_guest)
+	if (!t->view.has_guest)
 		return 0;
 	while (bytes / piece_bytes >= PIECES_MAX)
 		piece_bytes *= 2;
@@ -202,8 +203,8 @@ int growth_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t b
 	sizes = xcalloc(count + 1, sizeof(*sizes));
 	for (i = 0; i < count; i++)
 		sizes[i] = piece_bytes;
-	kernels = zone_split_even(h, vmem->zone, piece_bytes, count, reason);
-	h->movable_added_bytes = movable_bytes;
-	h->kernel_added_bytes = kernel_bytes;
-	return plug_check_blocks_headroom(h, sizes, (unsigned)count, (unsigned)kernels, err);
+	kernels = zone_split_even(t, vmem->zone, piece_bytes, count, reason);
+	t->movable_added_bytes = movable_bytes;
+	t->kernel_added_bytes = kernel_bytes;
+	return plug_check_blocks_headroom(t, sizes, (unsigned)count, (unsigned)kernels, err);
 }

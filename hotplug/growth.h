@@ -13,7 +13,7 @@
  * there is a warning. What their backends are, of which file or huge pages, QEMU is asked.
  * Return: 0; -1 with ERR_FAILED
  */
-int growth_check(struct hotplug *h, const struct vmem *vmem, struct err *err)
+int growth_check(struct transaction *t, const struct vmem *vmem, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
@@ -21,7 +21,7 @@ int growth_check(struct hotplug *h, const struct vmem *vmem, struct err *err)
  * block, in vmem->zone?
  * Return: 0; -1 with ERR_GUEST_REFUSED and what would fit
  */
-int growth_check_headroom(struct hotplug *h, const struct vmem *vmem, uint64_t bytes,
+int growth_check_headroom(struct transaction *t, const struct vmem *vmem, uint64_t bytes,
 			  struct err *err) __attribute__((warn_unused_result));
 
 /* growth_bytes() - how much the devices grow by in all */

@@ -4,90 +4,56 @@
 #include <stdlib.h>
 
 #include "hotplug/blocks.h"
-#include "hotplug/offline.h"
+#include "hotplug/keep-going.h"
+#include "hotplug/leave.h"
 #include "hotplug/pool.h"
 #include "hotplug/room.h"
-#include "hotplug/unplug.h"
 #include "lib/util.h"
 
 #define NAMES_MAX 8    /* that a message has */
 #define EJECT_MS  1000 /* from when the guest has let go of a DIMM until QEMU has */
 
-void unplug_find_blocks(const struct hotplug *h, struct unplug *unplug)
-{
-	struct block_list wanted = { 0 };
-	unsigned i;
-
-	block_list_release(&unplug->blocks);
-	for (i = 0; i < unplug->leaving_count; i++) {
-		const struct memdev *d = unplug->leaving[i].device;
-		struct blocks run;
-
-		if (hotplug_device_blocks(h, d, &run))
-			block_list_add(&wanted, &run);
-	}
-	block_list_sort(&wanted);
-	block_list_intersect(&unplug->blocks, &h->before.blocks, &wanted);
-	block_list_release(&wanted);
-}
-
 /* Can the guest do without those blocks that are online? */
-static int check_blocks(struct hotplug *h, struct unplug *unplug, struct err *err)
+static int check_blocks(struct transaction *t, struct unplug *unplug, struct err *err)
 {
-	unplug_find_blocks(h, unplug);
-	return hotplug_check_pool(h, &unplug->blocks, err) ||
-			       room_check(h, unplug->leaving, unplug->leaving_count, err)
+	unplug_find_blocks(t, unplug);
+	return hotplug_check_pool(t, &unplug->blocks, err) ||
+			       room_check(t, unplug->leaving, unplug->leaving_count, err)
 		       ? -1
 		       : 0;
 }
 
-int unplug_check_offline(const struct hotplug *h, const struct block_list *wanted, struct err *err)
+static int offline_all(struct transaction *t, struct unplug *unplug, struct err *err)
 {
-	struct block_list found = { 0 };
-	int status = 0;
-	unsigned i;
-
-	block_list_intersect(&found, &h->after.blocks, wanted);
-	for (i = 0; i < found.count && !status; i++)
-		if (!blocks_are_offline(&found.runs[i]))
-			status = err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not offline",
-					 (unsigned long long)found.runs[i].first,
-					 found.runs[i].state);
-	block_list_release(&found);
-	return status;
-}
-
-static int offline_all(struct hotplug *h, struct unplug *unplug, struct err *err)
-{
-	return hotplug_take_offline(h, &unplug->blocks, err) ||
-			       unplug_check_offline(h, &unplug->blocks, err)
+	return hotplug_take_offline(t, &unplug->blocks, err) ||
+			       unplug_check_offline(t, &unplug->blocks, err)
 		       ? -1
 		       : 0;
 }
 
-static int offline(struct hotplug *h, void *job, struct err *err)
+static int offline(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 
 	if (!unplug->blocks.count)
 		return 0;
-	if (unplug->is_keep_going ? unplug_offline_some(h, unplug, err)
-				  : offline_all(h, unplug, err))
+	if (unplug->is_keep_going ? keep_going_offline(t, unplug, err)
+				  : offline_all(t, unplug, err))
 		return -1;
-	hotplug_settle_floor(h);
-	if (!h->has_cpusets)
-		guest_leave(h->vm->guest); /* else its session would forget them */
+	hotplug_settle_floor(t);
+	if (!t->view.has_cpusets)
+		guest_leave(t->view.guest); /* else its session would forget them */
 	return 0;
 }
 
-static void offline_show(struct hotplug *h, void *job)
+static void offline_show(struct transaction *t, void *job)
 {
 	struct unplug *unplug = job;
 
-	h->is_try = unplug->is_keep_going;
+	t->is_try = unplug->is_keep_going;
 	if (unplug->blocks.count)
-		hotplug_take_offline_show(h, &unplug->blocks);
-	h->is_try = false;
+		hotplug_take_offline_show(t, &unplug->blocks);
+	t->is_try = false;
 }
 
 /* Has the guest been asked for it, and not answered? */
@@ -106,7 +72,7 @@ static unsigned list_leaving(const struct unplug *unplug, bool is_gone, struct b
 
 		if ((is_gone ? !l->is_gone : !is_pending(l)) || ++count > NAMES_MAX)
 			continue;
-		buf_addf(names, "%s'%s'", count > 1 ? ", " : "", memdev_name(l->device));
+		buf_addf(names, "%s'%s'", count > 1 ? ", " : "", memdev_name(&l->device));
 	}
 	if (count > NAMES_MAX)
 		buf_addf(names, ", ...");
@@ -129,7 +95,7 @@ static int tell_gone(const struct unplug *unplug, struct err *err)
 		     : -1;
 }
 
-/* Of a guest that has ended or begun anew nobody knows more than which devices QEMU still has. */
+/* Of a guest that has ended or restarted nobody knows more than which devices QEMU still has. */
 static int tell_left(const struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf left = { 0 };
@@ -141,7 +107,7 @@ static int tell_left(const struct unplug *unplug, struct err *err)
 
 		may_go |= is_pending(l);
 		if (!l->is_gone && ++count <= NAMES_MAX)
-			buf_addf(&left, "%s'%s'", count > 1 ? ", " : "", memdev_name(l->device));
+			buf_addf(&left, "%s'%s'", count > 1 ? ", " : "", memdev_name(&l->device));
 	}
 	if (!count)
 		return 0;
@@ -153,7 +119,7 @@ static int tell_left(const struct unplug *unplug, struct err *err)
 }
 
 /* Blocks of devices that are gone cannot come back; the others do. */
-static int restore(struct hotplug *h, const struct unplug *unplug, struct err *err)
+static int restore(struct transaction *t, const struct unplug *unplug, struct err *err)
 {
 	struct block_list there = { 0 };
 	int status = 0;
@@ -163,48 +129,48 @@ static int restore(struct hotplug *h, const struct unplug *unplug, struct err *e
 		struct blocks run;
 
 		if (!unplug->leaving[i].is_gone &&
-		    hotplug_device_blocks(h, unplug->leaving[i].device, &run))
+		    view_device_blocks(&t->view, &unplug->leaving[i].device, &run))
 			block_list_add(&there, &run);
 	}
 	if (there.count && unplug->blocks.count)
-		status = hotplug_restore(h, &there, err);
+		status = hotplug_restore(t, &there, err);
 	block_list_release(&there);
 	return status;
 }
 
 /* Have more devices gone since QEMU was asked last? A request that is pending may be granted while
  * it is undone. Their backends go too. */
-static bool have_more_gone(struct hotplug *h, struct unplug *unplug)
+static bool have_more_gone(struct transaction *t, struct unplug *unplug)
 {
 	struct err ignored;
 	unsigned i, before = 0, now = 0;
 
 	for (i = 0; i < unplug->leaving_count; i++)
 		before += unplug->leaving[i].is_gone;
-	if (hotplug_notice_gone(h, unplug->leaving, unplug->leaving_count,
-				deadline_within(h->deadline, EJECT_MS), &ignored) ||
-	    hotplug_read_gone(h, unplug->leaving, unplug->leaving_count, &ignored) ||
-	    hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, &ignored))
+	if (hotplug_notice_gone(t, unplug->leaving, unplug->leaving_count,
+				deadline_within(t->deadline, EJECT_MS), &ignored) ||
+	    hotplug_read_gone(t, unplug->leaving, unplug->leaving_count, &ignored) ||
+	    hotplug_remove_backends(t, unplug->leaving, unplug->leaving_count, &ignored))
 		return false;
 	for (i = 0; i < unplug->leaving_count; i++)
 		now += unplug->leaving[i].is_gone;
 	return now > before;
 }
 
-static int back_online(struct hotplug *h, void *job, struct err *err)
+static int back_online(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 	struct err gone = { 0 };
 	int status;
 
-	if (hotplug_guest_has_ended(h)) {
+	if (transaction_guest_has_ended(t)) {
 		status = tell_left(unplug, err);
 	} else {
-		while ((status = restore(h, unplug, err)) && have_more_gone(h, unplug))
+		while ((status = restore(t, unplug, err)) && have_more_gone(t, unplug))
 			*err = (struct err){ 0 };
 	}
 	if (!tell_gone(unplug, &gone))
-		return status || (h->has_guest && hotplug_give_back(h, err)) ? -1 : 0;
+		return status || (t->view.has_guest && hotplug_give_back(t, err)) ? -1 : 0;
 	if (status)
 		return err_append(err, "%s", gone.message);
 	*err = gone;
@@ -212,89 +178,83 @@ static int back_online(struct hotplug *h, void *job, struct err *err)
 }
 
 /* Not when the user has interrupted since the last wait: what is asked for cannot be taken back. */
-static int release(struct hotplug *h, void *job, struct err *err)
+static int release(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 
-	if (deadline_poll(h->deadline, NULL, 0, monotonic_ms(), err) < 0)
+	if (deadline_poll(t->deadline, NULL, 0, monotonic_ms(), err) < 0)
 		return -1;
 	return unplug->is_keep_going
-		       ? unplug_release_some(h, unplug, err)
-		       : hotplug_release_devices(h, unplug->leaving, unplug->leaving_count, err);
+		       ? keep_going_release(t, unplug, err)
+		       : hotplug_release_devices(t, unplug->leaving, unplug->leaving_count, err);
 }
 
-static void release_show(struct hotplug *h, void *job)
+static void release_show(struct transaction *t, void *job)
 {
 	struct unplug *unplug = job;
 	unsigned i;
 
 	for (i = 0; i < unplug->leaving_count; i++)
-		hotplug_plan_request(h,
-				     machine_request_device_del(unplug->leaving[i].device->handle));
+		transaction_plan_request(
+			t, machine_request_device_del(unplug->leaving[i].device.handle));
 	for (i = 0; i < unplug->leaving_count; i++)
-		hotplug_plan(h, "event",
-			     xasprintf("DEVICE_DELETED %s", unplug->leaving[i].device->handle));
+		transaction_plan(t, "event",
+				 xasprintf("DEVICE_DELETED %s", unplug->leaving[i].device.handle));
 }
 
 /* A request once made cannot be taken back: it may still be granted, and those granted are final.
  */
-static int release_undo(struct hotplug *h, void *job, struct err *err)
+static int release_undo(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 	unsigned i;
 
-	if (hotplug_notice_gone(h, unplug->leaving, unplug->leaving_count, 0, err) ||
-	    (hotplug_guest_has_ended(h) &&
-	     hotplug_read_gone(h, unplug->leaving, unplug->leaving_count, err)) ||
-	    hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, err))
+	if (hotplug_notice_gone(t, unplug->leaving, unplug->leaving_count, 0, err) ||
+	    (transaction_guest_has_ended(t) &&
+	     hotplug_read_gone(t, unplug->leaving, unplug->leaving_count, err)) ||
+	    hotplug_remove_backends(t, unplug->leaving, unplug->leaving_count, err))
 		return -1;
 	for (i = 0; i < unplug->leaving_count; i++)
 		if (is_pending(&unplug->leaving[i]))
-			h->outcome = OUTCOME_PENDING;
+			t->outcome = OUTCOME_PENDING;
 	return 0;
 }
 
-/* What stays has to be told before those that are gone are no longer known. */
-static int tell_staying(struct hotplug *h, struct unplug *unplug, struct err *err)
+static int tell_staying(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf gone = { 0 };
 	unsigned i, count = list_leaving(unplug, true, &gone);
 
 	for (i = 0; unplug->leaves && i < unplug->leaving_count; i++)
-		unplug->leaves(unplug, h, unplug->leaving[i].device);
-	if (!stayers_count_against(unplug))
+		unplug->leaves(unplug, t, &unplug->leaving[i].device);
+	if (!stayers_count_against(&unplug->stayers, unplug->is_short))
 		return 0;
-	stayers_explain(unplug, buf_text(&gone), count, err);
-	return hotplug_tell_taken(h, err);
+	stayers_explain(&unplug->stayers, buf_text(&gone), count, err);
+	return hotplug_tell_taken(t, err);
 }
 
-static int remove_step(struct hotplug *h, void *job, struct err *err)
+static int remove_step(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 	int status = 0;
-	unsigned i;
 
-	if (hotplug_remove_backends(h, unplug->leaving, unplug->leaving_count, err))
+	if (hotplug_remove_backends(t, unplug->leaving, unplug->leaving_count, err))
 		return -1;
 	if (unplug->is_keep_going)
-		status = tell_staying(h, unplug, err);
-	/* Nothing of this can be undone. The devices borrowed from the list end here: what is read
-	 * back is the list without them. */
-	hotplug_settle(h);
-	for (i = 0; i < unplug->leaving_count; i++)
-		unplug->leaving[i].device = NULL;
-	return status ? -1 : machine_query_devices(&h->machine, h->vm->qmp, err);
+		status = tell_staying(t, unplug, err);
+	transaction_commit(t); /* nothing of this can be undone */
+	return status ? -1 : machine_query_devices(&t->view.machine, t->view.qmp, err);
 }
 
-static void remove_show(struct hotplug *h, void *job)
+static void remove_show(struct transaction *t, void *job)
 {
 	struct unplug *unplug = job;
 	unsigned i;
 
 	for (i = 0; i < unplug->leaving_count; i++)
 		if (unplug->leaving[i].backend)
-			hotplug_plan_request(
-				h, machine_request_object_del(unplug->leaving[i].backend));
+			transaction_plan_request(
+				t, machine_request_object_del(unplug->leaving[i].backend));
 }
 
 static const struct step steps[] = {
@@ -303,16 +263,16 @@ static const struct step steps[] = {
 	{ "remove", remove_step, NULL, remove_show, NULL },
 };
 
-int unplug_prepare(struct hotplug *h, struct unplug *unplug, struct err *err)
+int leave_prepare(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	unsigned i;
 
 	for (i = 0; unplug->leaves && !unplug->is_keep_going && i < unplug->leaving_count; i++)
-		unplug->leaves(unplug, h, unplug->leaving[i].device);
-	if (unplug->is_keep_going && unplug_admit_some(h, unplug, err))
+		unplug->leaves(unplug, t, &unplug->leaving[i].device);
+	if (unplug->is_keep_going && keep_going_admit(t, unplug, err))
 		return -1;
-	if (h->has_guest && !unplug->is_keep_going && check_blocks(h, unplug, err))
+	if (t->view.has_guest && !unplug->is_keep_going && check_blocks(t, unplug, err))
 		return -1;
-	hotplug_add_steps(h, steps, ARRAY_SIZE(steps), unplug);
+	transaction_add_steps(t, steps, ARRAY_SIZE(steps), unplug);
 	return 0;
 }

@@ -15,9 +15,10 @@ static int common_node(const struct block_list *list)
 	return node;
 }
 
-int node_of_device(const struct hotplug *h, const struct guest_memory *g, const struct memdev *d)
+int node_of_device(const struct transaction *t, const struct guest_memory *g,
+		   const struct memdev *d)
 {
-	struct block_list found = hotplug_found_blocks(h, g, d);
+	struct block_list found = view_found_blocks(&t->view, g, d);
 	int node = common_node(&found);
 
 	block_list_release(&found);
@@ -48,16 +49,16 @@ static uint64_t boot_bytes(const struct machine_node *node)
 }
 
 /* What the guest has booted with: all blocks but those of devices; the caller releases the list. */
-static struct block_list boot_blocks(const struct hotplug *h)
+static struct block_list boot_blocks(const struct transaction *t)
 {
 	struct block_list devices = { 0 }, boot = { 0 };
 	struct blocks rest = { 0 };
 	unsigned i;
 
-	for (i = 0; i < h->machine.devices_count; i++) {
+	for (i = 0; i < t->view.machine.devices_count; i++) {
 		struct blocks run;
 
-		if (hotplug_device_blocks(h, &h->machine.devices[i], &run))
+		if (view_device_blocks(&t->view, &t->view.machine.devices[i], &run))
 			block_list_add(&devices, &run);
 	}
 	block_list_sort(&devices);
@@ -72,7 +73,7 @@ static struct block_list boot_blocks(const struct hotplug *h)
 	block_list_release(&devices);
 	devices = boot;
 	boot = (struct block_list){ 0 };
-	block_list_intersect(&boot, &h->before.blocks, &devices);
+	block_list_intersect(&boot, &t->view.before.blocks, &devices);
 	block_list_release(&devices);
 	return boot;
 }
@@ -100,10 +101,10 @@ static struct block_list slice(const struct block_list *list, uint64_t from, uin
 
 /* QEMU lays out the memory of its nodes one behind the other: the guest's blocks show their nodes.
  */
-static void map_boot_memory(struct node_map *map, const struct hotplug *h)
+static void map_boot_memory(struct node_map *map, const struct transaction *t)
 {
-	uint64_t block_bytes = h->before.block_size_bytes, at = 0, sum = 0;
-	struct block_list boot = boot_blocks(h);
+	uint64_t block_bytes = t->view.before.block_size_bytes, at = 0, sum = 0;
+	struct block_list boot = boot_blocks(t);
 	unsigned n;
 
 	for (n = 0; n < map->nodes.count; n++)
@@ -159,13 +160,13 @@ static void map_cpus(struct node_map *map)
 }
 
 /* Of a node without either, what was plugged shows the number, unless that is another's. */
-static void map_devices(struct node_map *map, const struct hotplug *h)
+static void map_devices(struct node_map *map, const struct transaction *t)
 {
 	unsigned i;
 
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
-		int guest = node_of_device(h, &h->before, d);
+	for (i = 0; i < t->view.machine.devices_count; i++) {
+		const struct memdev *d = &t->view.machine.devices[i];
+		int guest = node_of_device(t, &t->view.before, d);
 
 		if ((d->has & MEMDEV_HAS_NODE) && d->node < map->nodes.count &&
 		    map->guest[d->node] == NODE_UNKNOWN && guest != NODE_UNKNOWN &&
@@ -174,20 +175,20 @@ static void map_devices(struct node_map *map, const struct hotplug *h)
 	}
 }
 
-int node_map_read(struct node_map *map, const struct hotplug *h, struct err *err)
+int node_map_read(struct node_map *map, const struct transaction *t, struct err *err)
 {
 	unsigned n;
 
 	for (n = 0; n < MACHINE_NODES_MAX; n++)
 		map->guest[n] = NODE_UNKNOWN;
-	if (machine_query_nodes(&map->nodes, h->vm->qmp, err))
+	if (machine_query_nodes(&map->nodes, t->view.qmp, err))
 		return -1;
-	if (!h->has_guest || !h->before.block_size_bytes)
+	if (!t->view.has_guest || !t->view.before.block_size_bytes)
 		return 0;
-	map_boot_memory(map, h);
-	if (h->machine.has_acpi_ost && map->nodes.has_all_cpus)
+	map_boot_memory(map, t);
+	if (t->view.machine.has_acpi_ost && map->nodes.has_all_cpus)
 		map_cpus(map);
-	map_devices(map, h);
+	map_devices(map, t);
 	return 0;
 }
 
@@ -222,14 +223,14 @@ int node_map_check(const struct node_map *map, uint64_t node, const struct block
 	return is_elsewhere(map, node, run, err);
 }
 
-int node_map_check_wish(const struct node_map *map, const struct hotplug *h, uint64_t node,
+int node_map_check_wish(const struct node_map *map, const struct transaction *t, uint64_t node,
 			struct err *err)
 {
 	const struct machine_node *n = node < map->nodes.count ? &map->nodes.list[node] : NULL;
 
 	/* the last node's number is that of the address space for devices (build_srat() of QEMU) */
-	if (!n || !h->has_guest || !h->machine.has_acpi_ost || n->has_cpus || boot_bytes(n) ||
-	    node + 1 == map->nodes.count || map->guest[node] != NODE_UNKNOWN)
+	if (!n || !t->view.has_guest || !t->view.machine.has_acpi_ost || n->has_cpus ||
+	    boot_bytes(n) || node + 1 == map->nodes.count || map->guest[node] != NODE_UNKNOWN)
 		return 0;
 	err_set(err, ERR_FAILED,
 		"the guest does not count QEMU's node %llu, which had neither CPUs nor memory when "

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/by-hand.h"
+#include "hotplug/ask.h"
 #include "hotplug/blocks.h"
 #include "hotplug/online.h"
 #include "lib/util.h"
@@ -13,12 +15,10 @@
  * be silent for longer in between. */
 #define OST_MS	    1000
 #define OST_EACH_MS 25
-/* With less than this left, a look at the guest does not wait for blocks. */
-#define APPEAR_MS 2000
 
 /* What qmp_wait_event() looks for: the guest's answer to any DIMM of the round. */
 struct answers {
-	const struct hotplug *h;
+	const struct transaction *t;
 	struct plug *plug;
 	const struct plug_unit *refused;
 	char why[128];
@@ -33,7 +33,7 @@ static bool is_awaited(const struct plug_unit *unit)
 static struct plug_unit *unit_of(const struct answers *a, const char *name,
 				 struct json_object *data, const struct memdev **d)
 {
-	const struct machine *m = &a->h->machine;
+	const struct machine *m = &a->t->view.machine;
 	struct verdict_subject subject;
 	unsigned i, j;
 
@@ -78,18 +78,19 @@ static bool is_answered(const struct plug *plug)
 }
 
 /* Wait for the guest's answers to the DIMMs while they come: without one its blocks will tell. */
-static int wait_answers(struct hotplug *h, struct plug *plug, int64_t patience_ms, struct err *err)
+static int wait_answers(struct transaction *t, struct plug *plug, int64_t patience_ms,
+			struct err *err)
 {
 	int ready = 1;
 
-	plug_expect(h, plug, STAGE_INSERTED);
+	plug_expect(t, plug, STAGE_INSERTED);
 	while (ready > 0 && !is_answered(plug)) {
-		struct answers a = { .h = h, .plug = plug };
+		struct answers a = { .t = t, .plug = plug };
 		_cleanup_json_ struct json_object *event = NULL;
 
-		ready = qmp_wait_event(h->vm->qmp, is_answer, &a,
-				       deadline_within(h->deadline, patience_ms), &event, err);
-		plug_show(h, plug, STAGE_INSERTED);
+		ready = qmp_wait_event(t->view.qmp, is_answer, &a,
+				       deadline_within(t->deadline, patience_ms), &event, err);
+		plug_show(t, plug, STAGE_INSERTED);
 		if (!a.refused)
 			continue;
 		err_set(err, ERR_GUEST_REFUSED, "the guest does not take '%s': %s",
@@ -100,12 +101,12 @@ static int wait_answers(struct hotplug *h, struct plug *plug, int64_t patience_m
 	return ready < 0 ? -1 : 0;
 }
 
-int plug_appear(struct hotplug *h, void *job, struct err *err)
+int plug_appear(struct transaction *t, void *job, struct err *err)
 {
 	struct plug *plug = job;
 	int64_t patience_ms = OST_MS + (int64_t)OST_EACH_MS * (plug->to - plug->from);
 
-	if (h->machine.has_acpi_ost && wait_answers(h, plug, patience_ms, err))
+	if (t->view.machine.has_acpi_ost && wait_answers(t, plug, patience_ms, err))
 		return plug_stop(plug, err);
 	return 0;
 }
@@ -128,65 +129,50 @@ static struct block_list round_blocks(const struct plug *plug, bool is_waited, e
 	return list;
 }
 
-/* Add the command that brings the blocks of one zone online. */
-static void add_online(const struct hotplug *h, const struct plug *plug, enum zone zone,
-		       bool is_swift, struct buf *words)
+/* The blocks that are read back: what the plug has brought so far; before another round, which
+ * needs to know all, and where blocks are unknown, all. The caller releases the list. */
+static bool is_read_back_whole(const struct plug *plug, struct block_list *list)
 {
-	struct block_list list = round_blocks(plug, false, zone);
-	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(&list, zone) : NULL;
-	_cleanup_free_ char *raise = swift ? NULL : hotplug_raise_words(h, &list, zone, false);
-
-	if (list.count)
-		buf_addf(words, "%s;", swift ? swift : raise);
-	block_list_release(&list);
-}
-
-/* Add the look that reads back what the plug has brought so far; before another round, which needs
- * to know all, and where blocks are unknown, at everything. */
-static void add_look(const struct hotplug *h, const struct plug *plug, struct buf *words)
-{
-	struct block_list list = { 0 };
 	bool is_whole = plug->to < plug->units_count;
 	unsigned i;
 
 	for (i = 0; i < plug->to; i++) {
 		is_whole |= !plug->units[i].has_blocks;
-		block_list_add(&list, &plug->units[i].blocks);
+		block_list_add(list, &plug->units[i].blocks);
 	}
-	if (is_whole)
-		block_list_release(&list);
-	hotplug_add_look(h, words, &list);
+	return is_whole;
+}
+
+static void add_zone(struct block_change *c, const struct plug *plug, enum zone zone)
+{
+	struct block_list list = round_blocks(plug, false, zone);
+
+	block_change_add(c, &list, BLOCK_ONLINE, zone);
 	block_list_release(&list);
 }
 
-/* "appear 1 32-35&&swift online_movable 32-35;near 1 32-35", without "appear" where the guest has
- * said that it took the DIMMs; the caller frees it */
-static char *online_words(const struct hotplug *h, const struct plug *plug, bool is_swift)
+/* What the round changes: blocks appear, and go online. Those of DIMMs that the guest has said it
+ * took are there. @list is for what is read back; the caller releases both. */
+static struct block_change online_change(const struct transaction *t, const struct plug *plug,
+					 struct block_list *list)
 {
-	struct block_list waited = round_blocks(plug, true, ZONE_ANY);
-	struct buf words = { 0 };
+	struct block_change c = { .awaited = round_blocks(plug, true, ZONE_ANY) };
 
-	if (waited.count) {
-		buf_addf(&words, "appear %d", deadline_left_ms(h->deadline) >= APPEAR_MS);
-		hotplug_add_ranges(&words, &waited, false);
-		buf_addf(&words, "%s", plug->request.is_online_wanted ? "&&" : ";");
-	}
 	if (plug->request.is_online_wanted) {
-		add_online(h, plug, ZONE_KERNEL, is_swift, &words);
-		add_online(h, plug, zone_of_others(h), is_swift, &words);
+		add_zone(&c, plug, ZONE_KERNEL);
+		add_zone(&c, plug, zone_of_others(t));
 	}
-	add_look(h, plug, &words);
-	block_list_release(&waited);
-	return words.data;
+	c.read_back = is_read_back_whole(plug, list) ? NULL : list;
+	return c;
 }
 
 /* What the guest shows of the DIMM's blocks; the caller releases it. */
-static struct block_list found_blocks(const struct hotplug *h, const struct plug_unit *unit)
+static struct block_list found_blocks(const struct transaction *t, const struct plug_unit *unit)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
 
 	block_list_add(&wanted, &unit->blocks);
-	block_list_intersect(&found, &h->after.blocks, &wanted);
+	block_list_intersect(&found, &t->view.after.blocks, &wanted);
 	block_list_release(&wanted);
 	return found;
 }
@@ -202,13 +188,13 @@ static int not_added(uint64_t block, struct err *err)
 
 /* Where the guest shows nothing of a DIMM that it took, that is the reason, not what its shell says
  * of the write. */
-static void explain_absent(const struct hotplug *h, const struct plug *plug, struct err *err)
+static void explain_absent(const struct transaction *t, const struct plug *plug, struct err *err)
 {
 	unsigned i;
 
 	for (i = plug->from; i < plug->to && err->code == ERR_GUEST_REFUSED; i++) {
 		const struct plug_unit *unit = &plug->units[i];
-		struct block_list found = found_blocks(h, unit);
+		struct block_list found = found_blocks(t, unit);
 		bool is_absent = unit->has_blocks && !unit->is_failed && !found.count;
 
 		block_list_release(&found);
@@ -232,10 +218,10 @@ static int check_node(const struct plug *plug, const struct block_list *found, s
 
 /* Read back: every block of the DIMM is there, on the node, and online in the zone, that was asked
  * for. */
-static int check_unit(const struct hotplug *h, const struct plug *plug, struct plug_unit *unit,
+static int check_unit(const struct transaction *t, const struct plug *plug, struct plug_unit *unit,
 		      struct err *err)
 {
-	struct block_list found = found_blocks(h, unit);
+	struct block_list found = found_blocks(t, unit);
 	uint64_t block;
 	bool is_absent = block_list_lacks(&found, unit->blocks.first, unit->blocks.last, &block);
 	const struct blocks *wrong = NULL;
@@ -257,7 +243,7 @@ static int check_unit(const struct hotplug *h, const struct plug *plug, struct p
 }
 
 /* Read the whole round back; all units are looked at, the first error is kept. */
-static int check_round(const struct hotplug *h, struct plug *plug, struct err *err)
+static int check_round(const struct transaction *t, struct plug *plug, struct err *err)
 {
 	struct err other;
 	int status = 0;
@@ -265,38 +251,37 @@ static int check_round(const struct hotplug *h, struct plug *plug, struct err *e
 
 	for (i = plug->from; i < plug->to; i++)
 		if (!plug->units[i].is_failed && plug->units[i].has_blocks &&
-		    check_unit(h, plug, &plug->units[i], status ? &other : err))
+		    check_unit(t, plug, &plug->units[i], status ? &other : err))
 			status = -1;
 	return status;
 }
 
-/* One round trip; 0: all is online, or may be after the long way; 1: the blocks are not there yet.
- */
-static int try_online(struct hotplug *h, struct plug *plug, bool is_swift, struct err *err)
+/* 0: all is online, or may be; 1: the blocks are not there yet */
+static int try_online(struct transaction *t, struct plug *plug, struct err *err)
 {
-	_cleanup_free_ char *words = online_words(h, plug, is_swift);
-	int status = hotplug_guest(h, words, "bring", "online", err);
+	struct block_list list = { 0 };
+	struct block_change c = online_change(t, plug, &list);
+	int status = blocks_change(t, &c, err);
 
-	if (status > 0 && h->machine.has_acpi_ost && wait_answers(h, plug, 0, err))
+	block_change_release(&c);
+	block_list_release(&list);
+	if (status > 0 && t->view.machine.has_acpi_ost && wait_answers(t, plug, 0, err))
 		status = -1;
 	if (status < 0 && err->code == ERR_TIMEOUT && !is_answered(plug))
 		return err_wrap(err, "the guest has not shown the DIMM's blocks");
 	return status;
 }
 
-static int online_round(struct hotplug *h, struct plug *plug, struct err *err)
+static int online_round(struct transaction *t, struct plug *plug, struct err *err)
 {
-	struct err ignored;
 	int status;
 
 	do
-		status = try_online(h, plug, true, err);
+		status = try_online(t, plug, err);
 	while (status > 0);
-	if (!status && plug->request.is_online_wanted && check_round(h, plug, &ignored))
-		status = try_online(h, plug, false, err);
 	if (status)
-		explain_absent(h, plug, err);
-	return status ? -1 : check_round(h, plug, err);
+		explain_absent(t, plug, err);
+	return status ? -1 : check_round(t, plug, err);
 }
 
 /* Has the last round come to its end after all, when time was up and its work was to be stopped? */
@@ -306,13 +291,13 @@ static bool is_late(const struct plug *plug, bool is_complete, const struct err 
 	       err->code == ERR_TIMEOUT;
 }
 
-int plug_online(struct hotplug *h, void *job, struct err *err)
+int plug_online(struct transaction *t, void *job, struct err *err)
 {
 	struct plug *plug = job;
 
-	if (online_round(h, plug, err)) {
+	if (online_round(t, plug, err)) {
 		struct err ignored;
-		bool is_complete = !check_round(h, plug, &ignored); /* what is may be kept */
+		bool is_complete = !check_round(t, plug, &ignored); /* what is may be kept */
 
 		if (!is_late(plug, is_complete, err) && plug_fail(plug, err))
 			return -1;
@@ -320,51 +305,55 @@ int plug_online(struct hotplug *h, void *job, struct err *err)
 	return plug->to < plug->units_count ? 1 : plug_finish(plug, err);
 }
 
-void plug_online_show(struct hotplug *h, void *job)
+void plug_online_show(struct transaction *t, void *job)
 {
 	struct plug *plug = job;
+	struct block_list list = { 0 };
+	struct block_change c;
 	unsigned i;
 
 	plug->from = 0;
 	plug->to = plug->units_count;
 	for (i = 0; i < plug->units_count; i++) {
-		plug->units[i].is_inserted = h->machine.has_acpi_ost; /* as the guest would say */
+		plug->units[i].is_inserted =
+			t->view.machine.has_acpi_ost; /* as the guest would say */
 		if (!plug->units[i].has_blocks) {
-			hotplug_plan(h, "guest",
-				     xasprintf("bring the DIMMs' blocks online in zone %s",
-					       sysfs_zone_word(plug->request.zone)));
+			transaction_plan(t, "guest", by_hand_for_each(plug->request.zone));
 			return;
 		}
 	}
-	hotplug_plan(h, "guest", online_words(h, plug, true));
+	c = online_change(t, plug, &list);
+	blocks_change_show(t, &c);
+	block_change_release(&c);
+	block_list_release(&list);
 }
 
 /* Stop what is under way, and see how far it has come: what is complete by now may be kept. */
-static int look_again(struct hotplug *h, struct plug *plug, struct err *err)
+static int look_again(struct transaction *t, struct plug *plug, struct err *err)
 {
 	struct answer late = { 0 };
 	struct err ignored;
-	int status = hotplug_cancel(h, &late, err);
+	int status = hotplug_cancel(t, &late, err);
 
 	answer_release(&late);
 	if (!status)
-		status = hotplug_guest(h, "scan", "read", "again", err);
+		status = hotplug_scan(t, err);
 	if (!status && plug->failure.code)
-		(void)!check_round(h, plug, &ignored);
+		(void)!check_round(t, plug, &ignored);
 	return status;
 }
 
 /* The blocks of what is to be undone go offline, as far as they are there. */
-int plug_offline(struct hotplug *h, void *job, struct err *err)
+int plug_offline(struct transaction *t, void *job, struct err *err)
 {
 	struct plug *plug = job;
 	struct block_list list = { 0 }, there = { 0 };
 	char range[BLOCKS_TEXT_MAX];
-	bool is_silent = look_again(h, plug, err);
+	bool is_silent = look_again(t, plug, err);
 	int status = is_silent ? -1 : 0;
 	unsigned i;
 
-	if (hotplug_guest_has_ended(h)) /* its blocks go with the DIMM, or are told with it */
+	if (transaction_guest_has_ended(t)) /* its blocks go with the DIMM, or are told with it */
 		return 0;
 
 	for (i = 0; i < plug->to; i++)
@@ -372,13 +361,10 @@ int plug_offline(struct hotplug *h, void *job, struct err *err)
 			block_list_add(&list, &plug->units[i].blocks);
 	block_list_sort(&list);
 	if (!status)
-		block_list_intersect(&there, &h->after.blocks, &list);
-	if (!status && there.count) {
-		_cleanup_free_ char *words = hotplug_lower_words(h, &there);
-
-		status = hotplug_guest(h, words, "take", "offline", err);
-	}
-	if (status && hotplug_guest_has_ended(h))
+		block_list_intersect(&there, &t->view.after.blocks, &list);
+	if (!status && there.count)
+		status = hotplug_take_offline(t, &there, err);
+	if (status && transaction_guest_has_ended(t))
 		status = 0;
 	if (status && list.count)
 		err_wrap(err,

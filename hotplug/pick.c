@@ -7,15 +7,16 @@
 #include "lib/util.h"
 
 /*
- * More different sums are not looked at one by one. For so many, 1024 sizes take a tenth of a second
- * and 34 MB: a word of the set of sums has 64 of them.
+ * More different sums are not looked at one by one. For so many, 1024 sizes take a tenth of a
+ * second and 34 MB: a word of the set of sums has 64 of them.
  */
 #define SUMS_MAX (UINT64_C(1) << 24)
 
 /* What has been reached so far: a set of sums, in units, and how each was. */
 struct reached {
 	uint64_t *set;	/* a bit for each sum */
-	uint16_t *last; /* the size, counted from 1, that was added last to reach it; 0: out of reach */
+	uint16_t *last; /* the size, counted from 1, that was added last to reach it; 0: out of
+			   reach */
 	uint64_t greatest;
 };
 
@@ -112,7 +113,8 @@ static uint64_t take_fitting(const uint64_t *sizes, unsigned count, unsigned fir
 	return sum;
 }
 
-/* Where there are too many sums: try those that begin with each size, and say no more than is known. */
+/* Where there are too many sums: try those that begin with each size, and say no more than is
+ * known. */
 static bool choose_greedily(const uint64_t *sizes, unsigned count, uint64_t least, bool *chosen,
 			    struct choice *out)
 {

@@ -10,10 +10,10 @@
 
 /* What choose_sum() found. */
 struct choice {
-	uint64_t sum;	/* of those chosen */
-	uint64_t below; /* when there is none: the greatest sum below, and the least above what was
-			 */
-	uint64_t above; /* asked for; 0 when there is no such sum */
+	uint64_t sum;	 /* of those chosen */
+	uint64_t below;	 /* when there is none: the greatest sum below, and the least above what was
+			  */
+	uint64_t above;	 /* asked for; 0 when there is no such sum */
 	bool is_unknown; /* none was found, but there are too many sums to look at all */
 };
 

@@ -17,38 +17,38 @@ static int name_unit(const struct machine *m, struct plug_unit *unit, const char
 }
 
 /* A name that was given is a single DIMM's own, and the beginning of the names of several. */
-static int name_units(const struct hotplug *h, struct plug *plug, struct err *err)
+static int name_units(const struct transaction *t, struct plug *plug, struct err *err)
 {
 	const char *base = plug->request.name ? plug->request.name : MACHINE_DEFAULT_NAME;
-	uint64_t number = machine_next_number(&h->machine, base);
+	uint64_t number = machine_next_number(&t->view.machine, base);
 	unsigned i;
 
 	if (plug->request.name && plug->units_count == 1)
-		return name_unit(&h->machine, &plug->units[0], base, err);
+		return name_unit(&t->view.machine, &plug->units[0], base, err);
 	for (i = 0; i < plug->units_count; i++) {
 		_cleanup_free_ char *name =
 			xasprintf("%s%llu", base, (unsigned long long)number + i);
 
-		if (name_unit(&h->machine, &plug->units[i], name, err))
+		if (name_unit(&t->view.machine, &plug->units[i], name, err))
 			return -1;
 	}
 	return 0;
 }
 
 /* Its blocks are foreseen for the dry run only: those of a DIMM that is there are read back. */
-static void place_unit(const struct hotplug *h, struct plug_unit *unit,
+static void place_unit(const struct transaction *t, struct plug_unit *unit,
 		       const struct device_place *place)
 {
 	struct dimm_request *dimm = &unit->dimm;
 
 	dimm->has_address = place->is_told;
 	dimm->address = place->address;
-	unit->has_blocks = h->is_dry_run && h->has_guest && place->is_known &&
+	unit->has_blocks = t->is_dry_run && t->view.has_guest && place->is_known &&
 			   sysfs_blocks_of(place->address, dimm->size_bytes,
-					   h->before.block_size_bytes, &unit->blocks);
+					   t->view.before.block_size_bytes, &unit->blocks);
 }
 
-static void place_units(const struct hotplug *h, struct plug *plug,
+static void place_units(const struct transaction *t, struct plug *plug,
 			const struct device_place *places)
 {
 	const struct plug_request *r = &plug->request;
@@ -61,39 +61,39 @@ static void place_units(const struct hotplug *h, struct plug *plug,
 		dimm->node = r->node;
 		dimm->has_slot = r->has_slot;
 		dimm->slot = r->slot;
-		place_unit(h, &plug->units[i], &places[i]);
+		place_unit(t, &plug->units[i], &places[i]);
 	}
 }
 
 /* A wish for a node is read back: the guest may count other nodes than QEMU. A plan says so as far
  * as that is known before. */
-static int read_nodes(const struct hotplug *h, struct plug *plug, struct err *err)
+static int read_nodes(const struct transaction *t, struct plug *plug, struct err *err)
 {
 	uint64_t node = plug->request.node;
 
 	if (!plug->request.has_node)
 		return 0;
 	plug->nodes = xcalloc(1, sizeof(*plug->nodes));
-	if (node_map_read(plug->nodes, h, err) ||
+	if (node_map_read(plug->nodes, t, err) ||
 	    machine_check_node(&plug->nodes->nodes, node, err))
 		return -1;
-	if (!h->is_dry_run || !node_map_check_wish(plug->nodes, h, node, err))
+	if (!t->is_dry_run || !node_map_check_wish(plug->nodes, t, node, err))
 		return 0;
 	err->code = ERR_GUEST_REFUSED; /* as it will when it has been tried */
 	return -1;
 }
 
-static int choose_zones(struct hotplug *h, struct plug *plug, const uint64_t *sizes,
+static int choose_zones(struct transaction *t, struct plug *plug, const uint64_t *sizes,
 			struct err *err)
 {
-	unsigned i, kernels = zone_split(h, plug->request.zone, sizes, plug->units_count,
+	unsigned i, kernels = zone_split(t, plug->request.zone, sizes, plug->units_count,
 					 plug->zone_reason);
 
 	for (i = 0; i < plug->units_count; i++)
-		plug->units[i].zone = i < kernels ? ZONE_KERNEL : zone_of_others(h);
+		plug->units[i].zone = i < kernels ? ZONE_KERNEL : zone_of_others(t);
 	if (!plug->request.is_online_wanted)
 		kernels = 0;
-	return plug_check_headroom(h, sizes, plug->units_count, kernels, err);
+	return plug_check_headroom(t, sizes, plug->units_count, kernels, err);
 }
 
 static const struct step host_steps[] = {
@@ -106,39 +106,39 @@ static const struct step steps[] = {
 	{ "online", plug_online, plug_offline, plug_online_show, NULL },
 };
 
-int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)
+int plug_prepare(struct transaction *t, struct plug *plug, struct err *err)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
 	_cleanup_free_ struct device_place *places =
 		xcalloc(plug->units_count + 1, sizeof(*places));
 
-	if (name_units(h, plug, err) ||
-	    sharing_apply(&h->sharing, &h->machine, &plug->request.backend, err) ||
-	    plug_check(h, &plug->request, sizes, plug->units_count, places, err) ||
-	    read_nodes(h, plug, err) || choose_zones(h, plug, sizes, err))
+	if (name_units(t, plug, err) ||
+	    sharing_apply(&t->view.sharing, &t->view.machine, &plug->request.backend, err) ||
+	    plug_check(t, &plug->request, sizes, plug->units_count, places, err) ||
+	    read_nodes(t, plug, err) || choose_zones(t, plug, sizes, err))
 		return -1;
-	place_units(h, plug, places);
-	if (h->has_guest)
-		hotplug_add_steps(h, steps, ARRAY_SIZE(steps), plug);
+	place_units(t, plug, places);
+	if (t->view.has_guest)
+		transaction_add_steps(t, steps, ARRAY_SIZE(steps), plug);
 	else
-		hotplug_add_steps(h, host_steps, ARRAY_SIZE(host_steps), plug);
+		transaction_add_steps(t, host_steps, ARRAY_SIZE(host_steps), plug);
 	return 0;
 }
 
-static int plug_once(struct hotplug *h, struct plug *plug, struct err *err)
+static int plug_once(struct transaction *t, struct plug *plug, struct err *err)
 {
-	return hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) ||
-			       zone_check(h, plug->request.zone, err) ||
-			       plug_prepare(h, plug, err) || hotplug_execute(h, err)
+	return transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) ||
+			       zone_check(t, plug->request.zone, err) ||
+			       plug_prepare(t, plug, err) || transaction_run(t, err)
 		       ? -1
 		       : 0;
 }
 
 /* Is its name, or the place that was chosen for it, somebody else's now? */
-static bool is_taken(const struct hotplug *h, const struct plug *plug,
+static bool is_taken(const struct transaction *t, const struct plug *plug,
 		     const struct dimm_request *dimm)
 {
-	const struct machine *m = &h->machine;
+	const struct machine *m = &t->view.machine;
 
 	if (!plug->request.name && dimm->backend_id &&
 	    (machine_has_object(m, dimm->backend_id) || machine_device(m, dimm->device_id)))
@@ -148,36 +148,39 @@ static bool is_taken(const struct hotplug *h, const struct plug *plug,
 }
 
 /* Has somebody else taken what was free a moment ago? What was begun has been undone. */
-static bool is_overtaken(struct hotplug *h, const struct plug *plug, const struct err *err)
+static bool is_overtaken(struct transaction *t, const struct plug *plug, const struct err *err)
 {
 	struct err ignored;
 	unsigned i;
 
 	if ((err->code != ERR_QEMU_REFUSED && !plug->is_misplaced) ||
-	    (h->outcome != OUTCOME_ROLLED_BACK && h->outcome != OUTCOME_UNCHANGED) ||
-	    machine_query(&h->machine, h->vm->qmp, &ignored))
+	    (t->outcome != OUTCOME_ROLLED_BACK && t->outcome != OUTCOME_UNCHANGED) ||
+	    machine_query(&t->view.machine, t->view.qmp, &ignored))
 		return false;
 	if (plug->is_misplaced)
 		return true;
 	for (i = 0; i < plug->units_count; i++)
-		if (is_taken(h, plug, &plug->units[i].dimm))
+		if (is_taken(t, plug, &plug->units[i].dimm))
 			return true;
 	return false;
 }
 
-int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
+int hotplug_plug(struct transaction *t, struct plug *plug, struct err *err)
 {
 	unsigned tries = 1;
 	int status;
 
-	h->is_adding = true;
-	h->ahead = plug->request.is_online_wanted ? "swift near" : "near";
-	h->also = plug->request.is_online_wanted && !h->is_dry_run ? "hold" : NULL;
-	status = plug_once(h, plug, err);
-	while (status && tries++ < TRIES_MAX && is_overtaken(h, plug, err)) {
+	t->view.is_adding = true;
+	t->view.preload = VERB_BIT(VERB_BLOCKS);
+	if (plug->request.is_online_wanted)
+		t->view.preload |= VERB_BIT(VERB_ONLINE_FAST);
+	t->view.extra =
+		plug->request.is_online_wanted && !t->is_dry_run ? VERB_FREEZE_POLICY : VERB_NONE;
+	status = plug_once(t, plug, err);
+	while (status && tries++ < TRIES_MAX && is_overtaken(t, plug, err)) {
 		plug_reset(plug);
-		hotplug_restart(h);
-		status = plug_once(h, plug, err);
+		transaction_restart(t);
+		status = plug_once(t, plug, err);
 	}
 	if (!status)
 		return 0;

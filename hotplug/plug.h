@@ -9,12 +9,12 @@
 
 #include "hotplug/dimms.h"
 
-/* plug_prepare() - after hotplug_look(): check, name the DIMMs, choose zones, add the steps */
-int plug_prepare(struct hotplug *h, struct plug *plug, struct err *err)
+/* plug_prepare() - after transaction_query(): check, name the DIMMs, choose zones, add the steps */
+int plug_prepare(struct transaction *t, struct plug *plug, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* hotplug_plug() - the whole command */
-int hotplug_plug(struct hotplug *h, struct plug *plug, struct err *err)
+int hotplug_plug(struct transaction *t, struct plug *plug, struct err *err)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -2,25 +2,35 @@
 /* What going offline takes from the guest, and giving it back. */
 #include <stdlib.h>
 
-#include "hotplug/blocks.h"
+#include "hotplug/ask.h"
 #include "hotplug/pool.h"
 #include "lib/size.h"
 #include "lib/util.h"
 
 #define FLOOR_DRIFT 8 /* what the kernel computes by itself varies by less than 1/8 */
 
-/* Ask the guest something that is no look at its blocks; the caller releases @out. */
-static int ask(struct hotplug *h, const char *commands, const char *verb, const char *to,
+/* Ask the guest something that is not its blocks; the caller releases @out. */
+static int ask(struct transaction *t, const struct request *r, enum work work,
 	       struct guest_memory *out, struct err *err)
 {
-	struct guest_memory kept = h->after;
+	struct guest_memory kept = t->view.after;
 	int status;
 
-	h->after = (struct guest_memory){ 0 };
-	status = hotplug_guest(h, commands, verb, to, err);
-	*out = h->after;
-	h->after = kept;
+	t->view.after = (struct guest_memory){ 0 };
+	status = hotplug_ask(t, r, work, err);
+	*out = t->view.after;
+	t->view.after = kept;
 	return status ? -1 : 0;
+}
+
+/* The same for one verb alone. */
+static int ask_verb(struct transaction *t, enum verb verb, enum work work, struct guest_memory *out,
+		    struct err *err)
+{
+	_cleanup_request_ struct request r = { 0 };
+
+	request_add(&r, verb);
+	return ask(t, &r, work, out, err);
 }
 
 /* The online blocks of @list, as runs of which only the place matters; the caller releases them. */
@@ -52,34 +62,36 @@ static int refuse(uint64_t bytes, uint64_t free_bytes, bool is_known, struct err
 }
 
 /* How much of the blocks lies in huge pages; *is_known: false when the guest cannot tell. */
-static int read_held(struct hotplug *h, const struct block_list *runs, uint64_t *bytes,
+static int read_held(struct transaction *t, const struct block_list *runs, uint64_t *bytes,
 		     bool *is_known, struct err *err)
 {
-	_cleanup_buf_ struct buf words = { 0 };
+	_cleanup_request_ struct request r = { 0 };
+	struct command *tails = request_add(&r, VERB_HUGE_TAILS);
 	struct guest_memory answer;
+	unsigned i;
 	int status;
 
-	buf_addf(&words, "tails");
-	hotplug_add_ranges(&words, runs, false);
-	status = ask(h, words.data, "read", "again", &answer, err);
+	for (i = 0; i < runs->count; i++)
+		command_add_range(tails, runs->runs[i].first, runs->runs[i].last);
+	status = ask(t, &r, WORK_READ, &answer, err);
 	*is_known = answer.pools.tails_count;
-	*bytes = pools_held_bytes(&answer.pools, pools_smallest_kib(&h->before.pools));
+	*bytes = pools_held_bytes(&answer.pools, pools_smallest_kib(&t->view.before.pools));
 	guest_memory_release(&answer);
 	return status;
 }
 
-int hotplug_check_pool(struct hotplug *h, const struct block_list *list, struct err *err)
+int hotplug_check_pool(struct transaction *t, const struct block_list *list, struct err *err)
 {
-	uint64_t free_bytes = pools_free_bytes(&h->before.pools), held_bytes;
+	uint64_t free_bytes = pools_free_bytes(&t->view.before.pools), held_bytes;
 	struct block_list runs = online_runs(list);
 	bool is_known;
 	int status = 0;
 
-	h->is_pool_safe = !free_bytes || !runs.count;
-	if (!h->is_pool_safe && !h->is_forced) {
-		status = read_held(h, &runs, &held_bytes, &is_known, err);
-		h->is_pool_safe = !status && is_known && !held_bytes;
-		if (!status && !h->is_pool_safe)
+	t->is_pool_safe = !free_bytes || !runs.count;
+	if (!t->is_pool_safe && !t->is_forced) {
+		status = read_held(t, &runs, &held_bytes, &is_known, err);
+		t->is_pool_safe = !status && is_known && !held_bytes;
+		if (!status && !t->is_pool_safe)
 			status = refuse(is_known && held_bytes < free_bytes ? held_bytes
 									    : free_bytes,
 					free_bytes, is_known, err);
@@ -88,7 +100,7 @@ int hotplug_check_pool(struct hotplug *h, const struct block_list *list, struct 
 	return status;
 }
 
-/* Has the kernel raised what somebody had set? It never lowers it below that. */
+/* Has the kernel raised what had been set? It never lowers it below that. */
 static bool is_floor_raised(const struct pools *before, const struct pools *now)
 {
 	return before->floor_kib &&
@@ -106,14 +118,14 @@ static uint64_t missing(const struct pools *before, const struct pools *now, int
 }
 
 /*
- * Add "NODE-KIB NUMBER" for each node that lacks pages of this size, at most @pages in all. A
- * number for one node is taken as that of all, with what the others have, and surplus pages come to
- * count first (set_max_huge_pages() in mm/hugetlb.c).
+ * Fill the pool of each node that lacks pages of this size, with at most @pages in all; returns
+ * those that are left. A number for one node is taken as that of all, with what the others have,
+ * and surplus pages come to count first (set_max_huge_pages() in mm/hugetlb.c).
  */
-static uint64_t add_nodes(const struct hotplug *h, const struct pools *now, uint64_t page_kib,
-			  uint64_t pages, struct buf *words)
+static uint64_t add_nodes(const struct transaction *t, const struct pools *now, uint64_t page_kib,
+			  uint64_t pages, struct command *c)
 {
-	const struct pools *before = &h->before.pools;
+	const struct pools *before = &t->view.before.pools;
 	const struct pool *all = pools_find(now, POOL_ALL, page_kib);
 	uint64_t surplus = all ? all->surplus_pages : 0;
 	unsigned i;
@@ -128,39 +140,40 @@ static uint64_t add_nodes(const struct hotplug *h, const struct pools *now, uint
 		more = more < pages ? more : pages;
 		pages -= more;
 		has += more;
-		buf_addf(words, " %d-%llu %llu", node, (unsigned long long)page_kib,
-			 (unsigned long long)(has > surplus ? has - surplus : 0));
+		command_add_refill(
+			c, &(struct refill){ node, page_kib, has > surplus ? has - surplus : 0 });
 	}
 	return pages;
 }
 
 /* Add what is to be written so that all is as it was before: nothing, where it is. */
-static void add_refill(const struct hotplug *h, const struct pools *now, struct buf *words)
+static void add_refill(const struct transaction *t, const struct pools *now, struct command *c)
 {
-	const struct pools *before = &h->before.pools;
+	const struct pools *before = &t->view.before.pools;
 	unsigned i;
 
 	/* what the blocks did not hold, somebody else has taken */
-	for (i = 0; i < before->count && !h->is_pool_safe; i++) {
+	for (i = 0; i < before->count && !t->is_pool_safe; i++) {
 		uint64_t kib = before->list[i].page_kib,
 			 pages = missing(before, now, POOL_ALL, kib);
 
-		if (before->list[i].node == POOL_ALL && add_nodes(h, now, kib, pages, words))
-			buf_addf(words, " -%llu %llu", (unsigned long long)kib,
-				 (unsigned long long)pools_lasting(before, POOL_ALL, kib));
+		if (before->list[i].node == POOL_ALL && add_nodes(t, now, kib, pages, c))
+			command_add_refill(
+				c, &(struct refill){ POOL_ALL, kib,
+						     pools_lasting(before, POOL_ALL, kib) });
 	}
 	if (is_floor_raised(before, now))
-		buf_addf(words, " floor %llu", (unsigned long long)before->floor_kib);
+		command_add_refill(c, &(struct refill){ POOL_ALL, 0, before->floor_kib });
 }
 
 /* Read back: say the first that is not as it was. */
-static int check_given(const struct hotplug *h, const struct pools *now, struct err *err)
+static int check_given(const struct transaction *t, const struct pools *now, struct err *err)
 {
-	const struct pools *before = &h->before.pools;
+	const struct pools *before = &t->view.before.pools;
 	char page[SIZE_TEXT_MAX];
 	unsigned i;
 
-	for (i = 0; i < before->count && !h->is_pool_safe; i++) {
+	for (i = 0; i < before->count && !t->is_pool_safe; i++) {
 		uint64_t kib = before->list[i].page_kib;
 
 		if (before->list[i].node == POOL_ALL && missing(before, now, POOL_ALL, kib))
@@ -177,25 +190,26 @@ static int check_given(const struct hotplug *h, const struct pools *now, struct 
 	return 0;
 }
 
-/* Write what is missing, and read it back. */
-static int refill(struct hotplug *h, const char *words, struct err *err)
+/* Write what is missing, as @r begins with, and read it back. */
+static int refill(struct transaction *t, struct request *r, struct err *err)
 {
-	_cleanup_free_ char *commands =
-		xasprintf("refill %u%s;pool", hotplug_seconds_left(h), words);
 	struct guest_memory answer;
-	int status = ask(h, commands, "put", "back", &answer, err);
+	int status;
 
+	r->list[0].seconds = hotplug_seconds_left(t);
+	request_add(r, VERB_POOLS);
+	status = ask(t, r, WORK_RESTORE, &answer, err);
 	if (!status)
-		status = check_given(h, &answer.pools, err);
+		status = check_given(t, &answer.pools, err);
 	guest_memory_release(&answer);
 	return status;
 }
 
 /* Let cpusets use the nodes again that have memory again. */
-static int recall_cpusets(struct hotplug *h, struct err *err)
+static int recall_cpusets(struct transaction *t, struct err *err)
 {
 	struct guest_memory answer;
-	int status = ask(h, "recall", "put", "back", &answer, err);
+	int status = ask_verb(t, VERB_RECALL, WORK_RESTORE, &answer, err);
 	uint64_t lost = answer.pools.has_cpusets ? answer.pools.cpusets : UINT64_MAX;
 
 	guest_memory_release(&answer);
@@ -209,46 +223,48 @@ static int recall_cpusets(struct hotplug *h, struct err *err)
 				 (unsigned long long)lost);
 }
 
-static int give_back_pools(struct hotplug *h, struct err *err)
+static int give_back_pools(struct transaction *t, struct err *err)
 {
-	_cleanup_buf_ struct buf words = { 0 };
+	_cleanup_request_ struct request r = { 0 };
+	struct command *c = request_add(&r, VERB_REFILL);
 	struct guest_memory answer = { 0 };
 	int status = 0;
 
-	if (!h->after.pools.is_known)
-		status = ask(h, "pool", "read", "again", &answer, err);
+	if (!t->view.after.pools.is_known)
+		status = ask_verb(t, VERB_POOLS, WORK_READ, &answer, err);
 	if (!status)
-		add_refill(h, h->after.pools.is_known ? &h->after.pools : &answer.pools, &words);
-	if (words.len)
-		status = refill(h, words.data, err);
+		add_refill(t, t->view.after.pools.is_known ? &t->view.after.pools : &answer.pools,
+			   c);
+	if (c->refills_count)
+		status = refill(t, &r, err);
 	guest_memory_release(&answer);
 	return status;
 }
 
-int hotplug_give_back(struct hotplug *h, struct err *err)
+int hotplug_give_back(struct transaction *t, struct err *err)
 {
-	if (!h->before.pools.is_known || hotplug_guest_has_ended(h))
+	if (!t->view.before.pools.is_known || transaction_guest_has_ended(t))
 		return 0;
-	if (give_back_pools(h, err) || (h->has_cpusets && recall_cpusets(h, err)))
-		return err_wrap(err, "not all that going offline took is back");
+	if (give_back_pools(t, err) || (t->view.has_cpusets && recall_cpusets(t, err)))
+		return err_wrap(err, "some of what going offline took is not back");
 	return 0;
 }
 
-void hotplug_settle_floor(struct hotplug *h)
+void hotplug_settle_floor(struct transaction *t)
 {
+	_cleanup_request_ struct request r = { 0 };
+	const struct refill floor = { POOL_ALL, 0, t->view.before.pools.floor_kib };
 	struct err ignored;
 
-	if (is_floor_raised(&h->before.pools, &h->after.pools)) {
-		_cleanup_free_ char *words =
-			xasprintf(" floor %llu", (unsigned long long)h->before.pools.floor_kib);
-
-		(void)!refill(h, words, &ignored);
-	}
+	if (!is_floor_raised(&t->view.before.pools, &t->view.after.pools))
+		return;
+	command_add_refill(request_add(&r, VERB_REFILL), &floor);
+	(void)!refill(t, &r, &ignored);
 }
 
-struct taken *hotplug_taken(const struct hotplug *h, unsigned *count)
+struct taken *hotplug_taken(const struct transaction *t, unsigned *count)
 {
-	const struct pools *before = &h->before.pools, *now = &h->after.pools;
+	const struct pools *before = &t->view.before.pools, *now = &t->view.after.pools;
 	struct taken *taken = xcalloc(before->count + 1, sizeof(*taken));
 	unsigned i;
 
@@ -266,10 +282,10 @@ struct taken *hotplug_taken(const struct hotplug *h, unsigned *count)
 	return taken;
 }
 
-int hotplug_tell_taken(const struct hotplug *h, struct err *err)
+int hotplug_tell_taken(const struct transaction *t, struct err *err)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(h, &count);
+	_cleanup_free_ struct taken *taken = hotplug_taken(t, &count);
 	char page[SIZE_TEXT_MAX];
 
 	for (i = 0; i < count; i++)

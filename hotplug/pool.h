@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * pool: what going offline would take from the guest, or has taken, and giving it back. A
- * job whose blocks go offline sets h->is_taking before it looks.
+ * job whose blocks go offline sets t->view.is_taking before it looks.
  */
 #ifndef HOTPLUG_POOL_H
 #define HOTPLUG_POOL_H
@@ -13,21 +13,22 @@
  * @list? Those in use move, into free ones where there are any.
  * Return: 0; -1 with ERR_GUEST_REFUSED; always 0 when forced, or when the guest cannot be asked
  */
-int hotplug_check_pool(struct hotplug *h, const struct block_list *list, struct err *err)
+int hotplug_check_pool(struct transaction *t, const struct block_list *list, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
- * hotplug_settle_floor() - blocks are offline, and h->after has been read: put a vm.min_free_kbytes
- * back that somebody has set and the kernel has raised. What cannot be put back is left.
+ * hotplug_settle_floor() - blocks are offline, and t->view.after has been read: put a
+ * vm.min_free_kbytes back that somebody has set and the kernel has raised. What cannot be put back
+ * is left.
  */
-void hotplug_settle_floor(struct hotplug *h);
+void hotplug_settle_floor(struct transaction *t);
 
 /*
  * hotplug_give_back() - after hotplug_restore(): what went offline is back, and so is to be what
  * that took. Reads it back.
  * Return: 0; -1 with ERR_PARTIAL, and what is missing
  */
-int hotplug_give_back(struct hotplug *h, struct err *err) __attribute__((warn_unused_result));
+int hotplug_give_back(struct transaction *t, struct err *err) __attribute__((warn_unused_result));
 
 /* What has become less: huge pages of one size. */
 struct taken {
@@ -35,9 +36,9 @@ struct taken {
 };
 
 /* hotplug_taken() - what the guest lacks now of what it had; the caller frees the array */
-struct taken *hotplug_taken(const struct hotplug *h, unsigned *count);
+struct taken *hotplug_taken(const struct transaction *t, unsigned *count);
 
 /* hotplug_tell_taken() - append it to a message; returns -1 */
-int hotplug_tell_taken(const struct hotplug *h, struct err *err);
+int hotplug_tell_taken(const struct transaction *t, struct err *err);
 
 #endif

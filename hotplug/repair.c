@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotplug/leave.h"
 #include "hotplug/repair.h"
 #include "lib/util.h"
 #include "qemu/device-event.h"
@@ -15,7 +16,7 @@
 static void jobs_release(struct repair *r)
 {
 	change_release(&r->change);
-	unplug_release(&r->unplug);
+	unplug_free(&r->unplug);
 	vmem_release(&r->vmem);
 	r->change = (struct change){ .is_online = true };
 	r->unplug = (struct unplug){ 0 };
@@ -31,9 +32,9 @@ void repair_release(struct repair *r)
 	jobs_release(r);
 }
 
-static void add_online(const struct hotplug *h, struct repair *r, const struct memdev *d)
+static void add_online(const struct transaction *t, struct repair *r, const struct memdev *d)
 {
-	struct block_list found = hotplug_found_blocks(h, &h->before, d);
+	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
 	unsigned i;
 
 	for (i = 0; i < found.count; i++)
@@ -43,33 +44,33 @@ static void add_online(const struct hotplug *h, struct repair *r, const struct m
 }
 
 /* What a device gets more goes where the rest of it is, unless devices differ in that. */
-static void add_resize(struct hotplug *h, struct repair *r, const struct memdev *d)
+static void add_resize(struct transaction *t, struct repair *r, const struct memdev *d)
 {
 	bool is_first = !r->vmem.units_count, is_mixed = false;
-	enum zone zone = zone_begun(h, d, &is_mixed);
+	enum zone zone = zone_begun(t, d, &is_mixed);
 
 	r->vmem.zone = is_first || r->vmem.zone == zone ? zone : ZONE_AUTO;
-	vmem_add(h, &r->vmem, d, d->requested_bytes);
+	vmem_add(t, &r->vmem, d, d->requested_bytes);
 }
 
-static int prepare_device(struct hotplug *h, struct repair *r, const struct finding *f,
+static int prepare_device(struct transaction *t, struct repair *r, const struct finding *f,
 			  struct err *err)
 {
-	const struct memdev *d = machine_device(&h->machine, f->id);
+	const struct memdev *d = machine_device(&t->view.machine, f->id);
 
 	if (!d)
-		return err_set(err, ERR_FAILED, "'%s' has gone meanwhile", f->id);
+		return err_set(err, ERR_FAILED, "'%s' is gone", f->id);
 	switch (f->action) {
 	case ACTION_ONLINE:
-		add_online(h, r, d);
+		add_online(t, r, d);
 		return 0;
 	case ACTION_UNPLUG:
 		return unplug_add(&r->unplug, d, err);
 	case ACTION_SETTLE:
-		vmem_add(h, &r->vmem, d, d->size_bytes);
+		vmem_add(t, &r->vmem, d, d->size_bytes);
 		return 0;
 	case ACTION_RESIZE:
-		add_resize(h, r, d);
+		add_resize(t, r, d);
 		return 0;
 	case ACTION_NONE:
 	case ACTION_REMOVE:
@@ -78,33 +79,33 @@ static int prepare_device(struct hotplug *h, struct repair *r, const struct find
 	return 0;
 }
 
-static int remove_backends(struct hotplug *h, void *job, struct err *err)
+static int remove_backends(struct transaction *t, void *job, struct err *err)
 {
 	const struct repair *r = job;
 	unsigned i;
 
 	for (i = 0; i < r->due.count; i++)
 		if (r->due.list[i].action == ACTION_REMOVE &&
-		    hotplug_request(h, machine_request_object_del(r->due.list[i].id), err))
+		    transaction_request(t, machine_request_object_del(r->due.list[i].id), err))
 			return err_wrap(err, "the backend '%s' is left", r->due.list[i].id);
 	return 0;
 }
 
-static void remove_show(struct hotplug *h, void *job)
+static void remove_show(struct transaction *t, void *job)
 {
 	const struct repair *r = job;
 	unsigned i;
 
 	for (i = 0; i < r->due.count; i++)
 		if (r->due.list[i].action == ACTION_REMOVE)
-			hotplug_plan_request(h, machine_request_object_del(r->due.list[i].id));
+			transaction_plan_request(t, machine_request_object_del(r->due.list[i].id));
 }
 
 /* What is repaired stays, also when something else cannot be. */
-static int settle(struct hotplug *h, void *job, struct err *err)
+static int settle(struct transaction *t, void *job, struct err *err)
 {
 	(void)job, (void)err;
-	hotplug_settle(h);
+	transaction_commit(t);
 	return 0;
 }
 
@@ -122,34 +123,34 @@ static bool has_removals(const struct repair *r)
 	return false;
 }
 
-static int prepare(struct hotplug *h, struct repair *r, struct err *err)
+static int prepare(struct transaction *t, struct repair *r, struct err *err)
 {
 	unsigned i;
 
 	for (i = 0; i < r->due.count; i++)
 		if (r->due.list[i].kind != FINDING_BACKEND &&
-		    prepare_device(h, r, &r->due.list[i], err))
+		    prepare_device(t, r, &r->due.list[i], err))
 			return -1;
 	if (has_removals(r)) {
-		hotplug_add_steps(h, remove_steps, ARRAY_SIZE(remove_steps), r);
-		hotplug_add_steps(h, settle_steps, ARRAY_SIZE(settle_steps), r);
+		transaction_add_steps(t, remove_steps, ARRAY_SIZE(remove_steps), r);
+		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
 	}
 	if (r->vmem.units_count) {
-		vmem_prepare(h, &r->vmem);
-		hotplug_add_steps(h, settle_steps, ARRAY_SIZE(settle_steps), r);
+		vmem_prepare(t, &r->vmem);
+		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
 	}
 	if (r->change.blocks.count) {
-		change_prepare(h, &r->change);
+		change_prepare(t, &r->change);
 		if (r->change.mixed.len)
 			buf_addf(&r->mixed, "%s%s", r->mixed.len ? " " : "", r->change.mixed.data);
-		hotplug_add_steps(h, settle_steps, ARRAY_SIZE(settle_steps), r);
+		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
 	}
-	return r->unplug.leaving_count ? unplug_prepare(h, &r->unplug, err) : 0;
+	return r->unplug.leaving_count ? leave_prepare(t, &r->unplug, err) : 0;
 }
 
 /* What the wait for a DIMM that comes or goes has to know. */
 struct moving {
-	const struct hotplug *h;
+	const struct transaction *t;
 	const struct repair *r;
 };
 
@@ -160,7 +161,7 @@ static bool has_arrived(const char *name, struct json_object *data, void *contex
 
 	for (i = 0; i < moving->r->due.count; i++) {
 		const struct finding *f = &moving->r->due.list[i];
-		const struct memdev *d = machine_device(&moving->h->machine, f->id);
+		const struct memdev *d = machine_device(&moving->t->view.machine, f->id);
 		char why[128];
 
 		if (d && findings_is_absent(f) &&
@@ -181,40 +182,40 @@ static bool has_absent(const struct repair *r)
 	return false;
 }
 
-static int look_once(struct hotplug *h, struct repair *r, struct err *err)
+static int look_once(struct transaction *t, struct repair *r, struct err *err)
 {
-	if (hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err))
+	if (transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err))
 		return -1;
-	return findings_look(&r->due, h, r->direction, r->is_all, err);
+	return findings_look(&r->due, t, r->direction, r->is_all, err);
 }
 
 /* A DIMM without blocks may have been plugged, or released, a moment ago: as long as the guest
  * answers to such ones, it is looked at again. */
-static int wait_moving(struct hotplug *h, struct repair *r, struct err *err)
+static int wait_moving(struct transaction *t, struct repair *r, struct err *err)
 {
-	struct moving moving = { h, r };
+	struct moving moving = { t, r };
 	int ready = 1;
 
 	while (ready > 0 && has_absent(r)) {
 		_cleanup_json_ struct json_object *event = NULL;
 
-		ready = qmp_wait_event(h->vm->qmp, has_arrived, &moving,
-				       deadline_within(h->deadline, MOVING_MS), &event, err);
-		if (ready < 0 || look_once(h, r, err))
+		ready = qmp_wait_event(t->view.qmp, has_arrived, &moving,
+				       deadline_within(t->deadline, MOVING_MS), &event, err);
+		if (ready < 0 || look_once(t, r, err))
 			return -1;
 	}
 	return 0;
 }
 
-static int look(struct hotplug *h, struct repair *r, struct err *err)
+static int look(struct transaction *t, struct repair *r, struct err *err)
 {
 	unsigned i;
 
-	if (look_once(h, r, err))
+	if (look_once(t, r, err))
 		return -1;
 	if (!r->has_waited && has_absent(r)) {
 		r->has_waited = true;
-		if (wait_moving(h, r, err))
+		if (wait_moving(t, r, err))
 			return -1;
 	}
 	for (i = 0; i < r->due.count; i++)
@@ -222,35 +223,35 @@ static int look(struct hotplug *h, struct repair *r, struct err *err)
 	return 0;
 }
 
-static int act(struct hotplug *h, struct repair *r, struct err *err)
+static int act(struct transaction *t, struct repair *r, struct err *err)
 {
 	int status;
 
 	jobs_release(r);
-	hotplug_restart(h);
-	status = prepare(h, r, err) || hotplug_execute(h, err) ? -1 : 0;
-	r->is_changed |= h->outcome != OUTCOME_UNCHANGED && h->outcome != OUTCOME_ROLLED_BACK;
+	transaction_restart(t);
+	status = prepare(t, r, err) || transaction_run(t, err) ? -1 : 0;
+	r->is_changed |= t->outcome != OUTCOME_UNCHANGED && t->outcome != OUTCOME_ROLLED_BACK;
 	return status;
 }
 
 /* May it be another story after another look? */
-static bool can_go_on(const struct hotplug *h, const struct err *err)
+static bool can_go_on(const struct transaction *t, const struct err *err)
 {
-	if (hotplug_guest_has_ended(h))
+	if (transaction_guest_has_ended(t))
 		return false;
 	return err->code == ERR_FAILED || err->code == ERR_QEMU_REFUSED ||
 	       err->code == ERR_GUEST_REFUSED || err->code == ERR_PARTIAL;
 }
 
 /* 0: what was due was tried; 1: nothing is due any more; -1: no more can be done */
-static int repair_round(struct hotplug *h, struct repair *r, struct err *err)
+static int repair_round(struct transaction *t, struct repair *r, struct err *err)
 {
 	int status;
 
-	if (look(h, r, err))
+	if (look(t, r, err))
 		return -1;
 	if (!findings_due(&r->due)) {
-		h->outcome = OUTCOME_DONE;
+		t->outcome = OUTCOME_DONE;
 		return 1;
 	}
 	if (findings_equal(&r->due, &r->tried) || r->rounds++ == ROUNDS_MAX) {
@@ -258,30 +259,30 @@ static int repair_round(struct hotplug *h, struct repair *r, struct err *err)
 		return -1;
 	}
 	err_set(&r->failure, ERR_FAILED, "'%s' is as it was before", r->due.list[0].id);
-	status = act(h, r, err);
-	if (status && !can_go_on(h, err))
+	status = act(t, r, err);
+	if (status && !can_go_on(t, err))
 		return -1;
 	if (status)
 		r->failure = *err;
 	findings_release(&r->tried);
 	r->tried = r->due;
 	r->due = (struct findings){ 0 };
-	return h->is_dry_run ? (status ? -1 : 1) : 0;
+	return t->is_dry_run ? (status ? -1 : 1) : 0;
 }
 
-int hotplug_repair(struct hotplug *h, struct repair *r, struct err *err)
+int hotplug_repair(struct transaction *t, struct repair *r, struct err *err)
 {
 	int status;
 
-	h->ahead = "change";
-	h->is_taking = true;
+	t->view.preload = VERB_BIT(VERB_OFFLINE);
+	t->view.is_taking = true;
 	do
-		status = repair_round(h, r, err);
+		status = repair_round(t, r, err);
 	while (!status);
 	if (status > 0)
 		return 0;
-	if (r->is_changed && h->outcome != OUTCOME_PENDING) {
-		h->outcome = OUTCOME_PARTIAL;
+	if (r->is_changed && t->outcome != OUTCOME_PENDING) {
+		t->outcome = OUTCOME_PARTIAL;
 		if (err->code != ERR_INTERRUPTED)
 			err->code = ERR_PARTIAL;
 	}

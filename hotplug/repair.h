@@ -31,7 +31,7 @@ struct repair {
  * hotplug_repair() - the whole command. What is half done may still be moving, and a repair may
  * show what is next: it looks again until nothing is due, or nothing changes any more
  */
-int hotplug_repair(struct hotplug *h, struct repair *r, struct err *err)
+int hotplug_repair(struct transaction *t, struct repair *r, struct err *err)
 	__attribute__((warn_unused_result));
 
 void repair_release(struct repair *r);

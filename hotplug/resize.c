@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "hotplug/blocks.h"
+#include "hotplug/room.h"
 #include "hotplug/elastic.h"
 #include "hotplug/growth.h"
+#include "hotplug/leave.h"
 #include "hotplug/resize.h"
 #include "lib/size.h"
 #include "lib/util.h"
@@ -18,12 +20,7 @@ void resize_release(struct resize *r)
 {
 	vmem_release(&r->vmem);
 	plug_release(&r->plug);
-	unplug_release(&r->unplug);
-}
-
-bool resize_counts(const struct resize *r, const struct memdev *d)
-{
-	return r->node < 0 || ((d->has & MEMDEV_HAS_NODE) && d->node == (uint64_t)r->node);
+	unplug_free(&r->unplug);
 }
 
 static int find_target(struct resize *r, struct err *err)
@@ -44,7 +41,7 @@ static int find_target(struct resize *r, struct err *err)
 		return err_set(err, ERR_FAILED, "there is %s", size_exact(before, r->before_bytes));
 	}
 	if (r->target_bytes > SIZE_LIMIT_BYTES || r->dimm_bytes > SIZE_LIMIT_BYTES)
-		return err_set(err, ERR_FAILED, "no machine has so much memory");
+		return err_set(err, ERR_FAILED, "no machine has that much memory");
 	r->has_target = true;
 	return 0;
 }
@@ -84,26 +81,26 @@ static uint64_t count_dimms(uint64_t bytes, uint64_t dimm_bytes, uint64_t block_
 	return count;
 }
 
-static int fits(struct hotplug *h, uint64_t dimm_bytes)
+static int fits(struct transaction *t, uint64_t dimm_bytes)
 {
 	struct err ignored;
 
-	return plug_count_fitting(h, &dimm_bytes, 1, &ignored) == 1;
+	return plug_count_fitting(t, &dimm_bytes, 1, &ignored) == 1;
 }
 
 /* The size of the DIMMs that add up to @bytes: few slots, small pieces, and room for the memory map
  * of each. */
-static uint64_t choose_dimm(struct hotplug *h, uint64_t bytes, uint64_t block_bytes)
+static uint64_t choose_dimm(struct transaction *t, uint64_t bytes, uint64_t block_bytes)
 {
-	uint64_t slots = free_slots(&h->machine),
+	uint64_t slots = free_slots(&t->view.machine),
 		 most = slots / 2 < DIMMS_MAX ? slots / 2 : DIMMS_MAX;
 	uint64_t dimm_bytes = block_bytes;
 
 	while (dimm_bytes < bytes && count_dimms(bytes, dimm_bytes, block_bytes) > most)
 		dimm_bytes *= 2;
-	if (dimm_bytes > bytes && fits(h, bytes))
+	if (dimm_bytes > bytes && fits(t, bytes))
 		return bytes; /* halves would take more slots than there are to spare */
-	while (dimm_bytes > block_bytes && !fits(h, dimm_bytes) &&
+	while (dimm_bytes > block_bytes && !fits(t, dimm_bytes) &&
 	       count_dimms(bytes, dimm_bytes / 2, block_bytes) <= slots)
 		dimm_bytes /= 2;
 	return dimm_bytes;
@@ -118,15 +115,15 @@ static void add_dimms(struct resize *r, uint64_t bytes, uint64_t dimm_bytes, uin
 }
 
 /* The smallest DIMM that makes sense; without a guest to ask, what x86 guests have. */
-static uint64_t block_bytes_of(const struct hotplug *h)
+static uint64_t block_bytes_of(const struct transaction *t)
 {
-	return h->has_guest ? h->before.block_size_bytes : UINT64_C(128) << 20;
+	return t->view.has_guest ? t->view.before.block_size_bytes : UINT64_C(128) << 20;
 }
 
 /* What every DIMM that is added is a multiple of. */
-static uint64_t dimm_unit(const struct hotplug *h, const struct resize *r)
+static uint64_t dimm_unit(const struct transaction *t, const struct resize *r)
 {
-	return r->dimm_bytes ? r->dimm_bytes : block_bytes_of(h);
+	return r->dimm_bytes ? r->dimm_bytes : block_bytes_of(t);
 }
 
 /* The next smaller DIMM: blocks, doubled as often as can be. */
@@ -139,32 +136,32 @@ static uint64_t smaller_dimm(uint64_t dimm_bytes, uint64_t block_bytes)
 	return bytes;
 }
 
-static bool has_gaps(const struct hotplug *h, const struct plug *plug)
+static bool has_gaps(const struct transaction *t, const struct plug *plug)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
 	_cleanup_free_ struct device_place *places =
 		xcalloc(plug->units_count + 1, sizeof(*places));
 	struct err ignored;
 
-	return !place_choose(h, &plug->request.backend, sizes, plug->units_count, places, &ignored);
+	return !place_choose(t, &plug->request.backend, sizes, plug->units_count, places, &ignored);
 }
 
 /* DIMMs that add up to @bytes, smaller ones where there are no gaps for the others. */
-static void add_chosen(struct hotplug *h, struct resize *r, uint64_t bytes)
+static void add_chosen(struct transaction *t, struct resize *r, uint64_t bytes)
 {
-	uint64_t block_bytes = block_bytes_of(h), dimm_bytes = choose_dimm(h, bytes, block_bytes);
+	uint64_t block_bytes = block_bytes_of(t), dimm_bytes = choose_dimm(t, bytes, block_bytes);
 
 	add_dimms(r, bytes, dimm_bytes, block_bytes);
-	while (dimm_bytes > block_bytes && !has_gaps(h, &r->plug)) {
+	while (dimm_bytes > block_bytes && !has_gaps(t, &r->plug)) {
 		dimm_bytes = smaller_dimm(dimm_bytes, block_bytes);
-		if (count_dimms(bytes, dimm_bytes, block_bytes) > free_slots(&h->machine))
+		if (count_dimms(bytes, dimm_bytes, block_bytes) > free_slots(&t->view.machine))
 			return;
 		r->plug.units_count = 0;
 		add_dimms(r, bytes, dimm_bytes, block_bytes);
 	}
 }
 
-static int add_units(struct hotplug *h, struct resize *r, uint64_t bytes, struct err *err)
+static int add_units(struct transaction *t, struct resize *r, uint64_t bytes, struct err *err)
 {
 	r->plug.request = (struct plug_request){ .size_text = r->text,
 						 .size_bytes = bytes,
@@ -180,7 +177,7 @@ static int add_units(struct hotplug *h, struct resize *r, uint64_t bytes, struct
 	if (r->dimm_bytes)
 		plug_add_units(&r->plug, r->dimm_bytes, (unsigned)(bytes / r->dimm_bytes));
 	else
-		add_chosen(h, r, bytes);
+		add_chosen(t, r, bytes);
 	return 0;
 }
 
@@ -188,15 +185,15 @@ static int add_units(struct hotplug *h, struct resize *r, uint64_t bytes, struct
  * DIMMs take what virtio-mem has no room for, rounded up to whole ones, and what its steps are too
  * large for; virtio-mem takes the rest. Returns what is too little for either.
  */
-static uint64_t share(struct hotplug *h, struct resize *r, uint64_t *dimms_bytes)
+static uint64_t share(struct transaction *t, struct resize *r, uint64_t *dimms_bytes)
 {
-	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(h, r), left;
-	uint64_t room = elastic_room(h, r);
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(t, r), left;
+	uint64_t room = elastic_room(&t->view, r->node);
 
 	*dimms_bytes = bytes > room ? (bytes - room + unit - 1) / unit * unit : 0;
 	if (*dimms_bytes > bytes)
 		return (bytes - room) % unit;
-	left = elastic_grow(h, r, bytes - *dimms_bytes);
+	left = elastic_grow(t, &r->vmem, r->node, bytes - *dimms_bytes);
 	if (left % unit)
 		return left;
 	*dimms_bytes += left;
@@ -204,7 +201,7 @@ static uint64_t share(struct hotplug *h, struct resize *r, uint64_t *dimms_bytes
 }
 
 /* Is there a slot, a place and what else has to be there for that total? */
-static bool can_grow_to(struct hotplug *h, const struct resize *r, uint64_t total_bytes)
+static bool can_grow_to(struct transaction *t, const struct resize *r, uint64_t total_bytes)
 {
 	struct resize try = { .text = r->text,
 			      .node = r->node,
@@ -214,15 +211,15 @@ static bool can_grow_to(struct hotplug *h, const struct resize *r, uint64_t tota
 			      .target_bytes = total_bytes };
 	uint64_t dimms_bytes;
 	struct err ignored;
-	bool can = total_bytes > r->before_bytes && !share(h, &try, &dimms_bytes) &&
-		   (!dimms_bytes || !add_units(h, &try, dimms_bytes, &ignored));
+	bool can = total_bytes > r->before_bytes && !share(t, &try, &dimms_bytes) &&
+		   (!dimms_bytes || !add_units(t, &try, dimms_bytes, &ignored));
 
 	if (can && dimms_bytes) {
 		_cleanup_free_ uint64_t *sizes = plug_sizes(&try.plug);
 		_cleanup_free_ struct device_place *places =
 			xcalloc(try.plug.units_count + 1, sizeof(*places));
 
-		can = !plug_check(h, &try.plug.request, sizes, try.plug.units_count, places,
+		can = !plug_check(t, &try.plug.request, sizes, try.plug.units_count, places,
 				  &ignored);
 	}
 	resize_release(&try);
@@ -230,23 +227,23 @@ static bool can_grow_to(struct hotplug *h, const struct resize *r, uint64_t tota
 }
 
 /* The least total above the target that can be reached; what there is already when none can. */
-static uint64_t next_above(struct hotplug *h, const struct resize *r)
+static uint64_t next_above(struct transaction *t, const struct resize *r)
 {
-	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(h, r), step = 0;
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(t, r), step = 0;
 	uint64_t least = UINT64_MAX;
 
 	do {
 		uint64_t above;
 
-		step = elastic_next_step(h, r, step);
+		step = elastic_next_step(&t->view, r->node, step);
 		above = (bytes / (step ? step : unit) + 1) * (step ? step : unit);
-		if (above < least && can_grow_to(h, r, r->before_bytes + above))
+		if (above < least && can_grow_to(t, r, r->before_bytes + above))
 			least = above;
 	} while (step);
 	return r->before_bytes + (least == UINT64_MAX ? 0 : least);
 }
 
-static int refuse_size(struct hotplug *h, const struct resize *r, uint64_t left_bytes,
+static int refuse_size(struct transaction *t, const struct resize *r, uint64_t left_bytes,
 		       uint64_t unit_bytes, struct err *err)
 {
 	uint64_t below_bytes = r->target_bytes - left_bytes;
@@ -254,35 +251,35 @@ static int refuse_size(struct hotplug *h, const struct resize *r, uint64_t left_
 
 	err_set(err, ERR_FAILED, "memory can be added in pieces of %s",
 		size_exact(unit, unit_bytes));
-	if (!can_grow_to(h, r, below_bytes))
+	if (!can_grow_to(t, r, below_bytes))
 		below_bytes = r->before_bytes;
-	return reachable(r, below_bytes, next_above(h, r), err);
+	return reachable(r, below_bytes, next_above(t, r), err);
 }
 
-static int grow(struct hotplug *h, struct resize *r, struct err *err)
+static int grow(struct transaction *t, struct resize *r, struct err *err)
 {
-	uint64_t dimms_bytes, left_bytes, step_bytes = elastic_next_step(h, r, 0);
+	uint64_t dimms_bytes, left_bytes, step_bytes = elastic_next_step(&t->view, r->node, 0);
 
-	if (zone_check(h, r->zone, err))
+	if (zone_check(t, r->zone, err))
 		return -1;
-	left_bytes = share(h, r, &dimms_bytes);
+	left_bytes = share(t, r, &dimms_bytes);
 	if (left_bytes)
-		return refuse_size(h, r, left_bytes,
-				   step_bytes && !dimms_bytes ? step_bytes : dimm_unit(h, r), err);
+		return refuse_size(t, r, left_bytes,
+				   step_bytes && !dimms_bytes ? step_bytes : dimm_unit(t, r), err);
 	r->vmem.zone = r->zone;
 	if (r->vmem.units_count &&
-	    growth_check_headroom(h, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes,
+	    growth_check_headroom(t, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes,
 				  err))
 		return -1;
-	if (growth_check(h, &r->vmem, err) || (!h->is_dry_run && hotplug_hold(h, err)))
+	if (growth_check(t, &r->vmem, err) || (!t->is_dry_run && hotplug_hold(t, err)))
 		return -1;
-	if (r->vmem.units_count && r->node >= 0 && vmem_wish(h, &r->vmem, (uint64_t)r->node, err))
+	if (r->vmem.units_count && r->node >= 0 && vmem_wish(t, &r->vmem, (uint64_t)r->node, err))
 		return -1;
 	if (r->vmem.units_count)
-		vmem_prepare(h, &r->vmem);
+		vmem_prepare(t, &r->vmem);
 	if (!dimms_bytes)
 		return 0;
-	return add_units(h, r, dimms_bytes, err) || plug_prepare(h, &r->plug, err) ? -1 : 0;
+	return add_units(t, r, dimms_bytes, err) || plug_prepare(t, &r->plug, err) ? -1 : 0;
 }
 
 static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
@@ -297,7 +294,7 @@ static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
 	}
 	if (most_bytes > r->before_bytes || choice->above > r->before_bytes)
 		return err_set(err, ERR_FAILED,
-			       "QEMU tells of devices with more memory than the whole of %s",
+			       "QEMU reports devices with more memory than the whole of %s",
 			       size_exact(bytes, r->before_bytes));
 	err_set(err, ERR_FAILED, "what was plugged does not add up to %s",
 		size_exact(bytes, r->before_bytes - r->target_bytes));
@@ -309,50 +306,52 @@ static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
 }
 
 /* Of what was chosen, is it DIMMs of another sum that can leave? */
-static bool can_leave(const struct hotplug *h, struct resize *r, uint64_t bytes)
+static bool can_leave(const struct transaction *t, struct resize *r, uint64_t bytes)
 {
 	struct unplug instead = { .leaves = r->unplug.leaves };
 	struct choice choice;
 
-	if (!unplug_add_sum(h, &instead, r->node, bytes, bytes, &choice))
+	if (!unplug_add_sum(t, &instead, r->node, bytes, bytes, &choice))
 		return false;
-	unplug_release(&r->unplug);
+	unplug_free(&r->unplug);
 	r->unplug = instead;
 	return true;
 }
 
-static int shrink(struct hotplug *h, struct resize *r, struct err *err)
+static int shrink(struct transaction *t, struct resize *r, struct err *err)
 {
-	uint64_t bytes = r->before_bytes - r->target_bytes, elastic = elastic_bytes(h, r), left;
+	uint64_t bytes = r->before_bytes - r->target_bytes,
+		 elastic = elastic_bytes(&t->view, r->node), left;
 	struct choice choice;
 
-	if (!unplug_add_sum(h, &r->unplug, r->node, bytes > elastic ? bytes - elastic : 0, bytes,
+	if (!unplug_add_sum(t, &r->unplug, r->node, bytes > elastic ? bytes - elastic : 0, bytes,
 			    &choice))
 		return cannot_shrink(r, elastic, &choice, err);
-	left = elastic_shrink(h, r, bytes - choice.sum);
-	if (left && can_leave(h, r, choice.sum + left)) {
+	left = elastic_shrink(t, &r->vmem, r->node, bytes - choice.sum);
+	if (left && can_leave(t, r, choice.sum + left)) {
 		choice.sum += left;
 		left = 0;
 	}
 	if (left) {
-		err_set(err, ERR_FAILED, "virtio-mem does not give back memory in so small pieces");
+		err_set(err, ERR_FAILED,
+			"virtio-mem does not give back memory in such small pieces");
 		return reachable(r, r->before_bytes, r->target_bytes + left, err);
 	}
-	if (h->has_guest && hotplug_check_room(h, bytes - choice.sum, err))
+	if (t->view.has_guest && hotplug_check_room(t, bytes - choice.sum, err))
 		return -1;
 	if (r->vmem.units_count)
-		vmem_prepare(h, &r->vmem);
-	return r->unplug.leaving_count ? unplug_prepare(h, &r->unplug, err) : 0;
+		vmem_prepare(t, &r->vmem);
+	return r->unplug.leaving_count ? leave_prepare(t, &r->unplug, err) : 0;
 }
 
 /* Read back. */
-static int verify(struct hotplug *h, void *job, struct err *err)
+static int verify(struct transaction *t, void *job, struct err *err)
 {
 	struct resize *r = job;
 	char after[SIZE_TEXT_MAX];
 
-	if (machine_query_total(h->vm->qmp, r->node, &r->after_bytes, err) ||
-	    machine_query_devices(&h->machine, h->vm->qmp, err))
+	if (machine_query_total(t->view.qmp, r->node, &r->after_bytes, err) ||
+	    machine_query_devices(&t->view.machine, t->view.qmp, err))
 		return -1;
 	if (r->after_bytes != r->target_bytes)
 		return err_set(err, ERR_FAILED, "QEMU has %s afterwards",
@@ -364,9 +363,9 @@ static const struct step verify_steps[] = {
 	{ "verify", verify, NULL, NULL, NULL },
 };
 
-static int prepare(struct hotplug *h, struct resize *r, struct err *err)
+static int prepare(struct transaction *t, struct resize *r, struct err *err)
 {
-	if (machine_query_total(h->vm->qmp, r->node, &r->before_bytes, err))
+	if (machine_query_total(t->view.qmp, r->node, &r->before_bytes, err))
 		return -1;
 	r->has_before = true;
 	if (find_target(r, err))
@@ -375,9 +374,9 @@ static int prepare(struct hotplug *h, struct resize *r, struct err *err)
 	r->has_after = true;
 	if (r->target_bytes == r->before_bytes)
 		return 0;
-	if (r->target_bytes > r->before_bytes ? grow(h, r, err) : shrink(h, r, err))
+	if (r->target_bytes > r->before_bytes ? grow(t, r, err) : shrink(t, r, err))
 		return -1;
-	hotplug_add_steps(h, verify_steps, ARRAY_SIZE(verify_steps), r);
+	transaction_add_steps(t, verify_steps, ARRAY_SIZE(verify_steps), r);
 	return 0;
 }
 
@@ -386,54 +385,55 @@ static bool is_leaving(const struct resize *r, const struct memdev *d)
 	unsigned i;
 
 	for (i = 0; i < r->unplug.leaving_count; i++)
-		if (r->unplug.leaving[i].device == d)
+		if (memdev_is_same(&r->unplug.leaving[i].device, d))
 			return true;
 	return false;
 }
 
 /* QEMU counts what the guest makes no use of: that the total is reached is half of the truth then.
  */
-static void warn_absent(struct hotplug *h, const struct resize *r)
+static void warn_absent(struct transaction *t, const struct resize *r)
 {
 	unsigned i;
 
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
+	for (i = 0; i < t->view.machine.devices_count; i++) {
+		const struct memdev *d = &t->view.machine.devices[i];
 		_cleanup_free_ char *text = NULL, *command = NULL;
 		char size[SIZE_TEXT_MAX];
 
-		if (!resize_counts(r, d) || is_leaving(r, d) ||
-		    hotplug_added(h, &h->before, d) != ADDED_NOT)
+		if (!memdev_is_on_node(d, r->node) || is_leaving(r, d) ||
+		    view_added(&t->view, &t->view.before, d) != ADDED_NOT)
 			continue;
-		command = hotplug_absent_command(d);
+		command = view_absent_command(d);
 		text = xasprintf("'%s' counts with %s, but the guest has not added it: take it "
 				 "away with: %s",
 				 memdev_name(d), size_exact(size, d->size_bytes), command);
-		hotplug_warn(h, text);
+		transaction_warn(t, text);
 	}
 }
 
 /* After a failure: what the VM has now is what counts, wherever the work ended. */
-static void ask_what_is_left(struct hotplug *h, struct resize *r)
+static void ask_what_is_left(struct transaction *t, struct resize *r)
 {
 	struct err ignored;
 
-	if (h->outcome != OUTCOME_UNCHANGED)
-		r->has_after = !machine_query_total(h->vm->qmp, r->node, &r->after_bytes, &ignored);
+	if (t->outcome != OUTCOME_UNCHANGED)
+		r->has_after =
+			!machine_query_total(t->view.qmp, r->node, &r->after_bytes, &ignored);
 }
 
-int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)
+int hotplug_resize(struct transaction *t, struct resize *r, struct err *err)
 {
-	h->is_adding = r->sign != '-';
-	h->ahead = r->sign == '-' ? "ease" : "swift";
-	h->is_taking = r->sign != '+';
+	t->view.is_adding = r->sign != '-';
+	t->view.preload = VERB_BIT(r->sign == '-' ? VERB_OFFLINE_FAST : VERB_ONLINE_FAST);
+	t->view.is_taking = r->sign != '+';
 	if (!r->sign && r->node < 0)
-		h->goal_bytes = r->size_bytes;
-	if (!hotplug_look(h, LOOK_QMP | LOOK_CHANGE, err) && !prepare(h, r, err)) {
-		warn_absent(h, r);
-		if (!hotplug_execute(h, err))
+		t->view.goal_bytes = r->size_bytes;
+	if (!transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) && !prepare(t, r, err)) {
+		warn_absent(t, r);
+		if (!transaction_run(t, err))
 			return 0;
 	}
-	ask_what_is_left(h, r);
+	ask_what_is_left(t, r);
 	return err_wrap(err, "cannot resize to '%s'", r->text);
 }

@@ -26,11 +26,8 @@ struct resize {
 };
 
 /* hotplug_resize() - the whole command; nothing is sent when the VM has that much already */
-int hotplug_resize(struct hotplug *h, struct resize *r, struct err *err)
+int hotplug_resize(struct transaction *t, struct resize *r, struct err *err)
 	__attribute__((warn_unused_result));
-
-/* resize_counts() - is a device of the node that this is about? */
-bool resize_counts(const struct resize *r, const struct memdev *d);
 
 void resize_release(struct resize *r);
 

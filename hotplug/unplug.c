@@ -8,11 +8,30 @@
 #include "lib/size.h"
 #include "lib/util.h"
 
-void unplug_release(struct unplug *unplug)
+void unplug_free(struct unplug *unplug)
 {
-	leaving_release(&unplug->leaving, &unplug->leaving_count);
+	leaving_free(&unplug->leaving, &unplug->leaving_count);
 	block_list_release(&unplug->blocks);
-	stayers_release(unplug);
+	stayers_free(&unplug->stayers);
+}
+
+int unplug_stay(struct unplug *unplug, const char *name, const struct err *err)
+{
+	if (!unplug->is_keep_going)
+		return -1;
+	stayers_add(&unplug->stayers, name, false, err);
+	return 0;
+}
+
+void unplug_keep(struct unplug *unplug, unsigned i, const struct err *err)
+{
+	const struct leaving *l = &unplug->leaving[i];
+
+	stayers_add(&unplug->stayers, memdev_name(&l->device), l->is_chosen, err);
+	unplug->size_bytes -= l->device.size_bytes;
+	if (l->is_chosen)
+		unplug->short_bytes += l->device.size_bytes;
+	leaving_drop(unplug->leaving, &unplug->leaving_count, i);
 }
 
 int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)
@@ -30,7 +49,7 @@ int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)
 		return err_set(err, ERR_FAILED, "the device at 0x%llx has neither id nor path",
 			       (unsigned long long)d->address);
 	for (i = 0; i < unplug->leaving_count; i++)
-		if (unplug->leaving[i].device == d)
+		if (memdev_is_same(&unplug->leaving[i].device, d))
 			return 0;
 	leaving_add(&unplug->leaving, &unplug->leaving_count, d);
 	unplug->size_bytes += d->size_bytes;
@@ -69,12 +88,12 @@ static bool can_leave(const struct memdev *d)
 }
 
 /* After a migration all DIMMs have been there from the start. */
-static int none_hotplugged(const struct hotplug *h, struct err *err)
+static int none_hotplugged(const struct transaction *t, struct err *err)
 {
 	unsigned i, count = 0;
 
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
+	for (i = 0; i < t->view.machine.devices_count; i++) {
+		const struct memdev *d = &t->view.machine.devices[i];
 
 		count += memdev_is_dimm(d) && !d->is_hotplugged && d->handle;
 	}
@@ -86,32 +105,32 @@ static int none_hotplugged(const struct hotplug *h, struct err *err)
 			count > 1 ? "them" : "it");
 }
 
-int unplug_add_last(const struct hotplug *h, struct unplug *unplug, struct err *err)
+int unplug_add_last(const struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	const struct memdev *last = NULL;
 	unsigned i;
 
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
+	for (i = 0; i < t->view.machine.devices_count; i++) {
+		const struct memdev *d = &t->view.machine.devices[i];
 
 		if (can_leave(d) && (!last || is_newer(d, last)))
 			last = d;
 	}
-	return last ? unplug_add(unplug, last, err) : none_hotplugged(h, err);
+	return last ? unplug_add(unplug, last, err) : none_hotplugged(t, err);
 }
 
-int unplug_add_all(const struct hotplug *h, struct unplug *unplug, struct err *err)
+int unplug_add_all(const struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	unsigned i;
 
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
+	for (i = 0; i < t->view.machine.devices_count; i++) {
+		const struct memdev *d = &t->view.machine.devices[i];
 
 		if (d->is_hotplugged && memdev_is_dimm(d) && unplug_add(unplug, d, err) &&
-		    stayers_add(unplug, memdev_name(d), err))
+		    unplug_stay(unplug, memdev_name(d), err))
 			return -1;
 	}
-	return unplug->leaving_count || unplug->stayers_count ? 0 : none_hotplugged(h, err);
+	return unplug->leaving_count || unplug->stayers.count ? 0 : none_hotplugged(t, err);
 }
 
 static bool is_taken(const struct unplug *unplug, const struct memdev *d)
@@ -119,15 +138,15 @@ static bool is_taken(const struct unplug *unplug, const struct memdev *d)
 	unsigned i;
 
 	for (i = 0; i < unplug->leaving_count; i++)
-		if (unplug->leaving[i].device == d)
+		if (memdev_is_same(&unplug->leaving[i].device, d))
 			return true;
 	return false;
 }
 
 /* Does nothing of the kernel's own lie in it? */
-static bool is_movable(const struct hotplug *h, const struct memdev *d)
+static bool is_movable(const struct transaction *t, const struct memdev *d)
 {
-	struct block_list blocks = hotplug_found_blocks(h, &h->before, d);
+	struct block_list blocks = view_found_blocks(&t->view, &t->view.before, d);
 	bool is_free = true;
 	unsigned i;
 
@@ -154,31 +173,31 @@ static int by_preference(const void *a, const void *b)
 }
 
 /* The DIMMs that could leave, the best first; the caller frees the array. */
-static struct candidate *candidates(const struct hotplug *h, const struct unplug *unplug, int node,
-				    unsigned *count)
+static struct candidate *candidates(const struct transaction *t, const struct unplug *unplug,
+				    int node, unsigned *count)
 {
-	struct candidate *found = xcalloc(h->machine.devices_count + 1, sizeof(*found));
+	struct candidate *found = xcalloc(t->view.machine.devices_count + 1, sizeof(*found));
 	unsigned i;
 
 	*count = 0;
-	for (i = 0; i < h->machine.devices_count; i++) {
-		const struct memdev *d = &h->machine.devices[i];
+	for (i = 0; i < t->view.machine.devices_count; i++) {
+		const struct memdev *d = &t->view.machine.devices[i];
 
 		if (!can_leave(d) || !d->size_bytes || is_taken(unplug, d) ||
-		    stayers_have(unplug, memdev_name(d)) ||
+		    stayers_have(&unplug->stayers, memdev_name(d)) ||
 		    (node >= 0 && (!(d->has & MEMDEV_HAS_NODE) || d->node != (uint64_t)node)))
 			continue;
-		found[(*count)++] = (struct candidate){ d, is_movable(h, d) };
+		found[(*count)++] = (struct candidate){ d, is_movable(t, d) };
 	}
 	qsort(found, *count, sizeof(*found), by_preference);
 	return found;
 }
 
-bool unplug_add_sum(const struct hotplug *h, struct unplug *unplug, int node, uint64_t least_bytes,
-		    uint64_t most_bytes, struct choice *out)
+bool unplug_add_sum(const struct transaction *t, struct unplug *unplug, int node,
+		    uint64_t least_bytes, uint64_t most_bytes, struct choice *out)
 {
 	unsigned i, count;
-	_cleanup_free_ struct candidate *found = candidates(h, unplug, node, &count);
+	_cleanup_free_ struct candidate *found = candidates(t, unplug, node, &count);
 	_cleanup_free_ uint64_t *sizes = xcalloc(count + 1, sizeof(*sizes));
 	_cleanup_free_ bool *chosen = xcalloc(count + 1, sizeof(*chosen));
 	struct err ignored;
@@ -193,20 +212,20 @@ bool unplug_add_sum(const struct hotplug *h, struct unplug *unplug, int node, ui
 	return true;
 }
 
-void unplug_make_up(const struct hotplug *h, struct unplug *unplug)
+void unplug_make_up(const struct transaction *t, struct unplug *unplug)
 {
 	uint64_t bytes = unplug->short_bytes;
 	struct choice choice;
 
 	unplug->short_bytes = 0;
-	if (!bytes || unplug_add_sum(h, unplug, -1, bytes, bytes, &choice))
+	if (!bytes || unplug_add_sum(t, unplug, -1, bytes, bytes, &choice))
 		return;
 	unplug->is_short = true;
 	if (choice.below)
-		(void)!unplug_add_sum(h, unplug, -1, choice.below, choice.below, &choice);
+		(void)!unplug_add_sum(t, unplug, -1, choice.below, choice.below, &choice);
 }
 
-static int add_size(const struct hotplug *h, struct unplug *unplug, const char *word,
+static int add_size(const struct transaction *t, struct unplug *unplug, const char *word,
 		    struct err *err)
 {
 	char below[SIZE_TEXT_MAX], above[SIZE_TEXT_MAX];
@@ -215,7 +234,7 @@ static int add_size(const struct hotplug *h, struct unplug *unplug, const char *
 
 	if (size_parse(word, &size_bytes, err))
 		return -1;
-	if (unplug_add_sum(h, unplug, -1, size_bytes, size_bytes, &choice))
+	if (unplug_add_sum(t, unplug, -1, size_bytes, size_bytes, &choice))
 		return 0;
 	if (choice.is_unknown) {
 		err_set(err, ERR_FAILED, "too many sums of DIMMs to find one of %s", word);
@@ -224,7 +243,7 @@ static int add_size(const struct hotplug *h, struct unplug *unplug, const char *
 	err_set(err, ERR_FAILED, "no hotplugged DIMMs add up to %s", word);
 	if (unplug->is_keep_going) {
 		unplug->short_bytes = size_bytes;
-		unplug_make_up(h, unplug);
+		unplug_make_up(t, unplug);
 	}
 	if (choice.below && choice.above)
 		return err_hint(err, "%s and %s can be reached", size_exact(below, choice.below),
@@ -235,26 +254,61 @@ static int add_size(const struct hotplug *h, struct unplug *unplug, const char *
 	return err_hint(err, "see memhp list");
 }
 
-static int add_word(const struct hotplug *h, struct unplug *unplug, const char *word,
+static int add_word(const struct transaction *t, struct unplug *unplug, const char *word,
 		    struct err *err)
 {
-	const struct memdev *d = hotplug_find_device(h, word);
+	const struct memdev *d = view_find_device(&t->view, word);
 
 	if (d)
 		return unplug_add(unplug, d, err);
 	if (size_looks_like(word))
-		return add_size(h, unplug, word, err);
+		return add_size(t, unplug, word, err);
 	err_set(err, ERR_FAILED, "no memory device '%s'", word);
-	return hotplug_hint_device(h, word, "see memhp list", err);
+	return view_hint_device(&t->view, word, "see memhp list", err);
 }
 
-int unplug_add_words(const struct hotplug *h, struct unplug *unplug, char *const *words,
+int unplug_add_words(const struct transaction *t, struct unplug *unplug, char *const *words,
 		     unsigned count, struct err *err)
 {
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		if (add_word(h, unplug, words[i], err) && stayers_add(unplug, words[i], err))
+		if (add_word(t, unplug, words[i], err) && unplug_stay(unplug, words[i], err))
 			return -1;
 	return 0;
+}
+
+void unplug_find_blocks(const struct transaction *t, struct unplug *unplug)
+{
+	struct block_list wanted = { 0 };
+	unsigned i;
+
+	block_list_release(&unplug->blocks);
+	for (i = 0; i < unplug->leaving_count; i++) {
+		const struct memdev *d = &unplug->leaving[i].device;
+		struct blocks run;
+
+		if (view_device_blocks(&t->view, d, &run))
+			block_list_add(&wanted, &run);
+	}
+	block_list_sort(&wanted);
+	block_list_intersect(&unplug->blocks, &t->view.before.blocks, &wanted);
+	block_list_release(&wanted);
+}
+
+int unplug_check_offline(const struct transaction *t, const struct block_list *wanted,
+			 struct err *err)
+{
+	struct block_list found = { 0 };
+	int status = 0;
+	unsigned i;
+
+	block_list_intersect(&found, &t->view.after.blocks, wanted);
+	for (i = 0; i < found.count && !status; i++)
+		if (!blocks_are_offline(&found.runs[i]))
+			status = err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not offline",
+					 (unsigned long long)found.runs[i].first,
+					 found.runs[i].state);
+	block_list_release(&found);
+	return status;
 }

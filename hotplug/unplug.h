@@ -1,89 +1,61 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * unplug: the job "unplug": blocks offline, DIMMs released, backends removed.
+ * unplug: the job "unplug": which devices are to leave, and which of them stay.
  */
 #ifndef HOTPLUG_UNPLUG_H
 #define HOTPLUG_UNPLUG_H
 
 #include "hotplug/device-del.h"
 #include "hotplug/pick.h"
-
-/* What stays although it was to leave. */
-struct stayer {
-	char *name; /* of the device, or the word that stands for none; owned */
-	struct err err;
-	bool is_chosen; /* by a size, which others may make up */
-};
+#include "hotplug/stayers.h"
 
 struct unplug {
 	/* told of each device that is to leave, while it is there; may be NULL */
-	void (*leaves)(struct unplug *unplug, const struct hotplug *h, const struct memdev *d);
+	void (*leaves)(struct unplug *unplug, const struct transaction *t, const struct memdev *d);
 	struct leaving *leaving;
 	unsigned leaving_count;
 	struct block_list blocks; /* of all of them, as they were */
 	uint64_t size_bytes;	  /* of all of them */
 	/* what cannot leave stays, and the others go */
 	bool is_keep_going;
-	struct stayer *stayers;
-	unsigned stayers_count;
+	struct stayers stayers;
 	uint64_t short_bytes; /* of sizes: what those that stay have left to be made up */
 	bool is_short;	      /* and could not be made up */
 };
 
 /*
- * stayers_add() - with is_keep_going remember that @name stays, for the reason in @err
+ * unplug_stay() - with is_keep_going remember that @name stays, for the reason in @err
  * Return: 0; -1 without it: then @err is what the job fails with
  */
-int stayers_add(struct unplug *unplug, const char *name, const struct err *err)
-	__attribute__((warn_unused_result));
-bool stayers_have(const struct unplug *unplug, const char *name);
-void stayers_release(struct unplug *unplug);
-
-/* stayers_count_against() - is there any that no other was taken for? */
-bool stayers_count_against(const struct unplug *unplug);
-
-/* stayers_move() - the device leaving[i] stays, for the reason in @err */
-void stayers_move(struct unplug *unplug, unsigned i, const struct err *err);
-
-/* stayers_explain() - put in front of the reason which of the devices are gone, @gone as "'a',
- * 'b'", and which stay; returns -1 */
-int stayers_explain(const struct unplug *unplug, const char *gone, unsigned gone_count,
-		    struct err *err);
-
-/* unplug_offline_some(), unplug_release_some() - of what is to leave, all that can: what is refused
- * stays, with its blocks as they were. Return: 0 when something leaves; -1 */
-int unplug_offline_some(struct hotplug *h, struct unplug *unplug, struct err *err)
-	__attribute__((warn_unused_result));
-int unplug_release_some(struct hotplug *h, struct unplug *unplug, struct err *err)
+int unplug_stay(struct unplug *unplug, const char *name, const struct err *err)
 	__attribute__((warn_unused_result));
 
-/* unplug_admit_some() - those that the guest cannot do without stay, before anything is changed */
-int unplug_admit_some(struct hotplug *h, struct unplug *unplug, struct err *err)
-	__attribute__((warn_unused_result));
+/* unplug_keep() - the device leaving[i] stays, for the reason in @err */
+void unplug_keep(struct unplug *unplug, unsigned i, const struct err *err);
 
 /* unplug_find_blocks() - which of the guest's blocks are those of what is to leave */
-void unplug_find_blocks(const struct hotplug *h, struct unplug *unplug);
+void unplug_find_blocks(const struct transaction *t, struct unplug *unplug);
 
 /* unplug_check_offline() - read back: every block of @wanted is offline */
-int unplug_check_offline(const struct hotplug *h, const struct block_list *wanted, struct err *err)
-	__attribute__((warn_unused_result));
+int unplug_check_offline(const struct transaction *t, const struct block_list *wanted,
+			 struct err *err) __attribute__((warn_unused_result));
 
 /* unplug_make_up() - choose others in the place of those that a size stood for and that stay */
-void unplug_make_up(const struct hotplug *h, struct unplug *unplug);
+void unplug_make_up(const struct transaction *t, struct unplug *unplug);
 
 /* unplug_add() - take a device; once is enough. ERR_FAILED when it cannot be unplugged */
 int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* unplug_add_words() - take what the user named: devices, memhp's base names, sizes */
-int unplug_add_words(const struct hotplug *h, struct unplug *unplug, char *const *words,
+int unplug_add_words(const struct transaction *t, struct unplug *unplug, char *const *words,
 		     unsigned count, struct err *err) __attribute__((warn_unused_result));
 
 /* unplug_add_last(), unplug_add_all() - take the DIMM that was plugged last; every hotplugged one
  */
-int unplug_add_last(const struct hotplug *h, struct unplug *unplug, struct err *err)
+int unplug_add_last(const struct transaction *t, struct unplug *unplug, struct err *err)
 	__attribute__((warn_unused_result));
-int unplug_add_all(const struct hotplug *h, struct unplug *unplug, struct err *err)
+int unplug_add_all(const struct transaction *t, struct unplug *unplug, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
@@ -93,13 +65,9 @@ int unplug_add_all(const struct hotplug *h, struct unplug *unplug, struct err *e
  * @out:	the sum, or the sums that can be reached instead
  * Return: true when there are such
  */
-bool unplug_add_sum(const struct hotplug *h, struct unplug *unplug, int node, uint64_t least_bytes,
-		    uint64_t most_bytes, struct choice *out);
+bool unplug_add_sum(const struct transaction *t, struct unplug *unplug, int node,
+		    uint64_t least_bytes, uint64_t most_bytes, struct choice *out);
 
-/* unplug_prepare() - after devices were added: check, add the steps */
-int unplug_prepare(struct hotplug *h, struct unplug *unplug, struct err *err)
-	__attribute__((warn_unused_result));
-
-void unplug_release(struct unplug *unplug);
+void unplug_free(struct unplug *unplug);
 
 #endif

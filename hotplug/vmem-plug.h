@@ -14,13 +14,13 @@ struct vmem_plug {
 	struct dimm_request device;  /* its names and place */
 	char *bus;		     /* a PCIe root port; NULL: the machine's own bus; owned */
 	struct vmem vmem;	     /* the device, once it is there */
-	uint64_t ids[2]; /* of object-add and device_add under way; 0: none */
+	uint64_t ids[2];	     /* of object-add and device_add under way; 0: none */
 	bool is_object_there, is_device_there;
 	struct mem_file file; /* that a --mem-path means */
 };
 
 /* hotplug_vmem_plug() - the whole command */
-int hotplug_vmem_plug(struct hotplug *h, struct vmem_plug *plug, struct err *err)
+int hotplug_vmem_plug(struct transaction *t, struct vmem_plug *plug, struct err *err)
 	__attribute__((warn_unused_result));
 
 void vmem_plug_release(struct vmem_plug *plug);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/by-hand.h"
+#include "hotplug/ask.h"
 #include "hotplug/blocks.h"
 #include "hotplug/pool.h"
 #include "hotplug/vmem.h"
@@ -13,7 +15,7 @@
 /* QEMU says MEMORY_DEVICE_SIZE_CHANGE once a second at most: it is asked as well. */
 #define ASK_MS 20
 
-void vmem_add(const struct hotplug *h, struct vmem *vmem, const struct memdev *d,
+void vmem_add(const struct transaction *t, struct vmem *vmem, const struct memdev *d,
 	      uint64_t target_bytes)
 {
 	struct vmem_unit *unit;
@@ -25,7 +27,7 @@ void vmem_add(const struct hotplug *h, struct vmem *vmem, const struct memdev *d
 				    .before_bytes = d->size_bytes,
 				    .size_bytes = d->size_bytes,
 				    .target_bytes = target_bytes };
-	unit->has_span = hotplug_device_blocks(h, d, &unit->span);
+	unit->has_span = view_device_blocks(&t->view, d, &unit->span);
 }
 
 void vmem_release(struct vmem *vmem)
@@ -38,11 +40,11 @@ void vmem_release(struct vmem *vmem)
 	free(vmem->nodes);
 }
 
-int vmem_wish(const struct hotplug *h, struct vmem *vmem, uint64_t node, struct err *err)
+int vmem_wish(const struct transaction *t, struct vmem *vmem, uint64_t node, struct err *err)
 {
 	vmem->nodes = xcalloc(1, sizeof(*vmem->nodes));
 	vmem->node = node;
-	return node_map_read(vmem->nodes, h, err) ||
+	return node_map_read(vmem->nodes, t, err) ||
 			       machine_check_node(&vmem->nodes->nodes, node, err)
 		       ? -1
 		       : 0;
@@ -59,10 +61,10 @@ bool vmem_is_growing(const struct vmem *vmem)
 }
 
 /* Wait for the reply of a device that was asked; one that refuses is as it was. */
-static int take_reply(struct hotplug *h, struct vmem_unit *unit, uint64_t id, bool is_back,
+static int take_reply(struct transaction *t, struct vmem_unit *unit, uint64_t id, bool is_back,
 		      struct err *err)
 {
-	if (!qmp_receive(h->vm->qmp, id, NULL, err))
+	if (!qmp_receive(t->view.qmp, id, NULL, err))
 		return 0;
 	if (!is_back && err->code == ERR_QEMU_REFUSED)
 		unit->is_asked = false;
@@ -73,7 +75,7 @@ static int take_reply(struct hotplug *h, struct vmem_unit *unit, uint64_t id, bo
 
 /* Ask all devices for their target, or, those that were asked, for what they had been asked for
  * before; the first failure is the one that is told. */
-static int request_sizes(struct hotplug *h, struct vmem *vmem, bool is_back, struct err *err)
+static int request_sizes(struct transaction *t, struct vmem *vmem, bool is_back, struct err *err)
 {
 	_cleanup_free_ uint64_t *ids = xcalloc(vmem->units_count, sizeof(*ids));
 	struct err other;
@@ -87,13 +89,13 @@ static int request_sizes(struct hotplug *h, struct vmem *vmem, bool is_back, str
 		if (is_back && !unit->is_asked)
 			continue;
 		unit->is_asked = true;
-		if (qmp_send(h->vm->qmp, machine_request_size(unit->handle, size_bytes), &ids[i],
+		if (qmp_send(t->view.qmp, machine_request_size(unit->handle, size_bytes), &ids[i],
 			     err))
 			return -1;
 	}
 	for (i = 0; i < vmem->units_count; i++)
 		if (ids[i] &&
-		    take_reply(h, &vmem->units[i], ids[i], is_back, status ? &other : err))
+		    take_reply(t, &vmem->units[i], ids[i], is_back, status ? &other : err))
 			status = -1;
 	return status;
 }
@@ -117,11 +119,11 @@ static uint64_t bytes_left(const struct vmem *vmem, bool is_back)
 	return bytes;
 }
 
-/* See how far the guest has come. The list is not h->machine's: others hold on to that. */
-static int refresh(struct hotplug *h, struct vmem *vmem, struct err *err)
+/* See how far the guest has come. The list is not t->view.machine's: others hold on to that. */
+static int refresh(struct transaction *t, struct vmem *vmem, struct err *err)
 {
 	struct machine now = { 0 };
-	int status = machine_query_devices(&now, h->vm->qmp, err);
+	int status = machine_query_devices(&now, t->view.qmp, err);
 	unsigned i;
 
 	for (i = 0; i < vmem->units_count && !status; i++) {
@@ -130,15 +132,14 @@ static int refresh(struct hotplug *h, struct vmem *vmem, struct err *err)
 		if (d)
 			vmem->units[i].size_bytes = d->size_bytes;
 		else
-			status = err_set(err, ERR_FAILED, "'%s' has gone meanwhile",
-					 vmem->units[i].handle);
+			status = err_set(err, ERR_FAILED, "'%s' is gone", vmem->units[i].handle);
 	}
 	machine_release(&now);
 	return status;
 }
 
 /* The blocks that the devices may fill, as the guest shows them; the caller releases the list. */
-static struct block_list shown_blocks(const struct hotplug *h, const struct vmem *vmem)
+static struct block_list shown_blocks(const struct transaction *t, const struct vmem *vmem)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
 	unsigned i;
@@ -147,7 +148,7 @@ static struct block_list shown_blocks(const struct hotplug *h, const struct vmem
 		if (vmem->units[i].has_span)
 			block_list_add(&wanted, &vmem->units[i].span);
 	block_list_sort(&wanted);
-	block_list_intersect(&found, &h->after.blocks, &wanted);
+	block_list_intersect(&found, &t->view.after.blocks, &wanted);
 	block_list_release(&wanted);
 	return found;
 }
@@ -175,20 +176,10 @@ static void take_first(struct block_list *list, uint64_t count, struct block_lis
 	*list = rest;
 }
 
-static void add_online(const struct hotplug *h, const struct block_list *list, enum zone zone,
-		       bool is_swift, struct buf *words)
-{
-	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(list, zone) : NULL;
-	_cleanup_free_ char *raise = swift ? NULL : hotplug_raise_words(h, list, zone, true);
-
-	if (list->count)
-		buf_addf(words, "%s;", swift ? swift : raise);
-}
-
 /* What the driver has added and nobody has brought online; the caller releases the list. */
-static struct block_list waiting_blocks(const struct hotplug *h, const struct vmem *vmem)
+static struct block_list waiting_blocks(const struct transaction *t, const struct vmem *vmem)
 {
-	struct block_list shown = shown_blocks(h, vmem), offline = { 0 };
+	struct block_list shown = shown_blocks(t, vmem), offline = { 0 };
 	unsigned i;
 
 	for (i = 0; i < shown.count; i++)
@@ -198,72 +189,58 @@ static struct block_list waiting_blocks(const struct hotplug *h, const struct vm
 	return offline;
 }
 
-/* Bring both lists online, each in its zone; the short way gives no reasons. */
-static int try_online(struct hotplug *h, const struct block_list *kernel,
-		      const struct block_list *movable, bool is_swift, struct err *err)
-{
-	_cleanup_buf_ struct buf words = { 0 };
-
-	add_online(h, kernel, ZONE_KERNEL, is_swift, &words);
-	add_online(h, movable, zone_of_others(h), is_swift, &words);
-	if (!words.len)
-		return 0;
-	buf_addf(&words, "scan");
-	return hotplug_guest(h, words.data, "bring", "online", err);
-}
-
-/* How many blocks of @list are online, in that zone; ZONE_ANY: in any. */
-static uint64_t count_online(const struct hotplug *h, const struct block_list *list, enum zone zone)
+/* How many blocks of @list are online in the kernel's zones. */
+static uint64_t count_kernel(const struct transaction *t, const struct block_list *list)
 {
 	struct block_list found = { 0 };
 	uint64_t blocks = 0;
 	unsigned i;
 
-	block_list_intersect(&found, &h->after.blocks, list);
+	block_list_intersect(&found, &t->view.after.blocks, list);
 	for (i = 0; i < found.count; i++)
-		if (blocks_are_online(&found.runs[i]) &&
-		    (zone == ZONE_ANY || blocks_zone(&found.runs[i]) == zone))
+		if (blocks_zone(&found.runs[i]) == ZONE_KERNEL)
 			blocks += found.runs[i].last - found.runs[i].first + 1;
 	block_list_release(&found);
 	return blocks;
 }
 
-/* What was refused the short way is told the long way; what the kernel's zones have not got they
- * are to get next time. */
-static int bring_lists(struct hotplug *h, struct vmem *vmem, const struct block_list *kernel,
+/* Bring both lists online. What the kernel's zones have not got they are to get next time. */
+static int bring_lists(struct transaction *t, struct vmem *vmem, const struct block_list *kernel,
 		       const struct block_list *movable, struct err *err)
 {
-	int status = try_online(h, kernel, movable, true, err);
+	struct block_change c = { 0 };
+	int status;
 
-	if (!status && (count_online(h, kernel, ZONE_ANY) < block_list_blocks(kernel) ||
-			count_online(h, movable, ZONE_ANY) < block_list_blocks(movable)))
-		status = try_online(h, kernel, movable, false, err);
-	vmem->kernel_blocks -= count_online(h, kernel, ZONE_KERNEL);
+	block_change_add(&c, kernel, BLOCK_ONLINE_IF_OFFLINE, ZONE_KERNEL);
+	block_change_add(&c, movable, BLOCK_ONLINE_IF_OFFLINE, zone_of_others(t));
+	status = c.parts_count ? blocks_change(t, &c, err) : 0;
+	block_change_release(&c);
+	vmem->kernel_blocks -= count_kernel(t, kernel);
 	return status;
 }
 
 /* Bring online what the driver has added; memory comes block by block, and stops coming while too
  * much of it is offline. */
-static int bring_online(struct hotplug *h, struct vmem *vmem, struct err *err)
+static int bring_online(struct transaction *t, struct vmem *vmem, struct err *err)
 {
 	struct block_list movable, kernel = { 0 };
 	int status;
 
-	if (hotplug_guest(h, "scan", "read", "again", err))
+	if (hotplug_scan(t, err))
 		return -1;
-	movable = waiting_blocks(h, vmem);
+	movable = waiting_blocks(t, vmem);
 	take_first(&movable, vmem->kernel_blocks, &kernel);
-	status = bring_lists(h, vmem, &kernel, &movable, err);
+	status = bring_lists(t, vmem, &kernel, &movable, err);
 	block_list_release(&movable);
 	block_list_release(&kernel);
 	return status;
 }
 
 /* Read back: is there a block, online, for all that the devices hold? */
-static bool is_online(const struct hotplug *h, const struct vmem *vmem)
+static bool is_online(const struct transaction *t, const struct vmem *vmem)
 {
-	struct block_list shown = shown_blocks(h, vmem);
-	uint64_t bytes = block_list_blocks(&shown) * h->before.block_size_bytes, held = 0;
+	struct block_list shown = shown_blocks(t, vmem);
+	uint64_t bytes = block_list_blocks(&shown) * t->view.before.block_size_bytes, held = 0;
 	bool is_whole = true;
 	unsigned i;
 
@@ -279,7 +256,7 @@ static bool is_online(const struct hotplug *h, const struct vmem *vmem)
 static bool is_size_change(const char *name, struct json_object *data, void *context)
 {
 	(void)data;
-	return hotplug_notice_stop(context, name) || !strcmp(name, "MEMORY_DEVICE_SIZE_CHANGE");
+	return transaction_notice_stop(context, name) || !strcmp(name, "MEMORY_DEVICE_SIZE_CHANGE");
 }
 
 /* Have all devices the size they are to have? */
@@ -294,33 +271,33 @@ static bool is_reached(const struct vmem *vmem, bool is_back)
 }
 
 /* The driver has taken memory away. Huge pages it moves (alloc_contig_range()). */
-static int read_less(struct hotplug *h, struct err *err)
+static int read_less(struct transaction *t, struct err *err)
 {
-	if (hotplug_guest(h, h->is_taking ? "scan;pool" : "scan", "read", "again", err))
+	if (hotplug_scan(t, err))
 		return -1;
-	hotplug_settle_floor(h);
+	hotplug_settle_floor(t);
 	return 0;
 }
 
 /* Wait until the sizes are there and, where memory is added, can be used. */
-static int follow(struct hotplug *h, struct vmem *vmem, bool is_back, struct err *err)
+static int follow(struct transaction *t, struct vmem *vmem, bool is_back, struct err *err)
 {
-	bool has_guest = h->has_guest && !hotplug_guest_has_ended(h);
+	bool has_guest = t->view.has_guest && !transaction_guest_has_ended(t);
 	bool is_adding = has_guest && vmem_is_growing(vmem) != is_back;
 	uint64_t bytes = bytes_left(vmem, is_back);
 
-	progress_expect(&h->progress, NULL, 0, bytes, NULL);
+	progress_expect(&t->progress, NULL, 0, bytes, NULL);
 	for (;;) {
 		_cleanup_json_ struct json_object *event = NULL;
 
-		if (hotplug_check_runs(h, err) || refresh(h, vmem, err) ||
-		    (is_adding && bring_online(h, vmem, err)))
+		if (transaction_check_runs(t, err) || refresh(t, vmem, err) ||
+		    (is_adding && bring_online(t, vmem, err)))
 			return -1;
-		progress_reach(&h->progress, 0, bytes - bytes_left(vmem, is_back), monotonic_ms());
-		if (is_reached(vmem, is_back) && (!is_adding || is_online(h, vmem)))
-			return is_adding || !has_guest ? 0 : read_less(h, err);
-		if (qmp_wait_event(h->vm->qmp, is_size_change, h,
-				   deadline_within(h->deadline, ASK_MS), &event, err) < 0)
+		progress_reach(&t->progress, 0, bytes - bytes_left(vmem, is_back), monotonic_ms());
+		if (is_reached(vmem, is_back) && (!is_adding || is_online(t, vmem)))
+			return is_adding || !has_guest ? 0 : read_less(t, err);
+		if (qmp_wait_event(t->view.qmp, is_size_change, t,
+				   deadline_within(t->deadline, ASK_MS), &event, err) < 0)
 			return -1;
 	}
 }
@@ -346,13 +323,13 @@ static int short_of(const struct vmem *vmem, struct err *err)
  * A guest that does not give all back: what it gave stays given, and it is not asked for more, or
  * it would go on trying.
  */
-static int stop_short(struct hotplug *h, struct vmem *vmem, struct err *err)
+static int stop_short(struct transaction *t, struct vmem *vmem, struct err *err)
 {
 	bool is_changed = false;
 	struct err other;
 	unsigned i;
 
-	deadline_undo(h->deadline);
+	deadline_undo(t->deadline);
 	short_of(vmem, err);
 	for (i = 0; i < vmem->units_count; i++) {
 		vmem->units[i].target_bytes = vmem->units[i].size_bytes;
@@ -360,46 +337,46 @@ static int stop_short(struct hotplug *h, struct vmem *vmem, struct err *err)
 	}
 	if (!is_changed) {
 		err->code = ERR_GUEST_REFUSED;
-		err_hint(err, "its memory is in use: free some in the guest, or take longer");
+		err_hint(err, "its memory is in use: free some in the guest, or raise --timeout");
 		return -1;
 	}
-	if (request_sizes(h, vmem, false, &other) || refresh(h, vmem, &other))
+	if (request_sizes(t, vmem, false, &other) || refresh(t, vmem, &other))
 		err_append(err, "%s", other.message);
-	hotplug_settle(h);
+	transaction_commit(t);
 	err->code = ERR_PARTIAL;
 	err_hint(err, "the rest is in use: free memory in the guest and try again");
 	return -1;
 }
 
 /* Read back: is all of it on the node that was asked for? */
-static int check_nodes(const struct hotplug *h, const struct vmem *vmem, struct err *err)
+static int check_nodes(const struct transaction *t, const struct vmem *vmem, struct err *err)
 {
 	struct block_list shown = { 0 };
 	int status = 0;
 	unsigned i;
 
-	if (!vmem->nodes || !h->has_guest || !vmem_is_growing(vmem))
+	if (!vmem->nodes || !t->view.has_guest || !vmem_is_growing(vmem))
 		return 0;
-	shown = shown_blocks(h, vmem);
+	shown = shown_blocks(t, vmem);
 	for (i = 0; i < shown.count && !status; i++)
 		status = node_map_check(vmem->nodes, vmem->node, &shown.runs[i], err);
 	block_list_release(&shown);
 	return status;
 }
 
-static int resize(struct hotplug *h, void *job, struct err *err)
+static int resize(struct transaction *t, void *job, struct err *err)
 {
 	struct vmem *vmem = job;
 
-	if (request_sizes(h, vmem, false, err))
+	if (request_sizes(t, vmem, false, err))
 		return -1;
-	if (!follow(h, vmem, false, err))
-		return check_nodes(h, vmem, err);
+	if (!follow(t, vmem, false, err))
+		return check_nodes(t, vmem, err);
 	if (err->code != ERR_TIMEOUT)
 		return -1;
 	if (!vmem_is_growing(vmem))
-		return stop_short(h, vmem, err);
-	err_hint(err, "has the guest the virtio_mem driver, and room for the memory map?");
+		return stop_short(t, vmem, err);
+	err_hint(err, "does the guest have the virtio_mem driver, and room for the memory map?");
 	return short_of(vmem, err);
 }
 
@@ -413,7 +390,7 @@ static bool is_asked(const struct vmem *vmem)
 	return false;
 }
 
-static int resize_back(struct hotplug *h, void *job, struct err *err)
+static int resize_back(struct transaction *t, void *job, struct err *err)
 {
 	struct vmem *vmem = job;
 	char size[SIZE_TEXT_MAX], before[SIZE_TEXT_MAX];
@@ -421,8 +398,8 @@ static int resize_back(struct hotplug *h, void *job, struct err *err)
 
 	if (!is_asked(vmem))
 		return 0;
-	if (!request_sizes(h, vmem, true, err) && !follow(h, vmem, true, err))
-		return h->has_guest ? hotplug_give_back(h, err) : 0;
+	if (!request_sizes(t, vmem, true, err) && !follow(t, vmem, true, err))
+		return t->view.has_guest ? hotplug_give_back(t, err) : 0;
 	for (i = 0; i < vmem->units_count; i++)
 		if (vmem->units[i].size_bytes != vmem->units[i].before_bytes)
 			return err_wrap(err, "'%s' is at %s, was at %s", vmem->units[i].handle,
@@ -431,29 +408,8 @@ static int resize_back(struct hotplug *h, void *job, struct err *err)
 	return -1;
 }
 
-static void resize_show(struct hotplug *h, void *job)
-{
-	const struct vmem *vmem = job;
-	unsigned i;
-
-	for (i = 0; i < vmem->units_count; i++)
-		hotplug_plan_request(h, machine_request_size(vmem->units[i].handle,
-							     vmem->units[i].target_bytes));
-	for (i = 0; i < vmem->units_count; i++)
-		hotplug_plan(h, "event",
-			     xasprintf("MEMORY_DEVICE_SIZE_CHANGE %s", vmem->units[i].handle));
-	if (h->has_guest && vmem_is_growing(vmem))
-		hotplug_plan(h, "guest",
-			     xasprintf("bring the blocks online in zone %s",
-				       sysfs_zone_word(vmem->zone)));
-}
-
-static const struct step steps[] = {
-	{ "resize", resize, resize_back, resize_show, NULL },
-};
-
 /* How much is to be added, in memory blocks, rounded up. */
-static uint64_t blocks_added(const struct hotplug *h, const struct vmem *vmem)
+static uint64_t blocks_added(const struct transaction *t, const struct vmem *vmem)
 {
 	uint64_t blocks = 0;
 	unsigned i;
@@ -461,22 +417,52 @@ static uint64_t blocks_added(const struct hotplug *h, const struct vmem *vmem)
 	for (i = 0; i < vmem->units_count; i++)
 		if (vmem->units[i].target_bytes > vmem->units[i].before_bytes)
 			blocks += (vmem->units[i].target_bytes - vmem->units[i].before_bytes +
-				   h->before.block_size_bytes - 1) /
-				  h->before.block_size_bytes;
+				   t->view.before.block_size_bytes - 1) /
+				  t->view.before.block_size_bytes;
 	return blocks;
 }
 
-void vmem_choose_zones(struct hotplug *h, struct vmem *vmem)
+/* Which blocks it will be is not known before they come. */
+static void plan_online(struct transaction *t, const struct vmem *vmem)
 {
-	uint64_t blocks = h->has_guest ? blocks_added(h, vmem) : 0;
+	uint64_t kernel = vmem->kernel_blocks, blocks = blocks_added(t, vmem);
 
-	if (blocks)
-		vmem->kernel_blocks = zone_split_even(h, vmem->zone, h->before.block_size_bytes,
-						      blocks, vmem->zone_reason);
+	if (kernel)
+		transaction_plan(t, "guest", by_hand_for_each(ZONE_KERNEL));
+	if (kernel < blocks)
+		transaction_plan(t, "guest", by_hand_for_each(zone_of_others(t)));
 }
 
-void vmem_prepare(struct hotplug *h, struct vmem *vmem)
+static void resize_show(struct transaction *t, void *job)
 {
-	vmem_choose_zones(h, vmem);
-	hotplug_add_steps(h, steps, ARRAY_SIZE(steps), vmem);
+	const struct vmem *vmem = job;
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++)
+		transaction_plan_request(t, machine_request_size(vmem->units[i].handle,
+								 vmem->units[i].target_bytes));
+	for (i = 0; i < vmem->units_count; i++)
+		transaction_plan(t, "event",
+				 xasprintf("MEMORY_DEVICE_SIZE_CHANGE %s", vmem->units[i].handle));
+	if (t->view.has_guest && vmem_is_growing(vmem))
+		plan_online(t, vmem);
+}
+
+static const struct step steps[] = {
+	{ "resize", resize, resize_back, resize_show, NULL },
+};
+
+void vmem_choose_zones(struct transaction *t, struct vmem *vmem)
+{
+	uint64_t blocks = t->view.has_guest ? blocks_added(t, vmem) : 0;
+
+	if (blocks)
+		vmem->kernel_blocks = zone_split_even(
+			t, vmem->zone, t->view.before.block_size_bytes, blocks, vmem->zone_reason);
+}
+
+void vmem_prepare(struct transaction *t, struct vmem *vmem)
+{
+	vmem_choose_zones(t, vmem);
+	transaction_add_steps(t, steps, ARRAY_SIZE(steps), vmem);
 }

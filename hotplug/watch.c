@@ -43,9 +43,9 @@ static bool is_of_qemu_only(const char *phase)
  */
 static void abandon(struct guest_watch *w)
 {
-	w->vm->deadline->has_ended = true;
-	if (w->vm->guest)
-		guest_abandon(w->vm->guest);
+	w->deadline->has_ended = true;
+	if (w->view->guest)
+		guest_abandon(w->view->guest);
 }
 
 static void notice(void *context, const char *event, struct json_object *data)
@@ -61,18 +61,18 @@ static void hear_guest(void *context)
 {
 	struct guest_watch *w = context;
 
-	if (!guest_hear(w->vm->guest))
+	if (!guest_hear(w->view->guest))
 		w->is_deaf = true;
-	if (guest_has_panicked(w->vm->guest))
+	if (guest_has_panicked(w->view->guest))
 		watch_note_panic(w);
 }
 
 /* A console is listened to as long as it says nothing that is waited for. */
 static void listen_to_guest(struct guest_watch *w)
 {
-	struct deadline *d = w->vm->deadline;
+	struct deadline *d = w->deadline;
 
-	d->hear_fd = w->vm->guest && !w->is_deaf ? guest_idle_fd(w->vm->guest) : -1;
+	d->hear_fd = w->view->guest && !w->is_deaf ? guest_idle_fd(w->view->guest) : -1;
 	d->hear = d->hear_fd >= 0 ? hear_guest : NULL;
 }
 
@@ -111,40 +111,39 @@ static int hear(void *context, struct err *err)
 	_cleanup_json_ struct json_object *event = NULL;
 	struct guest_watch *w = context;
 
-	if (qmp_wait_event(w->vm->qmp, is_stop, w, 0, &event, err) < 0)
+	if (qmp_wait_event(w->view->qmp, is_stop, w, 0, &event, err) < 0)
 		return -1;
 	return watch_check_runs(w, err);
 }
 
-int watch_begin(struct guest_watch *w, struct vm *vm, struct machine *machine,
+int watch_begin(struct guest_watch *w, struct view *view, struct deadline *d,
 		const struct progress *progress, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
-	struct deadline *d = vm->deadline;
 
-	if (!vm->qmp || w->vm)
+	if (!view->qmp || w->view)
 		return 0;
 	/* a session that stays open may have kept what was before, or not read it yet */
-	if (qmp_wait_event(vm->qmp, is_nothing, NULL, 0, &event, err) < 0)
+	if (qmp_wait_event(view->qmp, is_nothing, NULL, 0, &event, err) < 0)
 		return -1;
-	*w = (struct guest_watch){ .vm = vm, .machine = machine, .progress = progress };
+	*w = (struct guest_watch){ .view = view, .deadline = d, .progress = progress };
 	d->watch = hear;
 	d->check = check;
 	d->watch_context = w;
-	d->watch_fd = qmp_fd(vm->qmp);
-	qmp_observe(vm->qmp, notice, w);
+	d->watch_fd = qmp_fd(view->qmp);
+	qmp_observe(view->qmp, notice, w);
 	return 0;
 }
 
 void watch_end(struct guest_watch *w)
 {
-	if (w->vm) {
-		w->vm->deadline->watch = NULL;
-		w->vm->deadline->check = NULL;
-		w->vm->deadline->hear = NULL;
-		w->vm->deadline->meanwhile = NULL;
-		if (w->vm->qmp)
-			qmp_observe(w->vm->qmp, NULL, NULL);
+	if (w->view) {
+		w->deadline->watch = NULL;
+		w->deadline->check = NULL;
+		w->deadline->hear = NULL;
+		w->deadline->meanwhile = NULL;
+		if (w->view->qmp)
+			qmp_observe(w->view->qmp, NULL, NULL);
 	}
 	buf_release(&w->standstill);
 	*w = (struct guest_watch){ 0 };
@@ -167,7 +166,7 @@ bool watch_has_ended(const struct guest_watch *w)
 void watch_note_panic(struct guest_watch *w)
 {
 	endings_take(&w->endings, "GUEST_PANICKED", NULL, monotonic_ms());
-	if (w->vm)
+	if (w->view)
 		abandon(w);
 }
 
@@ -182,13 +181,11 @@ int watch_await_rest(struct guest_watch *w, bool is_reset_wanted, struct err *er
 	int ready;
 
 	watch_go_on(w);
-	if (!w->vm || w->endings.is_reset ||
-	    (w->vm->deadline->meanwhile && !w->endings.is_shutdown))
+	if (!w->view || w->endings.is_reset || (w->deadline->meanwhile && !w->endings.is_shutdown))
 		return 0;
-	ready = qmp_wait_event(
-		w->vm->qmp, is_rest, w,
-		deadline_within(w->vm->deadline, is_reset_wanted ? PANIC_MS : LAST_MS), &event,
-		err);
+	ready = qmp_wait_event(w->view->qmp, is_rest, w,
+			       deadline_within(w->deadline, is_reset_wanted ? PANIC_MS : LAST_MS),
+			       &event, err);
 	watch_go_on(w);
 	return ready < 0 && err->code == ERR_QEMU_UNREACHABLE ? -1 : 0;
 }
@@ -203,33 +200,32 @@ int watch_tell(const struct guest_watch *w, struct err *err)
 	_cleanup_buf_ struct buf words = { 0 };
 
 	endings_describe(&w->endings, &words);
-	return err_set(err,
-		       endings_end_qemu(&w->endings) ? ERR_QEMU_UNREACHABLE : ERR_GUEST_UNREACHABLE,
-		       "%s while %s", buf_text(&words),
-		       words_of(w->progress ? w->progress->phase : NULL));
+	return err_set(
+		err, endings_end_qemu(&w->endings) ? ERR_QEMU_UNREACHABLE : ERR_GUEST_UNREACHABLE,
+		"%s while %s", buf_text(&words), words_of(w->progress ? w->progress->phase : NULL));
 }
 
 bool watch_notice_stop(struct guest_watch *w, const char *event)
 {
-	if (!w->vm || (strcmp(event, "STOP") != 0 && strcmp(event, "SUSPEND") != 0))
+	if (!w->view || (strcmp(event, "STOP") != 0 && strcmp(event, "SUSPEND") != 0))
 		return false;
-	w->vm->deadline->meanwhile = "the VM was paused";
+	w->deadline->meanwhile = "the VM was paused";
 	return true;
 }
 
 /* STOP comes without its reason, and a migration ends without an event: QEMU is asked. */
 int watch_check_runs(struct guest_watch *w, struct err *err)
 {
-	struct deadline *d = w->vm ? w->vm->deadline : NULL;
+	struct deadline *d = w->view ? w->deadline : NULL;
 
 	if (!d || !d->meanwhile)
 		return 0;
-	if (machine_query_state(w->machine, w->vm->qmp, err))
+	if (machine_query_state(&w->view->machine, w->view->qmp, err))
 		return -1;
 	buf_drop(&w->standstill, w->standstill.len);
-	machine_describe_state(w->machine, &w->standstill);
-	d->meanwhile = w->machine->is_running ? NULL : buf_text(&w->standstill);
-	if (!machine_is_over(w->machine))
+	machine_describe_state(&w->view->machine, &w->standstill);
+	d->meanwhile = w->view->machine.is_running ? NULL : buf_text(&w->standstill);
+	if (!machine_is_over(&w->view->machine))
 		return 0;
 	err_set(err, ERR_PARTIAL, "%s", buf_text(&w->standstill));
 	return err_hint(err, "when the guest runs again, there or here: memhp repair");

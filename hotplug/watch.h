@@ -6,14 +6,14 @@
 #ifndef HOTPLUG_WATCH_H
 #define HOTPLUG_WATCH_H
 
+#include "hotplug/view.h"
 #include "lib/progress.h"
 #include "qemu/ending.h"
-#include "qemu/machine.h"
-#include "vm/vm.h"
 
 struct guest_watch {
-	struct vm *vm;			 /* borrowed; NULL: not watching */
-	struct machine *machine;	 /* borrowed: its state is refreshed after a stop */
+	struct view *view;		 /* borrowed; NULL: not watching. Its machine's state is
+					  * refreshed after a stop */
+	struct deadline *deadline;	 /* borrowed */
 	const struct progress *progress; /* borrowed: what is waited for; may be NULL */
 	struct endings endings;
 	unsigned told;	       /* so many of them have ended a wait; the others will */
@@ -26,7 +26,7 @@ struct guest_watch {
  * the VM stands still for good; what has happened before does not count. Nothing without a monitor,
  * or when it has begun already.
  */
-int watch_begin(struct guest_watch *w, struct vm *vm, struct machine *machine,
+int watch_begin(struct guest_watch *w, struct view *view, struct deadline *d,
 		const struct progress *progress, struct err *err)
 	__attribute__((warn_unused_result));
 

@@ -12,13 +12,13 @@ struct zones {
 	uint64_t movable_bytes, kernel_bytes;
 };
 
-static struct zones zones_with(const struct hotplug *h, uint64_t added_bytes)
+static struct zones zones_with(const struct transaction *t, uint64_t added_bytes)
 {
-	struct block_sum sum = sysfs_sum(&h->before, -1);
+	struct block_sum sum = sysfs_sum(&t->view.before, -1);
 
 	return (struct zones){
-		.movable_bytes = sum.movable_bytes + h->movable_added_bytes + added_bytes,
-		.kernel_bytes = sum.online_bytes - sum.movable_bytes + h->kernel_added_bytes,
+		.movable_bytes = sum.movable_bytes + t->movable_added_bytes + added_bytes,
+		.kernel_bytes = sum.online_bytes - sum.movable_bytes + t->kernel_added_bytes,
 	};
 }
 
@@ -33,23 +33,30 @@ static void give_to_kernel(struct zones *z, uint64_t bytes)
 	z->kernel_bytes += bytes;
 }
 
+/* "auto chose Movable: 512 MiB is at most 3 times the kernel's 512 MiB", or
+ * "auto put 1 of 3 in kernel: 1.5 GiB Movable is at most 3 times its 2.5 GiB" */
 static void explain(char *reason, uint64_t first, uint64_t count, const struct zones *z)
 {
-	char movable[SIZE_TEXT_MAX], kernel[SIZE_TEXT_MAX];
-	int used = 0;
+	bool is_kernel = first || (count == 1 && !is_balanced(z));
+	const char *over = first ? "is over" : "would be over";
+	char movable[SIZE_TEXT_MAX], kernel[SIZE_TEXT_MAX], choice[64];
 
-	if (count > 1)
-		used = snprintf(reason, ZONE_REASON_MAX, "auto: %llu of %llu to kernel: ",
-				(unsigned long long)first, (unsigned long long)count);
+	if (count == 1)
+		snprintf(choice, sizeof(choice), "chose %s", is_kernel ? "kernel" : "Movable");
+	else if (first)
+		snprintf(choice, sizeof(choice), "put %llu of %llu in kernel",
+			 (unsigned long long)first, (unsigned long long)count);
 	else
-		used = snprintf(reason, ZONE_REASON_MAX, "auto: ");
-	snprintf(reason + used, ZONE_REASON_MAX - (size_t)used,
-		 "Movable %s %s %d x kernel zones' %s", size_format(movable, z->movable_bytes),
-		 is_balanced(z) ? "<=" : ">", MOVABLE_RATIO, size_format(kernel, z->kernel_bytes));
+		snprintf(choice, sizeof(choice), "put all %llu in Movable",
+			 (unsigned long long)count);
+	snprintf(reason, ZONE_REASON_MAX, "auto %s: %s%s %s %d times %s %s", choice,
+		 size_format(movable, z->movable_bytes), is_kernel ? " Movable" : "",
+		 is_balanced(z) ? "is at most" : over, MOVABLE_RATIO,
+		 is_kernel ? "its" : "the kernel's", size_format(kernel, z->kernel_bytes));
 }
 
 /* How many pieces auto gives to the kernel: they come first, and pay for the others' memory map. */
-static unsigned split_auto(const struct hotplug *h, const uint64_t *sizes, unsigned count,
+static unsigned split_auto(const struct transaction *t, const uint64_t *sizes, unsigned count,
 			   char *reason)
 {
 	uint64_t added_bytes = 0;
@@ -58,7 +65,7 @@ static unsigned split_auto(const struct hotplug *h, const uint64_t *sizes, unsig
 
 	for (i = 0; i < count; i++)
 		added_bytes += sizes[i];
-	z = zones_with(h, added_bytes);
+	z = zones_with(t, added_bytes);
 	explain(reason, 0, count, &z);
 	for (first = 0; first < count && !is_balanced(&z); first++)
 		give_to_kernel(&z, sizes[first]);
@@ -68,10 +75,10 @@ static unsigned split_auto(const struct hotplug *h, const uint64_t *sizes, unsig
 }
 
 /* The same for pieces of one size, however many a device of QEMU's has. */
-static uint64_t split_even(const struct hotplug *h, uint64_t size_bytes, uint64_t count,
+static uint64_t split_even(const struct transaction *t, uint64_t size_bytes, uint64_t count,
 			   char *reason)
 {
-	struct zones z = zones_with(h, size_bytes * count);
+	struct zones z = zones_with(t, size_bytes * count);
 	uint64_t first = 0;
 
 	explain(reason, 0, count, &z);
@@ -90,52 +97,52 @@ static uint64_t split_even(const struct hotplug *h, uint64_t size_bytes, uint64_
 }
 
 /* May auto choose? Else *reason says why not. */
-static bool is_auto(const struct hotplug *h, enum zone zone, char *reason)
+static bool is_auto(const struct transaction *t, enum zone zone, char *reason)
 {
 	*reason = '\0';
-	if (h->before.is_limited)
+	if (t->view.before.is_limited)
 		snprintf(reason, ZONE_REASON_MAX,
-			 "auto: left to the guest's kernel, as its agent allows no guest-exec");
-	return !h->before.is_limited && zone == ZONE_AUTO && h->has_guest;
+			 "auto left the zone to the guest's kernel: its agent forbids guest-exec");
+	return !t->view.before.is_limited && zone == ZONE_AUTO && t->view.has_guest;
 }
 
-unsigned zone_split(struct hotplug *h, enum zone zone, const uint64_t *sizes, unsigned count,
+unsigned zone_split(struct transaction *t, enum zone zone, const uint64_t *sizes, unsigned count,
 		    char *reason)
 {
 	unsigned i, first = zone == ZONE_KERNEL ? count : 0;
 
-	if (is_auto(h, zone, reason))
-		first = split_auto(h, sizes, count, reason);
+	if (is_auto(t, zone, reason))
+		first = split_auto(t, sizes, count, reason);
 	for (i = 0; i < count; i++)
-		*(i < first ? &h->kernel_added_bytes : &h->movable_added_bytes) += sizes[i];
+		*(i < first ? &t->kernel_added_bytes : &t->movable_added_bytes) += sizes[i];
 	return first;
 }
 
-uint64_t zone_split_even(struct hotplug *h, enum zone zone, uint64_t size_bytes, uint64_t count,
+uint64_t zone_split_even(struct transaction *t, enum zone zone, uint64_t size_bytes, uint64_t count,
 			 char *reason)
 {
 	uint64_t first = zone == ZONE_KERNEL ? count : 0;
 
-	if (is_auto(h, zone, reason))
-		first = split_even(h, size_bytes, count, reason);
-	h->kernel_added_bytes += first * size_bytes;
-	h->movable_added_bytes += (count - first) * size_bytes;
+	if (is_auto(t, zone, reason))
+		first = split_even(t, size_bytes, count, reason);
+	t->kernel_added_bytes += first * size_bytes;
+	t->movable_added_bytes += (count - first) * size_bytes;
 	return first;
 }
 
-enum zone zone_of_others(const struct hotplug *h)
+enum zone zone_of_others(const struct transaction *t)
 {
-	return h->before.is_limited ? ZONE_ANY : ZONE_MOVABLE;
+	return t->view.before.is_limited ? ZONE_ANY : ZONE_MOVABLE;
 }
 
-enum zone zone_choose(struct hotplug *h, enum zone zone, uint64_t size_bytes, char *reason)
+enum zone zone_choose(struct transaction *t, enum zone zone, uint64_t size_bytes, char *reason)
 {
-	return zone_split(h, zone, &size_bytes, 1, reason) ? ZONE_KERNEL : zone_of_others(h);
+	return zone_split(t, zone, &size_bytes, 1, reason) ? ZONE_KERNEL : zone_of_others(t);
 }
 
-enum zone zone_begun(const struct hotplug *h, const struct memdev *d, bool *is_mixed)
+enum zone zone_begun(const struct transaction *t, const struct memdev *d, bool *is_mixed)
 {
-	struct block_list found = hotplug_found_blocks(h, &h->before, d);
+	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
 	enum zone zone = ZONE_AUTO;
 	unsigned i;
 
@@ -151,12 +158,12 @@ enum zone zone_begun(const struct hotplug *h, const struct memdev *d, bool *is_m
 	return *is_mixed ? ZONE_AUTO : zone;
 }
 
-int zone_check(const struct hotplug *h, enum zone zone, struct err *err)
+int zone_check(const struct transaction *t, enum zone zone, struct err *err)
 {
-	if (zone == ZONE_AUTO || !h->before.is_limited)
+	if (zone == ZONE_AUTO || !t->view.before.is_limited)
 		return 0;
 	err_set(err, ERR_FAILED,
-		"the guest agent allows no guest-exec: without it zone %s cannot be had",
+		"the guest agent forbids guest-exec: without it memhp cannot choose zone %s",
 		sysfs_zone_word(zone));
 	return err_hint(err,
 			"--zone auto leaves it to the guest's kernel; or allow guest-exec in the "

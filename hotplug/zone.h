@@ -18,19 +18,19 @@
  * @reason:	receives why auto took what it took, ""; ZONE_REASON_MAX bytes
  * Return: how many pieces, from the first, go to the kernel's zones; the others go to Movable
  */
-unsigned zone_split(struct hotplug *h, enum zone zone, const uint64_t *sizes, unsigned count,
+unsigned zone_split(struct transaction *t, enum zone zone, const uint64_t *sizes, unsigned count,
 		    char *reason);
 
 /* zone_split_even() - the same for @count pieces of @size_bytes each */
-uint64_t zone_split_even(struct hotplug *h, enum zone zone, uint64_t size_bytes, uint64_t count,
+uint64_t zone_split_even(struct transaction *t, enum zone zone, uint64_t size_bytes, uint64_t count,
 			 char *reason);
 
 /* zone_of_others() - where those go: ZONE_MOVABLE, or ZONE_ANY where only the kernel can choose */
-enum zone zone_of_others(const struct hotplug *h);
+enum zone zone_of_others(const struct transaction *t);
 
 /* zone_check() - can the guest be told a zone, where one was asked for? an agent without guest-exec
  * cannot */
-int zone_check(const struct hotplug *h, enum zone zone, struct err *err)
+int zone_check(const struct transaction *t, enum zone zone, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
@@ -39,9 +39,9 @@ int zone_check(const struct hotplug *h, enum zone zone, struct err *err)
  * @is_mixed:	set when they lie in more than one
  * Return: ZONE_MOVABLE or ZONE_KERNEL; ZONE_AUTO when none is online, or several zones are
  */
-enum zone zone_begun(const struct hotplug *h, const struct memdev *d, bool *is_mixed);
+enum zone zone_begun(const struct transaction *t, const struct memdev *d, bool *is_mixed);
 
 /* zone_choose() - the same as zone_split() for one piece */
-enum zone zone_choose(struct hotplug *h, enum zone zone, uint64_t size_bytes, char *reason);
+enum zone zone_choose(struct transaction *t, enum zone zone, uint64_t size_bytes, char *reason);
 
 #endif

@@ -68,6 +68,15 @@ int64_t deadline_within(const struct deadline *d, int64_t delay_ms)
 	return monotonic_ms() + (left < delay_ms ? left : delay_ms);
 }
 
+struct deadline deadline_moment(int64_t timeout_ms)
+{
+	struct deadline d;
+
+	deadline_init(&d, 0, -1);
+	d.work_ms = d.final_ms = d.start_ms + timeout_ms;
+	return d;
+}
+
 struct deadline deadline_parting(const struct deadline *d, int64_t min_ms, int64_t max_ms)
 {
 	int64_t now_ms = monotonic_ms(), left_ms = d->final_ms - now_ms;
@@ -150,6 +159,13 @@ static struct pollfd hear_pollfd(const struct deadline *d, const struct pollfd *
 	return (struct pollfd){ .fd = is_heard ? d->hear_fd : -1, .events = POLLIN };
 }
 
+static int check_limits(const struct deadline *d, int64_t now, struct err *err)
+{
+	if (is_interrupted(d))
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	return now >= limit_ms(d) ? deadline_passed(d, err) : 0;
+}
+
 /* What ends a wait, looked at before the descriptors: a peer that never falls silent does not
  * outlast it. */
 static int check_wait(struct deadline *d, bool is_watching, struct err *err)
@@ -160,9 +176,7 @@ static int check_wait(struct deadline *d, bool is_watching, struct err *err)
 	if ((is_watching && d->watch(d->watch_context, err)) ||
 	    (d->check && d->check(d->watch_context, err)))
 		return -1;
-	if (is_interrupted(d))
-		return err_set(err, ERR_INTERRUPTED, "interrupted");
-	return now >= limit_ms(d) ? deadline_passed(d, err) : 0;
+	return check_limits(d, now, err);
 }
 
 int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_t until_ms,
@@ -203,6 +217,24 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 		}
 		now = monotonic_ms();
 		if (now >= until_ms && now < limit_ms(d))
+			return 0;
+	}
+}
+
+int deadline_poll_output(struct deadline *d, struct pollfd fd, struct err *err)
+{
+	struct pollfd all[] = { fd, { .fd = d->signal_fd, .events = POLLIN } };
+
+	for (;;) {
+		int64_t now = monotonic_ms(), left_ms = limit_ms(d) - now;
+
+		if (check_limits(d, now, err))
+			return -1;
+		if (poll(all, 2, left_ms > 60000 ? 60000 : (int)left_ms) < 0 && errno != EINTR)
+			return err_set(err, ERR_FAILED, "cannot wait: %s", strerror(errno));
+		if (all[1].revents)
+			count_signals(d);
+		else if (all[0].revents)
 			return 0;
 	}
 }

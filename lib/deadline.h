@@ -25,7 +25,7 @@ struct deadline {
 	int last_signal;  /* the last of them; 0 for none */
 	/*
 	 * Called about twice a second for as long as there are waits, however short each is; with
-	 * false when somebody is asked for something on the terminal. May be NULL.
+	 * false when the user is asked for something on the terminal. May be NULL.
 	 */
 	void (*tick)(void *context, bool is_waiting);
 	void *tick_context;
@@ -63,10 +63,14 @@ void deadline_init(struct deadline *d, int64_t timeout_ms, int signal_fd);
 
 /*
  * deadline_push() - for a while the clock is that of a job of its own
- * Return: what deadline_pop() takes back; a signal that comes meanwhile stays to be seen
+ * Return: what deadline_pop() takes back; a signal that comes in that time stays to be seen
  */
 struct deadline deadline_push(struct deadline *d, int64_t timeout_ms);
 void deadline_pop(struct deadline *d, struct deadline outer);
+
+/* deadline_moment() - a short limit for something else than the command: no share of it is kept
+ * back, and signals are left to what comes after */
+struct deadline deadline_moment(int64_t timeout_ms);
 
 /* deadline_left_ms() - what remains for the present kind of work; DEADLINE_NEVER without a limit */
 int64_t deadline_left_ms(const struct deadline *d);
@@ -84,7 +88,7 @@ void deadline_undo(struct deadline *d);
  * but @min_ms even when the deadline has passed, and no more than @max_ms */
 struct deadline deadline_parting(const struct deadline *d, int64_t min_ms, int64_t max_ms);
 
-/* deadline_passed() - set ERR_TIMEOUT, with what it was meanwhile; returns -1 */
+/* deadline_passed() - set ERR_TIMEOUT, with what kept the work from going on; returns -1 */
 int deadline_passed(const struct deadline *d, struct err *err);
 
 /*
@@ -96,5 +100,12 @@ int deadline_passed(const struct deadline *d, struct err *err);
  */
 int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_t until_ms,
 		  struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * deadline_poll_output() - the same for output: without ticks and watches, only the limits and the
+ * signals count
+ */
+int deadline_poll_output(struct deadline *d, struct pollfd fd, struct err *err)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -130,6 +130,13 @@ static int stream_socket(const void *context, int family)
 	return peer_socket(*(const pid_t *)context, family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 }
 
+int peer_connect_abstract(pid_t pid, const char *name, int *fd, enum err_code code, struct err *err)
+{
+	struct wire_maker maker = { stream_socket, &pid };
+
+	return wire_connect_abstract(name, maker, fd, code, err);
+}
+
 static int connect_at(int path_fd, const char *name, int *fd, enum err_code code, struct err *err)
 {
 	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", path_fd);
@@ -210,16 +217,14 @@ static int connect_path(pid_t pid, const char *path, int *fd, enum err_code code
 	return status;
 }
 
-int peer_connect(pid_t pid, const char *address, int *fd, enum err_code code, struct deadline *d,
-		 struct err *err)
+int peer_connect(pid_t pid, const struct address *address, int *fd, enum err_code code,
+		 struct deadline *d, struct err *err)
 {
 	struct wire_maker maker = { stream_socket, &pid };
 
-	if (!strncmp(address, "tcp:", 4))
-		return wire_connect_tcp(address + 4, maker, fd, code, d, err);
-	if (!strncmp(address, "unix:", 5))
-		address += 5;
-	if (address[0] == '@')
-		return wire_connect_abstract(address + 1, maker, fd, code, err);
-	return connect_path(pid, address, fd, code, err);
+	if (address->kind == ADDRESS_TCP)
+		return wire_connect_tcp(address, maker, fd, code, d, err);
+	if (address->is_abstract)
+		return peer_connect_abstract(pid, address->path + 1, fd, code, err);
+	return connect_path(pid, address->path, fd, code, err);
 }

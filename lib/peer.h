@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "lib/address.h"
 #include "lib/deadline.h"
 #include "lib/err.h"
 
@@ -49,13 +50,16 @@ bool peer_shares_network(pid_t pid);
 /*
  * peer_connect() - connect to a stream socket where a process sees it
  * @pid:	0: this process
- * @address:	"tcp:HOST:PORT", a path of any length or "@NAME" for an abstract socket (unix(7)),
- * "unix:" before either
+ * @address:	ADDRESS_UNIX, with a path of any length, or ADDRESS_TCP
  * @code:	the kind of failure when nobody is there
  * Return: 0 with @fd, which the caller closes; -1; 1, with @err too, when others wait to be served
  */
-int peer_connect(pid_t pid, const char *address, int *fd, enum err_code code, struct deadline *d,
-		 struct err *err) __attribute__((warn_unused_result));
+int peer_connect(pid_t pid, const struct address *address, int *fd, enum err_code code,
+		 struct deadline *d, struct err *err) __attribute__((warn_unused_result));
+
+/* peer_connect_abstract() - the same for the abstract socket of that name (unix(7)) */
+int peer_connect_abstract(pid_t pid, const char *name, int *fd, enum err_code code, struct err *err)
+	__attribute__((warn_unused_result));
 
 /*
  * peer_connect_at() - connect to the UNIX socket that @path_fd, opened with O_PATH, is

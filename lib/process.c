@@ -72,44 +72,20 @@ static int spawn(struct wire *w, struct process *p, char *const argv[], char *pe
 	return 0;
 }
 
-/* Split "[USER@]HOST[:PORT]" ("[::1]:22" for IPv6) into what ssh takes; *port is NULL when there is
- * none. */
-static int split_target(const char *target, char **host, char **port, struct err *err)
+int process_open_ssh(struct wire *w, struct process *p, const struct address *to,
+		     char *const options[], const char *command, struct deadline *d,
+		     struct err *err)
 {
-	const char *at = strrchr(target, '@');
-	const char *name = at ? at + 1 : target;
-	const char *end = *name == '[' ? strchr(name, ']') : name + strcspn(name, ":");
-	int user_len = (int)(name - target);
-	uint64_t number;
-
-	/* ssh hands the name to shells of its own where its configuration has a ProxyCommand or a
-	 * Match: older ones whatever it has in it */
-	if (!end || (*name == '[' && (end == name + 1 || (*++end && *end != ':'))) || end == name ||
-	    target[0] == '-' || *name == '-' || target[strcspn(target, "'`\"$;&<>|(){} \t\r\n")] ||
-	    (*end && (!parse_u64(end + 1, 10, &number) || number - 1 > 65534))) {
-		err_set(err, ERR_USAGE, "bad guest channel 'ssh:%s'", target);
-		return err_hint(err, "write ssh:[USER@]HOST[:PORT]");
-	}
-	if (*name == '[')
-		*host = xasprintf("%.*s%.*s", user_len, target, (int)(end - name - 2), name + 1);
-	else
-		*host = xasprintf("%.*s%.*s", user_len, target, (int)(end - name), name);
-	*port = *end ? xstrdup(end + 1) : NULL;
-	return 0;
-}
-
-int process_open_ssh(struct wire *w, struct process *p, const char *target, char *const options[],
-		     const char *command, struct deadline *d, struct err *err)
-{
-	_cleanup_free_ char *host = NULL;
-	_cleanup_free_ char *port = NULL;
+	_cleanup_free_ char *host =
+		xasprintf("%.*s%s%.*s", to->user.len, to->user.at ? to->user.at : "",
+			  to->user.at ? "@" : "", to->host.len, to->host.at);
+	_cleanup_free_ char *port =
+		to->port.at ? xstrndup(to->port.at, (size_t)to->port.len) : NULL;
 	_cleanup_free_ char *timeout = NULL;
 	int64_t left_ms = deadline_left_ms(d);
 	char *argv[24];
 	int argc = 0;
 
-	if (split_target(target, &host, &port, err))
-		return -1;
 	timeout =
 		xasprintf("-oConnectTimeout=%d", left_ms < 20000 ? (int)(left_ms / 1000) + 1 : 20);
 	argv[argc++] = (char *)"ssh";
@@ -161,7 +137,7 @@ int process_explain(const struct process *p, const struct wire *w, struct err *e
 	line = strstr(text, key);
 	if (line && p->by_hand) {
 		err_set(err, err->code, "the %s says: %s", w->peer, key);
-		return err_hint(err, "look at the host's key, and accept it once by hand: %s",
+		return err_hint(err, "check the host's key, and accept it once by hand: %s",
 				p->by_hand);
 	}
 	line = strtok(text, "\r\n");

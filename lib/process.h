@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "lib/address.h"
 #include "lib/deadline.h"
 #include "lib/err.h"
 #include "lib/stream.h"
@@ -20,16 +21,17 @@ struct process {
 
 /*
  * process_open_ssh(), process_open_command(), process_open_local() - start the child
- * @target:	"[USER@]HOST[:PORT]", a shell command of the user, or a directory ("" for /)
+ * @to:		with a host
+ * @target:	a shell command of the user, or a directory ("" for /)
  * @options:	of ssh, at most 12, NULL at the end; NULL for none
  * @command:	what ssh runs there; NULL: nothing
  * @w:		receives the open wire; the caller releases it
  * @p:		receives the child, for process_close()
  * Return: 0 or -1; that the far end works shows only when it answers
  */
-int process_open_ssh(struct wire *w, struct process *p, const char *target, char *const options[],
-		     const char *command, struct deadline *d, struct err *err)
-	__attribute__((warn_unused_result));
+int process_open_ssh(struct wire *w, struct process *p, const struct address *to,
+		     char *const options[], const char *command, struct deadline *d,
+		     struct err *err) __attribute__((warn_unused_result));
 int process_open_command(struct wire *w, struct process *p, const char *target, struct err *err)
 	__attribute__((warn_unused_result));
 int process_open_local(struct wire *w, struct process *p, const char *target, struct err *err)

@@ -136,15 +136,6 @@ static int connect_finish(int fd, const struct addresses *to, unsigned i, struct
 	return error ? -1 : 0;
 }
 
-/* "::1" of "[::1]:4444"; the caller frees it */
-static char *host_of(const char *host_port, const char *colon)
-{
-	bool is_bracketed = host_port[0] == '[' && colon - host_port > 2 && colon[-1] == ']';
-	size_t len = (size_t)(colon - host_port);
-
-	return is_bracketed ? xstrndup(host_port + 1, len - 2) : xstrndup(host_port, len);
-}
-
 /* Connect to the first of the addresses that answers; returns as connect_finish(). */
 static int connect_any(const struct addresses *to, struct wire_maker maker, int *fd,
 		       struct deadline *d, struct err *err)
@@ -169,27 +160,25 @@ static int connect_any(const struct addresses *to, struct wire_maker maker, int 
 	return status;
 }
 
-int wire_connect_tcp(const char *host_port, struct wire_maker maker, int *fd, enum err_code code,
-		     struct deadline *d, struct err *err)
+int wire_connect_tcp(const struct address *address, struct wire_maker maker, int *fd,
+		     enum err_code code, struct deadline *d, struct err *err)
 {
-	const char *colon = strrchr(host_port, ':');
-	_cleanup_free_ char *host = colon ? host_of(host_port, colon) : NULL;
+	_cleanup_free_ char *host = xstrndup(address->host.at, (size_t)address->host.len);
+	const char *port = address->port.at, *shown = address->text + strlen("tcp:");
 	struct addresses to;
 
-	if (!colon || colon == host_port || !colon[1])
-		return err_set(err, ERR_USAGE, "bad address '%s': not HOST:PORT", host_port);
-	if (resolve(host, colon + 1, &to, code, d, err))
+	if (resolve(host, port, &to, code, d, err))
 		return err->code == ERR_INTERRUPTED
 			       ? -1
-			       : err_wrap(err, "cannot connect to '%s'", host_port);
+			       : err_wrap(err, "cannot connect to '%s'", shown);
 	switch (connect_any(&to, maker, fd, d, err)) {
 	case 0:
 		return 0;
 	case -1:
-		return err_set(err, code, "cannot connect to '%s': %s", host_port, strerror(errno));
+		return err_set(err, code, "cannot connect to '%s': %s", shown, strerror(errno));
 	default:
 		if (err->code == ERR_TIMEOUT)
-			err_set(err, code, "cannot connect to '%s': no answer", host_port);
+			err_set(err, code, "cannot connect to '%s': no answer", shown);
 		return -1;
 	}
 }

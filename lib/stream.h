@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "lib/address.h"
 #include "lib/deadline.h"
 #include "lib/err.h"
 #include "lib/util.h"
@@ -84,10 +85,11 @@ int wire_connect_unix(const char *path, const char *name, int *fd, enum err_code
 int wire_connect_abstract(const char *name, struct wire_maker maker, int *fd, enum err_code code,
 			  struct err *err) __attribute__((warn_unused_result));
 
-/* wire_connect_tcp() - the same for "HOST:PORT"; ends at the deadline, looking up the name included
- */
-int wire_connect_tcp(const char *host_port, struct wire_maker maker, int *fd, enum err_code code,
-		     struct deadline *d, struct err *err) __attribute__((warn_unused_result));
+/* wire_connect_tcp() - the same for an ADDRESS_TCP; ends at the deadline, looking up the name
+ * included */
+int wire_connect_tcp(const struct address *address, struct wire_maker maker, int *fd,
+		     enum err_code code, struct deadline *d, struct err *err)
+	__attribute__((warn_unused_result));
 
 /*
  * wire_write() - send all of @data

@@ -203,13 +203,3 @@ char *printable_short(const char *text, size_t max_bytes)
 	printable(copy);
 	return copy;
 }
-
-bool has_scheme(const char *address, const char *scheme, const char **rest)
-{
-	size_t len = strlen(scheme);
-
-	if (strncmp(address, scheme, len) != 0 || (address[len] && address[len] != ':'))
-		return false;
-	*rest = address[len] ? address + len + 1 : address + len;
-	return true;
-}

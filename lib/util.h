@@ -74,9 +74,6 @@ void clip(char *text, size_t len);
  * text the beginning, and "..." */
 char *printable_short(const char *text, size_t max_bytes);
 
-/* has_scheme() - does @address name @scheme? Then *rest is what follows the colon, "" without one. */
-bool has_scheme(const char *address, const char *scheme, const char **rest);
-
 /* A number that may not have been given. */
 struct opt_u64 {
 	bool is_set;

@@ -7,6 +7,7 @@
 #include "qemu/backend.h"
 #include "qemu/machine.h"
 #include "qemu/property.h"
+#include "qemu/qom.h"
 
 #define ALWAYS	 NULL
 #define LEFT_OUT property_left_out
@@ -273,7 +274,7 @@ static int check_bus(const struct memdev *d, struct qmp *q, const struct propert
 static int read_device(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
 		       struct machine_args *args, struct err *err)
 {
-	_cleanup_free_ char *path = machine_device_path(d->handle);
+	_cleanup_free_ char *path = qom_device_path(d->handle);
 	struct properties device = { 0 };
 	const struct known_type *type = NULL;
 	int status = -1;

@@ -5,6 +5,7 @@
 
 #include "lib/util.h"
 #include "qemu/device-event.h"
+#include "qemu/qom.h"
 
 /* Status codes of _OST for an ejection (ACPI 6.5, table 6.19), in words. */
 static const char *ost_words(uint64_t status)
@@ -62,7 +63,7 @@ bool verdict_subject(const char *event, struct json_object *data, struct verdict
 /* An event may have only the path of a device that has an id. */
 static bool is_path_of(const char *path, const char *handle)
 {
-	_cleanup_free_ char *own = machine_device_path(handle);
+	_cleanup_free_ char *own = qom_device_path(handle);
 
 	return !strcmp(path, own);
 }

@@ -7,26 +7,16 @@
 #include "lib/size.h"
 #include "lib/util.h"
 #include "qemu/machine.h"
+#include "qemu/qom.h"
 
 #define OBJECTS_MAX 4096 /* below /objects: each is compared with each device */
-
-/* hw/virtio/virtio-mem.c: VIRTIO_MEM_MIN_BLOCK_SIZE */
-#define STEP_MIN_BYTES (UINT64_C(1) << 20)
-
-static void memdev_release(struct memdev *d)
-{
-	free(d->id);
-	free(d->handle);
-	free(d->type);
-	free(d->backend);
-}
 
 static void devices_release(struct machine *m)
 {
 	unsigned i;
 
 	for (i = 0; i < m->devices_count; i++)
-		memdev_release(&m->devices[i]);
+		memdev_free(&m->devices[i]);
 	free(m->devices);
 	m->devices = NULL;
 	m->devices_count = 0;
@@ -61,90 +51,6 @@ void dimm_request_release(struct dimm_request *r)
 	*r = (struct dimm_request){ 0 };
 }
 
-/* "/objects/mem1" -> "mem1"; NULL for a backend that lives elsewhere */
-static char *backend_id(const char *path)
-{
-	static const char root[] = "/objects/";
-
-	return strncmp(path, root, sizeof(root) - 1) ? NULL : xstrdup(path + sizeof(root) - 1);
-}
-
-/* Keep a copy of a text that is going to be shown. */
-static int copy_text(const char *text, char **out, struct err *err)
-{
-	if (strlen(text) > MACHINE_NAME_MAX)
-		return err_set(err, ERR_FAILED, "a name of more than %d bytes", MACHINE_NAME_MAX);
-	free(*out);
-	*out = xstrdup(text);
-	return 0;
-}
-
-static int read_names(struct memdev *d, struct json_object *data, struct err *err)
-{
-	const char *text;
-
-	if (json_get_string(data, "id", &text) && *text &&
-	    (copy_text(text, &d->id, err) || copy_text(text, &d->handle, err)))
-		return -1;
-	if (json_get_string(data, "memdev", &text))
-		d->backend = backend_id(text);
-	if (d->backend && strlen(d->backend) > MACHINE_NAME_MAX)
-		return err_set(err, ERR_FAILED, "a name of more than %d bytes", MACHINE_NAME_MAX);
-	return 0;
-}
-
-/* hw/virtio/virtio-mem.c: the block size is a power of two, the sizes are at most the maximum. */
-static int read_virtio_mem(struct memdev *d, struct json_object *data, struct err *err)
-{
-	if (json_need_u64(data, "requested-size", &d->requested_bytes, err) ||
-	    json_need_u64(data, "block-size", &d->step_bytes, err))
-		return -1;
-	if (d->step_bytes < STEP_MIN_BYTES || (d->step_bytes & (d->step_bytes - 1)) ||
-	    d->step_bytes > SIZE_LIMIT_BYTES)
-		return err_set(err, ERR_FAILED, "a virtio-mem device with blocks of %llu bytes",
-			       (unsigned long long)d->step_bytes);
-	if (d->requested_bytes > d->span_bytes)
-		return err_set(err, ERR_FAILED,
-			       "a virtio-mem device that is asked for more than it can have");
-	return 0;
-}
-
-static int read_sizes_of(struct memdev *d, struct json_object *data, struct err *err)
-{
-	if (json_need_u64(data, "size", &d->size_bytes, err))
-		return -1;
-	if (!json_get_u64(data, "max-size", &d->span_bytes))
-		d->span_bytes = d->size_bytes;
-	/* DIMMs say "addr", virtio devices "memaddr" */
-	if (json_get_u64(data, "addr", &d->address) || json_get_u64(data, "memaddr", &d->address))
-		d->has |= MEMDEV_HAS_ADDRESS;
-	if (d->address > SIZE_LIMIT_BYTES || d->span_bytes > SIZE_LIMIT_BYTES ||
-	    d->size_bytes > d->span_bytes)
-		return err_set(err, ERR_FAILED, "an address or size beyond reason");
-	return memdev_is_virtio_mem(d) ? read_virtio_mem(d, data, err) : 0;
-}
-
-/* One element of query-memory-devices: {"type": "dimm", "data": {...}}. */
-static int read_device(struct memdev *d, struct json_object *element, struct err *err)
-{
-	struct json_object *data;
-	const char *text;
-
-	if (json_need_string(element, "type", &text, err) || copy_text(text, &d->type, err))
-		return -1;
-	if (!json_get_object(element, "data", &data))
-		return err_set(err, ERR_FAILED, "no object 'data' in the answer");
-	if (read_sizes_of(d, data, err) || read_names(d, data, err))
-		return -1;
-	if (json_get_u64(data, "slot", &d->slot))
-		d->has |= MEMDEV_HAS_SLOT;
-	if (json_get_u64(data, "node", &d->node))
-		d->has |= MEMDEV_HAS_NODE;
-	if (json_get_bool(data, "hotplugged", &d->is_hotplugged))
-		d->has |= MEMDEV_HAS_HOTPLUGGED;
-	return 0;
-}
-
 static int by_address(const void *a, const void *b)
 {
 	const struct memdev *x = a, *y = b;
@@ -158,12 +64,12 @@ static int read_list(struct machine *m, struct json_object *list, size_t count, 
 	uint64_t total_bytes = 0;
 	size_t i;
 
-	if (count > MACHINE_DEVICES_MAX)
-		return err_set(err, ERR_FAILED, "more than %d of them", MACHINE_DEVICES_MAX);
+	if (count > MEMDEV_MAX)
+		return err_set(err, ERR_FAILED, "more than %d of them", MEMDEV_MAX);
 	m->devices = xcalloc(count, sizeof(*m->devices));
 	for (i = 0; i < count; i++) {
 		m->devices_count++;
-		if (read_device(&m->devices[i], json_object_array_get_idx(list, i), err))
+		if (memdev_read(&m->devices[i], json_object_array_get_idx(list, i), err))
 			return -1;
 		total_bytes += m->devices[i].span_bytes;
 		if (total_bytes > SIZE_LIMIT_BYTES)
@@ -187,21 +93,6 @@ int machine_read_devices(struct machine *m, struct json_object *reply, struct er
 	return 0;
 }
 
-static struct json_object *qom_arguments(const char *path, const char *property)
-{
-	struct json_object *arguments = json_object_new_object();
-
-	json_add_string(arguments, "path", path);
-	if (property)
-		json_add_string(arguments, "property", property);
-	return arguments;
-}
-
-char *machine_device_path(const char *handle)
-{
-	return handle[0] == '/' ? xstrdup(handle) : xasprintf("/machine/peripheral/%s", handle);
-}
-
 int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
 {
 	_cleanup_json_ struct json_object *reply = NULL;
@@ -209,7 +100,7 @@ int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
 	if (qmp_execute(q, "query-memory-devices", NULL, &reply, err) ||
 	    machine_read_devices(m, reply, err))
 		return -1;
-	machine_complete_devices(m, q);
+	memdev_complete(m->devices, m->devices_count, q);
 	return 0;
 }
 
@@ -217,7 +108,8 @@ static int read_status(struct machine *m, struct json_object *reply, struct err 
 {
 	const char *status;
 
-	if (json_need_string(reply, "status", &status, err) || copy_text(status, &m->status, err))
+	if (json_need_string(reply, "status", &status, err) ||
+	    qom_copy_name(status, &m->status, err))
 		return -1;
 	m->is_running = false;
 	json_get_bool(reply, "running", &m->is_running);
@@ -242,7 +134,7 @@ static int read_limits(struct machine *m, struct json_object *reply, struct err 
 	m->has_limits = json_get_u64(reply, "max-size", &m->max_memory_bytes) &&
 			json_get_u64(reply, "slots", &m->slots);
 	m->has_slots = m->has_limits || json_get_u64(reply, "size", &size_bytes);
-	if (m->max_memory_bytes > SIZE_LIMIT_BYTES || m->slots > MACHINE_DEVICES_MAX)
+	if (m->max_memory_bytes > SIZE_LIMIT_BYTES || m->slots > MEMDEV_MAX)
 		return err_set(err, ERR_FAILED, "maxmem or slots beyond reason");
 	return 0;
 }
@@ -250,14 +142,13 @@ static int read_limits(struct machine *m, struct json_object *reply, struct err 
 static int read_type(struct machine *m, struct json_object *reply, struct err *err)
 {
 	static const char suffix[] = "-machine";
-	const char *text = json_object_is_type(reply, json_type_string)
-				   ? json_object_get_string(reply)
-				   : NULL;
+	const char *text =
+		json_object_is_type(reply, json_type_string) ? json_object_get_string(reply) : NULL;
 	size_t len;
 
 	if (!text)
 		return 0;
-	if (copy_text(text, &m->type, err))
+	if (qom_copy_name(text, &m->type, err))
 		return -1;
 	len = strlen(text);
 	if (len > sizeof(suffix) - 1 && !strcmp(text + len - (sizeof(suffix) - 1), suffix))
@@ -269,7 +160,7 @@ static int read_arch(struct machine *m, struct json_object *reply, struct err *e
 {
 	const char *text;
 
-	return json_get_string(reply, "arch", &text) ? copy_text(text, &m->arch, err) : 0;
+	return json_get_string(reply, "arch", &text) ? qom_copy_name(text, &m->arch, err) : 0;
 }
 
 static int read_base_address(struct machine *m, struct json_object *reply, struct err *err)
@@ -309,7 +200,7 @@ static int read_objects(struct machine *m, struct json_object *reply, struct err
 		if (!json_get_string(child, "name", &name) ||
 		    !json_get_string(child, "type", &type) || strncmp(type, "child<", 6) != 0)
 			continue;
-		if (copy_text(name, &m->objects[m->objects_count], err))
+		if (qom_copy_name(name, &m->objects[m->objects_count], err))
 			return -1;
 		m->objects_count++;
 		m->has_vhost_object |= !strcmp(type, "child<cryptodev-vhost-user>");
@@ -332,7 +223,7 @@ static int read_migration(struct machine *m, struct json_object *reply, struct e
 	for (i = 0; i < ARRAY_SIZE(idle); i++)
 		if (!strcmp(status, idle[i]))
 			return 0;
-	return copy_text(status, &m->migration, err);
+	return qom_copy_name(status, &m->migration, err);
 }
 
 int machine_query_state(struct machine *m, struct qmp *q, struct err *err)
@@ -389,7 +280,7 @@ int machine_query(struct machine *m, struct qmp *q, struct err *err)
 		if (queries[i].read(m, reply, err))
 			return err_wrap(err, "cannot understand QEMU (%s)", queries[i].command);
 	}
-	machine_complete_devices(m, q);
+	memdev_complete(m->devices, m->devices_count, q);
 	return 0;
 }
 
@@ -430,19 +321,4 @@ uint64_t machine_span_bytes(const struct machine *m)
 	for (i = 0; i < m->devices_count; i++)
 		bytes += m->devices[i].span_bytes;
 	return bytes;
-}
-
-bool memdev_is_dimm(const struct memdev *d)
-{
-	return !strcmp(d->type, "dimm");
-}
-
-bool memdev_is_virtio_mem(const struct memdev *d)
-{
-	return !strcmp(d->type, "virtio-mem");
-}
-
-const char *memdev_name(const struct memdev *d)
-{
-	return d->handle ? d->handle : "(without id)";
 }

@@ -12,36 +12,9 @@
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/util.h"
+#include "qemu/memdev.h"
 #include "qemu/property.h"
 #include "qmp.h"
-
-/* QEMU has at most 256 slots (hw/acpi/acpi.c), and PCI buses for some virtio devices more. */
-#define MACHINE_DEVICES_MAX 1024
-#define MACHINE_NAME_MAX    255 /* bytes of an id, a type, a state: all of them are shown */
-
-enum {
-	MEMDEV_HAS_SLOT = 1,
-	MEMDEV_HAS_NODE = 2,
-	MEMDEV_HAS_ADDRESS = 4,
-	MEMDEV_HAS_HOTPLUGGED = 8
-};
-
-/* A memory device (query-memory-devices, qapi/machine.json). */
-struct memdev {
-	char *id;	  /* NULL when it was made without */
-	char *handle;	  /* what device_del takes: the id or the QOM path; NULL when not found */
-	char *type;	  /* "dimm", "nvdimm", "virtio-mem", "virtio-pmem", ... */
-	char *backend;	  /* id below /objects; NULL when unknown */
-	unsigned has;	  /* MEMDEV_HAS_* */
-	uint64_t address; /* guest-physical, bytes */
-	uint64_t size_bytes;
-	uint64_t span_bytes; /* of the address space: virtio-mem takes its maximum */
-	uint64_t slot;
-	uint64_t node;
-	bool is_hotplugged; /* came after the start of the VM; valid with MEMDEV_HAS_HOTPLUGGED */
-	uint64_t requested_bytes; /* virtio-mem: what the guest has been asked for ... */
-	uint64_t step_bytes;	  /* ... in multiples of this; 0 for other devices */
-};
 
 /* What QEMU says about itself; has_* where an old QEMU may not know. */
 struct machine {
@@ -94,10 +67,6 @@ void machine_describe_state(const struct machine *m, struct buf *out);
 /* machine_check_runs() - 0; -1 with ERR_FAILED, why the VM does not run and what can be done */
 int machine_check_runs(const struct machine *m, struct err *err)
 	__attribute__((warn_unused_result));
-
-/* machine_complete_devices() - ask for what the list of devices leaves open: the QOM path of those
- * without an id, and which were hotplugged; what cannot be asked stays unknown */
-void machine_complete_devices(struct machine *m, struct qmp *q);
 
 /* machine_query_devices() - refresh only the devices */
 int machine_query_devices(struct machine *m, struct qmp *q, struct err *err)
@@ -160,9 +129,6 @@ int machine_args(const struct memdev *d, struct qmp *q, struct machine_usual *us
 
 void machine_args_release(struct machine_args *args);
 void machine_usual_release(struct machine_usual *usual);
-
-/* machine_device_path() - where the device is in QOM; the caller frees it */
-char *machine_device_path(const char *handle);
 
 /* machine_read_devices() - refresh the devices from a reply to query-memory-devices, borrowed */
 int machine_read_devices(struct machine *m, struct json_object *reply, struct err *err)
@@ -241,14 +207,6 @@ const struct memdev *machine_device_in(const struct machine *m, uint64_t address
 /* machine_query_end() - where the address space for memory devices ends; false when QEMU does not
  * say */
 bool machine_query_end(const struct machine *m, struct qmp *q, uint64_t *end);
-
-/* memdev_is_dimm(), memdev_is_virtio_mem() - the types that memhp changes; QEMU lets go of no
- * nvdimm */
-bool memdev_is_dimm(const struct memdev *d);
-bool memdev_is_virtio_mem(const struct memdev *d);
-
-/* memdev_name() - id, else QOM path, else "(without id)"; owned by @d */
-const char *memdev_name(const struct memdev *d);
 
 /* machine_request_*() - the QMP requests of a transaction; the caller puts or sends them */
 struct json_object *machine_request_device_add(const struct dimm_request *r);

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fixtures: the binary under test, and virtual machines shared between tests."""
+import importlib
 import os
 import pathlib
 import shutil
 import signal
 
 import pytest
+import sshd
 import vm as virtual
 from bare import Bare, Cgroup
 
+# The folders "peer" and "vm" of tests have the names of packages in support, which come first.
+importlib.import_module("peer")
 
 for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(_number) is signal.SIG_IGN:  # as in a background job: memhp would keep to it
@@ -16,14 +20,27 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 
 
 # Tests of one file share machines. Those that look for VMs on this host must not meet those of others that do.
-LOOKS_FOR_VMS = {"test_vms", "test_vm_find", "test_vm_process", "test_vm_peer", "test_terminal"}
+LOOKS_FOR_VMS = {"peer/test_vms", "peer/test_reached", "peer/test_foreign", "peer/test_profiles", "peer/test_terminal",
+                 "vm/test_find", "vm/test_process", "vm/test_peer"}
+
+# What takes longest begins first, so that no worker is left alone with it in the end.
+LONGEST = ("vm/test_console", "vm/test_noise", "vm/test_crash", "vm/test_faults", "vm/test_ending", "vm/test_many", "vm/test_arch",
+           "vm/test_hang", "vm/test_interrupt", "vm/test_nested", "vm/test_recipes", "vm/test_backend", "vm/test_virtio_mem",
+           "vms", "peer/test_login", "peer/test_hostile", "peer/test_hostile_floods", "peer/test_parts", "shell/test_policy")
+
+
+def group_of(item):
+    """Tests of one group run one after the other, on one worker."""
+    name = f"{item.path.parent.name}/{item.path.stem}"
+    return "vms" if name in LOOKS_FOR_VMS else name
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        name = item.path.stem
-        item.add_marker(pytest.mark.xdist_group("vms" if name in LOOKS_FOR_VMS else name))
+        item.add_marker(item.path.parent.name)
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=lambda item: LONGEST.index(group_of(item)) if group_of(item) in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +78,10 @@ def boot(machines, request):
     used = []
 
     def get(arguments=(), **options):
-        machine = machines.get(arguments, **options)
+        try:
+            machine = machines.get(arguments, **options)
+        except virtual.Unavailable as missing:
+            pytest.skip(f"the lab cannot get such a machine here: {missing}")
         if machine not in used:
             used.append(machine)
         return machine
@@ -134,3 +154,19 @@ def huge_pages():
     virtual.wait_until(lambda: {(huge / f"{name}_hugepages").read_text() for name in ("nr", "free")} == {knob.read_text()}
                        and (huge / "resv_hugepages").read_text() == "0\n")
     knob.write_text(before)
+
+
+@pytest.fixture(scope="session")
+def ssh_server(tmp_path_factory):
+    """The environment in which "far" is this host, by way of an ssh server."""
+    with sshd.serving(tmp_path_factory.mktemp("sshd")) as env:
+        yield env
+
+
+@pytest.fixture
+def far(ssh_server, tmp_path):
+    """That, and a directory for memhp's sockets that has to be empty at the end."""
+    run = tmp_path / "run"
+    run.mkdir(mode=0o700)
+    yield {**ssh_server, "XDG_RUNTIME_DIR": str(run)}
+    assert not list(run.iterdir())

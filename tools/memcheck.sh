@@ -25,6 +25,6 @@ for program; do
 done
 printf '#!/bin/sh\nexec %s --log-file=%s/log.%%p %s "$@"\n' "$check" "$work" "$memhp" >"$work/memhp"
 chmod +x "$work/memhp"
-MEMHP_BIN=$work/memhp /usr/bin/python3 -m pytest -q tests/test_repair.py -x
+MEMHP_BIN=$work/memhp /usr/bin/python3 -m pytest -q tests/peer/test_repair.py -x
 find "$work" -name 'log.*' -size +0 -exec cat {} + | grep . && exit 1
 echo 'memcheck: clean'

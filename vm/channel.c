@@ -33,15 +33,14 @@ static bool cut_off(char *text, const char *option)
 }
 
 /*
- * The channel of that scheme at the socket that a character device listens on (QEMU
+ * The path, or "@NAME", of the socket that a character device listens on (QEMU
  * chardev/char-socket.c): "unix:PATH,server=on" while a client is connected,
  * "disconnected:unix:PATH[,abstract=on[,tight=on]],server=on" while none is. A path may have
  * commas. NULL for others: what QEMU itself connects to is none of its own.
  */
-static char *socket_address(struct qmp *qmp, const char *scheme, const char *filename, bool *in_use)
+static char *socket_path(struct qmp *qmp, const char *filename, bool *in_use)
 {
 	_cleanup_free_ char *text = NULL;
-	_cleanup_free_ char *path = NULL;
 
 	*in_use = strncmp(filename, IDLE, sizeof(IDLE) - 1) != 0;
 	if (!*in_use)
@@ -53,18 +52,17 @@ static char *socket_address(struct qmp *qmp, const char *scheme, const char *fil
 		return NULL;
 	cut_off(text, ",tight=on");
 	if (cut_off(text, ",abstract=on"))
-		return xasprintf("%s:@%s", scheme, text);
-	path = whole_path(qmp, text);
-	return xasprintf("%s:%s", scheme, path);
+		return xasprintf("@%s", text);
+	return whole_path(qmp, text);
 }
 
 /* The console that a character device is: a socket, or "pty:/dev/pts/N". NULL for others. */
-static char *console_address(struct qmp *qmp, const char *filename, bool *in_use)
+static char *console_path(struct qmp *qmp, const char *filename, bool *in_use)
 {
 	if (strncmp(filename, "pty:", 4) != 0)
-		return socket_address(qmp, "serial", filename, in_use);
+		return socket_path(qmp, filename, in_use);
 	*in_use = false;
-	return xasprintf("serial:%s", filename + 4);
+	return xstrdup(filename + 4);
 }
 
 /* What a serial port is called: serial0 by QEMU, charserial0 by libvirt, ser... or console... by
@@ -82,25 +80,27 @@ static bool find_console(struct qmp *qmp, struct json_object *chardevs, struct c
 				  ? json_object_array_length(chardevs)
 				  : 0;
 	const char *best = NULL, *best_label = NULL;
+	_cleanup_free_ char *best_path = NULL;
 
 	for (i = 0; i < count; i++) {
 		struct json_object *chardev = json_object_array_get_idx(chardevs, i);
-		_cleanup_free_ char *address = NULL;
+		_cleanup_free_ char *path = NULL;
 		const char *label, *filename;
 
 		if (!json_get_string(chardev, "label", &label) ||
 		    !json_get_string(chardev, "filename", &filename) || !label_is_serial(label))
 			continue;
-		address = console_address(qmp, filename, &channel->in_use);
+		path = console_path(qmp, filename, &channel->in_use);
 		/* by label: serial0 before serial1, whatever QEMU's order */
-		if (address && (!best || strcmp(label, best_label) < 0)) {
+		if (path && (!best || strcmp(label, best_label) < 0)) {
 			best = filename;
 			best_label = label;
 		}
 	}
 	if (!best)
 		return false;
-	channel->address = console_address(qmp, best, &channel->in_use);
+	best_path = console_path(qmp, best, &channel->in_use);
+	channel->address = address_of_device(ADDRESS_SERIAL, best_path);
 	channel->is_pty = !strncmp(best, "pty:", 4);
 	channel->label = xstrdup(best_label);
 	return true;
@@ -170,7 +170,10 @@ static void find_agent(struct qmp *qmp, struct json_object *chardevs, struct cha
 		if (json_get_string(chardev, "label", &label) && !strcmp(label, port) &&
 		    json_get_string(chardev, "filename", &filename) &&
 		    json_get_bool(chardev, "frontend-open", &is_open) && is_open) {
-			channel->address = socket_address(qmp, "qga", filename, &channel->in_use);
+			_cleanup_free_ char *path = socket_path(qmp, filename, &channel->in_use);
+
+			if (path)
+				channel->address = address_of_device(ADDRESS_AGENT, path);
 			channel->label = xstrdup(label);
 			return;
 		}
@@ -222,24 +225,19 @@ bool channel_listens(struct qmp *qmp, bool (*is_there)(const void *context, cons
 	    !json_object_is_type(chardevs, json_type_array))
 		return false;
 	for (i = 0; !is_found && i < json_object_array_length(chardevs); i++) {
-		_cleanup_free_ char *address = NULL;
+		_cleanup_free_ char *path = NULL;
 		const char *filename;
 
 		if (json_get_string(json_object_array_get_idx(chardevs, i), "filename", &filename))
-			address = socket_address(qmp, "serial", filename, &ignored_use);
-		is_found = address && is_there(context, strchr(address, ':') + 1);
+			path = socket_path(qmp, filename, &ignored_use);
+		is_found = path && is_there(context, path);
 	}
 	return is_found;
 }
 
-bool channel_is_agent(const struct channel *channel)
-{
-	return !strncmp(channel->address, "qga:", 4);
-}
-
 void channel_release(struct channel *channel)
 {
-	free(channel->address);
+	address_free(&channel->address);
 	free(channel->label);
 	*channel = (struct channel){ 0 };
 }

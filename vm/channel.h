@@ -8,15 +8,16 @@
 
 #include <stdbool.h>
 
+#include "lib/address.h"
 #include "lib/err.h"
 #include "qmp.h"
 
 /* Zero-initialise it. */
 struct channel {
-	char *address; /* "serial:PATH", "serial:@NAME" (abstract) or "qga:..."; NULL for none */
-	char *label;   /* of the character device; NULL for none */
-	bool is_pty;   /* QEMU calls it one */
-	bool in_use;   /* another program is connected to it */
+	struct address address; /* ADDRESS_SERIAL, ADDRESS_AGENT, or absent; owned */
+	char *label;		/* of the character device; NULL for none */
+	bool is_pty;		/* QEMU calls it one */
+	bool in_use;		/* another program is connected to it */
 };
 
 /*
@@ -37,9 +38,6 @@ int channel_has_client(struct qmp *qmp, const char *label, bool *has_client, str
  */
 bool channel_listens(struct qmp *qmp, bool (*is_there)(const void *context, const char *path),
 		     const void *context);
-
-/* channel_is_agent() - is it the guest's agent, not a console? */
-bool channel_is_agent(const struct channel *channel);
 
 void channel_release(struct channel *channel);
 

@@ -29,9 +29,9 @@ void cmdline_release(struct cmdline *line)
 
 	free(line->name);
 	free(line->memory);
-	free(line->ssh);
+	address_free(&line->ssh);
 	for (i = 0; i < line->addresses_count; i++)
-		free(line->addresses[i].text);
+		address_free(&line->addresses[i].address);
 	for (i = 0; i < line->configs_count; i++)
 		free(line->configs[i]);
 	*line = (struct cmdline){ 0 };
@@ -175,12 +175,15 @@ static bool has_room(const struct parse *p, enum cmdline_purpose purpose)
 static void add_address(struct parse *p, enum cmdline_purpose purpose, char *address)
 {
 	struct cmdline *line = p->line;
+	struct cmdline_address *a;
 
-	if (address && has_room(p, purpose))
-		line->addresses[line->addresses_count++] =
-			(struct cmdline_address){ purpose, address };
-	else
+	if (!address || !has_room(p, purpose)) {
 		free(address);
+		return;
+	}
+	a = &line->addresses[line->addresses_count];
+	a->purpose = purpose;
+	line->addresses_count += address_of_listener(&a->address, address);
 }
 
 /* Where a character device in its short form listens. */
@@ -224,20 +227,24 @@ static void take_server(struct parse *p, const char *value)
 }
 
 /* "[tcp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:22"; QEMU takes numeric addresses only, IPv4 */
-static char *ssh_address(const char *forward)
+static void take_ssh(struct parse *p, const char *forward)
 {
 	_cleanup_free_ char *copy = xstrdup(forward);
 	char *rest = copy;
 	const char *protocol = strsep(&rest, ":"), *host = strsep(&rest, ":");
 	const char *port = strsep(&rest, "-"), *guest = strsep(&rest, ":");
+	struct err ignored;
 	uint64_t number;
+	char *text;
 
 	if (!host || !port || !guest || !rest || strcmp(rest, "22") != 0 ||
 	    !is_port(port, &number) || (*protocol && strcmp(protocol, "tcp") != 0) ||
 	    host[strspn(host, "0123456789.")] || strlen(host) > 15)
-		return NULL;
-	return xasprintf("ssh:root@%s:%s", !*host || !strcmp(host, "0.0.0.0") ? "127.0.0.1" : host,
+		return;
+	text = xasprintf("ssh:root@%s:%s", !*host || !strcmp(host, "0.0.0.0") ? "127.0.0.1" : host,
 			 port);
+	if (address_parse_channel(&p->line->ssh, text, &ignored))
+		address_free(&p->line->ssh);
 }
 
 /* "tcp:[HOSTADDR]:HOSTPORT-..." */
@@ -249,8 +256,8 @@ static void take_forward(struct parse *p, const char *forward)
 	const char *port = strsep(&rest, "-");
 	uint64_t number;
 
-	if (!p->line->ssh)
-		p->line->ssh = ssh_address(forward);
+	if (!p->line->ssh.kind)
+		take_ssh(p, forward);
 	if (host && port && is_port(port, &number) && strcmp(protocol, "udp") != 0)
 		add_address(p, CMDLINE_OTHER, xasprintf("tcp:%s:%s", host, port));
 }
@@ -259,7 +266,7 @@ static void take_network(struct parse *p, const char *value)
 {
 	_cleanup_buf_ struct buf piece = { 0 };
 
-	while (value && (has_room(p, CMDLINE_OTHER) || !p->line->ssh)) {
+	while (value && (has_room(p, CMDLINE_OTHER) || !p->line->ssh.kind)) {
 		const char *forward;
 
 		value = qemuopt_piece(value, &piece);
@@ -376,51 +383,62 @@ static void walk(struct parse *p, const char *word, struct seen *seen)
 	}
 }
 
+/* Drop the address that came last when one before it is the same. */
+static void drop_double(struct cmdline *line)
+{
+	struct address *last = &line->addresses[--line->addresses_count].address;
+
+	if (cmdline_explains(line, last))
+		address_free(last);
+	else
+		line->addresses_count++;
+}
+
 /* What other character devices listen for is not known, but that these are no monitors is. */
 static void take_chardevs(struct parse *p)
 {
 	unsigned i;
 
 	for (i = 0; i < p->chardevs_count; i++) {
-		char *address = socket_address(p, p->chardevs[i].options);
+		unsigned count = p->line->addresses_count;
 
-		if (address && cmdline_explains(p->line, address)) {
-			free(address);
-			address = NULL;
-		}
-		add_address(p, CMDLINE_OTHER, address);
+		add_address(p, CMDLINE_OTHER, socket_address(p, p->chardevs[i].options));
+		if (p->line->addresses_count > count)
+			drop_double(p->line);
 		free(p->chardevs[i].id);
 	}
 }
 
 void cmdline_index(struct cmdline *line)
 {
+	const struct address *console;
 	unsigned i;
 
 	line->monitors_count = 0;
 	for (i = 0; i < line->addresses_count; i++)
 		if (line->addresses[i].purpose == CMDLINE_QMP &&
 		    line->monitors_count < CMDLINE_MONITORS_MAX)
-			line->monitors[line->monitors_count++] = line->addresses[i].text;
-	line->console = cmdline_find(line, CMDLINE_CONSOLE);
+			line->monitors[line->monitors_count++] = line->addresses[i].address;
+	console = cmdline_find(line, CMDLINE_CONSOLE);
+	line->console = console ? *console : (struct address){ 0 };
 }
 
-const char *cmdline_find(const struct cmdline *line, enum cmdline_purpose purpose)
+const struct address *cmdline_find(const struct cmdline *line, enum cmdline_purpose purpose)
 {
 	unsigned i;
 
 	for (i = 0; i < line->addresses_count; i++)
 		if (line->addresses[i].purpose == purpose)
-			return line->addresses[i].text;
+			return &line->addresses[i].address;
 	return NULL;
 }
 
-bool cmdline_explains(const struct cmdline *line, const char *address)
+bool cmdline_explains(const struct cmdline *line, const struct address *address)
 {
 	unsigned i;
 
 	for (i = 0; i < line->addresses_count; i++)
-		if (!strcmp(line->addresses[i].text, address))
+		if (address_is_same(&line->addresses[i].address, address))
 			return true;
 	return false;
 }

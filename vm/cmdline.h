@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/address.h"
+
 #define CMDLINE_MONITORS_MAX  8	  /* more are passed over */
 #define CMDLINE_ADDRESSES_MAX 64  /* likewise */
 #define CMDLINE_CONFIGS_MAX   4	  /* likewise */
@@ -25,24 +27,24 @@ enum cmdline_purpose {
 
 struct cmdline_address {
 	enum cmdline_purpose purpose;
-	/* "/PATH", "unix:@NAME" (unix(7): abstract), "fd:NUMBER", "tcp:HOST:PORT",
-	 * "tcp:HOST:FIRST-LAST" for the first that was free; HOST as it was written, or empty */
-	char *text;
+	/* a path, an abstract name, a descriptor, or a port, of a range the first that was free;
+	 * the host as it was written, or empty; owned */
+	struct address address;
 };
 
 struct cmdline {
-	char *name;   /* -name, printable; NULL for none */
-	char *memory; /* -m as it was written, printable; NULL for none */
-	char *ssh;    /* "ssh:root@HOST:PORT" forwarded to the guest's port 22; NULL for none */
+	char *name;	    /* -name, printable; NULL for none */
+	char *memory;	    /* -m as it was written, printable; NULL for none */
+	struct address ssh; /* a port forwarded to the guest's port 22; owned; may be absent */
 	struct cmdline_address addresses[CMDLINE_ADDRESSES_MAX]; /* in their order */
 	unsigned addresses_count;
 	char *configs[CMDLINE_CONFIGS_MAX]; /* files of -readconfig */
 	unsigned configs_count;
 	bool is_qemus; /* the words are options of QEMU's and nothing else, and no other's */
 	/* of the addresses, as cmdline_index() finds them; borrowed from them */
-	const char *monitors[CMDLINE_MONITORS_MAX]; /* those of QMP */
+	struct address monitors[CMDLINE_MONITORS_MAX]; /* those of QMP */
 	unsigned monitors_count;
-	const char *console; /* the first one; NULL for none */
+	struct address console; /* the first one; may be absent */
 };
 
 /*
@@ -57,10 +59,10 @@ void cmdline_parse(struct cmdline *line, const char *bytes, size_t len, const ch
 void cmdline_index(struct cmdline *line);
 
 /* cmdline_find() - the first address with that purpose; NULL for none */
-const char *cmdline_find(const struct cmdline *line, enum cmdline_purpose purpose);
+const struct address *cmdline_find(const struct cmdline *line, enum cmdline_purpose purpose);
 
 /* cmdline_explains() - does the command line say what that address is for? */
-bool cmdline_explains(const struct cmdline *line, const char *address);
+bool cmdline_explains(const struct cmdline *line, const struct address *address);
 
 void cmdline_release(struct cmdline *line);
 

@@ -20,6 +20,7 @@
 
 /* Where the values go when they are checked. */
 struct scratch {
+	struct address monitor, channel;
 	const char *text;
 	int64_t ms;
 	unsigned choice;
@@ -27,8 +28,9 @@ struct scratch {
 };
 
 static const struct opt keys[] = {
-	{ 0, "qmp", "ADDR", "QMP monitor", NULL, OPT_STRING, offsetof(struct scratch, text), NULL },
-	{ 0, "guest", "ADDR", "guest channel", NULL, OPT_STRING, offsetof(struct scratch, text),
+	{ 0, "qmp", "ADDR", "QMP monitor", NULL, OPT_MONITOR, offsetof(struct scratch, monitor),
+	  NULL },
+	{ 0, "guest", "ADDR", "guest channel", NULL, OPT_CHANNEL, offsetof(struct scratch, channel),
 	  NULL },
 	{ 0, "login", "USER", "on a console", NULL, OPT_USER, offsetof(struct scratch, text),
 	  NULL },
@@ -165,7 +167,7 @@ static int unknown_key(const char *key, struct err *err)
 static int add_setting(struct profile *profile, const char *key, const char *text, struct err *err)
 {
 	const struct opt *opt = keys;
-	struct scratch scratch;
+	struct scratch scratch = { 0 };
 
 	while (opt->name && strcmp(opt->name, key) != 0)
 		opt++;
@@ -177,6 +179,10 @@ static int add_setting(struct profile *profile, const char *key, const char *tex
 		return err_set(err, ERR_USAGE, "no value for '%s'", key);
 	if (opt_set(opt, text, &scratch, err))
 		return err_wrap(err, "key '%s'", key);
+	if (scratch.monitor.kind)
+		profile->monitor = scratch.monitor;
+	if (scratch.channel.kind)
+		profile->channel = scratch.channel;
 	profile->settings[profile->settings_count++] = (struct setting){ key, text };
 	return 0;
 }
@@ -240,7 +246,7 @@ static int check_file(int fd, const char *path, struct err *err)
 	if (fstat(fd, &st))
 		return err_set(err, ERR_USAGE, "cannot read '%s': %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_USAGE, "config '%s' is no regular file", path);
+		return err_set(err, ERR_USAGE, "config '%s' is not a regular file", path);
 	if (trust_check_file("config", path, &st, err))
 		return -1;
 	if (st.st_size > FILE_MAX)

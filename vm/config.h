@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/address.h"
 #include "lib/err.h"
 
 /* Keys that there may be: the options that a profile stands in for, by their names. */
@@ -24,6 +25,7 @@ struct profile {
 	const char *path; /* of the file that it comes from */
 	struct setting settings[CONFIG_KEYS_MAX];
 	unsigned settings_count;
+	struct address monitor, channel; /* "qmp" and "guest" of them; may be absent */
 };
 
 /* Zero-initialise it. */

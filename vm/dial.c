@@ -124,7 +124,7 @@ static int prove(const struct dial *dial, const char *path, struct err *err)
 	if (monotonic_ms() < until_ms)
 		return -1;
 	err_set(err, ERR_GUEST_UNREACHABLE,
-		"the %s '%s' is not this VM's: its QEMU sees nobody connect there", what(dial),
+		"the %s '%s' is not this VM's: its QEMU sees no connection there", what(dial),
 		path);
 	return err_hint(err, "name a channel of this VM with --guest");
 }
@@ -267,7 +267,7 @@ static int open_abstract(const struct dial *dial, const char *path, int *fd, str
 {
 	pid_t view = dial->label ? dial->pid : 0;
 
-	if (peer_connect(view, path, fd, ERR_GUEST_UNREACHABLE, dial->deadline, err))
+	if (peer_connect_abstract(view, path + 1, fd, ERR_GUEST_UNREACHABLE, err))
 		return -1;
 	return keep_socket(dial, path, -1, fd, err);
 }
@@ -381,7 +381,7 @@ static int check_path(const struct dial *dial, pid_t view, const char *path, str
 	close(path_fd);
 	if (is_its > 0)
 		return 0;
-	return is_its ? cannot_open(dial, path, "nobody is known to listen there", err)
+	return is_its ? cannot_open(dial, path, "no known process listens there", err)
 		      : belongs_to(dial, path, other, err);
 }
 
@@ -390,10 +390,10 @@ int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct
 {
 	struct dial dial = { .qmp = qmp,
 			     .pid = pid,
-			     .is_agent = channel_is_agent(channel),
+			     .is_agent = channel->address.kind == ADDRESS_AGENT,
 			     .label = channel->label,
 			     .deadline = d };
-	const char *path = strchr(channel->address, ':') + 1;
+	const char *path = channel->address.path;
 	struct err here;
 
 	if (!is_qemu(pid))
@@ -403,7 +403,7 @@ int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct
 			       what(&dial), path);
 	if (channel->is_pty)
 		return check_pty(&dial, path, err);
-	if (path[0] == '@')
+	if (channel->address.is_abstract)
 		return owner_listens_abstract(pid, path + 1) == 1 ? 0
 								  : belongs_to(&dial, path, 0, err);
 	return check_path(&dial, pid, path, err) && check_path(&dial, getpid(), path, &here) ? -1
@@ -416,10 +416,9 @@ static bool has_accepted(pid_t pid, int fd)
 }
 
 /* The QEMU that holds the socket which another process has listened on and passed to it. */
-static pid_t find_heir(const char *address, struct deadline *d)
+static pid_t find_heir(const struct address *address, struct deadline *d)
 {
-	const char *path = strncmp(address, "unix:", 5) ? address : address + 5;
-	int path_fd = path[0] == '@' ? -1 : peer_open_path(0, path, O_PATH);
+	int path_fd = address->is_abstract ? -1 : peer_open_path(0, address->path, O_PATH);
 	pid_t pid = path_fd >= 0 ? find_holder(0, path_fd, listens, d) : 0;
 
 	if (path_fd >= 0)
@@ -427,11 +426,11 @@ static pid_t find_heir(const char *address, struct deadline *d)
 	return pid;
 }
 
-pid_t dial_find_qemu(const struct qmp *qmp, const char *address, struct deadline *d)
+pid_t dial_find_qemu(const struct qmp *qmp, const struct address *address, struct deadline *d)
 {
 	pid_t pid = qmp_peer_pid(qmp), heir;
 
-	if (!strncmp(address, "tcp:", 4))
+	if (address->kind == ADDRESS_TCP)
 		return find_holder(0, qmp_fd(qmp), has_accepted, d);
 	if (!pid || is_qemu(pid))
 		return pid;

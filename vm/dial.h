@@ -47,6 +47,6 @@ int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct
  * @qmp:	open
  * Return: its pid, that of another process that passes on what QEMU says, or 0 when unknown
  */
-pid_t dial_find_qemu(const struct qmp *qmp, const char *address, struct deadline *d);
+pid_t dial_find_qemu(const struct qmp *qmp, const struct address *address, struct deadline *d);
 
 #endif

@@ -154,7 +154,8 @@ static void silent(const char *vm, struct err *err)
 
 int discover_no_monitor(const struct qemu *q, struct err *err)
 {
-	const char *first = NULL, *human = cmdline_find(&q->line, CMDLINE_HMP);
+	const struct address *human = cmdline_find(&q->line, CMDLINE_HMP);
+	const char *first = NULL;
 	_cleanup_free_ char *unknown = emulator_unknown(q, &first);
 	_cleanup_free_ char *quoted = first ? words_quoted(first) : NULL;
 	_cleanup_buf_ struct buf vm = { 0 };
@@ -172,12 +173,12 @@ int discover_no_monitor(const struct qemu *q, struct err *err)
 	}
 	if (!q->sockets.is_known) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
-			"no QMP socket of VM %s is known: what it listens on cannot be read",
+			"no QMP socket of VM %s is known, and what it listens on cannot be read",
 			vm.data);
 		return err_hint(err, "name its monitor with --qmp");
 	}
 	err_set(err, ERR_QEMU_UNREACHABLE, "VM %s has no QMP socket%s%s%s", vm.data,
-		human ? ": its monitor '" : "", human ? human : "",
+		human ? ": its monitor '" : "", human ? human->text : "",
 		human ? "' is one for people (HMP)" : "");
 	return err_hint(err, "start the one with pid %d with " HOW, (int)q->pid);
 }
@@ -306,8 +307,7 @@ static int no_qemu(const struct qemu_list *found, const struct qemu *q, struct e
 		unknown ? "; it listens on " : "", unknown ? unknown : "");
 	if (child.data)
 		return err_hint(err, "it has started VM %s", child.data);
-	return err_hint(err,
-			"see memhp vms; if it is QEMU all the same, name its monitor with --qmp");
+	return err_hint(err, "see memhp vms; if it is a QEMU, name its monitor with --qmp");
 }
 
 /* Nothing of the list has that number: what has? Who is not root sees no process of others. */
@@ -328,7 +328,7 @@ static const struct qemu *choose_process(struct qemu_list *found, pid_t pid, str
 		err_hint(err, "root can reach it: run memhp as root");
 	} else if (!emulator_read_named(&q, pid)) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
-			"process %d is no QEMU: it has no command line, as one that has ended",
+			"process %d is not a QEMU: it has no command line, so it may have ended",
 			(int)pid);
 	} else if (!q.is_qemu) {
 		no_qemu(found, &q, err);

@@ -143,7 +143,7 @@ static bool does_as_it_says(const struct qemu *q)
 
 	for (i = 0; i < q->line.addresses_count; i++)
 		if (q->line.addresses[i].purpose != CMDLINE_OTHER &&
-		    sockets_at(&q->sockets, q->line.addresses[i].text))
+		    sockets_at(&q->sockets, &q->line.addresses[i].address))
 			return true;
 	return false;
 }
@@ -166,11 +166,6 @@ static bool may_be(const struct qemu *q)
 	       q->line.addresses_count;
 }
 
-static bool is_path(const char *address)
-{
-	return address[0] == '/' || !strncmp(address, "unix:", 5);
-}
-
 /* Are its monitors and consoles not all at paths, or do its words show none that it listens on? */
 static bool needs_ports(const struct qemu *q)
 {
@@ -182,10 +177,10 @@ static bool needs_ports(const struct qemu *q)
 
 		if (a->purpose == CMDLINE_OTHER)
 			continue;
-		if (!is_path(a->text))
+		if (a->address.kind != ADDRESS_UNIX)
 			return true;
 		if (a->purpose == CMDLINE_QMP)
-			is_shown |= sockets_at(&q->sockets, a->text);
+			is_shown |= sockets_at(&q->sockets, &a->address);
 	}
 	return !is_shown;
 }
@@ -253,16 +248,16 @@ bool emulator_read_named(struct qemu *q, pid_t pid)
 	return read_pid(q, pid, NULL, true);
 }
 
-const char *emulator_ssh(struct qemu *q)
+const struct address *emulator_ssh(struct qemu *q)
 {
 	struct proc p;
 
-	if (q->line.ssh && !q->sockets.has_ports && proc_open(&p, q->pid)) {
+	if (q->line.ssh.kind && !q->sockets.has_ports && proc_open(&p, q->pid)) {
 		sockets_read_ports(&q->sockets, &p);
 		sockets_settle_ssh(&q->sockets, &q->line);
 		proc_close(&p);
 	}
-	return q->line.ssh;
+	return q->line.ssh.kind ? &q->line.ssh : NULL;
 }
 
 bool emulator_is_double(const struct qemu *q, const struct qemu *of)
@@ -279,7 +274,7 @@ char *emulator_unknown(const struct qemu *q, const char **first)
 	unsigned i, count = 0;
 
 	for (i = 0; i < q->sockets.count; i++) {
-		const char *address = q->sockets.list[i].address;
+		const char *address = q->sockets.list[i].address.text;
 
 		if (sockets_is_explained(&q->sockets.list[i], &q->line))
 			continue;

@@ -39,7 +39,7 @@ void emulator_release(struct qemu *q);
 
 /* emulator_ssh() - the channel over a port that it forwards to its guest's ssh, and listens on;
  * owned by @q; NULL for none */
-const char *emulator_ssh(struct qemu *q);
+const struct address *emulator_ssh(struct qemu *q);
 
 /* emulator_read_named() - the same for a process that the user has named by its number: all is read
  * of it, whatever it looks like */

@@ -28,22 +28,19 @@ void fleet_release(struct fleet *fleet)
 /* A console at a UNIX socket is a channel; the caller frees it. */
 static char *console_of(const struct qemu *qemu)
 {
-	const char *address = qemu->line.console;
+	const struct address *console = &qemu->line.console;
 
-	if (address && !strncmp(address, "unix:", 5))
-		address += 5;
-	return address && (*address == '/' || *address == '@') ? xasprintf("serial:%s", address)
-							       : NULL;
+	if (console->kind != ADDRESS_UNIX || (console->path[0] != '/' && !console->is_abstract))
+		return NULL;
+	return xasprintf("serial:%s", console->path);
 }
 
-static bool has_monitor(const struct qemu *qemu, const char *address)
+static bool has_monitor(const struct qemu *qemu, const struct address *address)
 {
 	unsigned i;
 
-	if (address && !strncmp(address, "unix:/", 6))
-		address += 5;
-	for (i = 0; address && i < qemu->line.monitors_count; i++)
-		if (!strcmp(qemu->line.monitors[i], address))
+	for (i = 0; i < qemu->line.monitors_count; i++)
+		if (address_is_same(&qemu->line.monitors[i], address))
 			return true;
 	return false;
 }
@@ -55,10 +52,9 @@ static const struct profile *profile_of(const struct config *config, const struc
 
 	for (i = 0; i < config->count; i++) {
 		const struct profile *p = &config->profiles[i];
-		const char *address = profile_get(p, "qmp");
 
-		if (address ? has_monitor(qemu, address)
-			    : qemu->line.name && !strcmp(p->name, qemu->line.name))
+		if (p->monitor.kind ? has_monitor(qemu, &p->monitor)
+				    : qemu->line.name && !strcmp(p->name, qemu->line.name))
 			return p;
 	}
 	return NULL;
@@ -104,20 +100,19 @@ void fleet_gather(struct fleet *fleet, const struct qemu_list *found, const stru
 			continue;
 		vm = add_vm(fleet);
 		vm->profile = &config->profiles[i];
-		vm->monitor = profile_get(vm->profile, "qmp");
+		vm->monitor = vm->profile->monitor;
 	}
 }
 
 /* Of the profiles only those are asked whose monitor is a socket on this machine. */
 static void ask_about(struct inquiries *all, const struct fleet_vm *vm, unsigned i)
 {
-	const char *address = vm->monitor;
 	unsigned m;
 
 	for (m = 0; vm->qemu && m < vm->qemu->line.monitors_count; m++)
-		inquiry_start(all, i, vm->qemu, vm->qemu->line.monitors[m]);
-	if (!vm->qemu && address && (address[0] == '/' || !strncmp(address, "unix:", 5)))
-		inquiry_start(all, i, NULL, address);
+		inquiry_start(all, i, vm->qemu, &vm->qemu->line.monitors[m]);
+	if (!vm->qemu && vm->monitor.kind == ADDRESS_UNIX)
+		inquiry_start(all, i, NULL, &vm->monitor);
 }
 
 /* The first monitor that has answered counts; where none has, what is wrong with the first. */
@@ -127,7 +122,7 @@ static void take_answer(struct fleet_vm *vm, const struct inquiry *inquiry)
 		return;
 	if (inquiry->is_known) {
 		vm->is_known = true;
-		vm->monitor = inquiry->address;
+		vm->monitor = *inquiry->address;
 		vm->plugged_bytes = inquiry->plugged_bytes;
 		vm->channel = inquiry->channel ? xstrdup(inquiry->channel) : NULL;
 		if (inquiry->channel_problem)
@@ -163,7 +158,7 @@ const char *fleet_vm_name(const struct fleet_vm *vm)
 
 const char *fleet_vm_guest(const struct fleet_vm *vm)
 {
-	const char *guest = vm->profile ? profile_get(vm->profile, "guest") : NULL;
+	const char *guest = vm->profile ? vm->profile->channel.text : NULL;
 
 	if (!guest)
 		guest = vm->channel;
@@ -172,5 +167,5 @@ const char *fleet_vm_guest(const struct fleet_vm *vm)
 
 const char *fleet_vm_guest_problem(const struct fleet_vm *vm)
 {
-	return vm->profile && profile_get(vm->profile, "guest") ? NULL : vm->channel_problem;
+	return vm->profile && vm->profile->channel.kind ? NULL : vm->channel_problem;
 }

@@ -18,7 +18,7 @@
 struct fleet_vm {
 	const struct qemu *qemu;       /* NULL when it does not run here; borrowed */
 	const struct profile *profile; /* NULL for none; borrowed */
-	const char *monitor;	       /* that answered, else the first; NULL for none; borrowed */
+	struct address monitor;	       /* that answered, else the first; may be absent; borrowed */
 	char *console;		       /* channel to the guest by the command line; NULL for none */
 	char *channel;		       /* the same, as QEMU tells; NULL when unknown */
 	char *channel_problem;	       /* why that may be another VM's; NULL for nothing */

@@ -8,23 +8,24 @@
 #include "vm/discover.h"
 #include "vm/forward.h"
 
-/* "tcp:127.0.0.1:PORT" for a port of this machine; the caller frees it; NULL for others. */
-static char *local_port(const char *address)
+/* The port of this machine that the channel leads to, owned; absent for others. */
+static struct address local_port(const struct address *ssh)
 {
-	const char *at = strrchr(address, '@');
-	const char *host = at ? at + 1 : address + strlen("ssh:");
-	const char *colon = strrchr(host, ':');
-	_cleanup_free_ char *name = colon ? xstrndup(host, (size_t)(colon - host)) : NULL;
-	uint64_t port;
+	struct address port = { 0 };
+	char *text = NULL;
 
-	if (!name || !parse_u64(colon + 1, 10, &port) || port > 65535)
-		return NULL;
-	if (!strcmp(name, "localhost") || !strcmp(name, "127.0.0.1"))
-		return xasprintf("tcp:127.0.0.1:%u", (unsigned)port);
-	return strcmp(name, "[::1]") ? NULL : xasprintf("tcp:[::1]:%u", (unsigned)port);
+	if (!ssh->first)
+		return port;
+	if (address_has_host(ssh, "localhost") || address_has_host(ssh, "127.0.0.1"))
+		text = xasprintf("tcp:127.0.0.1:%u", (unsigned)ssh->first);
+	else if (address_has_host(ssh, "::1"))
+		text = xasprintf("tcp:[::1]:%u", (unsigned)ssh->first);
+	if (text)
+		(void)!address_of_listener(&port, text);
+	return port;
 }
 
-static bool listens(struct qemu *q, const char *port)
+static bool listens(struct qemu *q, const struct address *port)
 {
 	struct proc p;
 
@@ -36,7 +37,7 @@ static bool listens(struct qemu *q, const char *port)
 }
 
 /* Does the QEMU that is meant listen there, or is its process none that memhp knows? */
-static bool is_its(pid_t pid, const char *port)
+static bool is_its(pid_t pid, const struct address *port)
 {
 	struct qemu qemu;
 	bool is_one;
@@ -48,29 +49,28 @@ static bool is_its(pid_t pid, const char *port)
 	return is_one;
 }
 
-static int belongs_to(const struct qemu *q, const char *port, struct err *err)
+static int belongs_to(const struct qemu *q, const struct address *port, struct err *err)
 {
 	err_set(err, ERR_GUEST_UNREACHABLE,
-		"the port '%s' leads to another VM (%s%s%spid %d), not to this one", port + 4,
-		q->line.name ? "'" : "", q->line.name ? q->line.name : "",
-		q->line.name ? "', " : "", (int)q->pid);
+		"the port '%s' leads to another VM (%s%s%spid %d), not to this one",
+		port->text + strlen("tcp:"), q->line.name ? "'" : "",
+		q->line.name ? q->line.name : "", q->line.name ? "', " : "", (int)q->pid);
 	return err_hint(err, "see which ports lead to which VM: memhp vms --json");
 }
 
-int forward_check(const char *address, pid_t pid, struct deadline *d, struct err *err)
+int forward_check(const struct address *ssh, pid_t pid, struct deadline *d, struct err *err)
 {
-	_cleanup_free_ char *port = local_port(address);
+	struct address port = local_port(ssh);
 	struct qemu_list found = { 0 };
 	struct err ignored;
 	int status = 0;
 	unsigned i;
 
-	if (!port || is_its(pid, port))
-		return 0;
-	if (!discover(&found, !geteuid(), d, &ignored))
+	if (port.kind && !is_its(pid, &port) && !discover(&found, !geteuid(), d, &ignored))
 		for (i = 0; i < found.count && !status; i++)
-			if (listens(&found.list[i], port))
-				status = belongs_to(&found.list[i], port, err);
+			if (listens(&found.list[i], &port))
+				status = belongs_to(&found.list[i], &port, err);
+	address_free(&port);
 	qemu_list_release(&found);
 	return status;
 }

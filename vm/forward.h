@@ -7,16 +7,17 @@
 
 #include <sys/types.h>
 
+#include "lib/address.h"
 #include "lib/deadline.h"
 #include "lib/err.h"
 
 /*
  * forward_check() - refuse a port of this machine that another QEMU listens at
- * @address:	"ssh:[USER@]HOST[:PORT]"; of another host's, or one without a port, nothing is known
+ * @ssh:	ADDRESS_SSH; of another host's, or one without a port, nothing is known
  * @pid:	of the QEMU that is meant; 0 when unknown: all is believed
  * Return: 0; -1 with ERR_GUEST_UNREACHABLE
  */
-int forward_check(const char *address, pid_t pid, struct deadline *d, struct err *err)
+int forward_check(const struct address *ssh, pid_t pid, struct deadline *d, struct err *err)
 	__attribute__((warn_unused_result));
 
 #endif

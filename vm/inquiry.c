@@ -31,7 +31,7 @@ static void write_report(int fd, const struct err *err, uint64_t plugged_bytes,
 	ssize_t n = 0;
 
 	buf_addf(&report, "%s%c%llu%c%s%c%s%c", err->message, 0, (unsigned long long)plugged_bytes,
-		 0, channel->address ? channel->address : "", 0, channel_err->message, 0);
+		 0, channel->address.kind ? channel->address.text : "", 0, channel_err->message, 0);
 	while (sent < report.len && n >= 0) {
 		n = write(fd, report.data + sent, report.len - sent);
 		sent += n > 0 ? (size_t)n : 0;
@@ -39,8 +39,8 @@ static void write_report(int fd, const struct err *err, uint64_t plugged_bytes,
 }
 
 /* @channel_err: filled in when the channel is not known to be that VM's */
-static int ask(const struct qemu *qemu, const char *address, struct deadline *d, uint64_t *bytes,
-	       struct channel *channel, struct err *channel_err, struct err *err)
+static int ask(const struct qemu *qemu, const struct address *address, struct deadline *d,
+	       uint64_t *bytes, struct channel *channel, struct err *channel_err, struct err *err)
 {
 	_cleanup_json_ struct json_object *sizes = NULL;
 	struct qmp *qmp;
@@ -48,13 +48,13 @@ static int ask(const struct qemu *qemu, const char *address, struct deadline *d,
 	if (qemu ? reach_monitor(&qmp, qemu, address, NULL, d, err)
 		 : qmp_connect(&qmp, address, NULL, d, err))
 		return -1;
-	if (qmp_start(qmp, deadline_within(d, GREETING_MS), err) ||
+	if (qmp_start(qmp, deadline_within(d, GREETING_MS), DEADLINE_NEVER, err) ||
 	    qmp_execute(qmp, "query-memory-size-summary", NULL, &sizes, err) ||
 	    channel_find(channel, qmp, err))
 		return -1;
 	if (!json_get_u64(sizes, "plugged-memory", bytes))
-		return err_set(err, ERR_FAILED, "it does not tell how much memory it has");
-	if (!channel->address ||
+		return err_set(err, ERR_FAILED, "it does not say how much memory it has");
+	if (!channel->address.kind ||
 	    !dial_check(qmp, qemu ? qemu->pid : dial_find_qemu(qmp, address, d), channel, d,
 			channel_err))
 		channel_err->message[0] = '\0'; /* of an attempt before the one that counts */
@@ -62,28 +62,26 @@ static int ask(const struct qemu *qemu, const char *address, struct deadline *d,
 }
 
 /* The child: it ends with its report, or by itself when that is not wanted any more. */
-static void report(int fd, const struct qemu *qemu, const char *address)
+static void report(int fd, const struct qemu *qemu, const struct address *address)
 {
-	struct deadline moment;
+	struct deadline moment = deadline_moment(ANSWER_MS);
 	struct err err = { 0 }, channel_err = { 0 };
 	struct channel channel = { 0 };
 	uint64_t bytes = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	deadline_init(&moment, 0, -1);
-	moment.work_ms = moment.final_ms = monotonic_ms() + ANSWER_MS;
 	aside_limit(&moment);
 	if (!ask(qemu, address, &moment, &bytes, &channel, &channel_err, &err))
 		err.message[0] = '\0'; /* likewise */
 	else if (err.code == ERR_TIMEOUT)
-		err_set(&err, ERR_TIMEOUT, "the monitor '%s' gives no answer within %d s", address,
-			ANSWER_MS / 1000);
+		err_set(&err, ERR_TIMEOUT, "the monitor '%s' does not answer within %d s",
+			address->text, ANSWER_MS / 1000);
 	write_report(fd, &err, bytes, &channel, &channel_err);
 	channel_release(&channel);
 }
 
 void inquiry_start(struct inquiries *all, unsigned about, const struct qemu *qemu,
-		   const char *address)
+		   const struct address *address)
 {
 	struct inquiry *inquiry;
 	int fds[2] = { -1, -1 };
@@ -136,7 +134,8 @@ static void take_report(struct inquiry *inquiry, const struct buf *text)
 	channel = bytes < end ? bytes + strlen(bytes) + 1 : end;
 	channel_problem = channel < end ? channel + strlen(channel) + 1 : end;
 	if (channel_problem >= end || end[-1])
-		inquiry->problem = xasprintf("the monitor '%s' gives no answer", inquiry->address);
+		inquiry->problem =
+			xasprintf("the monitor '%s' gives no answer", inquiry->address->text);
 	else if (*problem)
 		inquiry->problem = xstrdup(problem);
 	else

@@ -15,15 +15,15 @@
 #include "vm/discover.h"
 
 struct inquiry {
-	unsigned about;	     /* the caller's number */
-	const char *address; /* borrowed */
-	pid_t child;	     /* 0 for none */
-	int fd;		     /* where its answer comes out; -1 for none */
-	bool is_known;	     /* it has answered: */
+	unsigned about;		       /* the caller's number */
+	const struct address *address; /* borrowed */
+	pid_t child;		       /* 0 for none */
+	int fd;			       /* where its answer comes out; -1 for none */
+	bool is_known;		       /* it has answered: */
 	uint64_t plugged_bytes;
-	char *channel; /* to the guest, as QEMU tells; NULL for none */
+	char *channel;	       /* to the guest, as QEMU tells; NULL for none */
 	char *channel_problem; /* why it is not known to be that VM's; NULL for nothing */
-	char *problem; /* else why not */
+	char *problem;	       /* else why not */
 };
 
 /* Zero-initialise it. */
@@ -39,7 +39,7 @@ struct inquiries {
  * @address:	borrowed, as long
  */
 void inquiry_start(struct inquiries *all, unsigned about, const struct qemu *qemu,
-		   const char *address);
+		   const struct address *address);
 
 /* inquiries_finish() - wait for all answers, no longer than a moment; -1 when the user interrupts
  */

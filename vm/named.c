@@ -32,7 +32,7 @@ static bool is_named(const void *context, const char *path)
 
 static bool is_at(const struct named *named, const struct cmdline_address *a)
 {
-	return is_named(named, strncmp(a->text, "unix:", 5) ? a->text : a->text + 5);
+	return a->address.kind == ADDRESS_UNIX && is_named(named, a->address.path);
 }
 
 /* What else than a channel to its guest the words of that QEMU have there; NULL for nothing. */
@@ -94,7 +94,7 @@ static const char *not_qmp(const struct cmdline *line, const struct named *named
 static int hint_monitor(const struct cmdline *line, struct err *err)
 {
 	_cleanup_free_ char *monitor =
-		line->monitors_count ? words_quoted(line->monitors[0]) : NULL;
+		line->monitors_count ? words_quoted(line->monitors[0].text) : NULL;
 
 	return monitor ? err_hint(err, "its monitor: --qmp %s", monitor)
 		       : err_hint(err, "see memhp vms");

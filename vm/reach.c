@@ -36,26 +36,26 @@ static int belongs_to(const struct qemu *qemu, const char *address, pid_t other,
 }
 
 /* A QEMU that gave up root (-runas) listened as root; another process may have listened for it. */
-static int check_listener(const struct qemu *qemu, const char *address, int path_fd, int fd,
-			  struct err *err)
+static int check_listener(const struct qemu *qemu, const struct address *address, int path_fd,
+			  int fd, struct err *err)
 {
-	const char *name = strchr(address, '@');
 	uid_t uid = 0;
 	pid_t other = owner_of(fd, &uid);
 
 	if (other == qemu->pid && (uid == qemu->uid || !uid))
 		return 0;
 	if ((path_fd >= 0 ? owner_listens(qemu->pid, path_fd)
-			  : owner_listens_abstract(qemu->pid, name + 1)) == 1)
+			  : owner_listens_abstract(qemu->pid, address->path + 1)) == 1)
 		return 0;
-	return belongs_to(qemu, address, other, err);
+	return belongs_to(qemu, address->text, other, err);
 }
 
 /* The kernel has a path as QEMU gave it, relative or in the root that it had then. */
-static int not_there(const struct qemu *qemu, const char *path, const char *why, struct err *err)
+static int not_there(const struct qemu *qemu, const struct address *address, const char *why,
+		     struct err *err)
 {
-	err_set(err, ERR_QEMU_UNREACHABLE, "cannot connect to '%s': %s", path, why);
-	if (!sockets_at(&qemu->sockets, path))
+	err_set(err, ERR_QEMU_UNREACHABLE, "cannot connect to '%s': %s", address->path, why);
+	if (!sockets_at(&qemu->sockets, address))
 		return err_hint(err, "VM %d does not listen there any more", (int)qemu->pid);
 	return err_hint(err,
 			"VM %d listens there, but its path has gone, or begins in a directory "
@@ -64,18 +64,19 @@ static int not_there(const struct qemu *qemu, const char *path, const char *why,
 }
 
 /* Connect where @view, that process or this one, sees the path. */
-static int connect_path(const struct qemu *qemu, pid_t view, const char *path, int *fd,
+static int connect_path(const struct qemu *qemu, pid_t view, const struct address *address, int *fd,
 			struct err *err)
 {
+	const char *path = address->path;
 	int path_fd = peer_open_path(view, path, O_PATH), status;
 
 	*fd = -1;
 	if (path_fd < 0)
-		return not_there(qemu, path, peer_why(errno), err);
+		return not_there(qemu, address, peer_why(errno), err);
 	status = check_user(qemu, path, path_fd, err);
 	if (!status)
 		status = peer_connect_at(qemu->pid, path_fd, path, fd, ERR_QEMU_UNREACHABLE, err);
-	if (!status && check_listener(qemu, path, path_fd, *fd, err)) {
+	if (!status && check_listener(qemu, address, path_fd, *fd, err)) {
 		close(*fd);
 		status = -1;
 	}
@@ -84,21 +85,22 @@ static int connect_path(const struct qemu *qemu, pid_t view, const char *path, i
 }
 
 /* The path of a QEMU that has gone into another root since (-chroot) is one of this process. */
-static int connect_unix(const struct qemu *qemu, const char *path, int *fd, struct err *err)
+static int connect_unix(const struct qemu *qemu, const struct address *address, int *fd,
+			struct err *err)
 {
 	struct err here;
 
-	if (!connect_path(qemu, qemu->pid, path, fd, err) ||
-	    !connect_path(qemu, getpid(), path, fd, &here))
+	if (!connect_path(qemu, qemu->pid, address, fd, err) ||
+	    !connect_path(qemu, getpid(), address, fd, &here))
 		return 0;
 	return -1;
 }
 
 /* A name or a port number means another socket in another network namespace. */
-static int connect_in_network(const struct qemu *qemu, const char *address, int *fd,
+static int connect_in_network(const struct qemu *qemu, const struct address *address, int *fd,
 			      struct deadline *d, struct err *err)
 {
-	bool is_tcp = !strncmp(address, "tcp:", 4);
+	bool is_tcp = address->kind == ADDRESS_TCP;
 
 	if (peer_connect(qemu->pid, address, fd, ERR_QEMU_UNREACHABLE, d, err)) {
 		if (!peer_shares_network(qemu->pid)) {
@@ -112,20 +114,19 @@ static int connect_in_network(const struct qemu *qemu, const char *address, int 
 		   : !check_listener(qemu, address, -1, *fd, err))
 		return 0;
 	close(*fd);
-	return is_tcp ? belongs_to(qemu, address, 0, err) : -1;
+	return is_tcp ? belongs_to(qemu, address->text, 0, err) : -1;
 }
 
-int reach_monitor(struct qmp **out, const struct qemu *qemu, const char *address,
+int reach_monitor(struct qmp **out, const struct qemu *qemu, const struct address *address,
 		  const struct trace *trace, struct deadline *deadline, struct err *err)
 {
-	const char *path = strncmp(address, "unix:", 5) ? address : address + 5;
-	bool is_path = path[0] != '@' && strncmp(path, "tcp:", 4) != 0;
+	bool is_path = address->kind == ADDRESS_UNIX && !address->is_abstract;
 	int fd;
 
-	if (is_path ? connect_unix(qemu, path, &fd, err)
+	if (is_path ? connect_unix(qemu, address, &fd, err)
 		    : connect_in_network(qemu, address, &fd, deadline, err))
 		return -1;
-	*out = qmp_attach(fd, address, trace, deadline);
+	*out = qmp_attach(fd, address->text, trace, deadline);
 	qmp_set_peer(*out, qemu->pid);
 	return 0;
 }

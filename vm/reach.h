@@ -13,10 +13,10 @@
 /*
  * reach_monitor() - connect to a monitor of @qemu, where that sees it, without waiting for its
  * greeting
- * @address:	one of qemu->line.monitors: "/PATH", "@NAME", "unix:" before either, "tcp:HOST:PORT"
+ * @address:	one of qemu->line.monitors
  * @err:	ERR_QEMU_UNREACHABLE when nobody, or another process, is behind it
  */
-int reach_monitor(struct qmp **out, const struct qemu *qemu, const char *address,
+int reach_monitor(struct qmp **out, const struct qemu *qemu, const struct address *address,
 		  const struct trace *trace, struct deadline *deadline, struct err *err)
 	__attribute__((warn_unused_result));
 

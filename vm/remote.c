@@ -11,46 +11,25 @@
 #include "lib/util.h"
 #include "vm/remote.h"
 
-#define SCHEME	     "ssh://"
 #define SOCKETS_MAX  4
 #define NAME_MAX_LEN 80 /* a socket's path has 107 bytes, and ssh needs some for itself */
 
 struct remote {
 	struct wire wire; /* to a command there that ends with it */
 	struct process process;
-	char *target; /* "[USER@]HOST[:PORT]" */
+	struct address address;
 	char *directory;
 	char *control; /* ssh's own socket */
 	char *sockets[SOCKETS_MAX];
 	unsigned count;
 };
 
-/* What would mean something to ssh's -L: its separator, its escapes, its variables. */
-static bool is_plain(const char *path)
-{
-	return path[0] == '/' && !path[strcspn(path, ":\\%${}\"' \t\r\n")];
-}
-
-static int split(struct remote *r, const char *address, const char **path, struct err *err)
-{
-	const char *rest = address + strlen(SCHEME), *slash = strchr(rest, '/');
-
-	if (!slash || slash == rest || !slash[1] || !is_plain(slash)) {
-		err_set(err, ERR_USAGE, "bad address '%s'", address);
-		return err_hint(err,
-				"write ssh://[USER@]HOST[:PORT]/PATH, the path without blanks, "
-				"quotes and any of : %% $ \\");
-	}
-	r->target = xstrndup(rest, (size_t)(slash - rest));
-	*path = slash;
-	return 0;
-}
-
 static int make_directory(struct remote *r, struct err *err)
 {
 	const char *base = getenv("XDG_RUNTIME_DIR");
 
-	if (!base || !is_plain(base) || strlen(base) > NAME_MAX_LEN / 2 || access(base, W_OK))
+	if (!base || !address_can_forward(base) || strlen(base) > NAME_MAX_LEN / 2 ||
+	    access(base, W_OK))
 		base = "/tmp";
 	r->directory = xasprintf("%s/memhp-XXXXXX", base);
 	if (mkdtemp(r->directory)) {
@@ -71,6 +50,14 @@ static char *next_forward(struct remote *r, const char *path, const char **local
 	return xasprintf("%s:%s", *local, path);
 }
 
+/* "[USER@]HOST[:PORT]", for messages */
+static struct slice target(const struct remote *r)
+{
+	const char *at = r->address.text + strlen("ssh://");
+
+	return (struct slice){ (int)(r->address.path - at), at };
+}
+
 /* Wait for the command there: then the socket is forwarded. */
 static int wait_ready(struct remote *r, struct deadline *d, struct err *err)
 {
@@ -81,17 +68,16 @@ static int wait_ready(struct remote *r, struct deadline *d, struct err *err)
 			return 0;
 		if (!line && wire_fill(&r->wire, DEADLINE_NEVER, d, err) < 0) {
 			if (err->code == ERR_TIMEOUT)
-				err_set(err, ERR_QEMU_UNREACHABLE, "no answer from ssh to '%s'",
-					r->target);
+				err_set(err, ERR_QEMU_UNREACHABLE, "no answer from ssh to '%.*s'",
+					target(r).len, target(r).at);
 			return process_explain(&r->process, &r->wire, err);
 		}
 	}
 }
 
-static int connect_master(struct remote *r, const char *path, const char **local,
-			  struct deadline *d, struct err *err)
+static int connect_master(struct remote *r, const char **local, struct deadline *d, struct err *err)
 {
-	_cleanup_free_ char *forward = next_forward(r, path, local);
+	_cleanup_free_ char *forward = next_forward(r, r->address.path, local);
 	_cleanup_free_ char *control = xasprintf("-oControlPath=%s", r->control);
 	char *options[] = { (char *)"-oControlMaster=yes",
 			    (char *)"-oControlPersist=no",
@@ -101,25 +87,21 @@ static int connect_master(struct remote *r, const char *path, const char **local
 			    forward,
 			    NULL };
 
-	if (process_open_ssh(&r->wire, &r->process, r->target, options,
-			     "echo ready; exec cat >/dev/null", d, err)) {
-		if (err->code == ERR_USAGE)
-			err_set(err, ERR_USAGE, "bad address '" SCHEME "%s%s'", r->target, path);
+	if (process_open_ssh(&r->wire, &r->process, &r->address, options,
+			     "echo ready; exec cat >/dev/null", d, err))
 		return -1;
-	}
 	r->wire.lost_code = ERR_QEMU_UNREACHABLE;
 	return wait_ready(r, d, err);
 }
 
-int remote_open(struct remote **out, const char *address, const char **local, struct deadline *d,
-		struct err *err)
+int remote_open(struct remote **out, const struct address *address, const char **local,
+		struct deadline *d, struct err *err)
 {
 	struct remote *r = xcalloc(1, sizeof(*r));
-	const char *path = "";
 
+	r->address = *address;
 	r->wire.in_fd = r->wire.out_fd = -1;
-	if (split(r, address, &path, err) || make_directory(r, err) ||
-	    connect_master(r, path, local, d, err)) {
+	if (make_directory(r, err) || connect_master(r, local, d, err)) {
 		remote_close(r);
 		return -1;
 	}
@@ -137,6 +119,12 @@ static int wait_end(struct wire *w, struct deadline *d)
 	return end.code == ERR_TIMEOUT || end.code == ERR_INTERRUPTED ? -1 : 0;
 }
 
+static int cannot_forward(const struct remote *r, const char *path, struct err *err)
+{
+	return err_set(err, ERR_GUEST_UNREACHABLE, "cannot forward '%s' of '%.*s'", path,
+		       target(r).len, target(r).at);
+}
+
 int remote_forward(struct remote *r, const char *path, const char **local, struct deadline *d,
 		   struct err *err)
 {
@@ -146,16 +134,15 @@ int remote_forward(struct remote *r, const char *path, const char **local, struc
 	struct process process = { 0 };
 	int status;
 
-	if (!is_plain(path) || r->count == SOCKETS_MAX)
-		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot forward '%s' of '%s'", path,
-			       r->target);
+	if (!address_can_forward(path) || r->count == SOCKETS_MAX)
+		return cannot_forward(r, path, err);
 	forward = next_forward(r, path, local);
 	status = process_open_ssh(
-		&wire, &process, r->target,
+		&wire, &process, &r->address,
 		(char *[]){ control, (char *)"-O", (char *)"forward", (char *)"-L", forward, NULL },
 		NULL, d, err);
 	if (!status && (wait_end(&wire, d) || access(*local, F_OK))) {
-		err_set(err, ERR_GUEST_UNREACHABLE, "cannot forward '%s' of '%s'", path, r->target);
+		cannot_forward(r, path, err);
 		status = process_explain(&process, &wire, err);
 	}
 	process_close(&process, &wire);
@@ -184,6 +171,5 @@ void remote_close(struct remote *r)
 	}
 	free(r->directory);
 	free(r->control);
-	free(r->target);
 	free(r);
 }

@@ -6,6 +6,7 @@
 #ifndef VM_REMOTE_H
 #define VM_REMOTE_H
 
+#include "lib/address.h"
 #include "lib/deadline.h"
 #include "lib/err.h"
 
@@ -13,12 +14,12 @@ struct remote;
 
 /*
  * remote_open() - connect, and forward the socket that the address names
- * @address:	"ssh://[USER@]HOST[:PORT]/PATH"
+ * @address:	ADDRESS_REMOTE; its text is borrowed
  * @local:	receives the local socket's path; owned by the connection
- * Return: 0; -1 with ERR_QEMU_UNREACHABLE or ERR_USAGE
+ * Return: 0; -1 with ERR_QEMU_UNREACHABLE
  */
-int remote_open(struct remote **out, const char *address, const char **local, struct deadline *d,
-		struct err *err) __attribute__((warn_unused_result));
+int remote_open(struct remote **out, const struct address *address, const char **local,
+		struct deadline *d, struct err *err) __attribute__((warn_unused_result));
 
 /*
  * remote_forward() - forward one more socket

@@ -79,15 +79,14 @@ static bool read_inodes(const struct proc *p, struct inodes *inodes)
 }
 
 /* @address is taken over. */
-static void add(struct sockets *s, uint64_t inode, char *address, unsigned port)
+static void add(struct sockets *s, uint64_t inode, struct address *address)
 {
 	if (s->count == LISTENING_MAX) {
-		free(address);
+		address_free(address);
 		return;
 	}
 	s->list = xgrow(s->list, s->count, sizeof(*s->list));
-	s->list[s->count++] =
-		(struct listening){ .inode = inode, .address = address, .port = port };
+	s->list[s->count++] = (struct listening){ inode, *address };
 }
 
 static void forget(struct sockets *s, uint64_t inode)
@@ -96,7 +95,7 @@ static void forget(struct sockets *s, uint64_t inode)
 
 	for (i = 0; i < s->count; i++) {
 		if (s->list[i].inode == inode)
-			free(s->list[i].address);
+			address_free(&s->list[i].address);
 		else
 			s->list[kept++] = s->list[i];
 	}
@@ -112,23 +111,22 @@ static struct inode *find_inode(const struct inodes *inodes, const char *digits)
 		       : NULL;
 }
 
-/* A line about a socket, which listens at @address, taken over, or does not, NULL. */
-static void note(struct sockets *s, struct inode *inode, char *address, unsigned port)
+/* A line about a socket, which listens at @address, taken over, or does not: absent. */
+static void note(struct sockets *s, struct inode *inode, struct address address)
 {
-	const char *before = NULL;
+	struct address before = { 0 };
 	unsigned i;
 
 	for (i = 0; i < s->count; i++)
 		if (s->list[i].inode == inode->number)
 			before = s->list[i].address;
-	if (!inode->is_seen && address) {
-		add(s, inode->number, address, port);
+	if (!inode->is_seen && address.kind) {
+		add(s, inode->number, &address);
 	} else {
 		/* a table that changes while it is read may have a line twice */
-		if (inode->is_seen &&
-		    !(before && address ? !strcmp(before, address) : before == address))
+		if (inode->is_seen && !(before.kind && address_is_same(&before, &address)))
 			forget(s, inode->number);
-		free(address);
+		address_free(&address);
 	}
 	inode->is_seen = true;
 }
@@ -152,17 +150,21 @@ static unsigned split(char *line, char **fields, unsigned count, char **rest)
 	return i;
 }
 
-/* Where the UNIX socket listens that the kernel calls so; the caller frees it. */
-static char *unix_address(const char *path)
+/* Where the UNIX socket listens that the kernel calls so. */
+static struct address unix_address(const char *path)
 {
+	struct address address = { 0 };
 	size_t len = strlen(path);
 
+	if (!*path)
+		return address;
 	if (*path != '@')
-		return *path ? xstrdup(path) : NULL;
+		return address_of_path(xstrdup(path));
 	/* zeros that fill up an abstract name are shown as '@' too (tight=off) */
 	while (len > 2 && path[len - 1] == '@')
 		len--;
-	return xasprintf("unix:%.*s", (int)len, path);
+	(void)!address_of_listener(&address, xasprintf("unix:%.*s", (int)len, path));
+	return address;
 }
 
 /* "Num: RefCount Protocol Flags Type St Inode Path", where the path may have any bytes. */
@@ -176,7 +178,8 @@ static void take_unix(struct sockets *s, struct inodes *inodes, char *line)
 	    !parse_u64(fields[3], 16, &flags) || !parse_u64(fields[4], 16, &type))
 		return;
 	note(s, inode,
-	     flags & ACCEPTS_CONNECTIONS && type == TYPE_STREAM ? unix_address(path) : NULL, 0);
+	     flags & ACCEPTS_CONNECTIONS && type == TYPE_STREAM ? unix_address(path)
+								: (struct address){ 0 });
 }
 
 /* The words of an address, each printed as a number of this machine's; false when it is none. */
@@ -197,44 +200,47 @@ static bool read_words(const char *text, uint32_t *words, unsigned count)
 	return true;
 }
 
-/* "0100007F:115C": where to connect to it from this machine; the caller frees it. */
-static char *tcp_address(const char *text, unsigned *port)
+/* The text of "0100007F:115C": where to connect to it from this machine; the caller frees it. */
+static char *tcp_text(const char *text)
 {
 	const char *colon = strchr(text, ':');
 	_cleanup_free_ char *host = colon ? xstrndup(text, (size_t)(colon - text)) : NULL;
 	char name[INET6_ADDRSTRLEN];
 	struct in_addr ip4;
 	struct in6_addr ip6;
-	uint64_t number;
+	uint64_t port;
 
-	if (!host || !parse_u64(colon + 1, 16, &number) || !number || number > 65535)
+	if (!host || !parse_u64(colon + 1, 16, &port) || !port || port > 65535)
 		return NULL;
-	*port = (unsigned)number;
 	if (read_words(host, &ip4.s_addr, 1)) {
 		if (ip4.s_addr == htonl(INADDR_ANY))
 			ip4.s_addr = htonl(INADDR_LOOPBACK);
-		return xasprintf("tcp:%s:%u", inet_ntop(AF_INET, &ip4, name, sizeof(name)), *port);
+		return xasprintf("tcp:%s:%u", inet_ntop(AF_INET, &ip4, name, sizeof(name)),
+				 (unsigned)port);
 	}
 	if (!read_words(host, ip6.s6_addr32, 4))
 		return NULL;
 	if (IN6_IS_ADDR_UNSPECIFIED(&ip6))
 		ip6 = in6addr_loopback;
-	return xasprintf("tcp:[%s]:%u", inet_ntop(AF_INET6, &ip6, name, sizeof(name)), *port);
+	return xasprintf("tcp:[%s]:%u", inet_ntop(AF_INET6, &ip6, name, sizeof(name)),
+			 (unsigned)port);
 }
 
 /* "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ..." */
 static void take_tcp(struct sockets *s, struct inodes *inodes, char *line)
 {
-	char *fields[FIELDS_MAX], *rest, *address;
+	char *fields[FIELDS_MAX], *rest, *text;
+	struct address address = { 0 };
 	struct inode *inode;
-	unsigned port = 0;
 	uint64_t state;
 
 	if (split(line, fields, FIELDS_MAX, &rest) != FIELDS_MAX ||
 	    !(inode = find_inode(inodes, fields[9])) || !parse_u64(fields[3], 16, &state))
 		return;
-	address = state == TCP_LISTENS ? tcp_address(fields[1], &port) : NULL;
-	note(s, inode, address, port);
+	text = state == TCP_LISTENS ? tcp_text(fields[1]) : NULL;
+	if (text)
+		(void)!address_of_listener(&address, text);
+	note(s, inode, address);
 }
 
 static void read_table(struct sockets *s, const struct proc *p, struct inodes *inodes,
@@ -277,34 +283,39 @@ void sockets_release(struct sockets *s)
 	unsigned i;
 
 	for (i = 0; i < s->count; i++)
-		free(s->list[i].address);
+		address_free(&s->list[i].address);
 	free(s->list);
 	*s = (struct sockets){ 0 };
 }
 
-static bool is_at(const struct listening *l, const char *address)
+static bool is_at(const struct listening *l, const struct address *address)
 {
-	size_t len = strlen(l->address), whole = strlen(address);
+	const char *path = l->address.path, *whole = address->path;
+	size_t len, whole_len;
 
-	if (!strcmp(l->address, address))
+	if (address_is_same(&l->address, address))
 		return true;
+	if (l->address.kind != ADDRESS_UNIX || address->kind != ADDRESS_UNIX ||
+	    l->address.is_abstract || path[0] == '/' || whole[0] != '/')
+		return false;
 	/* relative: a whole path may end so */
-	return !l->port && l->address[0] != '/' && strncmp(l->address, "unix:", 5) != 0 &&
-	       address[0] == '/' && whole > len && address[whole - len - 1] == '/' &&
-	       !strcmp(address + whole - len, l->address);
+	len = strlen(path);
+	whole_len = strlen(whole);
+	return whole_len > len && whole[whole_len - len - 1] == '/' &&
+	       !strcmp(whole + whole_len - len, path);
 }
 
-static const struct listening *find(const struct sockets *s, const char *address)
+static const struct address *find(const struct sockets *s, const struct address *address)
 {
 	unsigned i;
 
 	for (i = 0; i < s->count; i++)
 		if (is_at(&s->list[i], address))
-			return &s->list[i];
+			return &s->list[i].address;
 	return NULL;
 }
 
-bool sockets_at(const struct sockets *s, const char *address)
+bool sockets_at(const struct sockets *s, const struct address *address)
 {
 	return find(s, address);
 }
@@ -314,12 +325,13 @@ bool sockets_is_explained(const struct listening *l, const struct cmdline *line)
 	unsigned i;
 
 	for (i = 0; i < line->addresses_count; i++)
-		if (is_at(l, line->addresses[i].text))
+		if (is_at(l, &line->addresses[i].address))
 			return true;
 	return false;
 }
 
-const char *sockets_of_descriptor(const struct sockets *s, const struct proc *p, unsigned fd)
+const struct address *sockets_of_descriptor(const struct sockets *s, const struct proc *p,
+					    unsigned fd)
 {
 	_cleanup_free_ char *name = xasprintf("fd/%u", fd);
 	_cleanup_free_ char *target = proc_link(p, name);
@@ -328,84 +340,80 @@ const char *sockets_of_descriptor(const struct sockets *s, const struct proc *p,
 
 	for (i = 0; socket_inode(target, &inode) && i < s->count; i++)
 		if (s->list[i].inode == inode)
-			return s->list[i].address;
+			return &s->list[i].address;
 	return NULL;
-}
-
-/* The ports of "tcp:HOST:PORT" or "tcp:HOST:FIRST-LAST". */
-static bool read_ports(const char *address, uint64_t *first, uint64_t *last)
-{
-	const char *colon = strrchr(address, ':');
-	size_t len = strcspn(colon + 1, "-");
-	_cleanup_free_ char *digits = xstrndup(colon + 1, len);
-
-	return parse_u64(digits, 10, first) &&
-	       parse_u64(colon[1 + len] ? colon + 2 + len : digits, 10, last);
 }
 
 /* Where it listens at a port of these: where the command line says, else the first. */
-static const char *find_port(const struct sockets *s, const char *address)
+static const struct address *find_port(const struct sockets *s, const struct address *address)
 {
-	const struct listening *exact = find(s, address);
-	uint64_t first, last;
+	const struct address *exact = find(s, address);
 	unsigned i;
 
 	if (exact)
-		return exact->address;
-	for (i = 0; read_ports(address, &first, &last) && i < s->count; i++)
-		if (s->list[i].port >= first && s->list[i].port <= last)
-			return s->list[i].address;
+		return exact;
+	for (i = 0; address->first && i < s->count; i++) {
+		const struct address *other = &s->list[i].address;
+
+		if (other->kind == ADDRESS_TCP && other->first >= address->first &&
+		    other->first <= address->last)
+			return other;
+	}
 	return NULL;
 }
 
-/* "tcp:127.0.0.1:4444" for what listens anywhere, or "tcp:localhost:4444" as it stands; NULL for
+/* "tcp:127.0.0.1:4444" for what listens anywhere, or "tcp:localhost:4444" as it stands; absent for
  * several ports. */
-static char *guess(const char *address, bool is_own)
+static struct address guess(const struct address *written, bool is_own)
 {
-	const char *host = address + 4, *colon = strrchr(address, ':');
-	_cleanup_free_ char *name = xstrndup(host, (size_t)(colon - host));
-	char numeric[sizeof(struct in6_addr)];
+	_cleanup_free_ char *host = xstrndup(written->host.at, (size_t)written->host.len);
+	struct address address = { 0 };
+	struct in_addr numeric;
+	char *text = NULL;
 
-	if (strchr(colon, '-'))
-		return NULL;
-	if (!*name || !strcmp(name, "*") || !strcmp(name, "0.0.0.0"))
-		return xasprintf("tcp:127.0.0.1%s", colon);
-	if (!strcmp(name, "[::]"))
-		return xasprintf("tcp:[::1]%s", colon);
-	if (is_own || *name == '[' || inet_pton(AF_INET, name, numeric) == 1)
-		return xstrdup(address);
-	return NULL;
+	if (memchr(written->port.at, '-', (size_t)written->port.len))
+		return address;
+	if (!*host || !strcmp(host, "*") || !strcmp(host, "0.0.0.0"))
+		text = xasprintf("tcp:127.0.0.1:%s", written->port.at);
+	else if (!strcmp(host, "::"))
+		text = xasprintf("tcp:[::1]:%s", written->port.at);
+	else if (is_own || strchr(host, ':') || inet_pton(AF_INET, host, &numeric) == 1)
+		text = xstrdup(written->text);
+	if (text)
+		(void)!address_of_listener(&address, text);
+	return address;
 }
 
-/* The address in its true form, which the caller frees; NULL when there is none. */
-static char *settle(const struct sockets *s, const struct proc *p, bool is_own, const char *address)
+/* The address in its true form, owned; absent when there is none. */
+static struct address resolve(const struct sockets *s, const struct proc *p, bool is_own,
+			      const struct address *written)
 {
-	const char *found = address;
-	uint64_t fd;
+	const struct address *found = written;
 
-	if (!strncmp(address, "fd:", 3))
-		found = parse_u64(address + 3, 10, &fd) && fd <= DESCRIPTORS_MAX
-				? sockets_of_descriptor(s, p, (unsigned)fd)
+	if (written->kind == ADDRESS_FD)
+		found = written->first <= DESCRIPTORS_MAX
+				? sockets_of_descriptor(s, p, (unsigned)written->first)
 				: NULL;
-	else if (!strncmp(address, "tcp:", 4) && !(found = find_port(s, address)))
-		return guess(address, is_own);
-	return found ? xstrdup(found) : NULL;
+	else if (written->kind == ADDRESS_TCP && !(found = find_port(s, written)))
+		return guess(written, is_own);
+	return found ? address_copy(found) : (struct address){ 0 };
 }
 
-/* Does it listen at the port of "ssh:root@HOST:PORT"? */
-static bool forwards(const struct sockets *s, const char *ssh)
+/* Does it listen at the port of the channel? */
+static bool forwards(const struct sockets *s, const struct address *ssh)
 {
-	_cleanup_free_ char *address = xasprintf("tcp:%s", strchr(ssh, '@') + 1);
+	unsigned i;
 
-	return find(s, address);
+	for (i = 0; i < s->count; i++)
+		if (address_is_same_port(&s->list[i].address, ssh))
+			return true;
+	return false;
 }
 
 void sockets_settle_ssh(const struct sockets *s, struct cmdline *line)
 {
-	if (!line->ssh || !s->is_known || !s->has_ports || forwards(s, line->ssh))
-		return;
-	free(line->ssh);
-	line->ssh = NULL;
+	if (line->ssh.kind && s->is_known && s->has_ports && !forwards(s, &line->ssh))
+		address_free(&line->ssh);
 }
 
 void sockets_settle(const struct sockets *s, const struct proc *p, bool is_own,
@@ -415,11 +423,11 @@ void sockets_settle(const struct sockets *s, const struct proc *p, bool is_own,
 
 	for (i = 0; i < line->addresses_count; i++) {
 		struct cmdline_address *a = &line->addresses[i];
-		char *address = settle(s, p, is_own, a->text);
+		struct address address = resolve(s, p, is_own, &a->address);
 
-		free(a->text);
-		a->text = address;
-		if (address)
+		address_free(&a->address);
+		a->address = address;
+		if (address.kind)
 			line->addresses[kept++] = *a;
 	}
 	line->addresses_count = kept;

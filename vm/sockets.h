@@ -15,8 +15,7 @@
 /* One socket that is listened on. */
 struct listening {
 	uint64_t inode;
-	char *address; /* "/PATH", "unix:@NAME", "tcp:127.0.0.1:PORT" or "tcp:[::1]:PORT" */
-	unsigned port; /* of TCP, else 0 */
+	struct address address; /* a path, an abstract name, or a port; owned */
 };
 
 /* Zero-initialise it. */
@@ -43,14 +42,15 @@ void sockets_release(struct sockets *s);
 
 /* sockets_at() - does it listen at that address? A path that the kernel has as relative is that of
  * any directory. */
-bool sockets_at(const struct sockets *s, const char *address);
+bool sockets_at(const struct sockets *s, const struct address *address);
 
 /* sockets_is_explained() - does a settled command line say what it is listened on for? */
 bool sockets_is_explained(const struct listening *l, const struct cmdline *line);
 
 /* sockets_of_descriptor() - the address of a socket that it listens on by its descriptor @fd;
  * NULL when that is none; owned by @s */
-const char *sockets_of_descriptor(const struct sockets *s, const struct proc *p, unsigned fd);
+const struct address *sockets_of_descriptor(const struct sockets *s, const struct proc *p,
+					    unsigned fd);
 
 /*
  * sockets_settle() - say of a command line's addresses where they are in truth: descriptors by

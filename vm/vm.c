@@ -32,7 +32,7 @@ static unsigned connect_all(struct vm *vm, const struct qemu *qemu, struct qmp *
 	unsigned i, count = 0;
 
 	for (i = 0; i < qemu->line.monitors_count; i++)
-		if (!reach_monitor(&sessions[count], qemu, qemu->line.monitors[i], &vm->trace,
+		if (!reach_monitor(&sessions[count], qemu, &qemu->line.monitors[i], &vm->trace,
 				   vm->deadline, err))
 			count++;
 	return count;
@@ -68,16 +68,10 @@ static int wait_for_greeting(struct vm *vm, struct qmp **sessions, unsigned coun
 /* Where there are others, one that greets and then is silent has no more than a moment. */
 static int start(struct vm *vm, struct qmp *session, bool is_last, struct err *err)
 {
-	int64_t left_ms = deadline_left_ms(vm->deadline);
-	struct deadline outer;
-	int status;
+	int64_t until_ms =
+		deadline_within(vm->deadline, is_last ? QMP_GREETING_MS : NEXT_MONITOR_MS);
 
-	if (is_last || left_ms <= NEXT_MONITOR_MS)
-		return qmp_start(session, deadline_within(vm->deadline, QMP_GREETING_MS), err);
-	outer = deadline_push(vm->deadline, NEXT_MONITOR_MS);
-	status = qmp_start(session, DEADLINE_NEVER, err);
-	deadline_pop(vm->deadline, outer);
-	return status;
+	return qmp_start(session, until_ms, is_last ? DEADLINE_NEVER : until_ms, err);
 }
 
 /* Take the first monitor of @qemu that greets and answers. */
@@ -129,7 +123,7 @@ void vm_stay(struct vm *vm)
 {
 	struct qemu qemu;
 
-	if ((vm->name && !vm->qmp_address) || !vm->pid || !discover_process(vm->pid, &qemu))
+	if ((vm->name && !vm->monitor.kind) || !vm->pid || !discover_process(vm->pid, &qemu))
 		return;
 	vm->own_pid = vm->pid;
 	vm->own_name = qemu.line.name;
@@ -140,17 +134,19 @@ void vm_stay(struct vm *vm)
 /* The monitor of another machine: what listens here is ssh, and paths that QEMU tells are there. */
 static int open_remote(struct vm *vm, struct err *err)
 {
+	struct address here;
 	const char *local;
 
 	remote_close(vm->remote);
 	vm->remote = NULL;
-	if (remote_open(&vm->remote, vm->qmp_address, &local, vm->deadline, err))
-		return err->code == ERR_USAGE || err->code == ERR_INTERRUPTED
+	if (remote_open(&vm->remote, &vm->monitor, &local, vm->deadline, err))
+		return err->code == ERR_INTERRUPTED
 			       ? -1
-			       : err_wrap(err, "cannot reach '%s'", vm->qmp_address);
-	if (qmp_open(&vm->qmp, local, &vm->trace, vm->deadline, err)) {
+			       : err_wrap(err, "cannot reach '%s'", vm->monitor.text);
+	here = (struct address){ ADDRESS_UNIX, .text = local, .path = local };
+	if (qmp_open(&vm->qmp, &here, &vm->trace, vm->deadline, err)) {
 		remote_explain(vm->remote, err);
-		return err_wrap(err, "cannot reach '%s'", vm->qmp_address);
+		return err_wrap(err, "cannot reach '%s'", vm->monitor.text);
 	}
 	qmp_set_peer(vm->qmp, 0);
 	vm->pid = 0;
@@ -161,39 +157,38 @@ static int open_remote(struct vm *vm, struct err *err)
 static bool is_meant(const struct vm *vm, struct err *err)
 {
 	if (vm->own_pid &&
-	    namesake_check_again(vm->qmp_address, vm->own_pid, vm->own_name, vm->pid, err))
+	    namesake_check_again(vm->monitor.text, vm->own_pid, vm->own_name, vm->pid, err))
 		return false;
 	return !vm->name || !namesake_check(vm->name, vm->pid, vm->deadline, err);
 }
 
 /* Nothing is at the monitor that was named: QEMU's own words for it may have been copied whole. */
-static void hint_at_address(const char *address, struct err *err)
+static void hint_at_address(const struct address *address, struct err *err)
 {
-	const char *options = strstr(address, ",server");
-	_cleanup_free_ char *path = options ? xstrndup(address, (size_t)(options - address)) : NULL;
+	const char *text = address->text, *options = strstr(text, ",server");
+	_cleanup_free_ char *path = options ? xstrndup(text, (size_t)(options - text)) : NULL;
 	_cleanup_free_ char *quoted = path ? words_quoted(path) : NULL;
 
 	if (quoted)
 		err_hint(err, "QEMU's options are no part of it: --qmp %s", quoted);
-	else if (strncmp(address, "tcp:", 4) != 0 && !err->hint[0])
+	else if (address->kind != ADDRESS_TCP && !err->hint[0])
 		err_hint(err, "see which VMs run here with: memhp vms");
 }
 
 /* A monitor greets at once, unless another client has it: is what stays silent known to be none? */
 static int check_silent(struct vm *vm, struct qmp *q, struct err *err)
 {
-	const char *path =
-		strncmp(vm->qmp_address, "unix:", 5) ? vm->qmp_address : vm->qmp_address + 5;
+	const struct address *to = &vm->monitor;
 	struct pollfd pollfd = { .fd = qmp_fd(q), .events = POLLIN };
 	int ready = deadline_poll(vm->deadline, &pollfd, 1,
 				  deadline_within(vm->deadline, NEXT_MONITOR_MS), err);
-	struct named named = { qmp_peer_pid(q), path, -1 };
+	struct named named = { qmp_peer_pid(q), to->path, -1 };
 	int status;
 
-	if (ready || !strncmp(path, "tcp:", 4))
+	if (ready || to->kind != ADDRESS_UNIX)
 		return ready < 0 && err->code != ERR_TIMEOUT ? -1 : 0;
-	if (path[0] != '@')
-		named.path_fd = peer_open_path(0, path, O_PATH);
+	if (!to->is_abstract)
+		named.path_fd = peer_open_path(0, to->path, O_PATH);
 	status = named_check_monitor(&named, err);
 	if (named.path_fd >= 0)
 		close(named.path_fd);
@@ -205,10 +200,10 @@ static int open_named(struct vm *vm, struct err *err)
 {
 	struct qmp *q;
 
-	if (qmp_connect_in_turn(&q, vm->qmp_address, &vm->trace, vm->deadline, err))
+	if (qmp_connect_in_turn(&q, &vm->monitor, &vm->trace, vm->deadline, err))
 		return -1;
 	if (check_silent(vm, q, err) ||
-	    qmp_start(q, deadline_within(vm->deadline, QMP_GREETING_MS), err)) {
+	    qmp_start(q, deadline_within(vm->deadline, QMP_GREETING_MS), DEADLINE_NEVER, err)) {
 		qmp_close(q);
 		return -1;
 	}
@@ -220,16 +215,16 @@ int vm_open_qmp(struct vm *vm, struct err *err)
 {
 	if (vm->qmp)
 		return 0;
-	if (vm->qmp_address && !strncmp(vm->qmp_address, "ssh://", 6))
+	if (vm->monitor.kind == ADDRESS_REMOTE)
 		return open_remote(vm, err);
-	if (!vm->qmp_address)
+	if (!vm->monitor.kind)
 		return open_found(vm, err);
 	if (open_named(vm, err)) {
 		if (err->code == ERR_QEMU_UNREACHABLE)
-			hint_at_address(vm->qmp_address, err);
+			hint_at_address(&vm->monitor, err);
 		return -1;
 	}
-	vm->pid = dial_find_qemu(vm->qmp, vm->qmp_address, vm->deadline);
+	vm->pid = dial_find_qemu(vm->qmp, &vm->monitor, vm->deadline);
 	qmp_set_peer(vm->qmp, vm->pid);
 	if (is_meant(vm, err))
 		return 0;
@@ -240,19 +235,19 @@ int vm_open_qmp(struct vm *vm, struct err *err)
 
 bool vm_has_monitor(const struct vm *vm)
 {
-	return vm->qmp_address || vm->is_running_named || !vm->guest_address;
+	return vm->monitor.kind || vm->is_running_named || !vm->channel.kind;
 }
 
 char *vm_ssh_address(const struct vm *vm)
 {
-	const char *address;
+	const struct address *ssh;
 	struct qemu qemu;
 	char *copy;
 
 	if (!vm->pid || !discover_process(vm->pid, &qemu))
 		return NULL;
-	address = emulator_ssh(&qemu);
-	copy = address ? xstrdup(address) : NULL;
+	ssh = emulator_ssh(&qemu);
+	copy = ssh ? xstrdup(ssh->text) : NULL;
 	emulator_release(&qemu);
 	return copy;
 }
@@ -260,14 +255,16 @@ char *vm_ssh_address(const struct vm *vm)
 /* The channel is a socket of the other machine too. */
 static int forward_channel(struct vm *vm, struct err *err)
 {
-	_cleanup_free_ char *there = vm->found.address;
+	struct address there = vm->found.address;
 	const char *local;
+	int status;
 
-	vm->found.address = NULL;
-	if (remote_forward(vm->remote, strchr(there, ':') + 1, &local, vm->deadline, err))
-		return -1;
-	vm->found.address = xasprintf("%.*s:%s", (int)strcspn(there, ":"), there, local);
-	return 0;
+	vm->found.address = (struct address){ 0 };
+	status = remote_forward(vm->remote, there.path, &local, vm->deadline, err);
+	if (!status)
+		vm->found.address = address_of_device(there.kind, local);
+	address_free(&there);
+	return status;
 }
 
 /* Ask QEMU which of its character devices leads to the guest. */
@@ -279,20 +276,20 @@ static int find_guest(struct vm *vm, struct err *err)
 		return 0;
 	if (channel_find(found, vm->qmp, err))
 		return -1;
-	if (found->address && !found->in_use && vm->remote)
+	if (found->address.kind && !found->in_use && vm->remote)
 		return forward_channel(vm, err);
-	if (!found->address || !found->in_use)
+	if (!found->address.kind || !found->in_use)
 		return 0;
 	err_set(err, ERR_GUEST_UNREACHABLE, "the guest's %s '%s' is in use by another program",
-		channel_is_agent(found) ? "agent" : "console", strchr(found->address, ':') + 1);
+		found->address.kind == ADDRESS_AGENT ? "agent" : "console", found->address.path);
 	return err_hint(err, "close the other one, or name a channel with --guest");
 }
 
-const char *vm_channel(const struct vm *vm)
+const struct address *vm_channel(const struct vm *vm)
 {
-	const char *address = vm->guest_address ? vm->guest_address : vm->found.address;
+	const struct address *address = vm->channel.kind ? &vm->channel : &vm->found.address;
 
-	return address && strcmp(address, "none") != 0 ? address : NULL;
+	return address->kind && address->kind != ADDRESS_NONE ? address : NULL;
 }
 
 int vm_no_channel(const struct vm *vm, struct err *err)
@@ -313,9 +310,9 @@ static struct wire_opener opener(struct vm *vm)
 	vm->dial = (struct dial){
 		.qmp = vm->qmp,
 		.pid = vm->pid,
-		.is_agent = !strncmp(vm_channel(vm), "qga:", 4),
-		.is_pty = !vm->guest_address && vm->found.is_pty,
-		.label = vm->guest_address ? NULL : vm->found.label,
+		.is_agent = vm_channel(vm)->kind == ADDRESS_AGENT,
+		.is_pty = !vm->channel.kind && vm->found.is_pty,
+		.label = vm->channel.kind ? NULL : vm->found.label,
 		.deadline = vm->deadline,
 	};
 	return dial_opener(&vm->dial);
@@ -325,11 +322,11 @@ int vm_open_guest(struct vm *vm, struct err *err)
 {
 	if (vm->guest)
 		return 0;
-	if (!vm->guest_address && !vm->found.address && find_guest(vm, err))
+	if (!vm->channel.kind && !vm->found.address.kind && find_guest(vm, err))
 		return -1;
 	if (!vm_channel(vm))
 		return 0;
-	if (vm->qmp && !strncmp(vm_channel(vm), "ssh:", 4) &&
+	if (vm->qmp && vm_channel(vm)->kind == ADDRESS_SSH &&
 	    forward_check(vm_channel(vm), vm->pid, vm->deadline, err))
 		return -1;
 	return guest_open(&vm->guest, vm_channel(vm), opener(vm), &vm->login, &vm->trace,

@@ -17,14 +17,14 @@
 #include "vm/remote.h"
 
 struct vm {
-	const char *qmp_address;   /* borrowed; NULL: to be found */
-	const char *name;	   /* of the running VM to find; NULL: the only one; borrowed */
-	const char *like;	   /* a profile's name that is like it, for a hint; borrowed */
-	bool is_running_named;	   /* the user named a running VM: its monitor is wanted */
-	const char *guest_address; /* borrowed; NULL: to be found; "none": not wanted */
-	struct channel found;	   /* what asking QEMU gave; owned */
-	struct dial dial;	   /* how the channel is opened */
-	struct login login;	   /* on a console; its owner releases it */
+	struct address monitor; /* absent: to be found; borrowed */
+	const char *name;	/* of the running VM to find; NULL: the only one; borrowed */
+	const char *like;	/* a profile's name that is like it, for a hint; borrowed */
+	bool is_running_named;	/* the user named a running VM: its monitor is wanted */
+	struct address channel; /* absent: to be found; borrowed */
+	struct channel found;	/* what asking QEMU gave; owned */
+	struct dial dial;	/* how the channel is opened */
+	struct login login;	/* on a console; its owner releases it */
 	struct trace trace;
 	struct deadline *deadline; /* borrowed */
 	struct remote *remote;	   /* the ssh connection that "ssh://" means; NULL for none */
@@ -59,8 +59,8 @@ int vm_open_guest(struct vm *vm, struct err *err) __attribute__((warn_unused_res
  * returns -1 */
 int vm_no_channel(const struct vm *vm, struct err *err);
 
-/* vm_channel() - the guest channel's address; NULL when there is none; owned by @vm */
-const char *vm_channel(const struct vm *vm);
+/* vm_channel() - the address of the guest's channel; NULL when there is none; owned by @vm */
+const struct address *vm_channel(const struct vm *vm);
 
 /* vm_ssh_address() - the channel over a port that QEMU's command line forwards to the guest's ssh,
  * for a hint; the caller frees it; NULL for none */

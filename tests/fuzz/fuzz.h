@@ -9,14 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/address.h"
 #include "lib/deadline.h"
 
-/* The address of whoever speaks the bytes of seam_feed(): "unix:" or "serial:" may stand before it.
+/* The path of the peer that speaks the bytes of seam_feed(); "unix:" or "serial:" may stand before
+ * it.
  */
 #define SEAM_PATH "/seam"
 
 /* The same for a guest beside it, with the bytes of seam_feed_guest(). */
 #define SEAM_GUEST_PATH "/seam-guest"
+
+/* seam_address() - "/seam" as a monitor, a console or an agent */
+struct address seam_address(enum address_kind kind);
 
 /* The id of every guest session: random bytes are zeros here. */
 #define SEAM_ID "00000000"

@@ -13,14 +13,17 @@ static const char greeting[] = "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7
 
 static void check(const struct channel *channel)
 {
-	const char *colon;
+	struct address again;
+	struct err err;
 
-	if (!channel->address)
+	if (!channel->address.kind)
 		return;
-	colon = strchr(channel->address, ':');
-	seam_check(colon && channel->label);
-	seam_check(channel_is_agent(channel) == !strncmp(channel->address, "qga:", 4));
-	seam_check(!channel->is_pty || !channel_is_agent(channel));
+	seam_check(channel->label);
+	if (*channel->address.path) {
+		seam_check(!address_parse_channel(&again, channel->address.text, &err));
+		seam_check(address_is_same(&again, &channel->address));
+	}
+	seam_check(!channel->is_pty || channel->address.kind != ADDRESS_AGENT);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -32,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = { 0 };
 	char *rest = text, *line;
 	bool has_client;
+	struct address monitor = seam_address(ADDRESS_UNIX);
 	struct qmp *q;
 	unsigned id;
 
@@ -39,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (id = 2; (line = strsep(&rest, "\n")); id++)
 		buf_addf(&stream, "{\"return\": %s, \"id\": %u}\n", line, id);
 	seam_feed(stream.data, stream.len);
-	if (qmp_open(&q, SEAM_PATH, NULL, &d, &err))
+	if (qmp_open(&q, &monitor, NULL, &d, &err))
 		return 0;
 	if (!channel_find(&channel, q, &err))
 		check(&channel);

@@ -9,10 +9,10 @@
 #include "vm/cmdline.h"
 #include "vm/readconfig.h"
 
-static void check_address(const char *text)
+static void check_address(const struct address *a)
 {
-	seam_check(text[0] == '/' || !strncmp(text, "unix:@", 6) || !strncmp(text, "tcp:", 4) ||
-		   !strncmp(text, "fd:", 3));
+	seam_check(a->kind == ADDRESS_TCP || a->kind == ADDRESS_FD ||
+		   (a->kind == ADDRESS_UNIX && (a->path[0] == '/' || a->is_abstract)));
 }
 
 /* What is shown is printable and bounded, and an address is none that a shell or ssh would read
@@ -30,15 +30,19 @@ static void check_line(const struct cmdline *line)
 		printable(copy);
 		seam_check(!strcmp(copy, texts[i]) && strlen(copy) <= CMDLINE_NAME_MAX);
 	}
-	seam_check(!line->ssh || !strncmp(line->ssh, "ssh:root@", 9));
-	seam_check(!line->ssh || strspn(line->ssh + 9, "0123456789.:") == strlen(line->ssh + 9));
+	if (line->ssh.kind) {
+		const char *host = line->ssh.text + strlen("ssh:root@");
+
+		seam_check(!strncmp(line->ssh.text, "ssh:root@", 9));
+		seam_check(strspn(host, "0123456789.:") == strlen(host));
+	}
 	seam_check(line->monitors_count <= CMDLINE_MONITORS_MAX);
 	seam_check(line->addresses_count <= CMDLINE_ADDRESSES_MAX);
 	seam_check(line->configs_count <= CMDLINE_CONFIGS_MAX);
 	for (i = 0; i < line->addresses_count; i++)
-		check_address(line->addresses[i].text);
+		check_address(&line->addresses[i].address);
 	for (i = 0; i < line->monitors_count; i++)
-		seam_check(cmdline_explains(line, line->monitors[i]));
+		seam_check(cmdline_explains(line, &line->monitors[i]));
 }
 
 static void parse(const char *bytes, size_t size, const char *cwd)

@@ -3,7 +3,9 @@
  * that of the seam; the first answer is exchange 1. */
 #include <string.h>
 
+#include "cmd/opener.h"
 #include "fuzz.h"
+#include "hotplug/ask.h"
 #include "hotplug/blocks.h"
 
 /* What the commands do with a scan. */
@@ -30,19 +32,22 @@ static void look(const struct guest_memory *g)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct deadline d = seam_deadline();
-	struct vm vm = { .guest_address = "serial:" SEAM_PATH, .deadline = &d };
+	struct vm vm = { .channel = seam_address(ADDRESS_SERIAL), .deadline = &d };
+	_cleanup_request_ struct request change = { 0 };
 	struct err err = { 0 };
-	struct hotplug h;
+	struct transaction t;
 
 	seam_feed(data, size);
-	hotplug_init(&h, &vm);
-	if (!hotplug_look(&h, LOOK_GUEST | LOOK_CHANGE, &err)) {
-		look(&h.before);
-		(void)!hotplug_guest(&h, "change 9 lower any 35-32;scan", "take", "offline", &err);
-		look(&h.after);
-		(void)!hotplug_restore(&h, &h.before.blocks, &err);
+	transaction_init(&t, opener_of(&vm), &d);
+	if (!transaction_query(&t, QUERY_GUEST | QUERY_CHANGE, &err)) {
+		look(&t.view.before);
+		command_add_range(request_add(&change, VERB_OFFLINE), 35, 32);
+		request_add(&change, VERB_SCAN);
+		(void)!hotplug_ask(&t, &change, WORK_OFFLINE, &err);
+		look(&t.view.after);
+		(void)!hotplug_restore(&t, &t.view.before.blocks, &err);
 	}
-	hotplug_release(&h);
+	transaction_free(&t);
 	vm_close(&vm);
 	return 0;
 }

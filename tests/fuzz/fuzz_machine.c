@@ -121,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct machine m = { 0 };
 	struct err err = { 0 };
 	char *rest = text, *line;
+	struct address monitor = seam_address(ADDRESS_UNIX);
 	struct qmp *q;
 	unsigned id;
 
@@ -128,7 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (id = 2; (line = next_line(&rest)) && *line; id++)
 		add_reply(&stream, line, id);
 	seam_feed(stream.data, stream.len);
-	if (qmp_open(&q, SEAM_PATH, NULL, &d, &err))
+	if (qmp_open(&q, &monitor, NULL, &d, &err))
 		return 0;
 	(void)!machine_query(&m, q, &err);
 	look(&m, rest);

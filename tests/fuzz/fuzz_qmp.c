@@ -33,10 +33,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct deadline d = seam_deadline();
 	struct err err = { 0 };
+	struct address monitor = seam_address(ADDRESS_UNIX);
 	struct qmp *q;
 
 	seam_feed(data, size);
-	if (!qmp_open(&q, SEAM_PATH, NULL, &d, &err)) {
+	if (!qmp_open(&q, &monitor, NULL, &d, &err)) {
 		converse(q, &d);
 		qmp_close(q);
 	}

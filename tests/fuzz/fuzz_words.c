@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The words of online and offline (blocks, ranges, sizes, devices), one a line, for a guest whose
- * scan never changes; and each of them read as a size, as a list of NUMA nodes, and as a line of
- * the shell. */
+ * scan never changes; and each of them read as a size, as a list of NUMA nodes, as an address,
+ * and as a line of the shell. */
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/opener.h"
 #include "fuzz.h"
 #include "hotplug/change.h"
 #include "lib/size.h"
@@ -74,26 +75,46 @@ static void read_line(const char *line)
 	}
 }
 
+/* Whatever is taken for an address points into its own text. */
+static void read_address(const char *word)
+{
+	struct address monitor, channel, listener;
+	struct err err = { 0 };
+
+	if (!address_parse_monitor(&monitor, word, &err))
+		seam_check(monitor.kind && monitor.kind < ADDRESS_NONE && monitor.text == word);
+	if (!address_parse_channel(&channel, word, &err))
+		seam_check(channel.kind >= ADDRESS_NONE && channel.text == word);
+	if (address_of_listener(&listener, xstrdup(word))) {
+		struct address copy = address_copy(&listener);
+
+		seam_check(copy.text != listener.text && copy.kind != ADDRESS_REMOTE);
+		seam_check(copy.kind != ADDRESS_UNIX || address_is_same(&copy, &listener));
+		address_free(&copy);
+		address_free(&listener);
+	}
+}
+
 static void change(char **words, unsigned count, bool is_online)
 {
 	struct deadline d = seam_deadline();
-	struct vm vm = { .guest_address = "serial:" SEAM_PATH, .deadline = &d };
+	struct vm vm = { .channel = seam_address(ADDRESS_SERIAL), .deadline = &d };
 	struct change job = { .words = words, .words_count = count, .is_online = is_online };
 	struct err err = { 0 };
 	_cleanup_buf_ struct buf stream = { 0 };
-	struct hotplug h;
+	struct transaction t;
 	unsigned i;
 
 	add_frame(&stream, 0, 1, "go");
 	for (i = 0; i < ARRAY_SIZE(scan); i++)
 		add_frame(&stream, 1, i + 1, scan[i]);
 	seam_feed(stream.data, stream.len);
-	hotplug_init(&h, &vm);
-	h.is_dry_run = true;
-	if (!hotplug_change(&h, &job, &err))
+	transaction_init(&t, opener_of(&vm), &d);
+	t.is_dry_run = true;
+	if (!hotplug_change(&t, &job, &err))
 		seam_check(block_list_blocks(&job.blocks) <= 16);
 	change_release(&job);
-	hotplug_release(&h);
+	transaction_free(&t);
 	vm_close(&vm);
 }
 
@@ -106,6 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (count < WORDS_MAX && (words[count] = strsep(&rest, "\n"))) {
 		read_size(words[count]);
 		read_nodes(words[count]);
+		read_address(words[count]);
 		read_line(words[count++]);
 	}
 	change(words, count, true);

@@ -42,6 +42,11 @@ void seam_feed_guest(const void *data, size_t size)
 	ends[1].size = size;
 }
 
+struct address seam_address(enum address_kind kind)
+{
+	return (struct address){ kind, .text = SEAM_PATH, .path = SEAM_PATH };
+}
+
 struct deadline seam_deadline(void)
 {
 	struct deadline d;
@@ -86,7 +91,8 @@ int __wrap_wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struc
 		struct end *end = &ends[i];
 		const char *from, *line_end;
 
-		if (w->through.fill || w->in_fd < 0 || end->near != w->in_fd || end->said == end->size)
+		if (w->through.fill || w->in_fd < 0 || end->near != w->in_fd ||
+		    end->said == end->size)
 			continue;
 		from = end->fed + end->said;
 		line_end = memchr(from, '\n', end->size - end->said);

@@ -29,7 +29,7 @@ static char *monitors_of(const char *text, const char *cwd)
 
 	buf_addf(&all, "%s", "");
 	for (i = 0; i < line.monitors_count; i++)
-		buf_addf(&all, "%s%s", i ? " " : "", line.monitors[i]);
+		buf_addf(&all, "%s%s", i ? " " : "", line.monitors[i].text);
 	cmdline_release(&line);
 	return all.data;
 }
@@ -166,7 +166,7 @@ static void no_more_monitors_are_taken_than_there_is_room(void **state)
 		buf_addf(&text, "|-qmp|unix:/%u,server", i);
 	line = parse(buf_text(&text), NULL);
 	assert_int_equal(line.monitors_count, CMDLINE_MONITORS_MAX);
-	assert_string_equal(line.monitors[CMDLINE_MONITORS_MAX - 1], "/7");
+	assert_string_equal(line.monitors[CMDLINE_MONITORS_MAX - 1].text, "/7");
 	cmdline_release(&line);
 	assert_int_equal(line.monitors_count, 0);
 }
@@ -222,7 +222,7 @@ static void name_memory_and_channels(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct cmdline line = parse(rows[i].words, "/home/me");
-		const char *found[] = { line.name, line.memory, line.console, line.ssh };
+		const char *found[] = { line.name, line.memory, line.console.text, line.ssh.text };
 		const char *expected[] = { rows[i].name, rows[i].memory, rows[i].console,
 					   rows[i].ssh };
 		size_t f;
@@ -233,6 +233,17 @@ static void name_memory_and_channels(void **state)
 			      "%s: '%s'", rows[i].words, found[f] ? found[f] : "none");
 		cmdline_release(&line);
 	}
+}
+
+static bool explains(const struct cmdline *line, const char *text)
+{
+	struct address address;
+	bool is_explained;
+
+	assert_true(address_of_listener(&address, xstrdup(text)));
+	is_explained = cmdline_explains(line, &address);
+	address_free(&address);
+	return is_explained;
 }
 
 static void what_is_listened_on_for_something_else_is_known(void **state)
@@ -252,10 +263,10 @@ static void what_is_listened_on_for_something_else_is_known(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(known); i++)
-		check(cmdline_explains(&line, known[i]), "%s", known[i]);
+		check(explains(&line, known[i]), "%s", known[i]);
 	assert_int_equal(line.addresses_count, ARRAY_SIZE(known));
-	assert_string_equal(cmdline_find(&line, CMDLINE_HMP), "/hmp");
-	assert_false(cmdline_explains(&line, "/other"));
+	assert_string_equal(cmdline_find(&line, CMDLINE_HMP)->text, "/hmp");
+	assert_false(explains(&line, "/other"));
 	cmdline_release(&line);
 }
 
@@ -307,8 +318,8 @@ static void a_monitor_behind_very_many_forwards_is_found(void **state)
 		buf_addf(&text, "|-nic|user,hostfwd=tcp::%u-:80", i);
 	buf_addf(&text, "|-nic|user,hostfwd=tcp::22-:22|-qmp|unix:/m,server|-name|web");
 	line = parse(buf_text(&text), NULL);
-	assert_string_equal(line.monitors[0], "/m");
-	assert_string_equal(line.ssh, "ssh:root@127.0.0.1:22");
+	assert_string_equal(line.monitors[0].text, "/m");
+	assert_string_equal(line.ssh.text, "ssh:root@127.0.0.1:22");
 	assert_string_equal(line.name, "web");
 	cmdline_release(&line);
 }

@@ -90,6 +90,8 @@ static void mistakes_are_named_with_file_and_line(void **state)
 		{ "[vm a]\nQMP = /m", 2, "unknown key 'QMP'", "" },
 		{ "[vm a]\n\nqmp /m", 3, "'qmp /m'", "memhp.conf(5)" },
 		{ "[vm a]\nqmp =", 2, "no value for 'qmp'", "" },
+		{ "[vm a]\nqmp = tcp:4444", 2, "bad address '4444': not HOST:PORT", "" },
+		{ "[vm a]\nguest = ssh:", 2, "bad guest channel 'ssh:'", "serial:PATH" },
 		{ "[vm a]\nqmp = # none", 2, "no value for 'qmp'", "" },
 		{ "[vm a]\n= /m", 2, "unknown key ''", "" },
 		{ "[vm a]\n=", 2, "unknown key ''", "" },

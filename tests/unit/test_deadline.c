@@ -266,6 +266,36 @@ static void two_signals_at_once_stop_the_undoing_too(void **state)
 	assert_int_equal(err.code, ERR_INTERRUPTED);
 }
 
+static void count_tick(void *context, bool is_waiting)
+{
+	*(int *)context += is_waiting;
+}
+
+static void output_waits_for_the_limits_and_the_signals_alone(void **state)
+{
+	const struct ends *e = *state;
+	struct pollfd fd = { .fd = e->data[0], .events = POLLIN };
+	struct deadline d;
+	struct err err;
+	int ticks = 0;
+
+	deadline_init(&d, 4, e->signals[0]);
+	d.tick = count_tick;
+	d.tick_context = &ticks;
+	d.ticked_ms -= 1000;
+	assert_int_equal(deadline_poll_output(&d, fd, &err), -1);
+	assert_int_equal(err.code, ERR_TIMEOUT);
+	deadline_init(&d, 60000, e->signals[0]);
+	make_ready(e);
+	assert_int_equal(deadline_poll_output(&d, fd, &err), 0);
+	interrupt(e);
+	fd.fd = -1;
+	assert_int_equal(deadline_poll_output(&d, fd, &err), -1);
+	assert_int_equal(err.code, ERR_INTERRUPTED);
+	assert_int_equal(d.interrupts, 1);
+	assert_int_equal(ticks, 0);
+}
+
 static void too_many_descriptors_are_refused(void **state)
 {
 	struct pollfd fds[9];
@@ -280,11 +310,6 @@ static void too_many_descriptors_are_refused(void **state)
 	assert_int_equal(deadline_poll(&d, fds, 9, 0, &err), -1);
 	assert_int_equal(err.code, ERR_FAILED);
 	assert_int_equal(deadline_poll(&d, fds, 8, 0, &err), 0);
-}
-
-static void count_tick(void *context, bool is_waiting)
-{
-	*(int *)context += is_waiting;
 }
 
 static void a_long_wait_ticks(void **state)
@@ -398,6 +423,7 @@ int main(void)
 		with_ends(a_signal_without_any_deadline_interrupts),
 		with_ends(undoing_is_stopped_by_the_second_signal),
 		with_ends(two_signals_at_once_stop_the_undoing_too),
+		with_ends(output_waits_for_the_limits_and_the_signals_alone),
 		cmocka_unit_test(too_many_descriptors_are_refused),
 		with_ends(a_long_wait_ticks),
 		with_ends(short_waits_tick_when_it_is_time),

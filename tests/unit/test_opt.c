@@ -390,77 +390,6 @@ static void the_environment_stands_in_for_options(void **state)
 	assert_int_equal(global.timeout_ms, 7);
 }
 
-static void mistakes_in_a_table_are_found(void **state)
-{
-	static const struct {
-		struct opt row;
-		const char *complaint; /* NULL for none */
-	} rows[] = {
-		{ { 'x', "extra", NULL, "help", NULL, OPT_FLAG, 0, NULL }, NULL },
-		{ { 'x', "extra", "N", "help", NULL, OPT_NUMBER, 0, NULL }, NULL },
-		{ { 0, "extra", "WORD", "help", NULL, OPT_CHOICE, 0, zones }, NULL },
-		{ { 0, "extra", "[=N]", "help", NULL, OPT_NUMBER, 0, NULL }, NULL },
-		{ { 0, "extra", "[=SIZE]", "help", NULL, OPT_SIZE, 0, NULL }, NULL },
-		{ { 0, "extra", "[=WORD]", "help", NULL, OPT_STRING, 0, NULL }, "may lack" },
-		{ { 0, "extra", "[=WORD]", "help", NULL, OPT_CHOICE, 0, zones }, "may lack" },
-		{ { 't', "extra", NULL, "help", NULL, OPT_FLAG, 0, NULL }, "name" },
-		{ { 0, "timeout", "N", "help", NULL, OPT_NUMBER, 0, NULL }, "name" },
-		{ { 0, "extra", "N", "help", NULL, OPT_FLAG, 0, NULL }, "argument" },
-		{ { 0, "extra", NULL, "help", NULL, OPT_STRING, 0, NULL }, "argument" },
-		{ { 0, "extra", "WORD", "help", NULL, OPT_CHOICE, 0, NULL }, "choice" },
-		{ { 0, "extra", "WORD", "help", NULL, OPT_STRING, 0, zones }, "choice" },
-		{ { 0, "extra", NULL, "", NULL, OPT_FLAG, 0, NULL }, "help" },
-		{ { 0, "extra", NULL, NULL, NULL, OPT_FLAG, 0, NULL }, "help" },
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct opt table[] = { rows[i].row, { 0 } };
-		struct opt_target targets[] = { { .table = global_table },
-						{ .table = table },
-						{ 0 } };
-		const char *complaint = opt_check(targets, ARRAY_SIZE(targets));
-
-		check(!complaint == !rows[i].complaint, "row %zu: %s", i,
-		      complaint ? complaint : "none");
-		check(!complaint || strstr(complaint, rows[i].complaint), "row %zu: %s", i,
-		      complaint);
-	}
-}
-
-static void help_has_every_option_and_fits_80_columns(void **state)
-{
-	static const struct opt table[] = {
-		{ 'x', "extra", "VALUE",
-		  "a text that is so long that it has to go on in a second line, and "
-		  "from there in a third one, because it does not end soon",
-		  "OPT_TEST_X", OPT_STRING, 0, NULL },
-		{ 0, "an-option-with-a-long-name", "ARGUMENT", "help", NULL, OPT_STRING, 0, NULL },
-		{ 'f', "flag", NULL, "help", NULL, OPT_FLAG, 0, NULL },
-		{ 0, "lax", "[=N]", "help", NULL, OPT_NUMBER, 0, NULL },
-		{ 0 },
-	};
-	static const char *const parts[] = {
-		"  -x, --extra VALUE ", "      --an-option-with-a-long-name ARGUMENT\n",
-		"  -f, --flag ",	"      --lax[=N] ",
-		"[OPT_TEST_X]",		"does not end soon"
-	};
-	_cleanup_buf_ struct buf text = { 0 };
-	const char *line;
-	size_t i;
-
-	(void)state;
-	opt_help(&text, table);
-	for (i = 0; i < ARRAY_SIZE(parts); i++)
-		check(strstr(buf_text(&text), parts[i]), "'%s' in\n%s", parts[i], buf_text(&text));
-	for (line = buf_text(&text); *line; line += strcspn(line, "\n") + 1) {
-		check(strcspn(line, "\n") <= 80, "%s", line);
-		check(line[strcspn(line, "\n")] == '\n', "%s", line);
-	}
-	opt_help(&text, NULL);
-}
-
 static void the_option_that_a_word_leaves_without_its_value_is_known(void **state)
 {
 	static const struct {
@@ -527,8 +456,6 @@ int main(void)
 		cmocka_unit_test(bad_options_are_named),
 		cmocka_unit_test(seconds_may_have_fractions),
 		cmocka_unit_test(the_environment_stands_in_for_options),
-		cmocka_unit_test(mistakes_in_a_table_are_found),
-		cmocka_unit_test(help_has_every_option_and_fits_80_columns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The guest's blocks, states and zones. */
-#include "unit.h"
-
-#include "sysfs.h"
+/* What a scan of the guest says: blocks, states and zones. */
+#include "blocks.h"
 
 #define M (UINT64_C(1) << 20)
 #define G (UINT64_C(1) << 30)
@@ -10,45 +8,6 @@
 static int parse(struct guest_memory *g, const char *const *lines, unsigned count, struct err *err)
 {
 	return sysfs_parse(g, (char *const *)(uintptr_t)lines, count, err);
-}
-
-static struct blocks run_of(uint64_t first, uint64_t last, const char *status, const char *zones)
-{
-	struct blocks run = { .first = first, .last = last, .node = 0, .is_removable = 1 };
-
-	snprintf(run.state, sizeof(run.state), "%s", status);
-	snprintf(run.zones, sizeof(run.zones), "%s", zones);
-	return run;
-}
-
-static void add(struct block_list *list, uint64_t first, uint64_t last, const char *status,
-		const char *zones)
-{
-	struct blocks run = run_of(first, last, status, zones);
-
-	block_list_add(list, &run);
-}
-
-/* "0-3 online Normal, 8-8 offline Normal Movable" */
-static char *text_of(const struct block_list *list)
-{
-	struct buf text = { 0 };
-	unsigned i;
-
-	buf_addf(&text, "%s", "");
-	for (i = 0; i < list->count; i++)
-		buf_addf(&text, "%s%llu-%llu %s %s", i ? ", " : "",
-			 (unsigned long long)list->runs[i].first,
-			 (unsigned long long)list->runs[i].last, list->runs[i].state,
-			 list->runs[i].zones);
-	return text.data;
-}
-
-static void lists(const struct block_list *list, const char *wanted)
-{
-	_cleanup_free_ char *text = text_of(list);
-
-	assert_string_equal(text, wanted);
 }
 
 static void a_scan_is_read(void **state)
@@ -136,16 +95,20 @@ static void the_memory_map_policy_is_read(void **state)
 
 static void what_an_agent_without_a_shell_says_is_read(void **state)
 {
-	static const char *const lines[] = { "guest 6.1.0 1 - - - limited", "memory - - -",
-					     "size 8000000", "blocks 0 3 online - 1 -",
-					     "blocks 32 33 offline - - -" };
 	static const char *const timed[] = { "guest 6.1.0 1 offline contig-zones N timed" };
+	const struct blocks runs[] = {
+		{ .first = 0, .last = 3, .state = "online", .node = -1, .is_removable = 1 },
+		{ .first = 32, .last = 33, .state = "offline", .node = -1, .is_removable = -1 },
+	};
 	struct guest_memory g = { 0 };
 	char text[STATE_TEXT_MAX];
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(parse(&g, lines, ARRAY_SIZE(lines), &err), 0);
+	assert_int_equal(sysfs_set_limited(&g, "6.1.0", true, 128 << 20, &err), 0);
+	assert_int_equal(sysfs_add_blocks(&g, &runs[0], &err), 0);
+	assert_int_equal(sysfs_add_blocks(&g, &runs[1], &err), 0);
+	assert_int_equal(sysfs_add_blocks(&g, &runs[1], &err), -1);
 	assert_true(g.is_limited && g.is_root && !g.is_timed && !g.has);
 	assert_string_equal(g.auto_online, "");
 	assert_int_equal(g.blocks.count, 2);
@@ -348,133 +311,6 @@ static void a_second_scan_replaces_the_first(void **state)
 	guest_memory_release(&g);
 }
 
-static void runs_are_merged_where_all_facts_are_equal(void **state)
-{
-	struct block_list list = { 0 };
-	struct blocks run;
-
-	(void)state;
-	add(&list, 0, 1, "online", "Normal");
-	add(&list, 2, 2, "online", "Normal");
-	add(&list, 4, 4, "online", "Normal");
-	add(&list, 5, 5, "offline", "Normal");
-	add(&list, 6, 6, "offline", "Movable");
-	run = run_of(7, 7, "offline", "Movable");
-	run.node = 1;
-	block_list_add(&list, &run);
-	run.first = run.last = 8;
-	run.is_removable = 0;
-	block_list_add(&list, &run);
-	lists(&list,
-	      "0-2 online Normal, 4-4 online Normal, 5-5 offline Normal, 6-6 offline Movable, "
-	      "7-7 offline Movable, 8-8 offline Movable");
-	assert_int_equal(block_list_blocks(&list), 8);
-	block_list_release(&list);
-}
-
-static void a_sorted_list_has_each_block_once(void **state)
-{
-	struct block_list list = { 0 };
-
-	(void)state;
-	block_list_sort(&list);
-	add(&list, 40, 47, "", "");
-	add(&list, 32, 35, "", "");
-	add(&list, 34, 41, "", "");
-	add(&list, 32, 33, "", "");
-	add(&list, 50, 50, "", "");
-	add(&list, 50, 50, "", "");
-	block_list_sort(&list);
-	lists(&list, "32-47  , 50-50  ");
-	assert_int_equal(block_list_blocks(&list), 17);
-	block_list_release(&list);
-}
-
-static void a_sorted_list_keeps_different_facts_apart(void **state)
-{
-	struct block_list list = { 0 };
-
-	(void)state;
-	add(&list, 10, 19, "offline", "");
-	add(&list, 0, 9, "online", "");
-	block_list_sort(&list);
-	lists(&list, "0-9 online , 10-19 offline ");
-	block_list_release(&list);
-}
-
-static void a_block_is_found_in_a_list(void **state)
-{
-	struct block_list list = { 0 };
-
-	(void)state;
-	assert_null(block_list_find(&list, 0));
-	add(&list, 2, 4, "", "");
-	add(&list, 8, 8, "", "");
-	assert_null(block_list_find(&list, 1));
-	assert_ptr_equal(block_list_find(&list, 2), &list.runs[0]);
-	assert_ptr_equal(block_list_find(&list, 4), &list.runs[0]);
-	assert_null(block_list_find(&list, 5));
-	assert_ptr_equal(block_list_find(&list, 8), &list.runs[1]);
-	assert_null(block_list_find(&list, 9));
-	block_list_release(&list);
-}
-
-static void the_first_block_that_a_list_lacks_is_found(void **state)
-{
-	struct block_list list = { 0 };
-	uint64_t block;
-
-	(void)state;
-	assert_true(block_list_lacks(&list, 3, 5, &block) && block == 3);
-	add(&list, 2, 4, "online", "");
-	add(&list, 5, 8, "offline", "");
-	add(&list, 10, 9999999, "online", "");
-	assert_false(block_list_lacks(&list, 2, 8, &block));
-	assert_false(block_list_lacks(&list, 10, 9999999, &block));
-	assert_true(block_list_lacks(&list, 1, 8, &block) && block == 1);
-	assert_true(block_list_lacks(&list, 3, 20, &block) && block == 9);
-	assert_true(block_list_lacks(&list, 10, 10000000, &block) && block == 10000000);
-	block_list_release(&list);
-}
-
-static void an_intersection_is_the_same_for_lists_in_no_order(void **state)
-{
-	struct block_list all = { 0 }, wanted = { 0 }, found = { 0 };
-
-	(void)state;
-	add(&all, 0, 9, "online", "none");
-	add(&all, 20, 29, "online", "none");
-	add(&wanted, 25, 25, "", "");
-	add(&wanted, 8, 21, "", "");
-	block_list_intersect(&found, &all, &wanted);
-	lists(&found, "8-9 online none, 25-25 online none, 20-21 online none");
-	block_list_release(&all);
-	block_list_release(&wanted);
-	block_list_release(&found);
-}
-
-static void an_intersection_has_the_facts_of_the_first_list(void **state)
-{
-	struct block_list all = { 0 }, wanted = { 0 }, found = { 0 };
-
-	(void)state;
-	block_list_intersect(&found, &all, &wanted);
-	assert_int_equal(found.count, 0);
-	add(&all, 0, 31, "online", "none");
-	add(&all, 32, 33, "online", "Movable");
-	add(&all, 34, 35, "offline", "Movable");
-	add(&all, 40, 49, "offline", "Movable");
-	add(&wanted, 31, 34, "", "");
-	add(&wanted, 36, 39, "", "");
-	add(&wanted, 45, 99, "", "");
-	block_list_intersect(&found, &all, &wanted);
-	lists(&found, "31-31 online none, 32-33 online Movable, 34-34 offline Movable, "
-		      "45-49 offline Movable");
-	block_list_release(&all);
-	block_list_release(&wanted);
-	block_list_release(&found);
-}
-
 static void memory_is_found_in_its_blocks(void **state)
 {
 	static const struct {
@@ -605,13 +441,6 @@ int main(void)
 		cmocka_unit_test(what_is_free_in_movable_is_a_part_of_what_is_free),
 		cmocka_unit_test(blocks_that_overlap_or_go_backwards_are_refused),
 		cmocka_unit_test(a_second_scan_replaces_the_first),
-		cmocka_unit_test(runs_are_merged_where_all_facts_are_equal),
-		cmocka_unit_test(a_sorted_list_has_each_block_once),
-		cmocka_unit_test(a_sorted_list_keeps_different_facts_apart),
-		cmocka_unit_test(a_block_is_found_in_a_list),
-		cmocka_unit_test(the_first_block_that_a_list_lacks_is_found),
-		cmocka_unit_test(an_intersection_has_the_facts_of_the_first_list),
-		cmocka_unit_test(an_intersection_is_the_same_for_lists_in_no_order),
 		cmocka_unit_test(memory_is_found_in_its_blocks),
 		cmocka_unit_test(a_state_is_compared_exactly),
 		cmocka_unit_test(zones_and_states_are_added_up_in_bytes),

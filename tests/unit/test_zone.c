@@ -8,7 +8,7 @@
 #define G	   (UINT64_C(1) << 30)
 #define PIECES_MAX 64
 
-static void add_blocks(struct hotplug *h, uint64_t first, uint64_t count, const char *word,
+static void add_blocks(struct transaction *t, uint64_t first, uint64_t count, const char *word,
 		       const char *zones)
 {
 	struct blocks run = { .first = first, .last = first + count - 1, .node = 0 };
@@ -16,16 +16,16 @@ static void add_blocks(struct hotplug *h, uint64_t first, uint64_t count, const 
 	snprintf(run.state, sizeof(run.state), "%s", word);
 	snprintf(run.zones, sizeof(run.zones), "%s", zones);
 	if (count)
-		block_list_add(&h->before.blocks, &run);
+		block_list_add(&t->view.before.blocks, &run);
 }
 
 /* A guest with so much online in the kernel's zones and in Movable, and something offline. */
-static void have(struct hotplug *h, uint64_t kernel_bytes, uint64_t movable_bytes)
+static void have(struct transaction *t, uint64_t kernel_bytes, uint64_t movable_bytes)
 {
-	*h = (struct hotplug){ .has_guest = true, .before.block_size_bytes = 128 * M };
-	add_blocks(h, 0, kernel_bytes / (128 * M), "online", "none");
-	add_blocks(h, 1000, movable_bytes / (128 * M), "online", "Movable");
-	add_blocks(h, 2000, 80, "offline", "Normal Movable");
+	*t = (struct transaction){ .view.has_guest = true, .view.before.block_size_bytes = 128 * M };
+	add_blocks(t, 0, kernel_bytes / (128 * M), "online", "none");
+	add_blocks(t, 1000, movable_bytes / (128 * M), "online", "Movable");
+	add_blocks(t, 2000, 80, "offline", "Normal Movable");
 }
 
 static void one_piece_goes_to_movable_while_that_is_3_x_the_kernels(void **state)
@@ -36,13 +36,13 @@ static void one_piece_goes_to_movable_while_that_is_3_x_the_kernels(void **state
 		const char *reason;
 	} rows[] = {
 		{ 512 * M, 0, 512 * M, ZONE_AUTO, ZONE_MOVABLE,
-		  "auto: Movable 512 MiB <= 3 x kernel zones' 512 MiB" },
+		  "auto chose Movable: 512 MiB is at most 3 times the kernel's 512 MiB" },
 		{ 512 * M, 1024 * M, 512 * M, ZONE_AUTO, ZONE_MOVABLE,
-		  "auto: Movable 1.5 GiB <= 3 x kernel zones' 512 MiB" },
+		  "auto chose Movable: 1.5 GiB is at most 3 times the kernel's 512 MiB" },
 		{ 512 * M, 1024 * M, 768 * M, ZONE_AUTO, ZONE_KERNEL,
-		  "auto: Movable 1.75 GiB > 3 x kernel zones' 512 MiB" },
+		  "auto chose kernel: 1.75 GiB Movable would be over 3 times its 512 MiB" },
 		{ 512 * M, 0, 64 * G, ZONE_AUTO, ZONE_KERNEL,
-		  "auto: Movable 64 GiB > 3 x kernel zones' 512 MiB" },
+		  "auto chose kernel: 64 GiB Movable would be over 3 times its 512 MiB" },
 		{ 512 * M, 0, 64 * G, ZONE_MOVABLE, ZONE_MOVABLE, "" },
 		{ 512 * M, 0, 128 * M, ZONE_KERNEL, ZONE_KERNEL, "" },
 	};
@@ -51,13 +51,13 @@ static void one_piece_goes_to_movable_while_that_is_3_x_the_kernels(void **state
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		char reason[ZONE_REASON_MAX] = "left from before";
-		struct hotplug h;
+		struct transaction t;
 
-		have(&h, rows[i].kernel_bytes, rows[i].movable_bytes);
-		check(zone_choose(&h, rows[i].asked, rows[i].size_bytes, reason) == rows[i].taken,
+		have(&t, rows[i].kernel_bytes, rows[i].movable_bytes);
+		check(zone_choose(&t, rows[i].asked, rows[i].size_bytes, reason) == rows[i].taken,
 		      "row %zu", i);
 		check(!strcmp(reason, rows[i].reason), "row %zu: %s", i, reason);
-		guest_memory_release(&h.before);
+		guest_memory_release(&t.view.before);
 	}
 }
 
@@ -90,25 +90,25 @@ static void of_many_pieces_the_first_go_to_the_kernel(void **state)
 					    kernel = rows[i].kernel_bytes;
 		char reason[ZONE_REASON_MAX], even[ZONE_REASON_MAX];
 		unsigned j, first;
-		struct hotplug h;
+		struct transaction t;
 
 		for (j = 0; j < rows[i].count; j++)
 			sizes[j] = rows[i].size_bytes;
-		have(&h, kernel, movable);
-		first = zone_split(&h, rows[i].asked, sizes, rows[i].count, reason);
+		have(&t, kernel, movable);
+		first = zone_split(&t, rows[i].asked, sizes, rows[i].count, reason);
 		check(first == rows[i].first, "row %zu: %u, %s", i, first, reason);
 		check(!*reason == (rows[i].asked != ZONE_AUTO), "row %zu: %s", i, reason);
-		check(h.kernel_added_bytes == first * rows[i].size_bytes, "row %zu", i);
-		check(h.movable_added_bytes == (rows[i].count - first) * rows[i].size_bytes,
+		check(t.kernel_added_bytes == first * rows[i].size_bytes, "row %zu", i);
+		check(t.movable_added_bytes == (rows[i].count - first) * rows[i].size_bytes,
 		      "row %zu", i);
-		guest_memory_release(&h.before);
-		have(&h, kernel, movable);
-		check(zone_split_even(&h, rows[i].asked, rows[i].size_bytes, rows[i].count, even) ==
+		guest_memory_release(&t.view.before);
+		have(&t, kernel, movable);
+		check(zone_split_even(&t, rows[i].asked, rows[i].size_bytes, rows[i].count, even) ==
 			      rows[i].first,
 		      "row %zu", i);
 		check(!strcmp(even, reason), "row %zu: %s", i, even);
-		check(h.kernel_added_bytes == first * rows[i].size_bytes, "row %zu", i);
-		guest_memory_release(&h.before);
+		check(t.kernel_added_bytes == first * rows[i].size_bytes, "row %zu", i);
+		guest_memory_release(&t.view.before);
 	}
 }
 
@@ -116,27 +116,27 @@ static void of_many_pieces_the_first_go_to_the_kernel(void **state)
 static void a_billion_pieces_are_not_counted_one_by_one(void **state)
 {
 	char reason[ZONE_REASON_MAX];
-	struct hotplug h;
+	struct transaction t;
 
 	(void)state;
-	have(&h, 512 * M, 0);
-	assert_true(zone_split_even(&h, ZONE_AUTO, 1 * M, UINT64_C(1) << 40, reason) ==
+	have(&t, 512 * M, 0);
+	assert_true(zone_split_even(&t, ZONE_AUTO, 1 * M, UINT64_C(1) << 40, reason) ==
 		    (UINT64_C(1) << 38) - 384);
-	guest_memory_release(&h.before);
+	guest_memory_release(&t.view.before);
 }
 
 static void pieces_of_different_sizes_are_counted_as_they_are(void **state)
 {
 	const uint64_t sizes[] = { 2 * G, 1 * G, 512 * M };
 	char reason[ZONE_REASON_MAX];
-	struct hotplug h;
+	struct transaction t;
 
 	(void)state;
-	have(&h, 512 * M, 0);
-	assert_int_equal(zone_split(&h, ZONE_AUTO, sizes, 3, reason), 1);
-	assert_string_equal(reason, "auto: 1 of 3 to kernel: Movable 1.5 GiB <= 3 x kernel zones' "
-				    "2.5 GiB");
-	guest_memory_release(&h.before);
+	have(&t, 512 * M, 0);
+	assert_int_equal(zone_split(&t, ZONE_AUTO, sizes, 3, reason), 1);
+	assert_string_equal(reason, "auto put 1 of 3 in kernel: 1.5 GiB Movable is at most 3 times "
+				    "its 2.5 GiB");
+	guest_memory_release(&t.view.before);
 }
 
 /* As resize does it: virtio-mem first, then DIMMs. */
@@ -144,45 +144,45 @@ static void several_calls_add_up(void **state)
 {
 	uint64_t gib = 1 * G;
 	char reason[ZONE_REASON_MAX];
-	struct hotplug h;
+	struct transaction t;
 
 	(void)state;
-	have(&h, 512 * M, 0);
-	assert_int_equal(zone_choose(&h, ZONE_AUTO, gib, reason), ZONE_MOVABLE);
-	assert_int_equal(zone_choose(&h, ZONE_AUTO, gib, reason), ZONE_KERNEL);
-	assert_int_equal(zone_choose(&h, ZONE_AUTO, 3 * gib, reason), ZONE_MOVABLE);
-	assert_int_equal(zone_choose(&h, ZONE_MOVABLE, gib, reason), ZONE_MOVABLE);
-	assert_int_equal(zone_choose(&h, ZONE_AUTO, 128 * M, reason), ZONE_KERNEL);
-	assert_int_equal(h.movable_added_bytes, 5 * gib);
-	assert_int_equal(h.kernel_added_bytes, gib + 128 * M);
-	guest_memory_release(&h.before);
+	have(&t, 512 * M, 0);
+	assert_int_equal(zone_choose(&t, ZONE_AUTO, gib, reason), ZONE_MOVABLE);
+	assert_int_equal(zone_choose(&t, ZONE_AUTO, gib, reason), ZONE_KERNEL);
+	assert_int_equal(zone_choose(&t, ZONE_AUTO, 3 * gib, reason), ZONE_MOVABLE);
+	assert_int_equal(zone_choose(&t, ZONE_MOVABLE, gib, reason), ZONE_MOVABLE);
+	assert_int_equal(zone_choose(&t, ZONE_AUTO, 128 * M, reason), ZONE_KERNEL);
+	assert_int_equal(t.movable_added_bytes, 5 * gib);
+	assert_int_equal(t.kernel_added_bytes, gib + 128 * M);
+	guest_memory_release(&t.view.before);
 }
 
 static void a_guest_that_cannot_be_told_chooses(void **state)
 {
-	struct hotplug h = { .has_guest = true, .before.is_limited = true };
+	struct transaction t = { .view.has_guest = true, .view.before.is_limited = true };
 	char reason[ZONE_REASON_MAX];
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(zone_choose(&h, ZONE_AUTO, 64 * G, reason), ZONE_ANY);
-	assert_non_null(strstr(reason, "left to the guest's kernel"));
-	assert_int_equal(zone_check(&h, ZONE_AUTO, &err), 0);
-	assert_int_equal(zone_check(&h, ZONE_MOVABLE, &err), -1);
-	assert_int_equal(zone_check(&h, ZONE_KERNEL, &err), -1);
+	assert_int_equal(zone_choose(&t, ZONE_AUTO, 64 * G, reason), ZONE_ANY);
+	assert_non_null(strstr(reason, "left the zone to the guest's kernel"));
+	assert_int_equal(zone_check(&t, ZONE_AUTO, &err), 0);
+	assert_int_equal(zone_check(&t, ZONE_MOVABLE, &err), -1);
+	assert_int_equal(zone_check(&t, ZONE_KERNEL, &err), -1);
 	assert_int_equal(err.code, ERR_FAILED);
-	h.before.is_limited = false;
-	assert_int_equal(zone_check(&h, ZONE_MOVABLE, &err), 0);
+	t.view.before.is_limited = false;
+	assert_int_equal(zone_check(&t, ZONE_MOVABLE, &err), 0);
 }
 
 static void a_guest_that_is_not_known_has_no_say(void **state)
 {
-	struct hotplug h = { .has_guest = false };
+	struct transaction t = { .view.has_guest = false };
 	uint64_t sizes[] = { 64 * G, 64 * G };
 	char reason[ZONE_REASON_MAX];
 
 	(void)state;
-	assert_int_equal(zone_split(&h, ZONE_AUTO, sizes, 2, reason), 0);
+	assert_int_equal(zone_split(&t, ZONE_AUTO, sizes, 2, reason), 0);
 	assert_string_equal(reason, "");
 }
 

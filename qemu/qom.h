@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* qom: paths, names and properties of QEMU's object tree. */
+#ifndef QEMU_QOM_H
+#define QEMU_QOM_H
+
+#include "lib/err.h"
+#include "lib/json.h"
+
+#define QOM_NAME_MAX 255 /* bytes of an id, a type, a state: all of them are shown */
+
+/* qom_copy_name() - replace *@out by a copy of a name that is going to be shown; -1 with ERR_FAILED
+ * when it is longer than QOM_NAME_MAX */
+int qom_copy_name(const char *text, char **out, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* qom_arguments() - those of qom-get (of qom-list with @property NULL); the caller owns them */
+struct json_object *qom_arguments(const char *path, const char *property);
+
+/* qom_device_path() - where a device is, by what device_del takes; the caller frees it */
+char *qom_device_path(const char *handle);
+
+#endif
