@@ -18,7 +18,7 @@ static const struct opt opts[] = {
 	{ 0, "keep-going", NULL, "take what can be taken, and name what stays", NULL, OPT_FLAG,
 	  offsetof(struct unplug_options, is_keep_going), NULL },
 	{ 0, "force", NULL,
-	  "do not check whether the guest can do without the memory, nor spare its huge pages",
+	  "do not check whether the guest can do without the memory, and take its huge pages too",
 	  NULL, OPT_FLAG, offsetof(struct unplug_options, is_forced), NULL },
 	{ 0 },
 };
@@ -112,7 +112,8 @@ static void add_stayers(struct ctx *ctx, const struct unplug_job *job)
 static int unplug(struct transaction *t, struct unplug_job *job, bool is_all, int argc, char **argv,
 		  struct err *err)
 {
-	t->view.preload = job->unplug.is_keep_going ? "change near" : "ease near";
+	t->view.preload = VERB_BIT(job->unplug.is_keep_going ? VERB_OFFLINE : VERB_OFFLINE_FAST) |
+			  VERB_BIT(VERB_BLOCKS);
 	t->view.is_about_devices = t->view.is_taking = true;
 	if (!transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) &&
 	    !choose(t, &job->unplug, is_all, argc, argv, err) &&
@@ -150,9 +151,9 @@ const struct cmd cmd_unplug = {
 	.summary = "take DIMMs away: blocks offline, device released, backend removed",
 	.details =
 		"NAME is a device of memhp list, or the name given to plug; SIZE stands for DIMMs\n"
-		"that add up to it; without either, the DIMM plugged last. When the guest cannot\n"
-		"give the memory back, all is put back, and the block and the reason are named;\n"
-		"with --keep-going only what cannot leave stays.\n\n"
+		"that add up to it; without either, the DIMM plugged last. If the guest cannot\n"
+		"give the memory back, everything is undone, and the block and the reason are\n"
+		"named; with --keep-going only what cannot leave stays.\n\n"
 		"  memhp unplug\n"
 		"  memhp unplug cache --timeout 10\n"
 		"  memhp unplug 1G\n",

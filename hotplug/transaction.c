@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/by-hand.h"
 #include "hotplug/blocker.h"
 #include "hotplug/transaction.h"
 #include "lib/procfs.h"
@@ -77,6 +78,18 @@ void transaction_plan(struct transaction *t, const char *where, char *text)
 	t->plan[t->plan_count++] = (struct plan_line){ where, text };
 }
 
+void transaction_plan_guest(struct transaction *t, const struct request *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->count; i++) {
+		char *line = by_hand(&r->list[i]);
+
+		if (line)
+			transaction_plan(t, "guest", line);
+	}
+}
+
 void transaction_plan_request(struct transaction *t, struct json_object *request)
 {
 	transaction_plan(t, "qmp", xstrdup(json_text(request)));
@@ -134,7 +147,8 @@ static int check_machine(const struct transaction *t, struct err *err)
 	if (machine_check_runs(m, err))
 		return -1;
 	if (m->migration) {
-		err_set(err, ERR_FAILED, "the VM is migrating (%s): QEMU refuses hotplug meanwhile",
+		err_set(err, ERR_FAILED,
+			"the VM is migrating (%s): QEMU refuses hotplug until it is done",
 			m->migration);
 		return err_hint(err,
 				"wait for the end of the migration, or memhp qmp migrate_cancel");
@@ -222,7 +236,7 @@ static bool face_qemu_end(struct transaction *t, struct err *err)
 		return false;
 	leave_steps(t);
 	err_append(err, "QEMU has ended");
-	err_hint(err, "when it was the kernel that killed QEMU, dmesg says so");
+	err_hint(err, "if the kernel killed QEMU, dmesg says so");
 	return true;
 }
 

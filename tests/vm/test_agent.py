@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from report import done
 from stuck import HOLD
-from vm import LAB, MIB, clean_environment, connect, end_process, run_memhp, wait_until
+from vm import BINARY, LAB, MIB, clean_environment, connect, end_process, run_memhp, wait_until
 
 POLICY = "/sys/devices/system/memory/auto_online_blocks"
 DIRECTORIES = "ls -d /run/memhp-* 2>/dev/null; :"
@@ -60,6 +60,45 @@ def test_every_command_works_through_the_agent(vm):
     done(vm.memhp("unplug", env=vm.agent))
     assert vm.devices() == [] and vm.mem_total() == before
     assert vm.guest(DIRECTORIES) == ""
+    nothing_left(vm, programs)
+
+
+def follow(vm):
+    """What happens to a DIMM is told by its guest's agent."""
+    run = subprocess.Popen(  # pylint: disable=consider-using-with
+        [BINARY, "--verbose", "--qmp", vm.path("qmp.sock"), "events", "--guest-events"], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env=clean_environment(**vm.agent))
+    with run:
+        asked = 0
+        while asked < 2:
+            line = run.stderr.readline()
+            assert line, run.wait()
+            asked += "guest > watch" in line
+        def told(words):
+            while (line := run.stdout.readline()) and words not in line:
+                pass
+            assert line, words
+
+        vm.add_dimm(128 * MIB, "f-mem", "f-dimm")
+        told("memory32: added, offline")
+        vm.guest("echo online_movable >/sys/devices/system/memory/memory32/state")
+        told("memory32: online")
+        vm.monitor.execute("stop")
+        told("the VM is paused")
+        vm.monitor.execute("cont")
+        told("the VM runs again")
+        run.send_signal(signal.SIGINT)
+        run.communicate()
+        assert run.returncode == 130
+    vm.guest("echo offline >/sys/devices/system/memory/memory32/state")
+    vm.monitor.execute("device_del", id="f-dimm")
+    vm.monitor.wait_event("DEVICE_DELETED", lambda data: data.get("device") == "f-dimm")
+    vm.monitor.execute("object-del", id="f-mem")
+
+
+def test_the_guest_is_followed_through_the_agent(vm):
+    programs = vm.processes()
+    follow(vm)
     nothing_left(vm, programs)
 
 
@@ -138,7 +177,7 @@ def test_a_shell_of_commands_keeps_to_each_ones_deadline(vm):
 
 
 ONLINE_POLICY = "/sys/module/memory_hotplug/parameters/online_policy"
-LIMITS = "the guest agent allows no guest-exec"
+LIMITS = "the guest agent forbids guest-exec"
 
 
 @pytest.fixture
@@ -170,6 +209,10 @@ def test_without_guest_exec_memory_comes_and_goes(limited):
     assert limited.devices() == [] and limited.backends() == [] and limited.mem_total() == before
 
 
+def test_without_guest_exec_the_guest_is_followed(limited):
+    follow(limited)
+
+
 def test_without_guest_exec_what_is_not_known_is_null(limited):
     found = limited.json("status", env=limited.agent)
     kernel = limited.guest("uname -r").strip()
@@ -186,7 +229,7 @@ def test_without_guest_exec_what_is_not_known_is_null(limited):
 def test_without_guest_exec_no_zone_can_be_had(limited, words):
     before = limited.state()
     found = limited.json(*words, env=limited.agent, code=1)
-    assert f"{LIMITS}: without it zone {words[-1]} cannot be had" in found["error"]["message"]
+    assert f"{LIMITS}: without it memhp cannot choose zone {words[-1]}" in found["error"]["message"]
     assert found["error"]["hint"].startswith("--zone auto") and found["state"] == "unchanged"
     assert limited.state() == before
 
