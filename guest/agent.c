@@ -17,15 +17,19 @@ int agent_broken(struct agent *a, const char *why, struct err *err)
 }
 
 /* Wait for a message of the agent's; the caller owns it. */
-static int receive(struct agent *a, struct json_object **message, struct deadline *d,
-		   struct err *err)
+static int receive(struct agent *a, struct json_object **message, int64_t until_ms,
+		   struct deadline *d, struct err *err)
 {
 	const char *why;
 	size_t bytes;
 	int status;
 
 	while (!(status = message_read(&a->reader, &a->wire.in, message, &bytes, &why))) {
-		if (wire_fill(&a->wire, DEADLINE_NEVER, d, err) < 0) {
+		int ready = wire_fill(&a->wire, until_ms, d, err);
+
+		if (!ready)
+			return AGENT_SILENT;
+		if (ready < 0) {
 			a->is_lost = err->code == ERR_GUEST_UNREACHABLE;
 			return -1;
 		}
@@ -69,13 +73,13 @@ static int refused(struct agent *a, struct json_object *message, struct err *err
 	return AGENT_FORBIDDEN;
 }
 
-int agent_receive(struct agent *a, struct json_object **message, struct deadline *d,
-		  struct err *err)
+int agent_receive(struct agent *a, struct json_object **message, int64_t until_ms,
+		  struct deadline *d, struct err *err)
 {
-	int status;
+	int status = receive(a, message, until_ms, d, err);
 
-	if (receive(a, message, d, err))
-		return -1;
+	if (status)
+		return status;
 	a->awaited = 0;
 	if (json_object_object_get_ex(*message, "return", NULL))
 		return 0;
@@ -90,7 +94,7 @@ int agent_run(struct agent *a, const char *command, struct json_object *argument
 {
 	if (agent_send(a, command, arguments, 1, d, err))
 		return -1;
-	return agent_receive(a, message, d, err);
+	return agent_receive(a, message, DEADLINE_NEVER, d, err);
 }
 
 /* Is a line the answer to our own request? What others have left unread may stand before it. */
@@ -154,7 +158,7 @@ int agent_open(struct agent *a, const char *path, struct wire_opener opener, str
 
 	if (opener.open(opener.context, path, &fd, err))
 		return -1;
-	*a = (struct agent){ .is_open = true };
+	*a = (struct agent){ 0 };
 	message_init(&a->reader);
 	wire_init(&a->wire, fd, fd, xasprintf("guest agent on '%s'", path), ERR_GUEST_UNREACHABLE);
 	return greet(a, d, err);
@@ -162,7 +166,7 @@ int agent_open(struct agent *a, const char *path, struct wire_opener opener, str
 
 void agent_close(struct agent *a)
 {
-	if (!a->is_open)
+	if (!a->wire.peer)
 		return;
 	wire_release(&a->wire);
 	message_release(&a->reader);

@@ -3,8 +3,8 @@
 #include "hotplug/blocker.h"
 #include "hotplug/blocks.h"
 #include "hotplug/keep-going.h"
-#include "hotplug/offline.h"
 #include "hotplug/pool.h"
+#include "hotplug/room.h"
 
 #define DIVIDED_MS 2000	 /* with less than this left, a try has it all */
 #define MOST_MS	   60000 /* where there is no deadline */

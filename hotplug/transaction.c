@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/by-hand.h"
 #include "hotplug/blocker.h"
 #include "hotplug/transaction.h"
 #include "lib/procfs.h"
@@ -75,6 +76,18 @@ void transaction_plan(struct transaction *t, const char *where, char *text)
 {
 	t->plan = xgrow(t->plan, t->plan_count, sizeof(*t->plan));
 	t->plan[t->plan_count++] = (struct plan_line){ where, text };
+}
+
+void transaction_plan_guest(struct transaction *t, const struct request *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->count; i++) {
+		char *line = by_hand(&r->list[i]);
+
+		if (line)
+			transaction_plan(t, "guest", line);
+	}
 }
 
 void transaction_plan_request(struct transaction *t, struct json_object *request)

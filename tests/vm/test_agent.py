@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from report import done
 from stuck import HOLD
-from vm import LAB, MIB, clean_environment, connect, end_process, run_memhp, wait_until
+from vm import BINARY, LAB, MIB, clean_environment, connect, end_process, run_memhp, wait_until
 
 POLICY = "/sys/devices/system/memory/auto_online_blocks"
 DIRECTORIES = "ls -d /run/memhp-* 2>/dev/null; :"
@@ -60,6 +60,45 @@ def test_every_command_works_through_the_agent(vm):
     done(vm.memhp("unplug", env=vm.agent))
     assert vm.devices() == [] and vm.mem_total() == before
     assert vm.guest(DIRECTORIES) == ""
+    nothing_left(vm, programs)
+
+
+def follow(vm):
+    """What happens to a DIMM is told by its guest's agent."""
+    run = subprocess.Popen(  # pylint: disable=consider-using-with
+        [BINARY, "--verbose", "--qmp", vm.path("qmp.sock"), "events", "--guest-events"], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env=clean_environment(**vm.agent))
+    with run:
+        asked = 0
+        while asked < 2:
+            line = run.stderr.readline()
+            assert line, run.wait()
+            asked += "guest > watch" in line
+        def told(words):
+            while (line := run.stdout.readline()) and words not in line:
+                pass
+            assert line, words
+
+        vm.add_dimm(128 * MIB, "f-mem", "f-dimm")
+        told("memory32: added, offline")
+        vm.guest("echo online_movable >/sys/devices/system/memory/memory32/state")
+        told("memory32: online")
+        vm.monitor.execute("stop")
+        told("the VM is paused")
+        vm.monitor.execute("cont")
+        told("the VM runs again")
+        run.send_signal(signal.SIGINT)
+        run.communicate()
+        assert run.returncode == 130
+    vm.guest("echo offline >/sys/devices/system/memory/memory32/state")
+    vm.monitor.execute("device_del", id="f-dimm")
+    vm.monitor.wait_event("DEVICE_DELETED", lambda data: data.get("device") == "f-dimm")
+    vm.monitor.execute("object-del", id="f-mem")
+
+
+def test_the_guest_is_followed_through_the_agent(vm):
+    programs = vm.processes()
+    follow(vm)
     nothing_left(vm, programs)
 
 
@@ -168,6 +207,10 @@ def test_without_guest_exec_memory_comes_and_goes(limited):
     assert limited.json("repair", env=limited.agent)["ok"] and limited.zones(33) == ["Movable"]
     assert limited.json("unplug", env=limited.agent)["guest"]["mem_total_after"] is None
     assert limited.devices() == [] and limited.backends() == [] and limited.mem_total() == before
+
+
+def test_without_guest_exec_the_guest_is_followed(limited):
+    follow(limited)
 
 
 def test_without_guest_exec_what_is_not_known_is_null(limited):
