@@ -74,7 +74,7 @@ int guest_load(struct guest *g, verb_set verbs, struct err *err)
 int guest_send(struct guest *g, const struct request *r, struct err *err)
 {
 	if (g->is_abandoned)
-		return err_set(err, ERR_GUEST_UNREACHABLE, "the guest has ended or begun anew");
+		return err_set(err, ERR_GUEST_UNREACHABLE, "the guest has ended or restarted");
 	if ((g->is_leaving || g->is_lost || (g->ops->ends_early && g->ops->ends_early(g))) &&
 	    reopen(g, err))
 		return -1;

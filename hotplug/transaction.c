@@ -7,7 +7,7 @@
 #include "guest/by-hand.h"
 #include "hotplug/blocker.h"
 #include "hotplug/transaction.h"
-#include "lib/procfs.h"
+#include "lib/proc.h"
 #include "lib/util.h"
 
 void transaction_init(struct transaction *t, struct view_opener opener, struct deadline *deadline)
@@ -147,7 +147,8 @@ static int check_machine(const struct transaction *t, struct err *err)
 	if (machine_check_runs(m, err))
 		return -1;
 	if (m->migration) {
-		err_set(err, ERR_FAILED, "the VM is migrating (%s): QEMU refuses hotplug meanwhile",
+		err_set(err, ERR_FAILED,
+			"the VM is migrating (%s): QEMU refuses hotplug until it is done",
 			m->migration);
 		return err_hint(err,
 				"wait for the end of the migration, or memhp qmp migrate_cancel");
@@ -231,11 +232,11 @@ static void leave_steps(struct transaction *t)
 static bool face_qemu_end(struct transaction *t, struct err *err)
 {
 	if (err->code != ERR_QEMU_UNREACHABLE || !t->view.qemu_pid ||
-	    !procfs_has_ended(t->view.qemu_pid))
+	    !proc_has_ended(t->view.qemu_pid))
 		return false;
 	leave_steps(t);
 	err_append(err, "QEMU has ended");
-	err_hint(err, "when it was the kernel that killed QEMU, dmesg says so");
+	err_hint(err, "if the kernel killed QEMU, dmesg says so");
 	return true;
 }
 

@@ -9,10 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/aside.h"
 #include "lib/json.h"
 #include "vm/channel.h"
 #include "vm/dial.h"
 #include "vm/inquiry.h"
+#include "vm/reach.h"
 
 #define GREETING_MS 500	 /* is a monitor free? */
 #define ANSWER_MS   2000 /* for all that it is asked */
@@ -43,7 +45,7 @@ static int ask(const struct qemu *qemu, const struct address *address, struct de
 	_cleanup_json_ struct json_object *sizes = NULL;
 	struct qmp *qmp;
 
-	if (qemu ? discover_connect(&qmp, qemu, address, NULL, d, err)
+	if (qemu ? reach_monitor(&qmp, qemu, address, NULL, d, err)
 		 : qmp_connect(&qmp, address, NULL, d, err))
 		return -1;
 	if (qmp_start(qmp, deadline_within(d, GREETING_MS), DEADLINE_NEVER, err) ||
@@ -51,7 +53,7 @@ static int ask(const struct qemu *qemu, const struct address *address, struct de
 	    channel_find(channel, qmp, err))
 		return -1;
 	if (!json_get_u64(sizes, "plugged-memory", bytes))
-		return err_set(err, ERR_FAILED, "it does not tell how much memory it has");
+		return err_set(err, ERR_FAILED, "it does not say how much memory it has");
 	if (!channel->address.kind ||
 	    !dial_check(qmp, qemu ? qemu->pid : dial_find_qemu(qmp, address, d), channel, d,
 			channel_err))
@@ -68,6 +70,7 @@ static void report(int fd, const struct qemu *qemu, const struct address *addres
 	uint64_t bytes = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	aside_limit(&moment);
 	if (!ask(qemu, address, &moment, &bytes, &channel, &channel_err, &err))
 		err.message[0] = '\0'; /* likewise */
 	else if (err.code == ERR_TIMEOUT)

@@ -333,7 +333,7 @@ def test_readme_transcript_has_todays_shape():
 
 
 MARKDOWN = ["README.md", "CHANGELOG.md", "docs/CONTRIBUTING.md", "docs/SECURITY.md", "docs/design.md", "docs/recipes.md",
-            "docs/performance.md"]
+            "docs/performance.md", "tests/README.md"]
 
 
 @pytest.mark.parametrize("path", MARKDOWN)
@@ -355,6 +355,14 @@ def test_security_names_tests_that_there_are():
     assert len(named) > 15 and [n for n in named if f"def {n}(" not in tests] == []
     targets = re.findall(r"`(fuzz_\w+)`", read("docs/SECURITY.md"))
     assert targets and [t for t in targets if not (ROOT / f"tests/fuzz/{t}.c").exists()] == []
+
+
+def test_the_readme_of_the_tests_names_every_folder_and_helper():
+    table = re.findall(r"^\| (`.*?`) \|", read("tests/README.md"), re.M)
+    named = re.findall(r"`(.*?)`", " ".join(table))
+    there = [p for folder in ("tests", "tests/support") for p in (ROOT / folder).iterdir()
+             if p.is_dir() and not p.name.startswith(("_", ".")) or folder == "tests/support" and p.is_file()]
+    assert sorted(named) == sorted(p.name + "/" * p.is_dir() for p in there)
 
 
 def test_versions_agree():
@@ -393,6 +401,13 @@ def test_design_lists_every_file():
     names = [str(p.relative_to(ROOT)) for p in sources() if p.suffix == ".c" and "tests" not in p.parts]
     assert [name for name in names if f"`{name}`" not in text] == []
     assert [f for f in re.findall(r"`([\w/-]+\.[ch])`", text) if "NAME" not in f and not (ROOT / f).exists()] == []
+
+
+
+def test_design_names_functions_that_there_are():
+    named = set(re.findall(r"`(\w+)\(\)`", read("docs/design.md")))
+    source = c_text("**/*.[ch]")
+    assert len(named) > 50 and [n for n in sorted(named) if not re.search(rf"\b{n}\(", source)] == []
 
 
 def test_json_of_a_recorded_tree(tmp_path):

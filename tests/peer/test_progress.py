@@ -97,9 +97,9 @@ def tree_(tmp_path):
 
 
 def go_on(tree, number, word, second):
-    """Let a write that hangs come to its end, at that time."""
-    tree.write("proc/uptime", f"{second}.00 0.00")
-    with open(tree.block(number) / f".hang-{word}", "w", encoding="ascii") as fifo:
+    """Let a write that hangs come to its end, at that time: the guest looks at its clock on the way there too."""
+    with open(tree.block(number) / f".hang-{word}", "w", encoding="ascii") as fifo:  # once it is there
+        tree.write("proc/uptime", f"{second}.00 0.00")
         fifo.write("\n")
 
 
@@ -191,7 +191,7 @@ def test_it_makes_way_for_an_error(tree):
 
 def test_it_makes_way_for_a_question(tmp_path):
     """A console that is slow to show a login: the line is gone when the password is asked for."""
-    question = "Password of 'root' on the guest's console:"
+    question = "Password for 'root' on the guest's console:"
     with Guest(tmp_path, slow=0.7) as guest, \
             Watcher("--guest", f"serial:{guest.path}", "--login", "root", "blocks") as watcher:
         watcher.wait_for(question + " ")
