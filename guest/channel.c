@@ -30,6 +30,7 @@ static void close_process(struct guest *g, bool is_for_good, const struct deadli
 {
 	(void)is_for_good, (void)whole;
 	process_close(&g->process, &g->wire);
+	wire_release(&g->wire);
 }
 
 const struct channel_ops channel_process = {
