@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "vm/emulator.h"
-#include "vm/readconfig.h"
+#include "vm/qemuopt.h"
 
 #define CMDLINE_BYTES_MAX (1 << 20) /* of a longer command line the beginning counts */
 #define CONFIG_BYTES_MAX  (64 << 10)
@@ -123,7 +123,7 @@ static void read_configs(struct qemu *q, const struct proc *p, struct buf *words
 		_cleanup_buf_ struct buf text = { 0 };
 
 		if (proc_read_file(p, q->line.configs[i], CONFIG_BYTES_MAX, &text))
-			readconfig_words(&more, buf_text(&text));
+			qemuopt_file_words(&more, buf_text(&text));
 	}
 	if (!more.len)
 		return;

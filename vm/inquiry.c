@@ -13,6 +13,7 @@
 #include "vm/channel.h"
 #include "vm/dial.h"
 #include "vm/inquiry.h"
+#include "vm/monitor.h"
 
 #define GREETING_MS 500	 /* is a monitor free? */
 #define ANSWER_MS   2000 /* for all that it is asked */
@@ -43,7 +44,7 @@ static int ask(const struct qemu *qemu, const struct address *address, struct de
 	_cleanup_json_ struct json_object *sizes = NULL;
 	struct qmp *qmp;
 
-	if (qemu ? discover_connect(&qmp, qemu, address, NULL, d, err)
+	if (qemu ? monitor_connect(&qmp, qemu, address, NULL, d, err)
 		 : qmp_connect(&qmp, address, NULL, d, err))
 		return -1;
 	if (qmp_start(qmp, deadline_within(d, GREETING_MS), DEADLINE_NEVER, err) ||

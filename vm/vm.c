@@ -9,6 +9,7 @@
 #include "lib/words.h"
 #include "vm/discover.h"
 #include "vm/forward.h"
+#include "vm/monitor.h"
 #include "vm/namesake.h"
 #include "vm/vm.h"
 
@@ -28,8 +29,8 @@ static unsigned connect_all(struct vm *vm, const struct qemu *qemu, struct qmp *
 	unsigned i, count = 0;
 
 	for (i = 0; i < qemu->line.monitors_count; i++)
-		if (!discover_connect(&sessions[count], qemu, &qemu->line.monitors[i], &vm->trace,
-				      vm->deadline, err))
+		if (!monitor_connect(&sessions[count], qemu, &qemu->line.monitors[i], &vm->trace,
+				     vm->deadline, err))
 			count++;
 	return count;
 }

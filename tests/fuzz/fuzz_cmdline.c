@@ -7,7 +7,7 @@
 #include "fuzz.h"
 #include "lib/util.h"
 #include "vm/cmdline.h"
-#include "vm/readconfig.h"
+#include "vm/qemuopt.h"
 
 static void check_address(const struct address *a)
 {
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	parse(bytes, size, "/run/vm");
 	parse(bytes, size, NULL);
 	buf_add(&words, "qemu", 5);
-	readconfig_words(&words, text);
+	qemuopt_file_words(&words, text);
 	seam_check(!words.data[words.len - 1]);
 	parse(words.data, words.len, "/run/vm");
 	return 0;
