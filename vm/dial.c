@@ -12,6 +12,7 @@
 #include "lib/owner.h"
 #include "lib/peer.h"
 #include "lib/proc.h"
+#include "lib/tcp.h"
 #include "lib/util.h"
 #include "vm/channel.h"
 #include "vm/dial.h"
@@ -89,7 +90,7 @@ static bool is_foreign(pid_t pid)
 
 static bool listens(pid_t pid, int path_fd)
 {
-	return owner_listens(pid, path_fd) == 1;
+	return owner_listens(pid, path_fd) == OWNER_YES;
 }
 
 /* @other: 0 when it is not known which */
@@ -139,7 +140,7 @@ static int check_socket(const struct dial *dial, const char *path, int path_fd, 
 	if (!dial->qmp || (dial->pid && other == dial->pid))
 		return 0;
 	if (dial->pid && (path_fd >= 0 ? listens(dial->pid, path_fd)
-				       : owner_listens_abstract(dial->pid, path + 1) == 1))
+				       : owner_listens_abstract(dial->pid, path + 1) == OWNER_YES))
 		return 0;
 	if (dial->label)
 		return is_qemu(dial->pid) || is_foreign(dial->pid)
@@ -158,7 +159,7 @@ static int check_socket(const struct dial *dial, const char *path, int path_fd, 
  * kernel says beforehand whose it is. */
 static int check_before(const struct dial *dial, const char *path, int path_fd, struct err *err)
 {
-	if (!dial->label || !is_foreign(dial->pid) || owner_listens(dial->pid, path_fd))
+	if (!dial->label || !is_foreign(dial->pid) || owner_listens(dial->pid, path_fd) != OWNER_NO)
 		return 0;
 	return belongs_to(dial, path, 0, err);
 }
@@ -369,19 +370,21 @@ struct wire_opener dial_opener(struct dial *dial)
 /* Without connecting: does the VM's process listen where @view sees the path? */
 static int check_path(const struct dial *dial, pid_t view, const char *path, struct err *err)
 {
-	int path_fd = peer_open_path(view, path, O_PATH), is_its;
+	int path_fd = peer_open_path(view, path, O_PATH);
+	enum owner_answer is_its;
 	pid_t other = 0;
 
 	if (path_fd < 0)
 		return cannot_open(dial, path, strerror(errno), err);
 	is_its = owner_listens(dial->pid, path_fd);
-	if (!is_its)
+	if (is_its == OWNER_NO)
 		other = find_holder(dial->pid, path_fd, listens, dial->deadline);
 	close(path_fd);
-	if (is_its > 0)
+	if (is_its == OWNER_YES)
 		return 0;
-	return is_its ? cannot_open(dial, path, "nobody is known to listen there", err)
-		      : belongs_to(dial, path, other, err);
+	return is_its == OWNER_UNKNOWN
+		       ? cannot_open(dial, path, "no process is known to listen there", err)
+		       : belongs_to(dial, path, other, err);
 }
 
 int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct deadline *d,
@@ -403,14 +406,15 @@ int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct
 	if (channel->is_pty)
 		return check_pty(&dial, path, err);
 	if (channel->address.is_abstract)
-		return owner_listens_abstract(pid, path + 1) == 1 ? 0
-								  : belongs_to(&dial, path, 0, err);
+		return owner_listens_abstract(pid, path + 1) == OWNER_YES
+			       ? 0
+			       : belongs_to(&dial, path, 0, err);
 	return check_path(&dial, pid, path, err) && check_path(&dial, 0, path, &here) ? -1 : 0;
 }
 
 static bool has_accepted(pid_t pid, int fd)
 {
-	return owner_has_accepted(pid, fd);
+	return tcp_has_accepted(pid, fd);
 }
 
 /* The QEMU that holds the socket which another process has listened on and passed to it. */

@@ -8,6 +8,7 @@
 
 #include "lib/owner.h"
 #include "lib/peer.h"
+#include "lib/tcp.h"
 #include "vm/monitor.h"
 
 /* @path_fd: opened with O_PATH */
@@ -44,7 +45,7 @@ static int check_listener(const struct qemu *qemu, const struct address *address
 	if (other == qemu->pid && (uid == qemu->uid || !uid))
 		return 0;
 	if ((path_fd >= 0 ? owner_listens(qemu->pid, path_fd)
-			  : owner_listens_abstract(qemu->pid, address->path + 1)) == 1)
+			  : owner_listens_abstract(qemu->pid, address->path + 1)) == OWNER_YES)
 		return 0;
 	return belongs_to(qemu, address->text, other, err);
 }
@@ -109,7 +110,7 @@ static int connect_in_network(const struct qemu *qemu, const struct address *add
 		}
 		return -1;
 	}
-	if (is_tcp ? owner_listens_tcp(qemu->pid, *fd) == 1
+	if (is_tcp ? tcp_listens(qemu->pid, *fd) == OWNER_YES
 		   : !check_listener(qemu, address, -1, *fd, err))
 		return 0;
 	close(*fd);
