@@ -10,8 +10,9 @@
 
 /* As many digits as guest.sh looks for. */
 #define BLOCK_MAX UINT64_C(9999999)
-/* A block has at least one section (Linux drivers/base/memory.c), which is 16 MiB at least, on powerpc;
- * Linux has 2 GiB at most. The greatest block of the greatest size is still below SIZE_LIMIT_BYTES. */
+/* A block has at least one section (Linux drivers/base/memory.c), which is 16 MiB at least, on
+ * powerpc; Linux has 2 GiB at most. The greatest block of the greatest size is still below
+ * SIZE_LIMIT_BYTES. */
 #define BLOCK_SIZE_MIN (UINT64_C(1) << 20)
 #define BLOCK_SIZE_MAX (UINT64_C(1) << 36)
 
@@ -22,16 +23,16 @@ const char *const zone_choices[] = {
 	[ZONE_AUTO] = "auto", [ZONE_MOVABLE] = "movable", [ZONE_KERNEL] = "kernel", NULL
 };
 
-void block_list_release(struct block_list *list)
+void block_list_free(struct block_list *list)
 {
 	free(list->runs);
 	*list = (struct block_list){ 0 };
 }
 
-void guest_memory_release(struct guest_memory *g)
+void guest_memory_free(struct guest_memory *g)
 {
-	block_list_release(&g->blocks);
-	pools_release(&g->pools);
+	block_list_free(&g->blocks);
+	pools_free(&g->pools);
 	*g = (struct guest_memory){ 0 };
 }
 
@@ -77,7 +78,7 @@ void block_list_sort(struct block_list *list)
 			run.first = next;
 		block_list_add(&sorted, &run);
 	}
-	block_list_release(list);
+	block_list_free(list);
 	*list = sorted;
 }
 
@@ -287,8 +288,8 @@ static bool parse_size(struct guest_memory *g, char *rest)
 {
 	if (!strcmp(rest, "-"))
 		return true;
-	return parse_u64(rest, 16, &g->block_size_bytes) &&
-	       g->block_size_bytes >= BLOCK_SIZE_MIN && g->block_size_bytes <= BLOCK_SIZE_MAX &&
+	return parse_u64(rest, 16, &g->block_size_bytes) && g->block_size_bytes >= BLOCK_SIZE_MIN &&
+	       g->block_size_bytes <= BLOCK_SIZE_MAX &&
 	       !(g->block_size_bytes & (g->block_size_bytes - 1));
 }
 
@@ -315,7 +316,8 @@ static bool parse_blocks(struct guest_memory *g, char *rest)
 	struct blocks run = { 0 };
 
 	if (!zones || !parse_u64(first, 10, &run.first) || !parse_u64(last, 10, &run.last) ||
-	    run.first > run.last || run.last > BLOCK_MAX || !parse_small(node, NODE_MAX, &run.node) ||
+	    run.first > run.last || run.last > BLOCK_MAX ||
+	    !parse_small(node, NODE_MAX, &run.node) ||
 	    !parse_small(removable, 1, &run.is_removable) ||
 	    !copy_word(run.state, sizeof(run.state), state, "-") ||
 	    !copy_word(run.zones, sizeof(run.zones), zones, " "))
@@ -365,7 +367,7 @@ int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, stru
 	unsigned i;
 	size_t j;
 
-	guest_memory_release(g);
+	guest_memory_free(g);
 	for (i = 0; i < count; i++) {
 		for (j = 0; j < ARRAY_SIZE(parsers); j++) {
 			size_t len = strlen(parsers[j].word);

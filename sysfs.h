@@ -74,16 +74,17 @@ extern const char *const zone_choices[];
  */
 int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)
 	__attribute__((warn_unused_result));
-void guest_memory_release(struct guest_memory *g);
+void guest_memory_free(struct guest_memory *g);
 
 /* block_list_add() - append a run, merging it with the last when it continues that with equal facts
  */
 void block_list_add(struct block_list *list, const struct blocks *run);
-void block_list_release(struct block_list *list);
+void block_list_free(struct block_list *list);
 /* block_list_sort() - by first block, merged, each block once */
 void block_list_sort(struct block_list *list);
 uint64_t block_list_blocks(const struct block_list *list);
-/* block_list_find() - the run of an ascending list that has the block, or NULL; owned by the list */
+/* block_list_find() - the run of an ascending list that has the block, or NULL; owned by the list
+ */
 const struct blocks *block_list_find(const struct block_list *list, uint64_t block);
 /* block_list_lacks() - does an ascending list lack a block of @first to @last? *block receives the
  * first of them */

@@ -11,6 +11,7 @@
 
 #include "cli/history.h"
 #include "cli/prompt.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 #define HISTORY_LINES 1000

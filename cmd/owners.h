@@ -22,9 +22,9 @@ struct owners {
 	unsigned count;
 };
 
-/* owners_find() - of all devices of @t, which they are borrowed from; owners_release() it */
+/* owners_find() - of all devices of @t, which they are borrowed from; owners_free() it */
 struct owners owners_find(const struct transaction *t);
-void owners_release(struct owners *o);
+void owners_free(struct owners *o);
 
 /*
  * owners_get() - whose a block is

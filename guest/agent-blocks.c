@@ -294,7 +294,7 @@ static bool find_absent(const struct states *states, const char *ranges, uint64_
 /* Wait @ms, or until the agent goes away, which the next request shows. */
 static int pause_for(struct call *c, int64_t ms, struct err *err)
 {
-	struct pollfd fd = { .fd = c->b->agent->wire.in_fd };
+	struct pollfd fd = { .fd = c->b->agent->stream.in_fd };
 
 	return deadline_poll(c->d, &fd, 1, monotonic_ms() + ms, err) < 0 ? -1 : 0;
 }
@@ -470,7 +470,7 @@ int agent_blocks_run(struct agent_blocks *b, const char *commands, struct answer
 	_cleanup_free_ char *text = xstrdup(commands);
 	char *rest = text, *chain;
 
-	answer_release(answer);
+	answer_free(answer);
 	if (agent_blocks_finish(b, d, err))
 		return -1;
 	while ((chain = strsep(&rest, ";")))
@@ -488,6 +488,6 @@ int agent_blocks_finish(struct agent_blocks *b, struct deadline *d, struct err *
 	if (strcmp(b->agent->command, set_blocks) != 0)
 		return -1;
 	return err_wrap(err, "the %s has not said yet whether 'memory%llu' is %s",
-			b->agent->wire.peer, (unsigned long long)b->block,
+			b->agent->stream.peer, (unsigned long long)b->block,
 			b->is_online ? "online" : "offline");
 }

@@ -19,7 +19,7 @@ struct answer {
 	bool is_cut;  /* has more lines than are kept */
 };
 
-void answer_release(struct answer *a);
+void answer_free(struct answer *a);
 
 /* answer_put() - line @i, counted from 0, has come; those before it may come later. A copy is kept,
  * of the first of several. */

@@ -30,7 +30,7 @@
 #define ONLY_OURS "[ $MEMHP ]&&"
 
 struct guest {
-	struct wire wire;
+	struct stream stream;
 	struct process process;
 	struct serial serial;
 	struct login *login;
@@ -49,7 +49,7 @@ struct guest {
 	bool has_panicked; /* as its console says */
 	piece_set loaded;
 	struct address address;
-	struct wire_opener opener;
+	struct stream_opener opener;
 	size_t unread_bytes; /* at most: sent since the last answer */
 	guest_hear_fn *hear; /* NULL: nobody listens */
 	void *hear_context;
@@ -58,20 +58,20 @@ struct guest {
 	unsigned exchange;
 };
 
-/* After *err of the wire: should the far end have gone away, nothing more comes of it. */
+/* After *err of the stream: should the far end have gone away, nothing more comes of it. */
 static int failed(struct guest *g, struct err *err)
 {
 	if (g->is_abandoned)
 		return -1;
 	g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
 	g->is_pending = g->is_pending && !g->is_lost;
-	return process_explain(&g->process, &g->wire, err);
+	return process_explain(&g->process, &g->stream, err);
 }
 
 /* Send lines that more is to follow, or that another shell may read. */
 static int write_text(struct guest *g, const char *text, struct err *err)
 {
-	return wire_write(&g->wire, text, strlen(text), g->deadline, err) ? failed(g, err) : 0;
+	return stream_write(&g->stream, text, strlen(text), g->deadline, err) ? failed(g, err) : 0;
 }
 
 /* Send a line that is to be answered. */
@@ -79,7 +79,7 @@ static int write_line(struct guest *g, const char *line, struct err *err)
 {
 	if (!g->is_console)
 		return write_text(g, line, err);
-	return serial_write(&g->wire, line, g->deadline, err) ? failed(g, err) : 0;
+	return serial_write(&g->stream, line, g->deadline, err) ? failed(g, err) : 0;
 }
 
 static void notice_panic(struct guest *g)
@@ -96,7 +96,7 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 {
 	char *line;
 
-	while ((line = wire_line(&g->wire))) {
+	while ((line = stream_line(&g->stream))) {
 		struct frame frame;
 		bool ours = frame_parse(line, g->id, &frame);
 
@@ -116,8 +116,8 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 			notice_panic(g);
 		free(line);
 	}
-	if (g->wire.in.len > NOISE_MAX)
-		buf_drop(&g->wire.in, g->wire.in.len);
+	if (g->stream.in.len > NOISE_MAX)
+		buf_drop(&g->stream.in, g->stream.in.len);
 	return g->is_lost || answer_finish(answer);
 }
 
@@ -156,12 +156,12 @@ static int fill(struct guest *g, const struct answer *answer, int64_t until_ms, 
 
 	if (answer->bytes > BYTES_MAX || answer->is_cut)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "an answer on the %s is too long",
-			       g->wire.peer);
-	if (wire_fill(&g->wire, until_ms < due_ms ? until_ms : due_ms, g->deadline, err) < 0)
+			       g->stream.peer);
+	if (stream_fill(&g->stream, until_ms < due_ms ? until_ms : due_ms, g->deadline, err) < 0)
 		return failed(g, err);
 	if (!g->is_known && monotonic_ms() >= g->patience.limit_ms)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the %s",
-			       g->wire.peer);
+			       g->stream.peer);
 	return 0;
 }
 
@@ -194,7 +194,7 @@ static int serve(struct guest *g, struct answer *answer, struct err *err)
 /* After *err: does the agent, which does not allow guest-exec, allow its own commands? */
 static int fall_back(struct guest *g, struct answer *answer, struct err *err)
 {
-	exec_close(&g->exec, &g->wire, g->deadline);
+	exec_close(&g->exec, &g->stream, g->deadline);
 	if (agent_blocks_open(&g->blocks, &g->agent, g->deadline, err))
 		return -1;
 	return serve(g, answer, err);
@@ -215,14 +215,14 @@ int guest_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct 
 		return err_set(err, ERR_GUEST_UNREACHABLE,
 			       g->has_panicked ? "the guest's kernel has panicked, as the %s says"
 					       : "the shell on the %s has ended",
-			       g->wire.peer);
+			       g->stream.peer);
 	answer_trace(answer, g->trace);
 	return 1;
 }
 
 static int receive(struct guest *g, struct answer *answer, bool is_urgent, struct err *err)
 {
-	answer_release(answer);
+	answer_free(answer);
 	patience_begin(&g->patience, is_urgent);
 	return guest_poll(g, answer, DEADLINE_NEVER, err) < 0 ? -1 : 0;
 }
@@ -245,12 +245,12 @@ void guest_abandon(struct guest *g)
 
 int guest_idle_fd(const struct guest *g)
 {
-	return g->is_console && !g->is_pending && !g->is_abandoned ? g->wire.in_fd : -1;
+	return g->is_console && !g->is_pending && !g->is_abandoned ? g->stream.in_fd : -1;
 }
 
 bool guest_hear(struct guest *g)
 {
-	int heard = panic_hear(&g->wire, g->is_leaving, NOISE_MAX);
+	int heard = panic_hear(&g->stream, g->is_leaving, NOISE_MAX);
 
 	if (heard > 0)
 		notice_panic(g);
@@ -270,7 +270,7 @@ void guest_listen(struct guest *g, guest_hear_fn *hear, void *context)
 
 int guest_fd(const struct guest *g)
 {
-	return g->wire.in_fd;
+	return g->stream.in_fd;
 }
 
 static int reopen(struct guest *g, struct err *err);
@@ -312,7 +312,7 @@ static int send_parts(struct guest *g, const char *commands, struct err *err)
 
 	while (!status && (part = parts_next(commands, &done))) {
 		status = send_commands(g, part, err) || guest_receive(g, &answer, err);
-		answer_release(&answer);
+		answer_free(&answer);
 		free(part);
 	}
 	return status ? -1 : send_commands(g, PARTS_RUN, err);
@@ -332,7 +332,7 @@ int guest_send(struct guest *g, const char *commands, struct err *err)
 	/* what has been sent before must have been read before this may fill the queue */
 	if (g->is_console && g->unread_bytes + strlen(commands) > QUEUE_MAX)
 		status = send_commands(g, ":", err) || guest_receive(g, &answer, err);
-	answer_release(&answer);
+	answer_free(&answer);
 	if (status)
 		return -1;
 	trace_say(g->trace, "guest", '>', commands);
@@ -349,7 +349,7 @@ int guest_run(struct guest *g, const char *commands, struct answer *answer, stru
 
 int guest_cancel(struct guest *g, struct answer *answer, struct err *err)
 {
-	answer_release(answer);
+	answer_free(answer);
 	if (!g->is_pending)
 		return 0;
 	if (g->blocks.agent)
@@ -368,7 +368,7 @@ static int open_agent(struct guest *g, const char *path, struct err *err)
 	g->blocks.agent = NULL;
 	if (agent_open(&g->agent, path, g->opener, g->deadline, err))
 		return -1;
-	exec_open(&g->exec, &g->agent, &g->wire, g->id);
+	exec_open(&g->exec, &g->agent, &g->stream, g->id);
 	return 0;
 }
 
@@ -380,16 +380,16 @@ static int open_transport(struct guest *g, struct err *err)
 	switch (a->kind) {
 	case ADDRESS_SERIAL:
 		g->is_console = true;
-		return serial_open(&g->serial, &g->wire, a->path, g->opener, g->id, g->login,
+		return serial_open(&g->serial, &g->stream, a->path, g->opener, g->id, g->login,
 				   g->deadline, err);
 	case ADDRESS_AGENT:
 		return open_agent(g, a->path, err);
 	case ADDRESS_SSH:
-		return process_open_ssh(&g->wire, &g->process, a, NULL, "sh", g->deadline, err);
+		return process_open_ssh(&g->stream, &g->process, a, NULL, "sh", g->deadline, err);
 	case ADDRESS_EXEC:
-		return process_open_command(&g->wire, &g->process, a->path, err);
+		return process_open_command(&g->stream, &g->process, a->path, err);
 	case ADDRESS_LOCAL:
-		return process_open_local(&g->wire, &g->process, a->path, err);
+		return process_open_local(&g->stream, &g->process, a->path, err);
 	default:
 		return err_set(err, ERR_USAGE, "'%s' is no guest channel", a->text);
 	}
@@ -410,13 +410,13 @@ static int start_program(struct guest *g, struct err *err)
 	return guest_load(g, "", err);
 }
 
-int guest_open(struct guest **out, const struct address *address, struct wire_opener opener,
+int guest_open(struct guest **out, const struct address *address, struct stream_opener opener,
 	       struct login *login, const struct trace *trace, struct deadline *deadline,
 	       struct err *err)
 {
 	struct guest *g = xcalloc(1, sizeof(*g));
 
-	g->wire.in_fd = g->wire.out_fd = -1;
+	g->stream.in_fd = g->stream.out_fd = -1;
 	g->login = login;
 	g->deadline = deadline;
 	g->trace = trace;
@@ -434,7 +434,7 @@ void guest_leave(struct guest *g)
 {
 	struct err ignored;
 
-	if (!g->is_console || g->is_pending || g->is_leaving || g->wire.out_fd < 0)
+	if (!g->is_console || g->is_pending || g->is_leaving || g->stream.out_fd < 0)
 		return;
 	g->is_leaving = !write_line(g, ONLY_OURS "exit\n", &ignored);
 }
@@ -450,7 +450,7 @@ static void part(struct guest *g)
 		guest_leave(g);
 	if (g->is_leaving)
 		(void)!guest_receive(g, &answer, &ignored);
-	answer_release(&answer);
+	answer_free(&answer);
 	g->is_leaving = false;
 }
 
@@ -460,13 +460,13 @@ static void close_transport(struct guest *g, bool is_for_good)
 	struct deadline parting = deadline_parting(whole, LEAVE_MIN_MS, LEAVE_MS);
 
 	g->deadline = &parting;
-	if (g->agent.is_open || (g->is_console && g->wire.out_fd >= 0))
+	if (g->agent.is_open || (g->is_console && g->stream.out_fd >= 0))
 		part(g);
-	if (g->is_console && g->wire.out_fd >= 0 && is_for_good)
-		login_leave(g->login, &g->wire, g->id, whole);
-	exec_close(&g->exec, &g->wire, &parting);
-	process_close(&g->process, &g->wire);
-	serial_close(&g->serial, &g->wire);
+	if (g->is_console && g->stream.out_fd >= 0 && is_for_good)
+		login_leave(g->login, &g->stream, g->id, whole);
+	exec_close(&g->exec, &g->stream, &parting);
+	process_close(&g->process, &g->stream);
+	serial_close(&g->serial, &g->stream);
 	g->deadline = whole;
 	agent_close(&g->agent);
 }

@@ -12,13 +12,13 @@
 
 #include "guest/password.h"
 #include "lib/util.h"
-#include "lib/words.h"
+#include "lib/text.h"
 
 /*
  * From here on there is a password in this process, in places that nobody can list: stacks, buffers
- * that were moved. No core file is made of it any more, wherever core_pattern sends them (RLIMIT_CORE
- * does not count for a pipe), and other processes of this user cannot read its memory (proc(5),
- * PR_SET_DUMPABLE). What memhp starts is not concerned.
+ * that were moved. No core file is made of it any more, wherever core_pattern sends them
+ * (RLIMIT_CORE does not count for a pipe), and other processes of this user cannot read its memory
+ * (proc(5), PR_SET_DUMPABLE). What memhp starts is not concerned.
  */
 static void seal(void)
 {
@@ -95,7 +95,7 @@ static int check_file(int fd, const char *path, struct err *err)
 	if (st.st_mode & (S_IRWXG | S_IRWXO)) {
 		err_set(err, ERR_USAGE, "others may use password file '%s' (mode %04o)", path,
 			(unsigned)st.st_mode & 07777);
-		quoted = words_quoted(path);
+		quoted = text_quoted(path);
 		return quoted ? err_hint(err, "take that away: chmod 600 -- %s", quoted) : -1;
 	}
 	return 0;

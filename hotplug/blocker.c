@@ -74,5 +74,5 @@ void hotplug_explain_held(struct transaction *t, uint64_t block, struct err *err
 	if (!guest_run(t->view.guest, words, &answer, &ignored))
 		for (i = 0; i < answer.count; i++)
 			describe(answer.lines[i], err);
-	answer_release(&answer); /* also what has come of one that broke off */
+	answer_free(&answer); /* also what has come of one that broke off */
 }

@@ -212,12 +212,12 @@ static void stop(struct transaction *t, const char *commands, struct answer *ans
 	struct err ignored;
 	int status;
 
-	guest_memory_release(&t->view.after);
+	guest_memory_free(&t->view.after);
 	status = hotplug_cancel(t, answer, &ignored);
 	if (status && guest_is_lost(t->view.guest) && is_short_way(commands))
 		status = guest_run(t->view.guest, "scan", answer, &ignored);
 	if (!status && sysfs_parse(&t->view.after, answer->lines, answer->count, &ignored))
-		guest_memory_release(&t->view.after);
+		guest_memory_free(&t->view.after);
 }
 
 /* What the commands are to change is the work that is shown, unless the job counts bytes itself. */
@@ -281,7 +281,7 @@ int hotplug_guest(struct transaction *t, const char *commands, const char *verb,
 		status = read_answer(t, &answer, verb, to, err);
 	else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
 		stop(t, commands, &answer);
-	answer_release(&answer);
+	answer_free(&answer);
 	if (status < 0 && guest_has_panicked(t->view.guest)) {
 		watch_note_panic(&t->watch);
 		watch_tell(&t->watch, err);
@@ -375,7 +375,7 @@ static void restore_zone(const struct transaction *t, const struct block_list *w
 
 		buf_addf(words, "%s;", raise);
 	}
-	block_list_release(&some);
+	block_list_free(&some);
 }
 
 static void restore_offline(const struct transaction *t, const struct block_list *were,
@@ -392,7 +392,7 @@ static void restore_offline(const struct transaction *t, const struct block_list
 
 		buf_addf(words, "%s;", lower);
 	}
-	block_list_release(&some);
+	block_list_free(&some);
 }
 
 /* Are the blocks as they were? State and zone count, not what may change by itself. */
@@ -444,13 +444,13 @@ int hotplug_restore(struct transaction *t, const struct block_list *list, struct
 	struct answer late = { 0 };
 	int status = guest_cancel(t->view.guest, &late, err);
 
-	answer_release(&late);
+	answer_free(&late);
 	block_list_intersect(&were, &t->view.before.blocks, list);
 	if (!were.count)
 		return 0;
 	if (status && !guest_is_lost(t->view.guest)) {
 		not_back(t, &were, err);
-		block_list_release(&were);
+		block_list_free(&were);
 		return -1;
 	}
 	restore_zone(t, &were, ZONE_MOVABLE, &words);
@@ -465,7 +465,7 @@ int hotplug_restore(struct transaction *t, const struct block_list *list, struct
 	}
 	if (status)
 		not_back(t, &were, err);
-	block_list_release(&were);
+	block_list_free(&were);
 	return status ? -1 : 0;
 }
 

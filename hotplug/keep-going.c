@@ -25,7 +25,7 @@ static uint64_t online_bytes(const struct transaction *t, const struct memdev *d
 	for (i = 0; i < found.count; i++)
 		if (blocks_are_online(&found.runs[i]))
 			blocks += found.runs[i].last - found.runs[i].first + 1;
-	block_list_release(&found);
+	block_list_free(&found);
 	return blocks * t->view.before.block_size_bytes;
 }
 
@@ -40,7 +40,7 @@ static int admit(struct transaction *t, const struct memdev *d, uint64_t *bytes,
 		status = hotplug_check_room(t, *bytes + more, err);
 	if (!status)
 		*bytes += more;
-	block_list_release(&found);
+	block_list_free(&found);
 	return status;
 }
 
@@ -95,7 +95,7 @@ static int keep_blocks(struct transaction *t, const struct memdev *d, struct err
 	if (t->view.has_guest && view_device_blocks(&t->view, d, &span)) {
 		block_list_add(&list, &span);
 		status = hotplug_restore(t, &list, err);
-		block_list_release(&list);
+		block_list_free(&list);
 	}
 	return status;
 }
@@ -129,7 +129,7 @@ static struct block_list blocks_left(const struct transaction *t, const struct u
 	for (i = 0; i < all.count; i++)
 		if (!blocks_are_offline(&all.runs[i]))
 			block_list_add(&left, &all.runs[i]);
-	block_list_release(&all);
+	block_list_free(&all);
 	return left;
 }
 
@@ -175,7 +175,7 @@ static int drop_holder(struct transaction *t, struct unplug *unplug, uint64_t bl
 	bool is_further = err->code == ERR_TIMEOUT && block_list_blocks(&left) < blocks;
 	struct err why = *err;
 
-	block_list_release(&left);
+	block_list_free(&left);
 	if (is_further)
 		return 0;
 	if (i == unplug->leaving_count)
@@ -196,7 +196,7 @@ int keep_going_offline(struct transaction *t, struct unplug *unplug, struct err 
 		uint64_t blocks = block_list_blocks(&left);
 		int status = blocks ? try_offline(t, &left, err) : 0;
 
-		block_list_release(&left);
+		block_list_free(&left);
 		if (!status)
 			return 0;
 		if (!can_go_on(t, err) || drop_holder(t, unplug, blocks, err))
@@ -234,7 +234,7 @@ static int drop_refused(struct transaction *t, struct unplug *unplug, struct err
 	return 0;
 }
 
-int keep_going_release(struct transaction *t, struct unplug *unplug, struct err *err)
+int keep_going_free(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	while (hotplug_release_devices(t, unplug->leaving, unplug->leaving_count, err)) {
 		unsigned count = unplug->leaving_count;

@@ -38,7 +38,7 @@ static void add_blocks(struct buf *words, const char *facts, const struct block_
 		add_run(&runs, list->runs[i].first, list->runs[i].last);
 	block_list_sort(&runs);
 	add_runs(words, facts, &runs);
-	block_list_release(&runs);
+	block_list_free(&runs);
 }
 
 void look_add_first(struct buf *words, const struct block_list *list)
@@ -64,5 +64,5 @@ void look_add_devices(struct buf *words, const struct machine *m)
 	}
 	block_list_sort(&runs);
 	add_runs(words, "facts;near 0x", &runs);
-	block_list_release(&runs);
+	block_list_free(&runs);
 }

@@ -35,7 +35,7 @@ static bool are_offline(const struct transaction *t, const struct block_list *li
 	block_list_intersect(&found, &t->view.after.blocks, list);
 	for (i = 0; i < found.count; i++)
 		is_so &= blocks_are_offline(&found.runs[i]);
-	block_list_release(&found);
+	block_list_free(&found);
 	return is_so;
 }
 
@@ -49,7 +49,7 @@ static bool is_of_later_node(const struct transaction *t, const struct block_lis
 	block_list_intersect(&found, &t->view.before.blocks, list);
 	for (i = 0; i < found.count; i++)
 		is_so |= found.runs[i].node > 0;
-	block_list_release(&found);
+	block_list_free(&found);
 	return is_so;
 }
 

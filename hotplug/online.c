@@ -34,14 +34,14 @@ static struct plug_unit *unit_of(const struct answers *a, const char *name,
 				 struct json_object *data, const struct memdev **d)
 {
 	const struct machine *m = &a->t->view.machine;
-	struct verdict_subject subject;
+	struct device_event_subject subject;
 	unsigned i, j;
 
-	if (!verdict_subject(name, data, &subject))
+	if (!device_event_subject(name, data, &subject))
 		return NULL;
 	for (i = 0; i < m->devices_count; i++) {
 		*d = &m->devices[i];
-		if (!(*d)->id || !verdict_is_about(&subject, *d))
+		if (!(*d)->id || !device_event_is_about(&subject, *d))
 			continue;
 		for (j = a->plug->from; j < a->plug->to; j++)
 			if (!strcmp(a->plug->units[j].dimm.device_id, (*d)->id))
@@ -55,16 +55,16 @@ static bool is_answer(const char *name, struct json_object *data, void *context)
 	struct answers *a = context;
 	const struct memdev *d;
 	struct plug_unit *unit = unit_of(a, name, data, &d);
-	enum verdict verdict;
+	enum device_event verdict;
 
 	if (!unit || !is_awaited(unit))
 		return false;
-	verdict = verdict_read(name, data, d, false, a->why, sizeof(a->why));
-	unit->is_inserted |= verdict == VERDICT_INSERTED;
-	unit->is_failed |= verdict == VERDICT_REFUSED;
-	if (verdict == VERDICT_REFUSED)
+	verdict = device_event_read(name, data, d, false, a->why, sizeof(a->why));
+	unit->is_inserted |= verdict == DEVICE_EVENT_INSERTED;
+	unit->is_failed |= verdict == DEVICE_EVENT_REFUSED;
+	if (verdict == DEVICE_EVENT_REFUSED)
 		a->refused = unit;
-	return verdict != VERDICT_NONE;
+	return verdict != DEVICE_EVENT_NONE;
 }
 
 static bool is_answered(const struct plug *plug)
@@ -139,7 +139,7 @@ static void add_online(const struct transaction *t, const struct plug *plug, enu
 
 	if (list.count)
 		buf_addf(words, "%s;", swift ? swift : raise);
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 /* Add the look that reads back what the plug has brought so far; before another round, which needs
@@ -155,9 +155,9 @@ static void add_look(const struct transaction *t, const struct plug *plug, struc
 		block_list_add(&list, &plug->units[i].blocks);
 	}
 	if (is_whole)
-		block_list_release(&list);
+		block_list_free(&list);
 	hotplug_add_look(t, words, &list);
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 /* "appear 1 32-35&&swift online_movable 32-35;near 1 32-35", without "appear" where the guest has
@@ -177,7 +177,7 @@ static char *online_words(const struct transaction *t, const struct plug *plug, 
 		add_online(t, plug, zone_of_others(t), is_swift, &words);
 	}
 	add_look(t, plug, &words);
-	block_list_release(&waited);
+	block_list_free(&waited);
 	return words.data;
 }
 
@@ -188,7 +188,7 @@ static struct block_list found_blocks(const struct transaction *t, const struct 
 
 	block_list_add(&wanted, &unit->blocks);
 	block_list_intersect(&found, &t->view.after.blocks, &wanted);
-	block_list_release(&wanted);
+	block_list_free(&wanted);
 	return found;
 }
 
@@ -212,7 +212,7 @@ static void explain_absent(const struct transaction *t, const struct plug *plug,
 		struct block_list found = found_blocks(t, unit);
 		bool is_absent = unit->has_blocks && !unit->is_failed && !found.count;
 
-		block_list_release(&found);
+		block_list_free(&found);
 		if (is_absent) {
 			(void)not_added(unit->blocks.first, err);
 			return;
@@ -253,7 +253,7 @@ static int check_unit(const struct transaction *t, const struct plug *plug, stru
 			(unsigned long long)wrong->first, blocks_format_state(state, wrong),
 			unit->zone == ZONE_ANY ? "online" : sysfs_zone_word(unit->zone));
 	unit->is_complete = !wrong && !is_absent && !check_node(plug, &found, err);
-	block_list_release(&found);
+	block_list_free(&found);
 	return unit->is_complete ? 0 : -1;
 }
 
@@ -348,7 +348,7 @@ static int look_again(struct transaction *t, struct plug *plug, struct err *err)
 	struct err ignored;
 	int status = hotplug_cancel(t, &late, err);
 
-	answer_release(&late);
+	answer_free(&late);
 	if (!status)
 		status = hotplug_guest(t, "scan", "read", "again", err);
 	if (!status && plug->failure.code)
@@ -387,7 +387,7 @@ int plug_offline(struct transaction *t, void *job, struct err *err)
 			 is_silent ? "the guest does not say whether all of %s is offline"
 				   : "some of %s may not be offline",
 			 blocks_format(range, list.runs[0].first, list.runs[list.count - 1].last));
-	block_list_release(&list);
-	block_list_release(&there);
+	block_list_free(&list);
+	block_list_free(&there);
 	return status ? -1 : 0;
 }

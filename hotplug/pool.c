@@ -64,7 +64,7 @@ static int read_held(struct transaction *t, const struct block_list *runs, uint6
 	status = ask(t, words.data, "read", "again", &answer, err);
 	*is_known = answer.pools.tails_count;
 	*bytes = pools_held_bytes(&answer.pools, pools_smallest_kib(&t->view.before.pools));
-	guest_memory_release(&answer);
+	guest_memory_free(&answer);
 	return status;
 }
 
@@ -84,7 +84,7 @@ int hotplug_check_pool(struct transaction *t, const struct block_list *list, str
 									    : free_bytes,
 					free_bytes, is_known, err);
 	}
-	block_list_release(&runs);
+	block_list_free(&runs);
 	return status;
 }
 
@@ -187,7 +187,7 @@ static int refill(struct transaction *t, const char *words, struct err *err)
 
 	if (!status)
 		status = check_given(t, &answer.pools, err);
-	guest_memory_release(&answer);
+	guest_memory_free(&answer);
 	return status;
 }
 
@@ -198,7 +198,7 @@ static int recall_cpusets(struct transaction *t, struct err *err)
 	int status = ask(t, "recall", "put", "back", &answer, err);
 	uint64_t lost = answer.pools.has_cpusets ? answer.pools.cpusets : UINT64_MAX;
 
-	guest_memory_release(&answer);
+	guest_memory_free(&answer);
 	if (status || !lost)
 		return status;
 	return lost == UINT64_MAX
@@ -222,7 +222,7 @@ static int give_back_pools(struct transaction *t, struct err *err)
 			   &words);
 	if (words.len)
 		status = refill(t, words.data, err);
-	guest_memory_release(&answer);
+	guest_memory_free(&answer);
 	return status;
 }
 

@@ -28,7 +28,7 @@ void vmem_add(const struct transaction *t, struct vmem *vmem, const struct memde
 	unit->has_span = view_device_blocks(&t->view, d, &unit->span);
 }
 
-void vmem_release(struct vmem *vmem)
+void vmem_free(struct vmem *vmem)
 {
 	unsigned i;
 
@@ -133,7 +133,7 @@ static int refresh(struct transaction *t, struct vmem *vmem, struct err *err)
 			status = err_set(err, ERR_FAILED, "'%s' has gone meanwhile",
 					 vmem->units[i].handle);
 	}
-	machine_release(&now);
+	machine_free(&now);
 	return status;
 }
 
@@ -148,7 +148,7 @@ static struct block_list shown_blocks(const struct transaction *t, const struct 
 			block_list_add(&wanted, &vmem->units[i].span);
 	block_list_sort(&wanted);
 	block_list_intersect(&found, &t->view.after.blocks, &wanted);
-	block_list_release(&wanted);
+	block_list_free(&wanted);
 	return found;
 }
 
@@ -171,7 +171,7 @@ static void take_first(struct block_list *list, uint64_t count, struct block_lis
 		if (take < blocks)
 			block_list_add(&rest, &run);
 	}
-	block_list_release(list);
+	block_list_free(list);
 	*list = rest;
 }
 
@@ -194,7 +194,7 @@ static struct block_list waiting_blocks(const struct transaction *t, const struc
 	for (i = 0; i < shown.count; i++)
 		if (blocks_are_offline(&shown.runs[i]))
 			block_list_add(&offline, &shown.runs[i]);
-	block_list_release(&shown);
+	block_list_free(&shown);
 	return offline;
 }
 
@@ -225,7 +225,7 @@ static uint64_t count_online(const struct transaction *t, const struct block_lis
 		if (blocks_are_online(&found.runs[i]) &&
 		    (zone == ZONE_ANY || blocks_zone(&found.runs[i]) == zone))
 			blocks += found.runs[i].last - found.runs[i].first + 1;
-	block_list_release(&found);
+	block_list_free(&found);
 	return blocks;
 }
 
@@ -255,8 +255,8 @@ static int bring_online(struct transaction *t, struct vmem *vmem, struct err *er
 	movable = waiting_blocks(t, vmem);
 	take_first(&movable, vmem->kernel_blocks, &kernel);
 	status = bring_lists(t, vmem, &kernel, &movable, err);
-	block_list_release(&movable);
-	block_list_release(&kernel);
+	block_list_free(&movable);
+	block_list_free(&kernel);
 	return status;
 }
 
@@ -273,7 +273,7 @@ static bool is_online(const struct transaction *t, const struct vmem *vmem)
 	for (i = 0; i < vmem->units_count; i++)
 		if (vmem->units[i].has_span)
 			held += vmem->units[i].size_bytes;
-	block_list_release(&shown);
+	block_list_free(&shown);
 	return is_whole && bytes >= held;
 }
 
@@ -384,7 +384,7 @@ static int check_nodes(const struct transaction *t, const struct vmem *vmem, str
 	shown = shown_blocks(t, vmem);
 	for (i = 0; i < shown.count && !status; i++)
 		status = node_map_check(vmem->nodes, vmem->node, &shown.runs[i], err);
-	block_list_release(&shown);
+	block_list_free(&shown);
 	return status;
 }
 

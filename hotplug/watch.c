@@ -145,7 +145,7 @@ void watch_end(struct guest_watch *w)
 		if (w->view->qmp)
 			qmp_observe(w->view->qmp, NULL, NULL);
 	}
-	buf_release(&w->standstill);
+	buf_free(&w->standstill);
 	*w = (struct guest_watch){ 0 };
 }
 

@@ -21,6 +21,7 @@
 #include "lib/owner.h"
 #include "lib/peer.h"
 #include "lib/proc.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 #define COMM_BYTES   64

@@ -45,7 +45,7 @@ bool pools_parse_pool(struct pools *p, char *rest);
 bool pools_parse_tails(struct pools *p, char *rest);
 bool pools_parse_cpusets(struct pools *p, char *rest);
 
-void pools_release(struct pools *p);
+void pools_free(struct pools *p);
 
 /* pools_find() - the pool of that node and size; NULL when there is none */
 const struct pool *pools_find(const struct pools *p, int node, uint64_t page_kib);

@@ -31,19 +31,19 @@ static void set_nonblocking(int fd)
 		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-void wire_init(struct wire *w, int in_fd, int out_fd, char *peer, enum err_code lost_code)
+void stream_init(struct stream *w, int in_fd, int out_fd, char *peer, enum err_code lost_code)
 {
-	*w = (struct wire){
+	*w = (struct stream){
 		.in_fd = in_fd, .out_fd = out_fd, .peer = peer, .lost_code = lost_code
 	};
 	set_nonblocking(in_fd);
 	set_nonblocking(out_fd);
 }
 
-void wire_init_through(struct wire *w, struct wire_through through, char *peer,
-		       enum err_code lost_code)
+void stream_init_through(struct stream *w, struct stream_through through, char *peer,
+			 enum err_code lost_code)
 {
-	*w = (struct wire){
+	*w = (struct stream){
 		.in_fd = -1, .out_fd = -1, .through = through, .peer = peer, .lost_code = lost_code
 	};
 }
@@ -71,8 +71,8 @@ static int connect_unix(int sock, const struct sockaddr_un *address, socklen_t l
 	return is_full ? 1 : -1;
 }
 
-int wire_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
-		      struct err *err)
+int stream_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
+			struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int path_fd = -1, status;
@@ -94,8 +94,8 @@ int wire_connect_unix(const char *path, const char *name, int *fd, enum err_code
 	return status;
 }
 
-int wire_connect_abstract(const char *name, struct wire_maker maker, int *fd, enum err_code code,
-			  struct err *err)
+int stream_connect_abstract(const char *name, struct stream_maker maker, int *fd,
+			    enum err_code code, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_free_ char *shown = xasprintf("@%s", name);
@@ -137,7 +137,7 @@ static int connect_finish(int fd, const struct addresses *to, unsigned i, struct
 }
 
 /* Connect to the first of the addresses that answers; returns as connect_finish(). */
-static int connect_any(const struct addresses *to, struct wire_maker maker, int *fd,
+static int connect_any(const struct addresses *to, struct stream_maker maker, int *fd,
 		       struct deadline *d, struct err *err)
 {
 	int status = -1;
@@ -160,8 +160,8 @@ static int connect_any(const struct addresses *to, struct wire_maker maker, int 
 	return status;
 }
 
-int wire_connect_tcp(const struct address *address, struct wire_maker maker, int *fd,
-		     enum err_code code, struct deadline *d, struct err *err)
+int stream_connect_tcp(const struct address *address, struct stream_maker maker, int *fd,
+		       enum err_code code, struct deadline *d, struct err *err)
 {
 	_cleanup_free_ char *host = xstrndup(address->host.at, (size_t)address->host.len);
 	const char *port = address->port.at, *shown = address->text + strlen("tcp:");
@@ -183,12 +183,13 @@ int wire_connect_tcp(const struct address *address, struct wire_maker maker, int
 	}
 }
 
-static int lost(struct wire *w, const char *why, struct err *err)
+static int lost(struct stream *w, const char *why, struct err *err)
 {
 	return err_set(err, w->lost_code, "the %s went away: %s", w->peer, why);
 }
 
-int wire_write(struct wire *w, const void *data, size_t len, struct deadline *d, struct err *err)
+int stream_write(struct stream *w, const void *data, size_t len, struct deadline *d,
+		 struct err *err)
 {
 	const char *p = data;
 
@@ -210,7 +211,7 @@ int wire_write(struct wire *w, const void *data, size_t len, struct deadline *d,
 	return 0;
 }
 
-int wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err)
+int stream_fill(struct stream *w, int64_t until_ms, struct deadline *d, struct err *err)
 {
 	struct pollfd fd = { .fd = w->in_fd, .events = POLLIN };
 	char bytes[16384];
@@ -231,7 +232,7 @@ int wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *
 	return 1;
 }
 
-char *wire_line(struct wire *w)
+char *stream_line(struct stream *w)
 {
 	char *end = w->in.len ? memchr(w->in.data, '\n', w->in.len) : NULL;
 	size_t len;
@@ -249,13 +250,13 @@ char *wire_line(struct wire *w)
 	return line;
 }
 
-void wire_release(struct wire *w)
+void stream_free(struct stream *w)
 {
 	if (w->out_fd >= 0 && w->out_fd != w->in_fd)
 		close(w->out_fd);
 	if (w->in_fd >= 0)
 		close(w->in_fd);
-	buf_release(&w->in);
+	buf_free(&w->in);
 	util_cleanup_free(&w->peer);
-	*w = (struct wire){ .in_fd = -1, .out_fd = -1 };
+	*w = (struct stream){ .in_fd = -1, .out_fd = -1 };
 }

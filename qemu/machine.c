@@ -9,11 +9,12 @@
 #include "qemu/machine.h"
 #include "qemu/qom.h"
 
-#define OBJECTS_MAX   4096	/* below /objects: each is compared with each device */
-#define MAP_MAX_BYTES (4 << 20) /* of "info mtree": that of 256 DIMMs has a few hundred thousand   \
-				 */
+#define OBJECTS_MAX 4096 /* below /objects: each is compared with each device */
+#define MAP_MAX_BYTES                                                                              \
+	(4 << 20) /* of "info mtree": that of 256 DIMMs has a few hundred thousand                 \
+		   */
 
-static void devices_release(struct machine *m)
+static void devices_free(struct machine *m)
 {
 	unsigned i;
 
@@ -24,7 +25,7 @@ static void devices_release(struct machine *m)
 	m->devices_count = 0;
 }
 
-static void objects_release(struct machine *m)
+static void objects_free(struct machine *m)
 {
 	unsigned i;
 
@@ -34,10 +35,10 @@ static void objects_release(struct machine *m)
 	free(m->backends);
 }
 
-void machine_release(struct machine *m)
+void machine_free(struct machine *m)
 {
-	devices_release(m);
-	objects_release(m);
+	devices_free(m);
+	objects_free(m);
 	free(m->version);
 	free(m->type);
 	free(m->arch);
@@ -46,7 +47,7 @@ void machine_release(struct machine *m)
 	*m = (struct machine){ 0 };
 }
 
-void dimm_request_release(struct dimm_request *r)
+void dimm_request_free(struct dimm_request *r)
 {
 	free(r->backend_id);
 	free(r->device_id);
@@ -84,7 +85,7 @@ int machine_read_devices(struct machine *m, struct json_object *reply, struct er
 {
 	size_t count;
 
-	devices_release(m);
+	devices_free(m);
 	if (!json_object_is_type(reply, json_type_array))
 		return err_set(err, ERR_FAILED, "query-memory-devices did not answer with a list");
 	count = json_object_array_length(reply);
@@ -260,7 +261,7 @@ int machine_query(struct machine *m, struct qmp *q, struct err *err)
 	uint64_t ids[ARRAY_SIZE(queries)];
 	size_t i;
 
-	machine_release(m);
+	machine_free(m);
 	if (qmp_version(q))
 		m->version = xstrdup(qmp_version(q));
 	for (i = 0; i < ARRAY_SIZE(queries); i++) {

@@ -163,7 +163,7 @@ void mem_file_expect(struct mem_file *f, pid_t pid, const char *path, uint64_t s
 	unsigned uid;
 	int fd;
 
-	mem_file_release(f);
+	mem_file_free(f);
 	if (!pid || !*name || !read_file_user(pid, &uid))
 		return;
 	fd = peer_open_path(pid, directory, O_PATH | O_DIRECTORY);
@@ -249,7 +249,7 @@ void mem_file_leave(struct mem_file *f, struct deadline *deadline)
 	(void)!mem_file_remove(f, &ignored);
 }
 
-void mem_file_release(struct mem_file *f)
+void mem_file_free(struct mem_file *f)
 {
 	if (f->is_expected)
 		close(f->directory);

@@ -15,7 +15,7 @@ static void add(struct properties *p, const char *name, struct json_object *valu
 	p->list[p->count++] = (struct property){ xstrdup(name), value };
 }
 
-void properties_release(struct properties *p)
+void properties_free(struct properties *p)
 {
 	unsigned i;
 

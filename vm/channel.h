@@ -39,6 +39,6 @@ int channel_has_client(struct qmp *qmp, const char *label, bool *has_client, str
 bool channel_listens(struct qmp *qmp, bool (*is_there)(const void *context, const char *path),
 		     const void *context);
 
-void channel_release(struct channel *channel);
+void channel_free(struct channel *channel);
 
 #endif

@@ -64,6 +64,6 @@ const struct address *cmdline_find(const struct cmdline *line, enum cmdline_purp
 /* cmdline_explains() - does the command line say what that address is for? */
 bool cmdline_explains(const struct cmdline *line, const struct address *address);
 
-void cmdline_release(struct cmdline *line);
+void cmdline_free(struct cmdline *line);
 
 #endif

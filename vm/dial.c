@@ -56,7 +56,7 @@ static bool is_qemu(pid_t pid)
 		return pid;
 	is_one = discover_process(pid, &qemu);
 	if (is_one)
-		emulator_release(&qemu);
+		emulator_free(&qemu);
 	return is_one;
 }
 
@@ -73,7 +73,7 @@ static pid_t find_holder(pid_t pid, int fd, bool (*is_held)(pid_t pid, int fd), 
 		for (i = 0; i < found.count && !holder; i++)
 			if (found.list[i].pid != pid && is_held(found.list[i].pid, fd))
 				holder = found.list[i].pid;
-	qemu_list_release(&found);
+	qemu_list_free(&found);
 	return holder;
 }
 
@@ -362,9 +362,9 @@ static int open_path(void *context, const char *path, int *fd, struct err *err)
 			    : open_named_by_qemu(dial, path, fd, err);
 }
 
-struct wire_opener dial_opener(struct dial *dial)
+struct stream_opener dial_opener(struct dial *dial)
 {
-	return (struct wire_opener){ open_path, dial };
+	return (struct stream_opener){ open_path, dial };
 }
 
 /* Without connecting: does the VM's process listen where @view sees the path? */

@@ -30,7 +30,7 @@ struct dial {
  * @dial:	borrowed
  * Its errors are ERR_GUEST_UNREACHABLE: also for what belongs to another process than the VM's
  */
-struct wire_opener dial_opener(struct dial *dial);
+struct stream_opener dial_opener(struct dial *dial);
 
 /*
  * dial_check() - without connecting: is the channel that QEMU has named its own?

@@ -28,9 +28,9 @@ struct qemu_list {
 int discover(struct qemu_list *found, bool all, struct deadline *deadline, struct err *err)
 	__attribute__((warn_unused_result));
 
-void qemu_list_release(struct qemu_list *found);
+void qemu_list_free(struct qemu_list *found);
 
-/* discover_process() - one QEMU process, for emulator_release(); false when it is none or cannot be
+/* discover_process() - one QEMU process, for emulator_free(); false when it is none or cannot be
  * read */
 bool discover_process(pid_t pid, struct qemu *qemu);
 

@@ -34,7 +34,7 @@ struct qemu {
  * says whether it is QEMU, and the caller releases it
  */
 bool emulator_read(struct qemu *q, pid_t pid, const uid_t *uid) __attribute__((warn_unused_result));
-void emulator_release(struct qemu *q);
+void emulator_free(struct qemu *q);
 
 /* emulator_ssh() - the channel over a port that it forwards to its guest's ssh, and listens on;
  * owned by @q; NULL for none */

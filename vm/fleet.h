@@ -36,7 +36,7 @@ struct fleet {
 /*
  * fleet_gather() - the processes that have a monitor, each with its profile, then the profiles of
  * none of them
- * @found, @config: borrowed until fleet_release()
+ * @found, @config: borrowed until fleet_free()
  */
 void fleet_gather(struct fleet *fleet, const struct qemu_list *found, const struct config *config);
 
@@ -45,7 +45,7 @@ void fleet_gather(struct fleet *fleet, const struct qemu_list *found, const stru
 int fleet_ask(struct fleet *fleet, struct deadline *deadline, struct err *err)
 	__attribute__((warn_unused_result));
 
-void fleet_release(struct fleet *fleet);
+void fleet_free(struct fleet *fleet);
 
 /* fleet_vm_name() - what --vm takes; NULL when only the pid does */
 const char *fleet_vm_name(const struct fleet_vm *vm);

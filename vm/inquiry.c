@@ -75,7 +75,7 @@ static void report(int fd, const struct qemu *qemu, const struct address *addres
 		err_set(&err, ERR_TIMEOUT, "the monitor '%s' gives no answer within %d s",
 			address->text, ANSWER_MS / 1000);
 	write_report(fd, &err, bytes, &channel, &channel_err);
-	channel_release(&channel);
+	channel_free(&channel);
 }
 
 void inquiry_start(struct inquiries *all, unsigned about, const struct qemu *qemu,
@@ -161,7 +161,7 @@ int inquiries_finish(struct inquiries *all, struct deadline *deadline, struct er
 	return 0;
 }
 
-void inquiries_release(struct inquiries *all)
+void inquiries_free(struct inquiries *all)
 {
 	unsigned i;
 

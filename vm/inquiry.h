@@ -35,7 +35,7 @@ struct inquiries {
 /*
  * inquiry_start() - begin to ask a monitor
  * @about:	a number that the caller knows it by
- * @qemu:	whose it must be; NULL: anybody's; borrowed until inquiries_release()
+ * @qemu:	whose it must be; NULL: anybody's; borrowed until inquiries_free()
  * @address:	borrowed, as long
  */
 void inquiry_start(struct inquiries *all, unsigned about, const struct qemu *qemu,
@@ -46,6 +46,6 @@ void inquiry_start(struct inquiries *all, unsigned about, const struct qemu *qem
 int inquiries_finish(struct inquiries *all, struct deadline *deadline, struct err *err)
 	__attribute__((warn_unused_result));
 
-void inquiries_release(struct inquiries *all);
+void inquiries_free(struct inquiries *all);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "lib/peer.h"
 #include "lib/util.h"
-#include "lib/words.h"
+#include "lib/text.h"
 #include "vm/channel.h"
 #include "vm/discover.h"
 #include "vm/named.h"
@@ -57,7 +57,7 @@ int named_check_purpose(const struct named *named, bool is_agent, struct err *er
 	if (!named->pid || !discover_process(named->pid, &qemu))
 		return 0;
 	purpose = other_purpose(&qemu.line, named, is_agent);
-	emulator_release(&qemu);
+	emulator_free(&qemu);
 	if (!purpose)
 		return 0;
 	err_set(err, ERR_GUEST_UNREACHABLE, "'%s' is %s of the VM with pid %d, not %s", named->path,
@@ -75,7 +75,7 @@ void named_hint(const char *path, struct err *err)
 {
 	const char *port = strncmp(path, "tcp:", 4) ? path : path + 4;
 	const char *colon = strrchr(port, ':');
-	_cleanup_free_ char *quoted = words_quoted(port);
+	_cleanup_free_ char *quoted = text_quoted(port);
 	uint64_t number;
 
 	if (quoted && colon && colon != port && !strchr(port, '/') &&

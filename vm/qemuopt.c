@@ -196,7 +196,7 @@ bool qemuopt_is_telling(const char *name)
 /* Take one piece of "a,b=c,,d" into @piece, "b=c,d"; returns what follows, NULL at the end. */
 const char *qemuopt_piece(const char *options, struct buf *piece)
 {
-	buf_release(piece);
+	buf_free(piece);
 	for (;;) {
 		size_t len = strcspn(options, ",");
 
@@ -274,7 +274,7 @@ static void end_section(struct buf *words, const char *group, struct buf *option
 		buf_add(words, "", 1);
 		buf_add(words, buf_text(options), options->len + 1);
 	}
-	buf_release(options);
+	buf_free(options);
 }
 
 /* One line, without its end; @group becomes the section that it begins. */

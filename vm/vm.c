@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "lib/util.h"
-#include "lib/words.h"
+#include "lib/text.h"
 #include "vm/discover.h"
 #include "vm/forward.h"
 #include "vm/monitor.h"
@@ -112,7 +112,7 @@ static int open_found(struct vm *vm, struct err *err)
 		vm->own_pid = vm->own_pid ? qemu->pid : 0;
 		status = open_process(vm, qemu, err);
 	}
-	qemu_list_release(&found);
+	qemu_list_free(&found);
 	return qemu ? status : -1;
 }
 
@@ -125,7 +125,7 @@ void vm_stay(struct vm *vm)
 	vm->own_pid = vm->pid;
 	vm->own_name = qemu.line.name;
 	qemu.line.name = NULL;
-	emulator_release(&qemu);
+	emulator_free(&qemu);
 }
 
 /* The monitor of another machine: what listens here is ssh, and paths that QEMU tells are there. */
@@ -164,7 +164,7 @@ static void hint_at_address(const struct address *address, struct err *err)
 {
 	const char *text = address->text, *options = strstr(text, ",server");
 	_cleanup_free_ char *path = options ? xstrndup(text, (size_t)(options - text)) : NULL;
-	_cleanup_free_ char *quoted = path ? words_quoted(path) : NULL;
+	_cleanup_free_ char *quoted = path ? text_quoted(path) : NULL;
 
 	if (quoted)
 		err_hint(err, "QEMU's options are no part of it: --qmp %s", quoted);
@@ -209,7 +209,7 @@ char *vm_ssh_address(const struct vm *vm)
 		return NULL;
 	ssh = emulator_ssh(&qemu);
 	copy = ssh ? xstrdup(ssh->text) : NULL;
-	emulator_release(&qemu);
+	emulator_free(&qemu);
 	return copy;
 }
 
@@ -266,7 +266,7 @@ int vm_no_channel(const struct vm *vm, struct err *err)
 }
 
 /* How a path of the channel is opened. */
-static struct wire_opener opener(struct vm *vm)
+static struct stream_opener opener(struct vm *vm)
 {
 	vm->dial = (struct dial){
 		.qmp = vm->qmp,
@@ -301,7 +301,7 @@ void vm_close_guest(struct vm *vm)
 	/* where a login lasts, it is for the same console, which QEMU may still show as in use */
 	if (vm->login.is_in)
 		return;
-	channel_release(&vm->found);
+	channel_free(&vm->found);
 }
 
 /* What commands have left logged in for those that might have followed. */

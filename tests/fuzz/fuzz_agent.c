@@ -9,7 +9,7 @@
 static int open_seam(void *context, const char *path, int *fd, struct err *err)
 {
 	(void)context;
-	return wire_connect_unix(path, path, fd, ERR_GUEST_UNREACHABLE, err);
+	return stream_connect_unix(path, path, fd, ERR_GUEST_UNREACHABLE, err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = { 0 };
 
 	seam_feed(data, size);
-	if (!guest_open(&g, &agent, (struct wire_opener){ open_seam, NULL }, &login, NULL, &d,
+	if (!guest_open(&g, &agent, (struct stream_opener){ open_seam, NULL }, &login, NULL, &d,
 			&err)) {
 		if (!guest_run(g, "scan", &answer, &err))
 			seam_check(!answer.count || answer.lines[0]);
@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    guest_run(g, "change 9 lower any 35-32;scan", &answer, &err))
 			(void)!guest_cancel(g, &answer, &err);
 	}
-	answer_release(&answer);
+	answer_free(&answer);
 	guest_close(g);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "lib/text.h"
 #include "lib/util.h"
 #include "vm/cmdline.h"
 #include "vm/qemuopt.h"
@@ -51,7 +52,7 @@ static void parse(const char *bytes, size_t size, const char *cwd)
 
 	cmdline_parse(&line, bytes, size, cwd);
 	check_line(&line);
-	cmdline_release(&line);
+	cmdline_free(&line);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -35,7 +35,7 @@ static void blocks_in_a_few_places_are_looked_at_alone(void **state)
 	/* neighbours are one place, whatever they are */
 	add(&list, 36, 39, "online");
 	says(look_add_again, &list, "memory;near 1 32-43");
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 static void no_blocks_or_many_places_are_a_look_at_all(void **state)
@@ -53,7 +53,7 @@ static void no_blocks_or_many_places_are_a_look_at_all(void **state)
 	     "26-26 28-28 30-30");
 	add(&list, 32, 32, "online");
 	says(look_add_again, &list, "scan");
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 /* A machine with DIMMs of 512 MiB at these addresses, and with something else. */

@@ -42,7 +42,7 @@ static void a_scan_is_read(void **state)
 	assert_int_equal(g.blocks.runs[0].is_removable, 1);
 	assert_int_equal(g.blocks.runs[1].is_removable, 0);
 	assert_int_equal(g.blocks.runs[3].is_removable, -1);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 	assert_int_equal(g.blocks.count, 0);
 }
 
@@ -66,7 +66,7 @@ static void a_dash_is_unknown_and_not_zero(void **state)
 	assert_string_equal(g.blocks.runs[0].zones, "");
 	assert_int_equal(g.blocks.runs[0].node, -1);
 	assert_int_equal(g.blocks.runs[0].is_removable, -1);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 static void the_memory_map_policy_is_read(void **state)
@@ -89,7 +89,7 @@ static void the_memory_map_policy_is_read(void **state)
 
 		check(!parse(&g, &rows[i].line, 1, &err), "%s", rows[i].line);
 		check(g.memmap_on_memory == rows[i].is_on, "%s", rows[i].line);
-		guest_memory_release(&g);
+		guest_memory_free(&g);
 	}
 }
 
@@ -114,7 +114,7 @@ static void what_an_agent_without_a_shell_says_is_read(void **state)
 	assert_int_equal(sysfs_sum(&g, -1).movable_bytes, 0);
 	assert_int_equal(parse(&g, timed, 1, &err), 0);
 	assert_true(g.is_timed && !g.is_limited);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 static void a_state_is_put_into_words(void **state)
@@ -145,7 +145,7 @@ static void lines_of_other_commands_are_left_alone(void **state)
 	assert_int_equal(g.block_size_bytes, 128 * M);
 	assert_int_equal(parse(&g, lines, 0, &err), 0);
 	assert_int_equal(g.block_size_bytes, 0);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 static const char *const malformed[] = {
@@ -236,7 +236,7 @@ static void a_malformed_line_is_refused_and_quoted(void **state)
 		check(!strncmp(err.message + 30, malformed[i],
 			       20 < strlen(malformed[i]) ? 20 : strlen(malformed[i])),
 		      "'%s'", malformed[i]);
-		guest_memory_release(&g);
+		guest_memory_free(&g);
 	}
 }
 
@@ -269,7 +269,7 @@ static void what_is_free_in_movable_is_a_part_of_what_is_free(void **state)
 		check(!!(g.has & GUEST_HAS_MOVABLE_FREE) == rows[i].is_known, "row %zu", i);
 		check(g.movable_free_bytes == rows[i].bytes, "row %zu: %llu", i,
 		      (unsigned long long)g.movable_free_bytes);
-		guest_memory_release(&g);
+		guest_memory_free(&g);
 	}
 }
 
@@ -288,7 +288,7 @@ static void blocks_that_overlap_or_go_backwards_are_refused(void **state)
 		struct err err = { 0 };
 
 		check(parse(&g, lines, 2, &err) == -1, "'%s'", seconds[i]);
-		guest_memory_release(&g);
+		guest_memory_free(&g);
 	}
 }
 
@@ -304,7 +304,7 @@ static void a_second_scan_replaces_the_first(void **state)
 	assert_int_equal(parse(&g, second, 2, &err), 0);
 	assert_int_equal(g.block_size_bytes, 256 * M);
 	lists(&g.blocks, "0-1 online none");
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 static void memory_is_found_in_its_blocks(void **state)
@@ -401,7 +401,7 @@ static void zones_and_states_are_added_up_in_bytes(void **state)
 	assert_int_equal(kernel_bytes, 4 * 2 * G);
 	assert_int_equal(sum.online_bytes, 7 * 2 * G);
 	assert_int_equal(sum.offline_bytes, 5 * 2 * G);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 static void zones_have_the_words_of_the_guest_program(void **state)
