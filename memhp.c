@@ -417,8 +417,8 @@ static int fill_standard_descriptors(struct err *err)
 	return 0;
 }
 
-/* Whoever may not change the machine himself must not do it through memhp: it obeys the
- * environment, and runs commands. */
+/* A user who may not change the machine must not do it through memhp, which obeys the environment
+ * and runs commands. */
 static int refuse_borrowed_rights(struct err *err)
 {
 	if (!getauxval(AT_SECURE))

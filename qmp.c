@@ -121,7 +121,7 @@ static bool take_awaited(struct qmp *q, uint64_t id)
 }
 
 /* Keep a reply if there was such a request, and only one to each: strays do not pile up, nor do
- * those that nobody fetches any more. */
+ * those that are not fetched any more. */
 static void keep_reply(struct qmp *q, struct json_object *object, size_t bytes)
 {
 	uint64_t id;

@@ -2,7 +2,7 @@
 /*
  * sysfs: the guest's memory vocabulary (Documentation/admin-guide/mm/memory-hotplug.rst of Linux):
  * blocks, states, zones, policies, as guest.sh's scan says them, parsed strictly. Must never: talk
- * to anybody.
+ * to the guest.
  */
 #ifndef SYSFS_H
 #define SYSFS_H
@@ -69,7 +69,7 @@ extern const char *const zone_choices[];
 
 /*
  * sysfs_parse() - read the answer to a scan; lines of other commands are left alone
- * @g:		replaced; the caller releases it
+ * @g:		replaced; the caller frees it
  * @err:	ERR_GUEST_UNREACHABLE when the answer makes no sense
  */
 int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)

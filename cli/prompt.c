@@ -26,7 +26,7 @@ static struct {
 	int saved; /* lines of the history */
 } now;
 
-/* A word that could drive the terminal is offered to nobody. */
+/* A word that could drive the terminal is not offered. */
 void prompt_offer(const char *word)
 {
 	const char *at = word;

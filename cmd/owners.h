@@ -33,7 +33,7 @@ void owners_free(struct owners *o);
  */
 const struct memdev *owners_get(const struct owners *o, uint64_t block, uint64_t *until);
 
-/* owners_split() - @list in parts that have one owner each; the caller releases it */
+/* owners_split() - @list in parts that have one owner each; the caller frees it */
 struct block_list owners_split(const struct owners *o, const struct block_list *list);
 
 #endif

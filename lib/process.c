@@ -146,7 +146,7 @@ int process_explain(const struct process *p, const struct stream *w, struct err 
 }
 
 /* Wait for the child's end at most until @until_ms; false when it goes on. That there is no such
- * child counts as its end: the pid is somebody else's then. */
+ * child counts as its end: the pid is another process's then. */
 static bool reaped(pid_t pid, int64_t until_ms)
 {
 	struct pollfd fd = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };

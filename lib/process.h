@@ -25,7 +25,7 @@ struct process {
  * @target:	a shell command of the user, or a directory ("" for /)
  * @options:	of ssh, at most 12, NULL at the end; NULL for none
  * @command:	what ssh runs there; NULL: nothing
- * @w:		receives the open stream; the caller releases it
+ * @w:		receives the open stream; the caller frees it
  * @p:		receives the child, for process_close()
  * Return: 0 or -1; that the far end works shows only when it answers
  */

@@ -22,11 +22,11 @@ struct trace {
 
 void trace_say(const struct trace *trace, const char *channel, char direction, const char *text);
 
-/* trace_is_on() - does anybody listen? Asked where making the text is work */
+/* trace_is_on() - is the trace heard? Ask where making the text is work */
 bool trace_is_on(const struct trace *trace);
 
 /*
- * Opens the socket or terminal of a path: who knows whose it has to be.
+ * Opens the socket or terminal at a path, and knows which process it has to belong to.
  * @fd:	receives the descriptor; the caller closes it
  * Return: 0; -1 with @err
  */

@@ -18,8 +18,7 @@
  */
 enum device_event {
 	DEVICE_EVENT_NONE,     /* another event, or another device */
-	DEVICE_EVENT_PROGRESS, /* about this device, and nothing decided: nobody needs it any more
-				*/
+	DEVICE_EVENT_PROGRESS, /* about this device, decides nothing */
 	DEVICE_EVENT_INSERTED, /* the guest has taken the DIMM */
 	DEVICE_EVENT_DELETED,  /* QEMU has let go of it */
 	DEVICE_EVENT_REFUSED,  /* the guest refused; @why says why */

@@ -49,7 +49,7 @@ struct dimm_request {
 	uint64_t slot, node, address;
 };
 
-/* machine_query() - ask QEMU everything, in one batch; the caller releases @m */
+/* machine_query() - ask QEMU everything, in one batch; the caller frees @m */
 int machine_query(struct machine *m, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
 
@@ -57,7 +57,7 @@ int machine_query(struct machine *m, struct qmp *q, struct err *err)
 int machine_query_state(struct machine *m, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* machine_is_over() - does the VM stand still in a state that nobody ends by letting it run? */
+/* machine_is_over() - is the VM stopped in a state that `cont` cannot leave? */
 bool machine_is_over(const struct machine *m);
 
 /* machine_describe_state() - why the guest of a VM that does not run cannot answer, as

@@ -166,7 +166,7 @@ static const char *word_of(struct json_object *value)
 	}
 }
 
-/* Has it the value that says nothing, as a property that nobody has set? */
+/* Has it the value that says nothing, as a property that is not set? */
 static bool is_nothing(struct json_object *value)
 {
 	static const char *const words[] = { "", "off", "0", "auto", "default" };

@@ -255,7 +255,7 @@ static int check_file(int fd, const char *path, struct err *err)
 	return 0;
 }
 
-/* All of the file, which may have grown meanwhile. */
+/* All of the file, which may have grown since. */
 static int read_all(int fd, const char *path, struct buf *text, struct err *err)
 {
 	char chunk[4096];

@@ -19,8 +19,7 @@
 #include "vm/discover.h"
 #include "vm/named.h"
 
-/* What QEMU may take to see that somebody has connected, and in what intervals it is asked: no
- * event tells. */
+/* How long QEMU may take to notice a connection, and how often it is asked: no event tells. */
 #define PROOF_MS       2000
 #define PROOF_AGAIN_MS 10
 
@@ -272,7 +271,7 @@ static int open_abstract(const struct dial *dial, const char *path, int *fd, str
 	return keep_socket(dial, path, -1, fd, err);
 }
 
-/* The same user's QEMU, where the kernel lets nobody have its descriptors: only the number can be
+/* The same user's QEMU, where the kernel gives out none of its descriptors: only the number can be
  * compared. */
 static int open_own_pty(const struct dial *dial, const char *path)
 {

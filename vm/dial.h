@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * dial: opens the guest's console or agent, and makes sure before the first byte that it is that
- * of the VM whose monitor is open. Must never: write to what it opens.
+ * dial: opens the guest's console or agent, and verifies before the first byte that it belongs to
+ * the VM whose monitor is open. Must never: write to what it opens.
  */
 #ifndef VM_DIAL_H
 #define VM_DIAL_H

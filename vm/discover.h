@@ -22,7 +22,7 @@ struct qemu_list {
 /*
  * discover() - find the QEMU processes of this user
  * @all:	those of other users too, as far as they can be read: for root
- * Return: 0 with @found, which the caller releases; -1 when there is no /proc, at the deadline, or
+ * Return: 0 with @found, which the caller frees; -1 when there is no /proc, at the deadline, or
  * when the user interrupts
  */
 int discover(struct qemu_list *found, bool all, struct deadline *deadline, struct err *err)
@@ -36,8 +36,8 @@ bool discover_process(pid_t pid, struct qemu *qemu);
 
 /*
  * discover_choose() - the VM that is meant
- * @name:	its name, if it is this user's, or its pid, of which is told what it is when it is
- * no QEMU, and which is added to @found where it is; NULL: the only one with a monitor
+ * @name:	its name, if it is this user's, or its pid, which is added to @found if it is a
+ * QEMU; NULL: the only one with a monitor
  * @like:	a profile's name that @name may be mistyped for; NULL for none
  * Return: the VM, owned by @found; NULL with @err: ERR_QEMU_UNREACHABLE when there is none,
  * ERR_USAGE when there are several

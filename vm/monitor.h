@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * monitor: a way to a monitor of a QEMU that makes sure which process answers there. Must never:
+ * monitor: connects to a monitor of a QEMU, and verifies which process answers there. Must never:
  * trust a socket of another user.
  */
 #ifndef VM_MONITOR_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * sockets: where a process listens, as the kernel tells (/proc/PID/fd and /proc/PID/net, proc(5)).
- * Must never: connect.
+ * sockets: where a process listens, according to the kernel (/proc/PID/fd and /proc/PID/net,
+ * proc(5)). Must never: connect.
  */
 #ifndef VM_SOCKETS_H
 #define VM_SOCKETS_H

@@ -311,7 +311,7 @@ static void log_out(struct vm *vm)
 	struct err ignored;
 
 	vm->login.is_kept = false;
-	vm->login.is_barred = true; /* should somebody else have logged it out, it stays so */
+	vm->login.is_barred = true; /* if it was logged out by hand, it stays so */
 	deadline_undo(vm->deadline);
 	(void)!vm_open_guest(vm, &ignored);
 	vm_close_guest(vm);
