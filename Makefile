@@ -32,7 +32,8 @@ PKG_CONFIG  ?= pkg-config
 JSON_C_LIBS ?= $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null || echo -ljson-c)
 READLINE_LIBS ?= $(shell $(PKG_CONFIG) --libs readline 2>/dev/null || echo -lreadline)
 CFLAGS      ?= -O2 -g
-JOBS        ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
+# Tests at once: they wait half of their time, those without a VM (check-fast) most of it.
+JOBS        ?= $(shell n=$$(($$(nproc) * 3 / 2)); echo $$((n < 6 ? n : 6)))
 
 # Each build flavour has its own objects: switching never mixes them.
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
@@ -124,9 +125,10 @@ check:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
 	@$(MAKE) --no-print-directory check-built
 
+check-fast: JOBS = $(shell n=$$(($$(nproc) * 2)); echo $$((n < 8 ? n : 8)))
 check-fast:
 	@tools/depend.sh $(BUILD_DEPS) $(LAB_DEPS) $(TEST_DEPS)
-	@$(MAKE) --no-print-directory check-built TESTS="-m 'not vm' tests"
+	@$(MAKE) --no-print-directory check-built TESTS="-m 'not vm' tests" JOBS=$(JOBS)
 
 # What needs neither a VM nor anything else but the compiler and cmocka.
 units: $(UNITS)

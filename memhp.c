@@ -27,30 +27,32 @@ static const struct cmd *const cmds[] = {
 
 static const struct opt global_opts[] = {
 	{ 'Q', "qmp", "ADDR",
-	  "QMP monitor: a path, unix:PATH, tcp:HOST:PORT or ssh://[USER@]HOST[:PORT]/PATH; that of "
-	  "the VM that runs",
+	  "QMP monitor: a path, unix:PATH, tcp:HOST:PORT or ssh://[USER@]HOST[:PORT]/PATH; "
+	  "default: that of the running VM",
 	  "MEMHP_QMP", OPT_MONITOR, offsetof(struct globals, qmp), NULL },
 	{ 'G', "guest", "ADDR",
 	  "guest channel: serial:PATH, ssh:[USER@]HOST[:PORT], qga:PATH, exec:COMMAND, "
-	  "local[:SYSROOT] or none; found by asking QEMU",
+	  "local[:SYSROOT] or none; default: QEMU is asked",
 	  "MEMHP_GUEST", OPT_CHANNEL, offsetof(struct globals, guest), NULL },
 	{ 'M', "vm", "NAME",
-	  "a profile of memhp.conf(5), or a running VM by its name or pid; the one that runs",
+	  "a profile of memhp.conf(5), or a running VM by its name or pid; default: the one "
+	  "running",
 	  "MEMHP_VM", OPT_STRING, offsetof(struct globals, vm), NULL },
 	{ 0, "login", "USER",
-	  "log in as USER on a console that asks for it, and out again; the password is asked for",
+	  "log in as USER on a console that asks for a login, and out again; the password is "
+	  "prompted for",
 	  "MEMHP_LOGIN", OPT_USER, offsetof(struct globals, login), NULL },
 	{ 0, "password-file", "PATH",
-	  "the password of that user, in a file that nobody else can read; or in "
+	  "file with that user's password, readable by its owner only; or set "
 	  "MEMHP_GUEST_PASSWORD",
 	  NULL, OPT_STRING, offsetof(struct globals, password_file), NULL },
-	{ 't', "timeout", "SEC", "deadline for the whole command; 60, 0 for none", "MEMHP_TIMEOUT",
-	  OPT_SECONDS, offsetof(struct globals, timeout_ms), NULL },
+	{ 't', "timeout", "SEC", "deadline for the whole command; default 60, 0 for none",
+	  "MEMHP_TIMEOUT", OPT_SECONDS, offsetof(struct globals, timeout_ms), NULL },
 	{ 'j', "json", NULL, "print one JSON object, on failure too", NULL, OPT_FLAG,
 	  offsetof(struct globals, is_json), NULL },
 	{ 'n', "dry-run", NULL, "print what would be done and change nothing", NULL, OPT_FLAG,
 	  offsetof(struct globals, is_dry_run), NULL },
-	{ 'q', "quiet", NULL, "errors only, for commands that change something", NULL, OPT_FLAG,
+	{ 'q', "quiet", NULL, "print errors only (commands that change something)", NULL, OPT_FLAG,
 	  offsetof(struct globals, is_quiet), NULL },
 	{ 'v', "verbose", NULL, "show every QMP message and guest step on stderr", NULL, OPT_FLAG,
 	  offsetof(struct globals, is_verbose), NULL },
@@ -116,7 +118,7 @@ static int check_words(const struct cmd *cmd, int argc, char **argv, struct err 
 	if (argc < cmd->args_min)
 		return err_set(err, ERR_USAGE, "%s needs %s", cmd->name, cmd->args);
 	if (cmd->args_max >= 0 && argc > cmd->args_max)
-		return err_set(err, ERR_USAGE, "%s: one word too many: '%s'", cmd->name,
+		return err_set(err, ERR_USAGE, "%s: too many arguments: '%s'", cmd->name,
 			       argv[cmd->args_max]);
 	return 0;
 }
@@ -424,7 +426,7 @@ static int refuse_borrowed_rights(struct err *err)
 	if (!getauxval(AT_SECURE))
 		return 0;
 	err_set(err, ERR_FAILED, "cannot run setuid, setgid or with file capabilities");
-	return err_hint(err, "run it as the user who has the rights, such as with sudo");
+	return err_hint(err, "run it as a user who has the rights, for example with sudo");
 }
 
 int main(int argc, char **argv)

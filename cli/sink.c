@@ -132,7 +132,7 @@ int sink_flush(struct err *err)
 		return 0;
 	if (out.is_closed)
 		return err_set(err, out.err.code ? out.err.code : ERR_FAILED,
-			       "cannot write to stdout: %s while nobody read it",
+			       "cannot write to stdout: %s while waiting for a reader",
 			       out.err.code == ERR_INTERRUPTED ? "interrupted"
 							       : "the deadline passed");
 	return err_set(err, ERR_FAILED, "cannot write to stdout: %s",

@@ -139,7 +139,7 @@ static bool describe_lost(struct json_object *data, struct buf *out)
 
 	if (!json_get_string(data, "reason", &reason))
 		return false;
-	buf_addf(out, "the guest is not followed any more: %s", reason);
+	buf_addf(out, "no longer following the guest: %s", reason);
 	return true;
 }
 

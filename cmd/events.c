@@ -25,8 +25,8 @@ static const struct opt opts[] = {
 	{ 0, "count", "N", "end after N events", NULL, OPT_NUMBER,
 	  offsetof(struct events_options, count), NULL },
 	{ 0, "until", "GOAL",
-	  "end when so much is plugged (plugged=SIZE), or online in the guest (online=SIZE), or is "
-	  "already",
+	  "end when that much is plugged (plugged=SIZE) or online in the guest (online=SIZE); at "
+	  "once if it already is",
 	  NULL, OPT_STRING, offsetof(struct events_options, until), NULL },
 	{ 0 },
 };
@@ -179,7 +179,7 @@ static int notice_end(struct follower *f, struct json_object *event, struct err 
 	if (!f->ctx->vm.guest || !endings_take(&endings, name, data, monotonic_ms()))
 		return 0;
 	guest_abandon(f->ctx->vm.guest);
-	err_set(&why, ERR_GUEST_UNREACHABLE, "it has ended or begun anew");
+	err_set(&why, ERR_GUEST_UNREACHABLE, "it has ended or restarted");
 	return lose_guest(f, &why, err);
 }
 
@@ -336,12 +336,12 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 const struct cmd cmd_events = {
 	.name = "events",
 	.args = "",
-	.summary = "show what happens to the memory of QEMU and the guest, until Ctrl-C",
+	.summary = "show memory events of QEMU and the guest, until Ctrl-C",
 	.details =
-		"The guest is followed over a channel named with --guest, but over a console,\n"
-		"which that occupies, only with --guest-events, and not over qga:. With --json\n"
-		"each event is one object on one line. Of floods most are only counted. A monitor\n"
-		"serves one client: give QEMU a second one to use others meanwhile.\n\n"
+		"Follows the guest too if --guest names a channel: a console, which that\n"
+		"occupies, only with --guest-events, and not qga:. With --json each event is one\n"
+		"object on one line. In a flood most events are only counted. A monitor serves\n"
+		"one client: give QEMU a second one for other commands.\n\n"
 		"  memhp events\n"
 		"  memhp events --until plugged=0 --timeout 30\n"
 		"  memhp events --guest-events --until online=2G\n",

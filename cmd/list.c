@@ -14,7 +14,7 @@ struct list_options {
 
 static const struct opt list_opts[] = {
 	{ 0, "qemu-args", NULL,
-	  "print what was hotplugged as arguments of QEMU, for the target of a migration", NULL,
+	  "print what was hotplugged as QEMU arguments, for the target of a migration", NULL,
 	  OPT_FLAG, offsetof(struct list_options, is_args), NULL },
 	{ 0 },
 };
@@ -168,7 +168,7 @@ static int read_args(struct ctx *ctx, const struct memdev *d, struct machine_usu
 		     struct machine_args *args, struct err *err)
 {
 	if (!(d->has & MEMDEV_HAS_HOTPLUGGED))
-		return err_set(err, ERR_FAILED, "QEMU does not tell whether '%s' was hotplugged",
+		return err_set(err, ERR_FAILED, "QEMU does not say whether '%s' was hotplugged",
 			       memdev_name(d));
 	if (!d->is_hotplugged)
 		return 0;
@@ -176,7 +176,7 @@ static int read_args(struct ctx *ctx, const struct memdev *d, struct machine_usu
 		return -1;
 	if (ctx->globals->is_json || (is_word(args->object) && is_word(args->device)))
 		return 0;
-	err_set(err, ERR_FAILED, "the arguments for '%s' would not stay whole in a shell",
+	err_set(err, ERR_FAILED, "the arguments for '%s' would be split by a shell",
 		memdev_name(d));
 	return err_hint(err, "--json gives them as a list");
 }
@@ -192,7 +192,7 @@ static void report_args(struct ctx *ctx, struct json_object *array, const struct
 	if (!ctx->globals->is_json)
 		out_printf("-object %s\n-device %s\n", args->object, args->device);
 	if (args->mem_path)
-		out_note("the QEMU that is started with them opens '%s' on its host, for '%s'",
+		out_note("a QEMU started with these arguments opens '%s' on its host, for '%s'",
 			 args->mem_path, memdev_name(d));
 }
 
@@ -286,10 +286,9 @@ static int run_blocks(struct ctx *ctx, void *options, int argc, char **argv, str
 const struct cmd cmd_list = {
 	.name = "list",
 	.args = "",
-	.summary = "memory devices of QEMU, joined with the guest's blocks",
+	.summary = "QEMU's memory devices, each with the guest's blocks",
 	.details =
-		"Shows which DIMM is which memoryN, online or not, and in which zone. What is not\n"
-		"known is shown as '-'.\n\n"
+		"Shows the blocks (memoryN) of each DIMM, with state and zone; '-' is unknown.\n\n"
 		"  memhp list\n"
 		"  memhp list --json | jq '.devices[].id'\n",
 	.opts = list_opts,
@@ -300,7 +299,7 @@ const struct cmd cmd_list = {
 const struct cmd cmd_blocks = {
 	.name = "blocks",
 	.args = "",
-	.summary = "memory blocks of the guest as ranges, with the device each is on",
+	.summary = "the guest's memory blocks as ranges, each with its device",
 	.details = "Needs no QEMU: memhp --guest ssh:HOST blocks works for any machine.\n\n"
 		   "  memhp blocks\n",
 	.run = run_blocks,

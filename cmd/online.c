@@ -22,7 +22,7 @@ static const struct opt online_opts[] = {
 
 static const struct opt offline_opts[] = {
 	{ 0, "force", NULL,
-	  "do not check whether the guest can do without the memory, nor spare its huge pages",
+	  "do not check whether the guest can do without the memory, and take its huge pages too",
 	  NULL, OPT_FLAG, offsetof(struct offline_options, is_forced), NULL },
 	{ 0 },
 };

@@ -21,25 +21,25 @@ static const struct opt opts[] = {
 	  "name the backend NAME-mem and the DIMM NAME-dimm (memhp0, memhp1, ...); of several "
 	  "DIMMs NAME0-mem, NAME0-dimm and so on",
 	  NULL, OPT_STRING, offsetof(struct plug_options, name), NULL },
-	{ 0, "dimm", "SIZE", "split SIZE into DIMMs of this size (one)", NULL, OPT_SIZE,
-	  offsetof(struct plug_options, dimm), NULL },
+	{ 0, "dimm", "SIZE", "split SIZE into DIMMs of this size (default: one DIMM)", NULL,
+	  OPT_SIZE, offsetof(struct plug_options, dimm), NULL },
 	{ 0, "virtio-mem", NULL,
-	  "a virtio-mem device of at most SIZE in place of DIMMs: resize changes it finely", NULL,
-	  OPT_FLAG, offsetof(struct plug_options, is_virtio_mem), NULL },
-	{ 0, "keep-going", NULL, "keep the DIMMs that were plugged when another one fails", NULL,
-	  OPT_FLAG, offsetof(struct plug_options, is_keep_going), NULL },
+	  "a virtio-mem device of at most SIZE instead of DIMMs: resize changes it in small steps",
+	  NULL, OPT_FLAG, offsetof(struct plug_options, is_virtio_mem), NULL },
+	{ 0, "keep-going", NULL, "if a DIMM fails, keep those that were plugged", NULL, OPT_FLAG,
+	  offsetof(struct plug_options, is_keep_going), NULL },
 	{ 0, "zone", "ZONE",
 	  "auto, movable (can be unplugged) or kernel; auto is movable up to 3 x the "
 	  "kernel's zones",
 	  NULL, OPT_CHOICE, offsetof(struct plug_options, zone), zone_choices },
 	{ 0, "no-online", NULL, "stop once the guest shows the blocks", NULL, OPT_FLAG,
 	  offsetof(struct plug_options, is_no_online), NULL },
-	{ 0, "node", "N", "NUMA node, as QEMU counts them", NULL, OPT_NUMBER,
+	{ 0, "node", "N", "NUMA node, by QEMU's number", NULL, OPT_NUMBER,
 	  offsetof(struct plug_options, node), NULL },
-	{ 0, "slot", "N", "memory slot (the first free one)", NULL, OPT_NUMBER,
+	{ 0, "slot", "N", "memory slot (default: the first free one)", NULL, OPT_NUMBER,
 	  offsetof(struct plug_options, slot), NULL },
 	{ 0, "addr", "A",
-	  "guest-physical address, such as 0x140000000 (the first gap that will do)", NULL,
+	  "guest-physical address, such as 0x140000000 (default: the first gap that fits)", NULL,
 	  OPT_NUMBER, offsetof(struct plug_options, address), NULL },
 	{ 0, "backend", "TYPE",
 	  "ram, memfd or file; --mem-path alone means file, --hugetlb or --share alone memfd; else "
@@ -47,7 +47,7 @@ static const struct opt opts[] = {
 	  NULL, OPT_CHOICE, BACKEND(type), backend_types },
 	{ 0, "mem-path", "PATH", "the file, or a directory for one without a name", NULL,
 	  OPT_STRING, BACKEND(mem_path), NULL },
-	{ 0, "hugetlb", "[=SIZE]", "in huge pages of the host (of its default size)", NULL,
+	{ 0, "hugetlb", "[=SIZE]", "use huge pages of the host (default: its default size)", NULL,
 	  OPT_SIZE, BACKEND(hugetlb), NULL },
 	{ 0, "prealloc", "[=THREADS]", "take all of the host's memory at once", NULL, OPT_NUMBER,
 	  BACKEND(prealloc), NULL },
@@ -57,10 +57,10 @@ static const struct opt opts[] = {
 	  BACKEND(reserve), backend_reserves },
 	{ 0, "host-nodes", "LIST", "NUMA nodes of the host, such as 0 or 0-1,3", NULL, OPT_STRING,
 	  BACKEND(host_nodes), NULL },
-	{ 0, "policy", "P", "default, preferred, bind or interleave: how to use those", NULL,
+	{ 0, "policy", "P", "default, preferred, bind or interleave: how to use those nodes", NULL,
 	  OPT_CHOICE, BACKEND(policy), backend_policies },
-	{ 0, "force", NULL, "do not check whether host and guest have room for it", NULL, OPT_FLAG,
-	  offsetof(struct plug_options, is_forced), NULL },
+	{ 0, "force", NULL, "do not check whether host and guest have room for the memory", NULL,
+	  OPT_FLAG, offsetof(struct plug_options, is_forced), NULL },
 	{ 0 },
 };
 
@@ -292,12 +292,11 @@ const struct cmd cmd_plug = {
 	.name = "plug",
 	.args = "SIZE",
 	.summary = "add DIMMs and bring their memory online in the guest",
-	.details =
-		"Returns when the guest can use the memory. When it cannot be brought online, all\n"
-		"is put back and the reason given.\n\n"
-		"  memhp plug 512M\n"
-		"  memhp plug 1G --name cache --zone movable\n"
-		"  memhp plug 4G --dimm 512M\n",
+	.details = "Returns when the guest can use the memory. If it cannot be brought online,\n"
+		   "everything is undone, and the reason is given.\n\n"
+		   "  memhp plug 512M\n"
+		   "  memhp plug 1G --name cache --zone movable\n"
+		   "  memhp plug 4G --dimm 512M\n",
 	.args_min = 1,
 	.args_max = 1,
 	.takes = TAKES_SIZES,

@@ -32,8 +32,8 @@ static int arguments_of(int argc, char **argv, struct json_object **arguments, s
 		if (!equals || equals == argv[i]) {
 			json_object_put(*arguments);
 			err_set(err, ERR_USAGE, "bad argument '%s': not KEY=VALUE", argv[i]);
-			return err_hint(err,
-					"values are JSON where they read as JSON, else strings");
+			return err_hint(
+				err, "a value that parses as JSON is JSON, any other is a string");
 		}
 		json_object_object_add(*arguments, key, value_of(equals + 1));
 	}

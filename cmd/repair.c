@@ -8,13 +8,14 @@ struct repair_options {
 };
 
 static const struct opt opts[] = {
-	{ 0, "forward", NULL, "finish: bring all of it online, reach the size asked for", NULL,
+	{ 0, "forward", NULL, "finish: bring all of it online, reach the requested size", NULL,
 	  OPT_FLAG, offsetof(struct repair_options, is_forward), NULL },
-	{ 0, "back", NULL, "undo: unplug what is not online, ask for no other size", NULL, OPT_FLAG,
+	{ 0, "back", NULL, "undo: unplug what is not online, request no other size", NULL, OPT_FLAG,
 	  offsetof(struct repair_options, is_back), NULL },
 	{ 0, "all", NULL,
-	  "remove also unused backends that memhp would not name so, and unplug DIMMs that were "
-	  "there from the start, if the guest has not added them",
+	  "also remove unused backends whose names memhp would not make, and unplug DIMMs that "
+	  "were "
+	  "there from the start if the guest has not added them",
 	  NULL, OPT_FLAG, offsetof(struct repair_options, is_all), NULL },
 	{ 0, "force", NULL, "do not check whether the guest can do without the memory", NULL,
 	  OPT_FLAG, offsetof(struct repair_options, is_forced), NULL },
@@ -39,7 +40,7 @@ static const char *const kind_words[] = { [FINDING_BACKEND] = "a backend without
 					  [FINDING_PARTLY] = "some of its blocks are offline",
 					  [FINDING_OFFLINE] = "all of its blocks are offline",
 					  [FINDING_PENDING] = "the guest is about to let go of it",
-					  [FINDING_SIZE] = "not as large as it was asked to be" };
+					  [FINDING_SIZE] = "not as large as requested" };
 
 static const char *const action_words[] = {
 	[ACTION_NONE] = "left alone: see --all", [ACTION_REMOVE] = "removed",
@@ -128,9 +129,9 @@ const struct cmd cmd_repair = {
 	.name = "repair",
 	.args = "",
 	.summary = "finish or undo what an interrupted command left",
-	.details = "Looks at QEMU and the guest for backends without a device, DIMMs that are not\n"
-		   "online, or not all, and virtio-mem devices between two sizes. Unless told\n"
-		   "otherwise it takes nothing from the guest: memory goes online.\n\n"
+	.details = "Searches QEMU and the guest for backends without a device, DIMMs that are not\n"
+		   "wholly online, and virtio-mem devices between two sizes. By default it takes\n"
+		   "nothing from the guest: memory goes online.\n\n"
 		   "  memhp repair --dry-run\n"
 		   "  memhp repair --back\n",
 	.opts = opts,

@@ -96,7 +96,7 @@ static int unreported(struct transaction *t, struct err *err)
 		return transaction_undo(t, err);
 	if (t->steps_count) {
 		err->code = ERR_PARTIAL;
-		err_append(err, "what was to be done is done");
+		err_append(err, "the work itself is done");
 	}
 	return -1;
 }
@@ -111,7 +111,7 @@ int cmd_finish(struct ctx *ctx, struct transaction *t, int status, cmd_report_fn
 		else
 			report(ctx, t, job);
 		if (t->view.has_guest && t->view.before.is_limited && cmd_is_text(ctx))
-			out_note("the guest agent allows no guest-exec: zones, free memory and "
+			out_note("the guest agent forbids guest-exec: zones, free memory and "
 				 "policies are unknown, and room is not checked");
 		add_warnings(ctx, t);
 		add_times(ctx, t);
@@ -302,7 +302,7 @@ static void print_taken(const struct transaction *t)
 	char page[SIZE_TEXT_MAX];
 
 	for (i = 0; i < count; i++)
-		out_printf("with them went %llu of the guest's huge pages of %s; %llu are left\n",
+		out_printf("took %llu of the guest's huge pages of %s; %llu are left\n",
 			   (unsigned long long)taken[i].pages,
 			   size_format(page, taken[i].page_bytes),
 			   (unsigned long long)taken[i].left);

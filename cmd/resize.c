@@ -15,15 +15,16 @@ struct resize_options {
 
 static const struct opt opts[] = {
 	{ 0, "zone", "ZONE",
-	  "of what is added: auto, movable (can be taken back) or kernel; auto is movable up to "
+	  "zone of added memory: auto, movable (can be taken back) or kernel; auto is movable up "
+	  "to "
 	  "3 x the kernel's zones",
 	  NULL, OPT_CHOICE, offsetof(struct resize_options, zone), zone_choices },
-	{ 0, "dimm", "SIZE", "add DIMMs of this size (chosen for at most 8, in half of the slots)",
+	{ 0, "dimm", "SIZE", "add DIMMs of this size (default: at most 8, in half of the slots)",
 	  NULL, OPT_SIZE, offsetof(struct resize_options, dimm), NULL },
-	{ 0, "node", "N", "only NUMA node N counts and changes, as QEMU counts them", NULL,
-	  OPT_NUMBER, offsetof(struct resize_options, node), NULL },
-	{ 0, "force", NULL, "do not check whether host and guest have room for it", NULL, OPT_FLAG,
-	  offsetof(struct resize_options, is_forced), NULL },
+	{ 0, "node", "N", "count and change only NUMA node N, by QEMU's number", NULL, OPT_NUMBER,
+	  offsetof(struct resize_options, node), NULL },
+	{ 0, "force", NULL, "do not check whether host and guest have room for the memory", NULL,
+	  OPT_FLAG, offsetof(struct resize_options, is_forced), NULL },
 	{ 0 },
 };
 
@@ -187,7 +188,7 @@ const struct cmd cmd_resize = {
 	.details =
 		"TOTAL counts what QEMU was started with plus what is plugged; +SIZE and -SIZE\n"
 		"are relative to that. virtio-mem devices change first, DIMMs make up the rest.\n"
-		"When the VM has that much already, nothing is done.\n\n"
+		"If the VM has that much already, nothing is done.\n\n"
 		"  memhp resize 8G\n"
 		"  memhp resize +1G --dimm 256M\n"
 		"  memhp resize -512M\n",

@@ -124,7 +124,7 @@ static void notice_restart(struct shell *s)
 	if (!vm->qmp || !vm->pid)
 		return;
 	if (s->pid && vm->pid != s->pid)
-		out_note("the VM was started anew: its pid is %d", (int)vm->pid);
+		out_note("the VM was restarted: its pid is %d", (int)vm->pid);
 	s->pid = vm->pid;
 }
 
@@ -360,10 +360,10 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 const struct cmd cmd_shell = {
 	.name = "shell",
 	.args = "",
-	.summary = "the same commands at a prompt, one connection to QEMU kept open",
-	.details = "At a terminal with history and completion from the live VM; events are shown\n"
-		   "as they come; Ctrl-D or exit ends it. From a pipe the commands are a script,\n"
-		   "and the exit code is that of the first one that failed.\n\n"
+	.summary = "the same commands at a prompt, over one connection to QEMU",
+	.details = "At a terminal, with history, completion from the live VM, and events as they\n"
+		   "come; Ctrl-D or exit ends it. From a pipe, the commands are a script, and the\n"
+		   "exit code is that of the first failure.\n\n"
 		   "  memhp shell\n"
 		   "  printf '%s\\n' 'plug 1G' list | memhp shell\n",
 	.is_endless = true,

@@ -18,7 +18,7 @@ static const struct opt opts[] = {
 	{ 0, "keep-going", NULL, "take what can be taken, and name what stays", NULL, OPT_FLAG,
 	  offsetof(struct unplug_options, is_keep_going), NULL },
 	{ 0, "force", NULL,
-	  "do not check whether the guest can do without the memory, nor spare its huge pages",
+	  "do not check whether the guest can do without the memory, and take its huge pages too",
 	  NULL, OPT_FLAG, offsetof(struct unplug_options, is_forced), NULL },
 	{ 0 },
 };
@@ -150,9 +150,9 @@ const struct cmd cmd_unplug = {
 	.summary = "take DIMMs away: blocks offline, device released, backend removed",
 	.details =
 		"NAME is a device of memhp list, or the name given to plug; SIZE stands for DIMMs\n"
-		"that add up to it; without either, the DIMM plugged last. When the guest cannot\n"
-		"give the memory back, all is put back, and the block and the reason are named;\n"
-		"with --keep-going only what cannot leave stays.\n\n"
+		"that add up to it; without either, the DIMM plugged last. If the guest cannot\n"
+		"give the memory back, everything is undone, and the block and the reason are\n"
+		"named; with --keep-going only what cannot leave stays.\n\n"
 		"  memhp unplug\n"
 		"  memhp unplug cache --timeout 10\n"
 		"  memhp unplug 1G\n",

@@ -241,11 +241,11 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 const struct cmd cmd_vms = {
 	.name = "vms",
 	.args = "",
-	.summary = "the VMs that run here, and those of the configuration",
+	.summary = "running VMs, and those in the configuration",
 	.details =
 		"Shows the QEMU processes of this user that have a QMP socket, and the profiles\n"
-		"of memhp.conf(5). Each can be named with --vm. What a monitor does not tell at\n"
-		"once, because another client is using it, is shown as '-'.\n\n"
+		"of memhp.conf(5). Each can be named with --vm. If a monitor does not answer at\n"
+		"once, because another client is using it, '-' is shown.\n\n"
 		"  memhp vms\n"
 		"  memhp vms --json | jq '.vms[].name'\n",
 	.opts = opts,

@@ -324,7 +324,7 @@ int guest_send(struct guest *g, const char *commands, struct err *err)
 	int status = 0;
 
 	if (g->is_abandoned)
-		return err_set(err, ERR_GUEST_UNREACHABLE, "the guest has ended or begun anew");
+		return err_set(err, ERR_GUEST_UNREACHABLE, "the guest has ended or restarted");
 	if (((g->is_leaving || g->is_lost || exec_ends_before(&g->exec, g->deadline)) &&
 	     reopen(g, err)) ||
 	    guest_load(g, commands, err))

@@ -83,8 +83,8 @@ struct dialogue {
 
 int login_wanted(const char *path, struct err *err)
 {
-	err_set(err, ERR_GUEST_UNREACHABLE, "the console '%s' wants a login", path);
-	return err_hint(err, "say who with --login USER, log in as root there first, or use "
+	err_set(err, ERR_GUEST_UNREACHABLE, "the console '%s' asks for a login", path);
+	return err_hint(err, "name a user with --login USER, log in as root there first, or use "
 			     "--guest ssh:HOST");
 }
 
@@ -245,7 +245,7 @@ static int get_password(struct dialogue *g, char text[static PASSWORD_SIZE], str
 		memcpy(text, login->password, strlen(login->password) + 1);
 		return 0;
 	}
-	question = xasprintf("Password of '%s' on the guest's console: ", login->user);
+	question = xasprintf("Password for '%s' on the guest's console: ", login->user);
 	if (!password_ask(text, question, g->d, err))
 		return 0;
 	if (err->code == ERR_GUEST_UNREACHABLE) {
@@ -304,7 +304,7 @@ static int answer(struct dialogue *g, struct err *err)
 			g->stage = heard == HEARD_PASSWORD ? STAGE_NAMED : STAGE_AGAIN;
 			refused(g, "the guest does not let that user in", err);
 			return err_hint(err, "is the password right, and may the user log in on a "
-					     "console? memhp has tried once");
+					     "console? memhp tried only once");
 		}
 		heard = hear(g, HEARD_NAME | HEARD_PASSWORD | HEARD_CHANGE | HEARD_SHELL,
 			     DEADLINE_NEVER, err);

@@ -87,16 +87,16 @@ static int check_file(int fd, const char *path, struct err *err)
 	if (fstat(fd, &st))
 		return err_set(err, ERR_USAGE, "cannot read '%s': %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_USAGE, "password file '%s' is no regular file", path);
+		return err_set(err, ERR_USAGE, "password file '%s' is not a regular file", path);
 	if (st.st_uid != geteuid())
 		return err_set(err, ERR_USAGE,
 			       "password file '%s' belongs to another user (uid %u)", path,
 			       (unsigned)st.st_uid);
 	if (st.st_mode & (S_IRWXG | S_IRWXO)) {
-		err_set(err, ERR_USAGE, "others may use password file '%s' (mode %04o)", path,
-			(unsigned)st.st_mode & 07777);
+		err_set(err, ERR_USAGE, "password file '%s' is open to other users (mode %04o)",
+			path, (unsigned)st.st_mode & 07777);
 		quoted = text_quoted(path);
-		return quoted ? err_hint(err, "take that away: chmod 600 -- %s", quoted) : -1;
+		return quoted ? err_hint(err, "restrict it: chmod 600 -- %s", quoted) : -1;
 	}
 	return 0;
 }

@@ -85,9 +85,9 @@ static int take_replies(struct transaction *t, struct plug *plug, unsigned which
 			return -1;
 		hint_refusal(plug, err);
 		if (which)
-			err_wrap(err, "QEMU takes no DIMM '%s'", unit->dimm.device_id);
+			err_wrap(err, "QEMU refuses the DIMM '%s'", unit->dimm.device_id);
 		else
-			err_wrap(err, "QEMU makes no backend '%s'", unit->dimm.backend_id);
+			err_wrap(err, "QEMU refuses the backend '%s'", unit->dimm.backend_id);
 		if (plug_fail(plug, err))
 			return -1;
 	}
@@ -133,14 +133,14 @@ static int send_devices(struct transaction *t, struct plug *plug, struct err *er
 	return 0;
 }
 
-/* Is the DIMM in QEMU's list as it was asked for, at blocks that the guest can use? */
+/* Is the DIMM in QEMU's list as requested, at blocks that the guest can use? */
 static int read_unit(const struct transaction *t, struct plug *plug, struct plug_unit *unit,
 		     struct err *err)
 {
 	const struct memdev *d = plug_unit_device(t, unit);
 
 	if (!d || d->size_bytes != unit->dimm.size_bytes || !(d->has & MEMDEV_HAS_ADDRESS))
-		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as it was asked for",
+		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as requested",
 			       unit->dimm.device_id);
 	if (!t->view.has_guest)
 		return 0;
@@ -150,7 +150,7 @@ static int read_unit(const struct transaction *t, struct plug *plug, struct plug
 	plug->is_misplaced = true;
 	err_set(err, ERR_FAILED, "QEMU put '%s' at 0x%llx, inside a memory block",
 		unit->dimm.device_id, (unsigned long long)d->address);
-	return err_hint(err, "another device came at this moment: try again");
+	return err_hint(err, "another device was added at the same time: try again");
 }
 
 /* Read the devices and, where that says more, the backends back. */

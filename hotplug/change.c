@@ -125,7 +125,7 @@ static void add_all(const struct transaction *t, struct change *change)
 static int unknown_zones(struct err *err)
 {
 	err_set(err, ERR_FAILED,
-		"the guest agent allows no guest-exec: without it nobody knows "
+		"the guest agent forbids guest-exec: without it memhp cannot tell "
 		"which blocks are Movable");
 	return err_hint(err, "name blocks, or a device of memhp list");
 }
@@ -222,9 +222,9 @@ static int check(const struct transaction *t, const struct change *change, struc
 		if (needs_change(change, &found.runs[i]))
 			wrong = &found.runs[i];
 	if (block_list_blocks(&found) != block_list_blocks(&change->blocks))
-		err_set(err, ERR_FAILED, "some of the blocks have gone meanwhile");
+		err_set(err, ERR_FAILED, "some of the blocks are gone");
 	else if (wrong)
-		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s all the same",
+		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is still %s",
 			(unsigned long long)wrong->first, blocks_format_state(state, wrong));
 	i = wrong || block_list_blocks(&found) != block_list_blocks(&change->blocks);
 	block_list_free(&found);

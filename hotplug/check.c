@@ -38,7 +38,7 @@ int plug_check_request(struct plug_request *r, struct err *err)
 	if (!r->is_online_wanted && r->zone != ZONE_AUTO)
 		return err_set(err, ERR_USAGE, "--zone and --no-online exclude each other");
 	if (r->size_bytes > SIZE_LIMIT_BYTES || (r->has_address && r->address > SIZE_LIMIT_BYTES))
-		return err_set(err, ERR_FAILED, "no machine has so much memory");
+		return err_set(err, ERR_FAILED, "no machine has that much memory");
 	return check_name(r->name, err) || backend_check(&r->backend, err) ? -1 : 0;
 }
 
@@ -163,7 +163,7 @@ static int check_file(const struct transaction *t, const struct plug_request *r,
 	    (mem_path_read(&path, pid, r->backend.mem_path) && path.is_directory))
 		return 0;
 	err_set(err, ERR_FAILED, "several DIMMs cannot share the file '%s'", r->backend.mem_path);
-	return err_hint(err, "name a directory with --mem-path: each DIMM has its own file there");
+	return err_hint(err, "name a directory with --mem-path: each DIMM gets its own file there");
 }
 
 static void warn(void *context, const char *text)
@@ -234,7 +234,7 @@ static void warn_blocks(struct transaction *t, const uint64_t *sizes, unsigned c
 			  (places[i].is_known && places[i].address % block_bytes);
 	if (!is_odd)
 		return;
-	text = xasprintf("a Linux guest of so much memory may have blocks of %s, and use nothing "
+	text = xasprintf("a Linux guest of that much memory may have blocks of %s, and use nothing "
 			 "of what does not begin and end at one: without a channel (--guest) "
 			 "that is not known",
 			 size_format(block, block_bytes));

@@ -187,7 +187,7 @@ static int report_pending(const struct transaction *t, const struct leaving *lea
 
 	if (transaction_guest_has_ended(t) && err->code == ERR_TIMEOUT)
 		return err_set(err, ERR_PARTIAL,
-			       "the guest has not let go of %s since it ended or began anew",
+			       "the guest has not let go of %s since it ended or restarted",
 			       count > 1 ? "them" : "it");
 	for (i = 0; i < count; i++)
 		if (!leaving[i].is_gone && !leaving[i].is_refused)

@@ -22,7 +22,7 @@ struct plug_unit {
 	bool is_object_there, is_device_there;
 	bool is_inserted; /* the guest has said that it took the DIMM */
 	bool is_failed;	  /* QEMU or the guest does not take it */
-	bool is_complete; /* read back: all of it is as it was asked for */
+	bool is_complete; /* read back: all of it is as requested */
 };
 
 /* How far a DIMM has come. */

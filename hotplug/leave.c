@@ -96,7 +96,7 @@ static int tell_gone(const struct unplug *unplug, struct err *err)
 		     : -1;
 }
 
-/* Of a guest that has ended or begun anew nobody knows more than which devices QEMU still has. */
+/* Of a guest that has ended or restarted nobody knows more than which devices QEMU still has. */
 static int tell_left(const struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf left = { 0 };

@@ -231,7 +231,7 @@ int hotplug_give_back(struct transaction *t, struct err *err)
 	if (!t->view.before.pools.is_known || transaction_guest_has_ended(t))
 		return 0;
 	if (give_back_pools(t, err) || (t->view.has_cpusets && recall_cpusets(t, err)))
-		return err_wrap(err, "not all that going offline took is back");
+		return err_wrap(err, "some of what going offline took is not back");
 	return 0;
 }
 

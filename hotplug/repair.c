@@ -59,7 +59,7 @@ static int prepare_device(struct transaction *t, struct repair *r, const struct 
 	const struct memdev *d = machine_device(&t->view.machine, f->id);
 
 	if (!d)
-		return err_set(err, ERR_FAILED, "'%s' has gone meanwhile", f->id);
+		return err_set(err, ERR_FAILED, "'%s' is gone", f->id);
 	switch (f->action) {
 	case ACTION_ONLINE:
 		add_online(t, r, d);

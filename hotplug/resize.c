@@ -40,7 +40,7 @@ static int find_target(struct resize *r, struct err *err)
 		return err_set(err, ERR_FAILED, "there is %s", size_exact(before, r->before_bytes));
 	}
 	if (r->target_bytes > SIZE_LIMIT_BYTES || r->dimm_bytes > SIZE_LIMIT_BYTES)
-		return err_set(err, ERR_FAILED, "no machine has so much memory");
+		return err_set(err, ERR_FAILED, "no machine has that much memory");
 	r->has_target = true;
 	return 0;
 }
@@ -293,7 +293,7 @@ static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
 	}
 	if (most_bytes > r->before_bytes || choice->above > r->before_bytes)
 		return err_set(err, ERR_FAILED,
-			       "QEMU tells of devices with more memory than the whole of %s",
+			       "QEMU reports devices with more memory than the whole of %s",
 			       size_exact(bytes, r->before_bytes));
 	err_set(err, ERR_FAILED, "what was plugged does not add up to %s",
 		size_exact(bytes, r->before_bytes - r->target_bytes));
@@ -332,7 +332,8 @@ static int shrink(struct transaction *t, struct resize *r, struct err *err)
 		left = 0;
 	}
 	if (left) {
-		err_set(err, ERR_FAILED, "virtio-mem does not give back memory in so small pieces");
+		err_set(err, ERR_FAILED,
+			"virtio-mem does not give back memory in such small pieces");
 		return reachable(r, r->before_bytes, r->target_bytes + left, err);
 	}
 	if (t->view.has_guest && hotplug_check_room(t, bytes - choice.sum, err))

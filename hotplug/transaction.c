@@ -134,7 +134,8 @@ static int check_machine(const struct transaction *t, struct err *err)
 	if (machine_check_runs(m, err))
 		return -1;
 	if (m->migration) {
-		err_set(err, ERR_FAILED, "the VM is migrating (%s): QEMU refuses hotplug meanwhile",
+		err_set(err, ERR_FAILED,
+			"the VM is migrating (%s): QEMU refuses hotplug until it is done",
 			m->migration);
 		return err_hint(err,
 				"wait for the end of the migration, or memhp qmp migrate_cancel");
@@ -222,7 +223,7 @@ static bool face_qemu_end(struct transaction *t, struct err *err)
 		return false;
 	leave_steps(t);
 	err_append(err, "QEMU has ended");
-	err_hint(err, "when it was the kernel that killed QEMU, dmesg says so");
+	err_hint(err, "if the kernel killed QEMU, dmesg says so");
 	return true;
 }
 

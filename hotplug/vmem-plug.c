@@ -32,7 +32,7 @@ static int read_back(struct transaction *t, struct vmem_plug *plug, struct err *
 		return -1;
 	d = machine_device(&t->view.machine, plug->device.device_id);
 	if (!d || d->span_bytes != plug->device.size_bytes)
-		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as it was asked for",
+		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as requested",
 			       plug->device.device_id);
 	vmem_add(t, &plug->vmem, d, plug->device.size_bytes);
 	vmem_choose_zones(t, &plug->vmem);
@@ -72,8 +72,8 @@ static int ask(struct transaction *t, struct vmem_plug *plug, unsigned i,
 	if (!take_reply(t, plug, i, err))
 		return 0;
 	refusal_hint(err);
-	return i ? err_wrap(err, "QEMU takes no device '%s'", plug->device.device_id)
-		 : err_wrap(err, "QEMU makes no backend '%s'", plug->device.backend_id);
+	return i ? err_wrap(err, "QEMU refuses the device '%s'", plug->device.device_id)
+		 : err_wrap(err, "QEMU refuses the backend '%s'", plug->device.backend_id);
 }
 
 static int attach(struct transaction *t, void *job, struct err *err)
@@ -162,7 +162,7 @@ static int verify(struct transaction *t, void *job, struct err *err)
 	d = machine_device(&t->view.machine, plug->device.device_id);
 	return d && d->size_bytes == plug->device.size_bytes
 		       ? 0
-		       : err_set(err, ERR_FAILED, "'%s' has another size afterwards",
+		       : err_set(err, ERR_FAILED, "'%s' has a different size now",
 				 plug->device.device_id);
 }
 

@@ -130,8 +130,7 @@ static int refresh(struct transaction *t, struct vmem *vmem, struct err *err)
 		if (d)
 			vmem->units[i].size_bytes = d->size_bytes;
 		else
-			status = err_set(err, ERR_FAILED, "'%s' has gone meanwhile",
-					 vmem->units[i].handle);
+			status = err_set(err, ERR_FAILED, "'%s' is gone", vmem->units[i].handle);
 	}
 	machine_free(&now);
 	return status;
@@ -361,7 +360,7 @@ static int stop_short(struct transaction *t, struct vmem *vmem, struct err *err)
 	}
 	if (!is_changed) {
 		err->code = ERR_GUEST_REFUSED;
-		err_hint(err, "its memory is in use: free some in the guest, or take longer");
+		err_hint(err, "its memory is in use: free some in the guest, or raise --timeout");
 		return -1;
 	}
 	if (request_sizes(t, vmem, false, &other) || refresh(t, vmem, &other))
@@ -400,7 +399,7 @@ static int resize(struct transaction *t, void *job, struct err *err)
 		return -1;
 	if (!vmem_is_growing(vmem))
 		return stop_short(t, vmem, err);
-	err_hint(err, "has the guest the virtio_mem driver, and room for the memory map?");
+	err_hint(err, "does the guest have the virtio_mem driver, and room for the memory map?");
 	return short_of(vmem, err);
 }
 

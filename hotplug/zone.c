@@ -33,20 +33,26 @@ static void give_to_kernel(struct zones *z, uint64_t bytes)
 	z->kernel_bytes += bytes;
 }
 
+/* "auto chose Movable: 512 MiB is at most 3 times the kernel's 512 MiB", or
+ * "auto put 1 of 3 in kernel: 1.5 GiB Movable is at most 3 times its 2.5 GiB" */
 static void explain(char *reason, uint64_t first, uint64_t count, const struct zones *z)
 {
-	char movable[SIZE_TEXT_MAX], kernel[SIZE_TEXT_MAX];
-	int used = 0;
+	bool is_kernel = first || (count == 1 && !is_balanced(z));
+	const char *over = first ? "is over" : "would be over";
+	char movable[SIZE_TEXT_MAX], kernel[SIZE_TEXT_MAX], choice[64];
 
-	if (count > 1)
-		used = snprintf(reason, ZONE_REASON_MAX,
-				"auto: %llu of %llu to kernel: ", (unsigned long long)first,
-				(unsigned long long)count);
+	if (count == 1)
+		snprintf(choice, sizeof(choice), "chose %s", is_kernel ? "kernel" : "Movable");
+	else if (first)
+		snprintf(choice, sizeof(choice), "put %llu of %llu in kernel",
+			 (unsigned long long)first, (unsigned long long)count);
 	else
-		used = snprintf(reason, ZONE_REASON_MAX, "auto: ");
-	snprintf(reason + used, ZONE_REASON_MAX - (size_t)used,
-		 "Movable %s %s %d x kernel zones' %s", size_format(movable, z->movable_bytes),
-		 is_balanced(z) ? "<=" : ">", MOVABLE_RATIO, size_format(kernel, z->kernel_bytes));
+		snprintf(choice, sizeof(choice), "put all %llu in Movable",
+			 (unsigned long long)count);
+	snprintf(reason, ZONE_REASON_MAX, "auto %s: %s%s %s %d times %s %s", choice,
+		 size_format(movable, z->movable_bytes), is_kernel ? " Movable" : "",
+		 is_balanced(z) ? "is at most" : over, MOVABLE_RATIO,
+		 is_kernel ? "its" : "the kernel's", size_format(kernel, z->kernel_bytes));
 }
 
 /* How many pieces auto gives to the kernel: they come first, and pay for the others' memory map. */
@@ -96,7 +102,7 @@ static bool is_auto(const struct transaction *t, enum zone zone, char *reason)
 	*reason = '\0';
 	if (t->view.before.is_limited)
 		snprintf(reason, ZONE_REASON_MAX,
-			 "auto: left to the guest's kernel, as its agent allows no guest-exec");
+			 "auto left the zone to the guest's kernel: its agent forbids guest-exec");
 	return !t->view.before.is_limited && zone == ZONE_AUTO && t->view.has_guest;
 }
 
@@ -157,7 +163,7 @@ int zone_check(const struct transaction *t, enum zone zone, struct err *err)
 	if (zone == ZONE_AUTO || !t->view.before.is_limited)
 		return 0;
 	err_set(err, ERR_FAILED,
-		"the guest agent allows no guest-exec: without it zone %s cannot be had",
+		"the guest agent forbids guest-exec: without it memhp cannot choose zone %s",
 		sysfs_zone_word(zone));
 	return err_hint(err,
 			"--zone auto leaves it to the guest's kernel; or allow guest-exec in the "

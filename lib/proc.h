@@ -61,7 +61,7 @@ int proc_open_path(const struct proc *p, const char *path, int flags);
 /*
  * proc_read_file() - append a regular file of that name as the process sees it
  * @path:	begins at its root, or at its working directory
- * Return: false when it cannot be read, has more than @max_bytes, or is no regular file
+ * Return: false when it cannot be read, has more than @max_bytes, or is not a regular file
  */
 bool proc_read_file(const struct proc *p, const char *path, size_t max_bytes, struct buf *bytes);
 

@@ -138,7 +138,7 @@ int process_explain(const struct process *p, const struct stream *w, struct err 
 	line = strstr(text, key);
 	if (line && p->by_hand) {
 		err_set(err, err->code, "the %s says: %s", w->peer, key);
-		return err_hint(err, "look at the host's key, and accept it once by hand: %s",
+		return err_hint(err, "check the host's key, and accept it once by hand: %s",
 				p->by_hand);
 	}
 	line = strtok(text, "\r\n");

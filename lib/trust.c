@@ -41,7 +41,7 @@ static int check_part(const char *what, const char *path, const char *part, cons
 	err_set(err, ERR_USAGE, "%s '%s': %s can be changed by others (mode %04o)", what, path, way,
 		(unsigned)st->st_mode & 07777);
 	quoted = text_quoted(part);
-	return quoted ? err_hint(err, "take that away: chmod go-w %s", quoted) : -1;
+	return quoted ? err_hint(err, "restrict it: chmod go-w %s", quoted) : -1;
 }
 
 /* Each directory and link that leads along @way. */
@@ -74,7 +74,7 @@ int trust_check_file(const char *what, const char *path, const struct stat *st, 
 		return -1;
 	if (!real || lstat(real, &there) || there.st_dev != st->st_dev ||
 	    there.st_ino != st->st_ino)
-		return err_set(err, ERR_USAGE, "%s '%s' was exchanged while it was read", what,
+		return err_set(err, ERR_USAGE, "%s '%s' was replaced while memhp read it", what,
 			       path);
 	return check_way(what, path, real, err);
 }

@@ -101,7 +101,7 @@ int backend_check(struct backend_options *b, struct err *err)
 	if (b->prealloc.is_set && b->reserve == RESERVE_OFF)
 		return err_set(err, ERR_USAGE, "--prealloc and --reserve off exclude each other");
 	if (b->hugetlb.value & (b->hugetlb.value - 1))
-		return err_set(err, ERR_USAGE, "the size of --hugetlb is no power of two");
+		return err_set(err, ERR_USAGE, "the size of --hugetlb is not a power of two");
 	return 0;
 }
 

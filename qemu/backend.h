@@ -71,7 +71,7 @@ struct json_object *backend_request(const struct backend_options *b, const char 
 				    uint64_t size_bytes);
 
 /*
- * backend_verify() - is the backend as it was asked for?
+ * backend_verify() - is the backend as requested?
  * @list:	reply to query-memdev; borrowed
  * Return: 0; -1 with ERR_FAILED and the property that differs
  */

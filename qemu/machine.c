@@ -336,7 +336,7 @@ static int query_all(struct qmp *q, uint64_t *bytes, struct err *err)
 		return err_wrap(err, "cannot ask QEMU (query-memory-size-summary)");
 	json_get_u64(reply, "plugged-memory", &plugged_bytes);
 	if (base_bytes > SIZE_LIMIT_BYTES || plugged_bytes > SIZE_LIMIT_BYTES)
-		return err_set(err, ERR_FAILED, "QEMU tells of sizes beyond reason");
+		return err_set(err, ERR_FAILED, "QEMU reports sizes beyond reason");
 	*bytes = base_bytes + plugged_bytes;
 	return 0;
 }

@@ -23,14 +23,24 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 LOOKS_FOR_VMS = {"peer/test_vms", "peer/test_reached", "peer/test_foreign", "peer/test_profiles", "peer/test_terminal",
                  "vm/test_find", "vm/test_process", "vm/test_peer"}
 
+# What takes longest begins first, so that no worker is left alone with it in the end.
+LONGEST = ("vm/test_console", "vm/test_noise", "vm/test_crash", "vm/test_faults", "vm/test_ending", "vm/test_many", "vm/test_arch",
+           "vm/test_hang", "vm/test_interrupt", "vm/test_nested", "vm/test_recipes", "vm/test_backend", "vm/test_virtio_mem",
+           "vms", "peer/test_login", "peer/test_hostile", "peer/test_hostile_floods", "peer/test_parts", "shell/test_policy")
+
+
+def group_of(item):
+    """Tests of one group run one after the other, on one worker."""
+    name = f"{item.path.parent.name}/{item.path.stem}"
+    return "vms" if name in LOOKS_FOR_VMS else name
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        folder = item.path.parent.name
-        name = f"{folder}/{item.path.stem}"
-        item.add_marker(folder)
-        item.add_marker(pytest.mark.xdist_group("vms" if name in LOOKS_FOR_VMS else name))
+        item.add_marker(item.path.parent.name)
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=lambda item: LONGEST.index(group_of(item)) if group_of(item) in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")

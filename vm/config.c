@@ -246,7 +246,7 @@ static int check_file(int fd, const char *path, struct err *err)
 	if (fstat(fd, &st))
 		return err_set(err, ERR_USAGE, "cannot read '%s': %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_USAGE, "config '%s' is no regular file", path);
+		return err_set(err, ERR_USAGE, "config '%s' is not a regular file", path);
 	if (trust_check_file("config", path, &st, err))
 		return -1;
 	if (st.st_size > FILE_MAX)

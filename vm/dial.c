@@ -124,7 +124,7 @@ static int prove(const struct dial *dial, const char *path, struct err *err)
 	if (monotonic_ms() < until_ms)
 		return -1;
 	err_set(err, ERR_GUEST_UNREACHABLE,
-		"the %s '%s' is not this VM's: its QEMU sees nobody connect there", what(dial),
+		"the %s '%s' is not this VM's: its QEMU sees no connection there", what(dial),
 		path);
 	return err_hint(err, "name a channel of this VM with --guest");
 }
@@ -382,7 +382,7 @@ static int check_path(const struct dial *dial, pid_t view, const char *path, str
 	if (is_its == OWNER_YES)
 		return 0;
 	return is_its == OWNER_UNKNOWN
-		       ? cannot_open(dial, path, "no process is known to listen there", err)
+		       ? cannot_open(dial, path, "no known process listens there", err)
 		       : belongs_to(dial, path, other, err);
 }
 

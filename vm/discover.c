@@ -155,7 +155,7 @@ int discover_no_monitor(const struct qemu *q, struct err *err)
 	}
 	if (!q->sockets.is_known) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
-			"no QMP socket of VM %s is known: what it listens on cannot be read",
+			"no QMP socket of VM %s is known, and what it listens on cannot be read",
 			vm.data);
 		return err_hint(err, "name its monitor with --qmp");
 	}
@@ -272,8 +272,7 @@ static int no_qemu(const struct qemu_list *found, const struct qemu *q, struct e
 		unknown ? "; it listens on " : "", unknown ? unknown : "");
 	if (child.data)
 		return err_hint(err, "it has started VM %s", child.data);
-	return err_hint(err,
-			"see memhp vms; if it is QEMU all the same, name its monitor with --qmp");
+	return err_hint(err, "see memhp vms; if it is a QEMU, name its monitor with --qmp");
 }
 
 /* Nothing of the list has that number: what has? Who is not root sees no process of others. */
@@ -294,7 +293,7 @@ static const struct qemu *choose_process(struct qemu_list *found, pid_t pid, str
 		err_hint(err, "root can reach it: run memhp as root");
 	} else if (!emulator_read_named(&q, pid)) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
-			"process %d is no QEMU: it has no command line, as one that has ended",
+			"process %d is not a QEMU: it has no command line, so it may have ended",
 			(int)pid);
 	} else if (!q.is_qemu) {
 		no_qemu(found, &q, err);

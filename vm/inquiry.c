@@ -52,7 +52,7 @@ static int ask(const struct qemu *qemu, const struct address *address, struct de
 	    channel_find(channel, qmp, err))
 		return -1;
 	if (!json_get_u64(sizes, "plugged-memory", bytes))
-		return err_set(err, ERR_FAILED, "it does not tell how much memory it has");
+		return err_set(err, ERR_FAILED, "it does not say how much memory it has");
 	if (!channel->address.kind ||
 	    !dial_check(qmp, qemu ? qemu->pid : dial_find_qemu(qmp, address, d), channel, d,
 			channel_err))
@@ -72,7 +72,7 @@ static void report(int fd, const struct qemu *qemu, const struct address *addres
 	if (!ask(qemu, address, &moment, &bytes, &channel, &channel_err, &err))
 		err.message[0] = '\0'; /* likewise */
 	else if (err.code == ERR_TIMEOUT)
-		err_set(&err, ERR_TIMEOUT, "the monitor '%s' gives no answer within %d s",
+		err_set(&err, ERR_TIMEOUT, "the monitor '%s' does not answer within %d s",
 			address->text, ANSWER_MS / 1000);
 	write_report(fd, &err, bytes, &channel, &channel_err);
 	channel_free(&channel);

@@ -333,7 +333,7 @@ def test_readme_transcript_has_todays_shape():
 
 
 MARKDOWN = ["README.md", "CHANGELOG.md", "docs/CONTRIBUTING.md", "docs/SECURITY.md", "docs/design.md", "docs/recipes.md",
-            "docs/performance.md"]
+            "docs/performance.md", "tests/README.md"]
 
 
 @pytest.mark.parametrize("path", MARKDOWN)
@@ -355,6 +355,14 @@ def test_security_names_tests_that_there_are():
     assert len(named) > 15 and [n for n in named if f"def {n}(" not in tests] == []
     targets = re.findall(r"`(fuzz_\w+)`", read("docs/SECURITY.md"))
     assert targets and [t for t in targets if not (ROOT / f"tests/fuzz/{t}.c").exists()] == []
+
+
+def test_the_readme_of_the_tests_names_every_folder_and_helper():
+    table = re.findall(r"^\| (`.*?`) \|", read("tests/README.md"), re.M)
+    named = re.findall(r"`(.*?)`", " ".join(table))
+    there = [p for folder in ("tests", "tests/support") for p in (ROOT / folder).iterdir()
+             if p.is_dir() and not p.name.startswith(("_", ".")) or folder == "tests/support" and p.is_file()]
+    assert sorted(named) == sorted(p.name + "/" * p.is_dir() for p in there)
 
 
 def test_versions_agree():

@@ -144,7 +144,7 @@ def test_qemu_is_followed_on_when_the_guest_has_gone(lab, guest, tmp_path):
     guest.add(40, 40)
     run.happened("memory40: added, offline")
     os.killpg(int(shell.read_text()), signal.SIGKILL)
-    assert "the guest is not followed any more: " in run.told(1)[0]
+    assert "no longer following the guest: " in run.told(1)[0]
     lab.say(event("RESUME"))
     assert run.told(1) == ["the VM runs again"]
     run.interrupt()
@@ -159,7 +159,7 @@ def test_nothing_is_typed_to_a_guest_that_begins_anew(lab, tmp_path):
     with peer.Liar(tmp_path / "console", say) as console:
         run = Follower(lab, "--guest-events", guest=f"serial:{console.path}")
         lab.say(event("RESET", guest=True))
-        assert run.told(2) == ["the VM was reset", "the guest is not followed any more: it has ended or begun anew"]
+        assert run.told(2) == ["the VM was reset", "no longer following the guest: it has ended or restarted"]
         lab.say(event("STOP"))
         assert run.told(1) == ["the VM is paused"]
         run.interrupt()

@@ -72,7 +72,7 @@ def test_a_command_that_does_not_fit_is_not_cut(tmp_path):
     with peer.Liar(tmp_path / "console"):
         result = peer.memhp("--timeout", "5", "--guest", f"serial:{tmp_path}/console", "--login", "root",
                             "--password-file", path, "blocks")
-    assert "others may use password file" in result.stderr and "chmod" not in hint_of(result), result
+    assert "is open to other users" in result.stderr and "chmod" not in hint_of(result), result
 
 
 @pytest.mark.skipif(os.geteuid(), reason="only root can hide /proc")

@@ -182,7 +182,7 @@ def test_a_password_is_in_no_core_file(tmp_path, how):
     run = ["prlimit", f"--core={resource.getrlimit(resource.RLIMIT_CORE)[1]}", *command]
     with Silent(tmp_path / "console"), Typist(run, peer.clean_environment(env), cwd=there) as person:
         if how == "terminal":
-            person.wait_for("Password of 'root'.*: ")
+            person.wait_for("Password for 'root'.*: ")
             os.write(person.fd, PASSWORD.encode() + b"\n")
         assert person.finish() == -signal.SIGSEGV
     for core in there.iterdir():

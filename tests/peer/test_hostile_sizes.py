@@ -228,7 +228,7 @@ def test_a_node_with_less_than_its_devices_has_no_total_beyond_reason(path):
     numa = "1 nodes\r\nnode 0 cpus: 0\r\nnode 0 size: 1 MB\r\nnode 0 plugged: 0 MB\r\n"
     with telling(path, dimms([128 * MIB] * 2), human_monitor_command=numa):
         result = host(path, "resize", "--node", "0", "0M")
-    result.failed(1, "QEMU tells of devices with more memory than the whole of 1 MiB", code="failed")
+    result.failed(1, "QEMU reports devices with more memory than the whole of 1 MiB", code="failed")
     assert "can be reached" not in result.stderr, result
 
 

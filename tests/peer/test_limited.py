@@ -37,8 +37,8 @@ def test_blocks_are_shown_as_far_as_they_are_known(ask):
         (0, 3, "online", None, None, True), (32, 33, "online", None, None, True), (34, 35, "offline", None, None, True)]
     plain = ask("blocks")
     assert plain.code == 0 and "memory32-memory33  online   -" in plain.stdout
-    assert "the guest agent allows no guest-exec: zones, free memory and policies are unknown" in plain.stderr
-    assert "allows no guest-exec" not in ask("--quiet", "blocks").stderr
+    assert "the guest agent forbids guest-exec: zones, free memory and policies are unknown" in plain.stderr
+    assert "forbids guest-exec" not in ask("--quiet", "blocks").stderr
 
 
 def test_blocks_go_on_and_off_one_by_one_upwards_and_downwards(ask):
@@ -58,7 +58,7 @@ def test_blocks_go_on_and_off_one_by_one_upwards_and_downwards(ask):
                                    ("offline", "all"), ("offline", "128M")], ids=" ".join)
 def test_what_takes_zones_is_refused_before_anything_is_changed(ask, words):
     found = ask("--json", *words)
-    found.failed(1, "the guest agent allows no guest-exec: without it", code="failed", state="unchanged")
+    found.failed(1, "the guest agent forbids guest-exec: without it", code="failed", state="unchanged")
     assert not found.requests
 
 
@@ -176,7 +176,7 @@ def test_an_agent_that_breaks_off_in_the_middle_is_told_so(ask, says, words):
 
 def test_success_that_is_none_is_seen(ask):
     ask("--json", "offline", "33", guest_set_memory_blocks=response("success")).failed(
-        5, "'memory33' is online all the same", code="guest-refused", state="rolled-back")
+        5, "'memory33' is still online", code="guest-refused", state="rolled-back")
 
 
 def test_an_agent_that_hangs_over_a_block_is_told_at_the_deadline(ask):

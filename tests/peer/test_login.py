@@ -148,7 +148,7 @@ def test_a_prompt_for_a_name_and_nothing_else_ends(guest):
 
 
 def test_without_a_user_the_hint_says_how(guest):
-    value = guest().memhp(user=None).failed(4, "wants a login", code="guest-unreachable", state="unchanged")
+    value = guest().memhp(user=None).failed(4, "asks for a login", code="guest-unreachable", state="unchanged")
     assert "--login" in value["error"]["hint"]
 
 
@@ -249,7 +249,7 @@ def typist(there, *words):
 def test_a_password_is_asked_for_on_the_terminal_without_echo(guest):
     there = guest()
     with typist(there, "blocks") as person:
-        person.wait_for("Password of 'root'.*: ")
+        person.wait_for("Password for 'root'.*: ")
         os.write(person.fd, PASSWORD.encode() + b"\n")
         person.wait_for("memory32")
         assert person.finish() == 0
@@ -260,7 +260,7 @@ def test_a_password_is_asked_for_on_the_terminal_without_echo(guest):
 def test_a_login_that_times_out_while_the_password_is_asked_for_gets_none(guest):
     there = guest(patience=1)
     with typist(there, "blocks") as person:
-        person.wait_for("Password of 'root'.*: ")
+        person.wait_for("Password for 'root'.*: ")
         wait_until(lambda: there.told()[-1] == "timeout")
         os.write(person.fd, PASSWORD.encode() + b"\n")
         person.wait_for("timed out")
@@ -271,7 +271,7 @@ def test_a_login_that_times_out_while_the_password_is_asked_for_gets_none(guest)
 def test_ctrl_c_at_the_question_gives_up(guest):
     there = guest()
     with typist(there, "blocks") as person:
-        person.wait_for("Password of 'root'.*: ")
+        person.wait_for("Password for 'root'.*: ")
         os.write(person.fd, b"\x03")
         assert person.finish() == 130
     assert there.told() == ["name root", "end"]

@@ -187,10 +187,10 @@ def test_what_is_no_file_is_refused_at_once(here):
     path = here.configure("")
     path.unlink()
     os.mkfifo(path)
-    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "no regular file", code="usage")
+    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "not a regular file", code="usage")
     path.unlink()
     path.mkdir()
-    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "no regular file", code="usage")
+    here.memhp("--json", "--vm", "web", "list").failed(2, str(path), "not a regular file", code="usage")
 
 
 def test_where_the_configuration_is(here, tmp_path):

@@ -191,7 +191,7 @@ def test_it_makes_way_for_an_error(tree):
 
 def test_it_makes_way_for_a_question(tmp_path):
     """A console that is slow to show a login: the line is gone when the password is asked for."""
-    question = "Password of 'root' on the guest's console:"
+    question = "Password for 'root' on the guest's console:"
     with Guest(tmp_path, slow=0.7) as guest, \
             Watcher("--guest", f"serial:{guest.path}", "--login", "root", "blocks") as watcher:
         watcher.wait_for(question + " ")

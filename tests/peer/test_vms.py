@@ -115,8 +115,8 @@ def test_a_shell_does_not_turn_to_another_vm(here):
         assert "MiB" not in said and "GiB" not in said
     again = here.vm("web", plugged=256)
     said = shell.run("list")
-    assert "256 MiB" in said and f"the VM was started anew: its pid is {again.pid}" in said
-    assert "anew" not in shell.run("list")
+    assert "256 MiB" in said and f"the VM was restarted: its pid is {again.pid}" in said
+    assert "restarted" not in shell.run("list")
     again.commands()
     assert f"the VM 'web' (pid {again.pid}) has gone" in shell.run("unplug d0")
     assert shell.finish() == 3
@@ -147,7 +147,7 @@ def test_a_shell_goes_back_to_its_process_among_others(here):
                         listen=[{"path": f"{here.directory}/2", "plugged": 2048}])]
     assert "went away" in shell.run("qmp hang-up")
     said = shell.run("list")
-    assert "512 MiB" in said and "anew" not in said
+    assert "512 MiB" in said and "restarted" not in said
     shell.finish()
     assert web.commands().count("qmp_capabilities") == 2
     assert [other.commands() for other in others] == [[], []]
@@ -164,7 +164,7 @@ def test_a_shell_stays_with_what_was_named(here, words):
     assert "GiB" not in said and ("no running VM 'web'" in said or "cannot connect" in said)
     here.vm("web", plugged=256)
     said = shell.run("list")
-    assert "256 MiB" in said and "the VM was started anew" in said
+    assert "256 MiB" in said and "the VM was restarted" in said
     assert shell.finish() == 3
     assert other.commands() == []
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A guest whose console wants a login: the getty of getty.py on a terminal, with a real shell behind it."""
+"""A guest whose console asks for a login: the getty of getty.py on a terminal, with a real shell behind it."""
 import json
 import os
 import pathlib

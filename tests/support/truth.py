@@ -25,13 +25,3 @@ def totals(vm):
 def settled(vm):
     """All of the machine's state, and the processes in its guest."""
     return {**vm.state(), "processes": vm.processes()}
-
-
-def check_console(vm):
-    """The next user of the console finds a prompt that echoes and obeys."""
-    with vm.terminal() as terminal:
-        terminal.settle()
-        terminal.type("echo con''sole $((6 * 7))\n")
-        terminal.wait_for(r"echo con''sole")
-        terminal.wait_for(r"console 42\r?\n")
-        terminal.wait_for(r"[#$] ")

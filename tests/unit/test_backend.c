@@ -49,7 +49,7 @@ static void what_cannot_be_is_refused_in_words(void **state)
 		{ { .mem_path = "/x", .hugetlb = SET(0) }, "--hugetlb goes with" },
 		{ { .type = BACKEND_FILE }, "needs --mem-path" },
 		{ { .type = BACKEND_RAM, .hugetlb = SET(0) }, "not with 'ram'" },
-		{ { .hugetlb = SET(3 * M) }, "no power of two" },
+		{ { .hugetlb = SET(3 * M) }, "not a power of two" },
 		{ { .policy = POLICY_BIND }, "--policy bind needs --host-nodes" },
 		{ { .policy = POLICY_PREFERRED }, "--policy preferred needs" },
 		{ { .policy = POLICY_INTERLEAVE }, "--policy interleave needs" },

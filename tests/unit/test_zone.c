@@ -37,13 +37,13 @@ static void one_piece_goes_to_movable_while_that_is_3_x_the_kernels(void **state
 		const char *reason;
 	} rows[] = {
 		{ 512 * M, 0, 512 * M, ZONE_AUTO, ZONE_MOVABLE,
-		  "auto: Movable 512 MiB <= 3 x kernel zones' 512 MiB" },
+		  "auto chose Movable: 512 MiB is at most 3 times the kernel's 512 MiB" },
 		{ 512 * M, 1024 * M, 512 * M, ZONE_AUTO, ZONE_MOVABLE,
-		  "auto: Movable 1.5 GiB <= 3 x kernel zones' 512 MiB" },
+		  "auto chose Movable: 1.5 GiB is at most 3 times the kernel's 512 MiB" },
 		{ 512 * M, 1024 * M, 768 * M, ZONE_AUTO, ZONE_KERNEL,
-		  "auto: Movable 1.75 GiB > 3 x kernel zones' 512 MiB" },
+		  "auto chose kernel: 1.75 GiB Movable would be over 3 times its 512 MiB" },
 		{ 512 * M, 0, 64 * G, ZONE_AUTO, ZONE_KERNEL,
-		  "auto: Movable 64 GiB > 3 x kernel zones' 512 MiB" },
+		  "auto chose kernel: 64 GiB Movable would be over 3 times its 512 MiB" },
 		{ 512 * M, 0, 64 * G, ZONE_MOVABLE, ZONE_MOVABLE, "" },
 		{ 512 * M, 0, 128 * M, ZONE_KERNEL, ZONE_KERNEL, "" },
 	};
@@ -135,8 +135,8 @@ static void pieces_of_different_sizes_are_counted_as_they_are(void **state)
 	(void)state;
 	have(&t, 512 * M, 0);
 	assert_int_equal(zone_split(&t, ZONE_AUTO, sizes, 3, reason), 1);
-	assert_string_equal(reason, "auto: 1 of 3 to kernel: Movable 1.5 GiB <= 3 x kernel zones' "
-				    "2.5 GiB");
+	assert_string_equal(reason, "auto put 1 of 3 in kernel: 1.5 GiB Movable is at most 3 times "
+				    "its 2.5 GiB");
 	guest_memory_free(&t.view.before);
 }
 
@@ -167,7 +167,7 @@ static void a_guest_that_cannot_be_told_chooses(void **state)
 
 	(void)state;
 	assert_int_equal(zone_choose(&t, ZONE_AUTO, 64 * G, reason), ZONE_ANY);
-	assert_non_null(strstr(reason, "left to the guest's kernel"));
+	assert_non_null(strstr(reason, "left the zone to the guest's kernel"));
 	assert_int_equal(zone_check(&t, ZONE_AUTO, &err), 0);
 	assert_int_equal(zone_check(&t, ZONE_MOVABLE, &err), -1);
 	assert_int_equal(zone_check(&t, ZONE_KERNEL, &err), -1);

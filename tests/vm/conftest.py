@@ -5,9 +5,10 @@ import os
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(params=["ash", "dash", "bash"])
 def shell_vm(boot, request):
-    return boot() if request.param == "ash" else boot(shell=request.param)
+    """A machine under each shell, or those that a test names."""
+    return boot(shell=request.param)
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_several_dimms_do_not_share_one_file(vm, tmp_path):
 def test_what_only_qemu_can_refuse_is_told_in_its_words_and_leaves_nothing(vm, words, message):
     before = vm.state()
     said, _ = refused(vm, 1, "plug", "128M", *words, state="rolled-back")
-    assert message in said and len(said) > len("cannot plug '128M': QEMU makes no backend 'memhp0-mem': ")
+    assert message in said and len(said) > len("cannot plug '128M': QEMU refuses the backend 'memhp0-mem': ")
     assert vm.state() == before
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The guest's console: left as it was found, and nothing on it confuses memhp."""
 import contextlib
-import json
 import os
 import pty
 import re
@@ -10,49 +9,9 @@ import signal
 import threading
 
 import pytest
+from guest_console import ask, console_tty, everything, modes
 from report import done
 from vm import MIB, Gone, connect, end_process, wait_until
-
-SHELLS = ["ash", "dash", "bash"]
-
-
-@pytest.fixture(params=SHELLS)
-def shell_vm(boot, request):
-    return boot() if request.param == "ash" else boot(shell=request.param)
-
-
-def console_tty(vm):
-    return vm.guest("tr ' ' '\\n' </proc/cmdline | sed -n 's/^console=//p'").strip()
-
-
-def modes(vm):
-    """The modes of the first console, as somebody else in the guest sees them."""
-    return vm.guest(f"stty -g -F /dev/{console_tty(vm)}").strip()
-
-
-def ask(terminal, command, answer):
-    """Type a command with a $ that prints <...>; check its echo, its answer and the prompt after it."""
-    terminal.type(f"{command}\n")
-    terminal.wait_for(r"\$", 10)  # of the echo
-    terminal.wait_for(answer, 10)
-    terminal.wait_for(r"[#$] ", 10)
-
-
-def everything(vm):
-    """Every kind of command once; all of it has to be right."""
-    before = vm.mem_total()
-    done(vm.memhp("plug", "256M", "--zone", "movable"))
-    assert vm.mem_total() == before + 256 * MIB
-    done(vm.memhp("offline", "memory33"))
-    found = vm.json("list")
-    assert [(b["first"], b["last"], b["state"]) for b in found["devices"][0]["blocks"]] == [
-        (32, 32, "online"), (33, 33, "offline")]
-    seen = [n for run in vm.json("blocks")["blocks"] for n in range(run["first"], run["last"] + 1)]
-    assert seen == list(vm.blocks())
-    done(vm.memhp("online", "memory33"))
-    assert vm.zones(32, 33) == ["Movable", "Movable"]
-    done(vm.memhp("unplug"))
-    assert vm.mem_total() == before and vm.devices() == []
 
 
 # ---- left as found
@@ -92,6 +51,7 @@ def test_strange_modes_of_the_console_are_kept(boot, strange):
     vm = boot(shell="dash")  # which leaves the modes alone
     with vm.terminal() as terminal:
         terminal.settle()
+        usual = modes(vm)
         terminal.type(f"stty {strange}; echo stran''ge\n")
         terminal.wait_for(r"strange\r?\n")
         terminal.wait_for("# ")
@@ -100,8 +60,9 @@ def test_strange_modes_of_the_console_are_kept(boot, strange):
     if strange != "-icrnl":  # without it no line ends
         done(result)
     wait_until(lambda: modes(vm) == before, what="the old modes")
-    vm.guest(f"stty sane cols 80 rows 24 -F /dev/{console_tty(vm)}")
-    vm.discard()
+    vm.guest(f"stty {usual} cols 80 rows 24 -F /dev/{console_tty(vm)}")
+    with vm.terminal() as terminal:  # what was typed at strange modes may still stand on its line
+        terminal.settle()
 
 
 def test_no_process_is_left_in_the_guest(shell_vm):
@@ -173,191 +134,6 @@ def test_half_a_command_of_two_lines_is_answered_or_refused_but_not_executed(she
         terminal.type("\003")
         terminal.settle()
     assert vm.guest("ls /tmp/ghost 2>/dev/null", check=False) == ""
-    done(vm.memhp("list"))
-
-
-# ---- noise
-
-
-@contextlib.contextmanager
-def kernel_messages(vm, text):
-    """Kernel messages on the console, all the time."""
-    vm.guest("echo on >/proc/sys/kernel/printk_devkmsg; dmesg -n 8; "
-             f"(while :; do echo '{text}' >/dev/kmsg; sleep 0.01; done) >/dev/null 2>&1 & "
-             "echo $! >/tmp/noise")
-    try:
-        yield
-    finally:
-        vm.guest("kill $(cat /tmp/noise); rm /tmp/noise; dmesg -n 4")
-
-
-@pytest.mark.parametrize("text", [
-    "noise", "x" * 300, "@0badcafe.1 1 3 end 1 3 0badcafe@", "host login: root", "root@lab:~# "],
-    ids=["short", "long", "a false answer", "a login prompt", "a shell prompt"])
-def test_kernel_messages_in_the_middle_of_everything_do_not_matter(vm, text):
-    with kernel_messages(vm, text):
-        everything(vm)
-
-
-@pytest.mark.parametrize("shell", ["dash", "bash"])
-def test_kernel_messages_do_not_matter_under_other_shells(boot, shell):
-    vm = boot(shell=shell)
-    with kernel_messages(vm, "noise"):
-        everything(vm)
-
-
-def test_a_flood_of_kernel_messages_never_makes_a_wrong_answer(vm):
-    """So many that memhp may have to give up."""
-    vm.guest("echo on >/proc/sys/kernel/printk_devkmsg; dmesg -n 8; "
-             "(while :; do for i in 1 2 3 4 5 6 7 8; do echo \"flood $i\" >/dev/kmsg; done; sleep 0.02; done) "
-             ">/dev/null 2>&1 & echo $! >/tmp/noise")
-    try:
-        for _ in range(5):
-            result = vm.memhp("--json", "--timeout", "5", "blocks")
-            assert result.returncode in (0, 4, 6), result
-            if result.returncode == 0:
-                runs = json.loads(result.stdout)["blocks"]
-                seen = [n for run in runs for n in range(run["first"], run["last"] + 1)]
-                assert seen == list(vm.blocks())
-    finally:
-        vm.guest("kill $(cat /tmp/noise); rm /tmp/noise; dmesg -n 4")
-    everything(vm)
-
-
-PROMPTS = {
-    "coloured": r"PS1='\[\033[1;32m\]\u@\h\[\033[0m\]:\w\$ '",
-    "of two lines": "PS1='one\ntwo # '",
-    "of an escape that moves the cursor": r"PS1='\033[s\033[1;1Htop\033[u# '",
-    "empty": "PS1=''",
-    "with a clock": r"PS1='\t \d # '",
-    "like an answer": "PS1='@1234abcd.1 1 3 end 1 3 1234abcd@ # '",
-    "of 300 characters": f"PS1='{'p' * 300} # '",
-}
-
-
-@contextlib.contextmanager
-def nested_shell(vm, command):
-    """The console is at the prompt of a shell of its own that has run a command."""
-    # which it finds in a file: what is typed while a new shell starts may be lost
-    vm.guest(f"cat >/tmp/nested <<'END'\nunset ENV\n{command}\necho nested\nEND")
-    with vm.terminal() as terminal:
-        terminal.settle()
-        terminal.type("ENV=/tmp/nested sh\n")
-        terminal.wait_for(r"nested\r?\n")
-    yield
-    with vm.terminal() as terminal:
-        terminal.type("\nexit 0\n")
-        terminal.settle()
-
-
-@pytest.mark.parametrize("prompt", PROMPTS, ids=list(PROMPTS))
-@pytest.mark.parametrize("shell", ["ash", "bash"])
-def test_the_prompt_does_not_matter(boot, shell, prompt):
-    vm = boot() if shell == "ash" else boot(shell=shell)
-    with nested_shell(vm, PROMPTS[prompt]):
-        done(vm.memhp("plug", "128M"))
-        assert vm.zones(32) == ["Movable"]
-        done(vm.memhp("unplug"))
-        with vm.terminal() as terminal:
-            terminal.type("echo \"<$((6 * 7))>\"\n")
-            terminal.wait_for("<42>")
-
-
-@pytest.mark.parametrize("setting", [
-    "set -u", "set -x", "set -e", "set -v", "set -f", "set -C", "IFS=abc", "set -b",
-    "cd /proc/self", "umask 777", "export TERM=dumb", "trap 'echo trapped' INT EXIT", "export LC_ALL=de_DE",
-    "export ENV=/etc/profile BASH_ENV=/etc/profile", "alias stty=false",
-    "export MEMHP_SYSROOT=/nonexistent", "unset PATH; export PATH=/bin:/usr/bin"])
-def test_the_settings_of_the_shell_do_not_matter(shell_vm, setting):
-    vm = shell_vm
-    with nested_shell(vm, setting):
-        seen = [n for run in vm.json("blocks")["blocks"] for n in range(run["first"], run["last"] + 1)]
-        assert seen == list(vm.blocks())
-        result = vm.memhp("offline", "memory0")  # which never can
-        assert result.returncode == 5 and "memory0" in result.stderr, result
-
-
-def test_prompt_command_and_a_debug_trap_of_bash_do_not_matter(boot):
-    vm = boot(shell="bash")
-    vm.discard()
-    with vm.terminal() as terminal:
-        terminal.settle()
-        terminal.type("PROMPT_COMMAND='echo before the prompt'; trap 'echo debug $BASH_COMMAND' DEBUG\n")
-        terminal.wait_for("before the prompt\r?\n")
-    everything(vm)
-
-
-def test_jobs_in_the_background_of_the_console_may_talk(shell_vm):
-    vm = shell_vm
-    vm.discard()
-    with vm.terminal() as terminal:
-        terminal.settle()
-        terminal.type("while :; do echo talk; sleep 0.05; done &\n")
-        terminal.wait_for(r"talk\r?\n")
-    everything(vm)
-
-
-def test_a_guest_that_is_busy_is_only_slow(vm):
-    vm.guest("for i in 1 2 3; do (while :; do :; done) & echo $! >>/tmp/busy; done >/dev/null 2>&1")
-    try:
-        everything(vm)
-    finally:
-        vm.guest("kill $(cat /tmp/busy); rm /tmp/busy")
-
-
-# ---- consoles without a shell
-
-
-def at_console(vm, command, pattern):
-    with vm.terminal() as terminal:
-        terminal.settle()
-        terminal.type(f"{command}\n")
-        terminal.wait_for(pattern)
-
-
-def check_login_is_told(vm):
-    before = vm.state()
-    result = vm.memhp("plug", "128M")
-    assert result.returncode == 4, result
-    assert "login" in result.stderr.splitlines()[0], result
-    assert vm.state() == before
-
-
-FAKE_LOGIN = ("while :; do printf '\\nlab log''in: '; read -r user; "
-              "printf 'Pass''word: '; read -r word; echo; echo 'Log''in incorrect'; done")
-
-
-def test_a_console_that_wants_a_login_is_reported_as_that(vm):
-    at_console(vm, FAKE_LOGIN, "lab login: ")
-    check_login_is_told(vm)
-    with vm.terminal() as terminal:
-        terminal.type("\003")
-        terminal.settle()
-    done(vm.memhp("list"))
-
-
-def test_a_console_that_wants_a_password_is_reported_as_that(vm):
-    vm.discard()
-    at_console(vm, "stty -echo; while :; do printf 'Pass''word: '; read -r word; echo; done", "Password: ")
-    check_login_is_told(vm)
-
-
-def test_a_real_getty_is_reported_as_a_login(vm):
-    vm.discard()
-    at_console(vm, f"exec getty -L 0 {console_tty(vm)} vt100", "login: ")
-    check_login_is_told(vm)
-
-
-def test_a_program_that_reads_the_console_late_finds_it_usable(vm):
-    """What memhp typed for nobody must not take the console away from the next user."""
-    at_console(vm, "echo wait''ing; while [ ! -e /tmp/go ]; do sleep 0.05; done; rm /tmp/go",
-               r"waiting\r?\n")
-    result = vm.memhp("--timeout", "3", "plug", "128M")
-    assert result.returncode in (4, 6), result
-    vm.guest(": >/tmp/go")
-    with vm.terminal() as terminal:
-        terminal.settle()
-        ask(terminal, 'echo "<$((6 * 7))>"', "<42>")
     done(vm.memhp("list"))
 
 

@@ -2,13 +2,15 @@
 """An offline that hangs, for pages that are pinned or a guest that is full: ended, undone and told."""
 import collections
 import json
+import re
 import signal
 
 import pytest
+from guest_console import check_console
 from interrupt import end_interrupted
 from report import done, fail
-from stuck import is_stuck, pin, unpin
-from truth import check_console, settled
+from stuck import HOLD, is_stuck, pin, unpin
+from truth import settled
 from vm import end_process, wait_until
 
 
@@ -29,7 +31,7 @@ def check_left_alone(vm, before):
 @pytest.mark.parametrize("shell, timeout", [("ash", 8), ("ash", 20), ("dash", 8), ("bash", 8)],
                          ids=["ash", "ash, the short way", "dash", "bash"])
 def test_an_offline_that_hangs_ends_at_the_deadline_and_is_undone(boot, shell, timeout):
-    vm = boot() if shell == "ash" else boot(shell=shell)
+    vm = boot(shell=shell)
     done(vm.memhp("plug", "512M", "--zone", "movable"))
     pin(vm)
     before = settled(vm)
@@ -96,7 +98,7 @@ def added(before, now):
 
 @pytest.mark.parametrize("shell", ["ash", "dash", "bash"])
 def test_a_guest_so_full_that_the_offline_hangs_gets_its_memory_back(boot, shell):
-    vm = boot() if shell == "ash" else boot(shell=shell)
+    vm = boot(shell=shell)
     done(vm.memhp("plug", "512M", "--zone", "movable"))
     # more than fits into the 405 MiB that it has without the DIMM
     vm.guest("mkdir -p /tmp/full && mount -t tmpfs -o size=95% none /tmp/full && "
@@ -121,3 +123,22 @@ def test_a_guest_whose_kernel_ignores_the_dimm_gets_it_taken_back(boot):
     error = fail(vm, 5, "plug", "256M")
     assert "memory32" in error["message"]
     assert settled(vm) == before
+
+
+@pytest.mark.parametrize("shell", ["ash", "dash", "bash"])
+def test_an_offline_without_end_is_ended_undone_and_explained(boot, shell):
+    vm = boot(shell=shell)
+    assert vm.memhp("plug", "512M", "--zone", "movable").returncode == 0
+    vm.guest(HOLD)
+    before, programs = vm.state(), vm.processes()
+    found = vm.json("--timeout", "12", "unplug", code=6)
+    assert found["state"] == "rolled-back"
+    message = found["error"]["message"]
+    assert re.search(r"has not managed to take 'memory3[2-5]' offline: the deadline passed; it is held by a file in "
+                     r"tmpfs or shared memory, 'hoard'$", message), message
+    assert vm.state() == before
+    # no writer stays, nor what was to kill it
+    wait_until(lambda: vm.processes() == programs, what="the end of all of memhp\'s processes")
+    assert "offline" not in vm.guest("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; :")
+    vm.guest("killall sleep; sleep 1; umount /tmp/full && rmdir /tmp/full")
+    assert vm.memhp("unplug").returncode == 0

@@ -8,10 +8,11 @@ import struct
 import termios
 
 import pytest
+from guest_console import check_console
 from interrupt import check_interrupted, end_interrupted
 from relay import AFTER, BEFORE, Relay, at_work
 from report import done
-from truth import check_console, settled
+from truth import settled
 from vm import Qmp, end_process, wait_until
 
 

@@ -3,9 +3,10 @@
 import os
 
 import pytest
+from guest_console import check_console
 from report import done, fail
 from stuck import FILL_KERNEL_MEMORY, plug_half_kernel
-from truth import check_console, settled
+from truth import settled
 from vm import GIB, MIB, wait_until
 
 ENOMEM, EBUSY = -12, -16

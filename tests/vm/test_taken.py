@@ -81,7 +81,7 @@ def test_force_takes_them_and_says_what_it_took(vm, pool):
     pool.fill(180)
     said = done(vm.memhp("unplug", "--force"))
     left = pool.size()
-    assert f"with them went {180 - left} of the guest's huge pages of 2 MiB; {left} are left\n" in said, said
+    assert f"took {180 - left} of the guest's huge pages of 2 MiB; {left} are left\n" in said, said
 
 
 def test_a_pool_that_lies_elsewhere_is_in_nobodys_way(vm, pool):
