@@ -388,7 +388,7 @@ static int connect_in_turn(struct qmp **out, const struct address *address,
 	struct err end;
 	int status;
 
-	while ((status = qmp_connect(out, address, trace, d, err)) > 0 &&
+	while ((status = qmp_connect(out, address, trace, d, err)) == STREAM_QUEUED &&
 	       monotonic_ms() < until_ms) {
 		if (deadline_poll(d, NULL, 0, monotonic_ms() + QUEUE_MS, &end) >= 0)
 			continue;

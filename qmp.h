@@ -37,7 +37,7 @@ int qmp_open(struct qmp **out, const struct address *address, const struct trace
  * while the first is waited for
  * @greeting_ms, @reply_ms: when to stop waiting for the greeting, and for the reply to what is sent
  * then (CLOCK_MONOTONIC), or DEADLINE_NEVER; what has come is still read
- * Return: as qmp_open(); of qmp_connect() 1 when others wait to be served
+ * Return: as qmp_open(); of qmp_connect() also STREAM_QUEUED
  */
 int qmp_connect(struct qmp **out, const struct address *address, const struct trace *trace,
 		struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));

@@ -39,8 +39,7 @@ void guest_memory_free(struct guest_memory *g)
 bool blocks_continue(const struct blocks *a, const struct blocks *b)
 {
 	return b->first == a->last + 1 && !strcmp(a->state, b->state) &&
-	       !strcmp(a->zones, b->zones) && a->node == b->node &&
-	       a->is_removable == b->is_removable;
+	       !strcmp(a->zones, b->zones) && a->node == b->node && a->removable == b->removable;
 }
 
 void block_list_add(struct block_list *list, const struct blocks *run)
@@ -307,6 +306,21 @@ static bool parse_small(const char *word, unsigned most, int *out)
 	return true;
 }
 
+static bool parse_removable(const char *word, enum removable *out)
+{
+	static const char *const words[] = {
+		[REMOVABLE_UNKNOWN] = "-", [REMOVABLE_NO] = "0", [REMOVABLE_YES] = "1"
+	};
+	size_t i = 0;
+
+	while (word && i < ARRAY_SIZE(words) && strcmp(words[i], word) != 0)
+		i++;
+	if (!word || i == ARRAY_SIZE(words))
+		return false;
+	*out = (enum removable)i;
+	return true;
+}
+
 /* "blocks FIRST LAST STATE NODE REMOVABLE ZONE [ZONE...]" */
 static bool parse_blocks(struct guest_memory *g, char *rest)
 {
@@ -318,7 +332,7 @@ static bool parse_blocks(struct guest_memory *g, char *rest)
 	if (!zones || !parse_u64(first, 10, &run.first) || !parse_u64(last, 10, &run.last) ||
 	    run.first > run.last || run.last > BLOCK_MAX ||
 	    !parse_small(node, NODE_MAX, &run.node) ||
-	    !parse_small(removable, 1, &run.is_removable) ||
+	    !parse_removable(removable, &run.removable) ||
 	    !copy_word(run.state, sizeof(run.state), state, "-") ||
 	    !copy_word(run.zones, sizeof(run.zones), zones, " "))
 		return false;
@@ -387,7 +401,7 @@ int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, stru
 bool sysfs_blocks_of(uint64_t address, uint64_t size_bytes, uint64_t block_size_bytes,
 		     struct blocks *out)
 {
-	*out = (struct blocks){ .node = -1, .is_removable = -1 };
+	*out = (struct blocks){ .node = -1 };
 	if (!block_size_bytes || !size_bytes || address % block_size_bytes ||
 	    size_bytes % block_size_bytes)
 		return false;
@@ -420,7 +434,8 @@ void blocks_add_json(struct json_object *object, const struct blocks *b)
 	json_add_string(object, "state", b->state[0] ? b->state : NULL);
 	json_add_string(object, "zone", blocks_are_online(b) && b->zones[0] ? b->zones : NULL);
 	json_add_u64(object, "node", b->node >= 0, (uint64_t)b->node);
-	json_add_bool(object, "removable", b->is_removable >= 0, b->is_removable);
+	json_add_bool(object, "removable", b->removable != REMOVABLE_UNKNOWN,
+		      b->removable == REMOVABLE_YES);
 }
 
 const char *sysfs_zone_word(enum zone zone)

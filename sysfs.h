@@ -14,13 +14,15 @@
 #include "lib/json.h"
 #include "lib/pools.h"
 
+enum removable { REMOVABLE_UNKNOWN, REMOVABLE_NO, REMOVABLE_YES };
+
 /* A run of memory blocks; from scan with everything that they have in common. */
 struct blocks {
 	uint64_t first, last; /* block numbers, both included: memory<first> .. memory<last> */
 	char state[16];	      /* "online", "offline", "going-offline"; "" when unknown */
 	char zones[48]; /* "Movable" when online, "Normal Movable" when offline; "" when unknown */
 	int node;	/* -1 when unknown */
-	int is_removable; /* 0, 1, or -1 when unknown */
+	enum removable removable;
 };
 
 /* A list of runs; zero-initialise it. */

@@ -32,7 +32,7 @@ static bool parse_range(const char *word, struct blocks *run)
 	_cleanup_free_ char *number = xstrndup(first, strcspn(first, "-"));
 	const char *last = first + strlen(number);
 
-	*run = (struct blocks){ .node = -1, .is_removable = -1 };
+	*run = (struct blocks){ .node = -1 };
 	if (!parse_u64(number, 10, &run->first))
 		return false;
 	run->last = run->first;

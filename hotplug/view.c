@@ -126,8 +126,7 @@ bool view_device_blocks(const struct view *v, const struct memdev *d, struct blo
 	end = (d->address + d->span_bytes) / block_bytes;
 	*out = (struct blocks){ .first = (d->address + block_bytes - 1) / block_bytes,
 				.last = end - 1,
-				.node = -1,
-				.is_removable = -1 };
+				.node = -1 };
 	return end > out->first;
 }
 
@@ -155,7 +154,7 @@ enum added view_added(const struct view *v, const struct guest_memory *g, const 
 {
 	uint64_t block_bytes = v->before.block_size_bytes, shown;
 	struct block_list wanted = { 0 }, found = { 0 };
-	struct blocks inner = { .node = -1, .is_removable = -1 };
+	struct blocks inner = { .node = -1 };
 
 	if (!v->has_guest || !block_bytes || !memdev_is_dimm(d) || !(d->has & MEMDEV_HAS_ADDRESS))
 		return ADDED_UNKNOWN;

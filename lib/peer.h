@@ -43,7 +43,7 @@ bool peer_shares_network(pid_t pid);
  * @pid:	0: this process
  * @address:	ADDRESS_UNIX, with a path of any length, or ADDRESS_TCP
  * @code:	the kind of failure when nothing listens there
- * Return: 0 with @fd, which the caller closes; -1; 1, with @err too, when others wait to be served
+ * Return: 0 with @fd, which the caller closes; -1; STREAM_QUEUED, with @err too
  */
 int peer_connect(pid_t pid, const struct address *address, int *fd, enum err_code code,
 		 struct deadline *d, struct err *err) __attribute__((warn_unused_result));

@@ -68,7 +68,7 @@ static int connect_unix(int sock, const struct sockaddr_un *address, socklen_t l
 	else
 		err_set(err, code, "cannot connect to '%s': %s", name, strerror(errno));
 	close(sock);
-	return is_full ? 1 : -1;
+	return is_full ? STREAM_QUEUED : -1;
 }
 
 int stream_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
@@ -110,40 +110,45 @@ int stream_connect_abstract(const char *name, struct stream_maker maker, int *fd
 	status = connect_unix(maker.make(maker.context, AF_UNIX), &address,
 			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len), shown,
 			      fd, code, err);
-	if (status >= 0 || err->code != code)
+	if (status != -1 || err->code != code)
 		return status;
 	return connect_unix(maker.make(maker.context, AF_UNIX), &address, sizeof(address), shown,
 			    fd, code, err);
 }
 
-/* Finish a non-blocking connect(2); returns 0, -1 with errno, or -2 with *err when it is time to
- * end. */
-static int connect_finish(int fd, const struct addresses *to, unsigned i, struct deadline *d,
-			  struct err *err)
+enum attempt {
+	ATTEMPT_DONE,
+	ATTEMPT_REFUSED, /* errno says why */
+	ATTEMPT_OVER,	 /* *err says why: it is time to end */
+};
+
+/* Finish a non-blocking connect(2). */
+static enum attempt connect_finish(int fd, const struct addresses *to, unsigned i,
+				   struct deadline *d, struct err *err)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
 	int error = 0;
 	socklen_t len = sizeof(error);
 
 	if (!connect(fd, (const struct sockaddr *)&to->list[i].name, to->list[i].len))
-		return 0;
+		return ATTEMPT_DONE;
 	if (errno != EINPROGRESS)
-		return -1;
+		return ATTEMPT_REFUSED;
 	if (deadline_poll(d, &pollfd, 1, DEADLINE_NEVER, err) < 0)
-		return -2;
+		return ATTEMPT_OVER;
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	errno = error;
-	return error ? -1 : 0;
+	return error ? ATTEMPT_REFUSED : ATTEMPT_DONE;
 }
 
-/* Connect to the first of the addresses that answers; returns as connect_finish(). */
-static int connect_any(const struct addresses *to, struct stream_maker maker, int *fd,
-		       struct deadline *d, struct err *err)
+/* Connect to the first of the addresses that answers. */
+static enum attempt connect_any(const struct addresses *to, struct stream_maker maker, int *fd,
+				struct deadline *d, struct err *err)
 {
-	int status = -1;
+	enum attempt status = ATTEMPT_REFUSED;
 	unsigned i;
 
-	for (i = 0; i < to->count && status == -1; i++) {
+	for (i = 0; i < to->count && status == ATTEMPT_REFUSED; i++) {
 		int saved;
 
 		*fd = maker.make(maker.context, to->list[i].name.ss_family);
@@ -151,7 +156,7 @@ static int connect_any(const struct addresses *to, struct stream_maker maker, in
 			continue;
 		status = connect_finish(*fd, to, i, d, err);
 		saved = errno;
-		if (status) {
+		if (status != ATTEMPT_DONE) {
 			close(*fd);
 			*fd = -1;
 		}
@@ -172,15 +177,16 @@ int stream_connect_tcp(const struct address *address, struct stream_maker maker,
 			       ? -1
 			       : err_wrap(err, "cannot connect to '%s'", shown);
 	switch (connect_any(&to, maker, fd, d, err)) {
-	case 0:
+	case ATTEMPT_DONE:
 		return 0;
-	case -1:
+	case ATTEMPT_REFUSED:
 		return err_set(err, code, "cannot connect to '%s': %s", shown, strerror(errno));
-	default:
-		if (err->code == ERR_TIMEOUT)
-			err_set(err, code, "cannot connect to '%s': no answer", shown);
-		return -1;
+	case ATTEMPT_OVER:
+		break;
 	}
+	if (err->code == ERR_TIMEOUT)
+		err_set(err, code, "cannot connect to '%s': no answer", shown);
+	return -1;
 }
 
 static int lost(struct stream *w, const char *why, struct err *err)

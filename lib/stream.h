@@ -70,12 +70,16 @@ struct stream_maker {
 	const void *context;			      /* borrowed */
 };
 
+/* What connecting to a UNIX socket returns, besides 0 and -1, when other clients wait there to be
+ * served. */
+#define STREAM_QUEUED 1
+
 /*
  * stream_connect_unix() - connect to a UNIX stream socket
  * @path:	of any length
  * @name:	for messages
  * @fd:		receives the descriptor; the caller closes it
- * Return: 0; -1 with @err of kind @code; 1, with that too, when others wait to be served
+ * Return: 0; -1 with @err of kind @code; STREAM_QUEUED, with that too
  */
 int stream_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
 			struct err *err) __attribute__((warn_unused_result));

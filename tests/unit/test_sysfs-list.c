@@ -17,7 +17,7 @@ static void runs_are_merged_where_all_facts_are_equal(void **state)
 	run.node = 1;
 	block_list_add(&list, &run);
 	run.first = run.last = 8;
-	run.is_removable = 0;
+	run.removable = REMOVABLE_NO;
 	block_list_add(&list, &run);
 	lists(&list,
 	      "0-2 online Normal, 4-4 online Normal, 5-5 offline Normal, 6-6 offline Movable, "

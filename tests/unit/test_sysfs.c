@@ -39,9 +39,9 @@ static void a_scan_is_read(void **state)
 	lists(&g.blocks, "0-2 online none, 3-3 online DMA32, 32-34 offline Normal Movable, "
 			 "35-35 going-offline Movable");
 	assert_int_equal(g.blocks.runs[2].node, 1);
-	assert_int_equal(g.blocks.runs[0].is_removable, 1);
-	assert_int_equal(g.blocks.runs[1].is_removable, 0);
-	assert_int_equal(g.blocks.runs[3].is_removable, -1);
+	assert_int_equal(g.blocks.runs[0].removable, REMOVABLE_YES);
+	assert_int_equal(g.blocks.runs[1].removable, REMOVABLE_NO);
+	assert_int_equal(g.blocks.runs[3].removable, REMOVABLE_UNKNOWN);
 	guest_memory_free(&g);
 	assert_int_equal(g.blocks.count, 0);
 }
@@ -65,7 +65,7 @@ static void a_dash_is_unknown_and_not_zero(void **state)
 	assert_string_equal(g.blocks.runs[0].state, "");
 	assert_string_equal(g.blocks.runs[0].zones, "");
 	assert_int_equal(g.blocks.runs[0].node, -1);
-	assert_int_equal(g.blocks.runs[0].is_removable, -1);
+	assert_int_equal(g.blocks.runs[0].removable, REMOVABLE_UNKNOWN);
 	guest_memory_free(&g);
 }
 
@@ -341,7 +341,8 @@ static void memory_is_found_in_its_blocks(void **state)
 		      "row %zu", i);
 		check(!rows[i].is_whole || (run.first == rows[i].first && run.last == rows[i].last),
 		      "row %zu", i);
-		check(run.node == -1 && run.is_removable == -1 && !run.state[0] && !run.zones[0],
+		check(run.node == -1 && run.removable == REMOVABLE_UNKNOWN && !run.state[0] &&
+			      !run.zones[0],
 		      "row %zu", i);
 	}
 }
