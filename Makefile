@@ -95,8 +95,11 @@ $(BUILD)/%.o: %.c Makefile
 
 $(BUILD)/guest/program.o: $(BUILD)/guest-program.h
 
-$(BUILD)/guest-program.h: guest/guest.sh guest/pack.awk Makefile | $(BUILD)
-	$(call say,AWK ,$@)awk -f guest/pack.awk guest/guest.sh >$@.new && mv $@.new $@
+# The guest's half: guest.sh comes first.
+PROGRAM := guest/guest.sh $(filter-out guest/guest.sh,$(sort $(wildcard guest/*.sh)))
+
+$(BUILD)/guest-program.h: $(PROGRAM) guest/pack.awk Makefile | $(BUILD)
+	$(call say,AWK ,$@)awk -f guest/pack.awk $(PROGRAM) >$@.new && mv $@.new $@
 
 # Each unit test is linked with everything but main().
 $(BUILD)/unit/%: tests/unit/%.c $(filter-out %/memhp.o,$(OBJS)) | $(BUILD)

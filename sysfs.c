@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The guest's memory vocabulary. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,8 +203,7 @@ static bool copy_word(char *out, size_t size, const char *word, const char *more
 	return true;
 }
 
-/* "guest RELEASE ROOT AUTO POLICY MEMMAP", and "timed" where read knows a limit of time, or
- * "limited" where a guest agent answers without a shell */
+/* "guest RELEASE ROOT AUTO POLICY MEMMAP", and "timed" where read knows a limit of time */
 static bool parse_guest(struct guest_memory *g, char *rest)
 {
 	char *save, *release = strtok_r(rest, " ", &save), *root = strtok_r(NULL, " ", &save);
@@ -211,8 +211,7 @@ static bool parse_guest(struct guest_memory *g, char *rest)
 	char *memmap = strtok_r(NULL, " ", &save), *more = strtok_r(NULL, " ", &save);
 
 	g->is_timed = more && !strcmp(more, "timed");
-	g->is_limited = more && !strcmp(more, "limited");
-	if (!memmap || (more && !g->is_timed && !g->is_limited))
+	if (!memmap || (more && !g->is_timed))
 		return false;
 	g->is_root = !strcmp(root, "1");
 	/* "Y", and since Linux 6.6 also "force" */
@@ -282,14 +281,18 @@ static bool parse_free(struct guest_memory *g, char *rest)
 	return true;
 }
 
+static bool set_size(struct guest_memory *g, uint64_t bytes)
+{
+	g->block_size_bytes = bytes;
+	return bytes >= BLOCK_SIZE_MIN && bytes <= BLOCK_SIZE_MAX && !(bytes & (bytes - 1));
+}
+
 /* "size HEX": block_size_bytes has no prefix */
 static bool parse_size(struct guest_memory *g, char *rest)
 {
-	if (!strcmp(rest, "-"))
-		return true;
-	return parse_u64(rest, 16, &g->block_size_bytes) && g->block_size_bytes >= BLOCK_SIZE_MIN &&
-	       g->block_size_bytes <= BLOCK_SIZE_MAX &&
-	       !(g->block_size_bytes & (g->block_size_bytes - 1));
+	uint64_t bytes;
+
+	return !strcmp(rest, "-") || (parse_u64(rest, 16, &bytes) && set_size(g, bytes));
 }
 
 /* A number up to @most, -1 for "-"; false for anything else. */
@@ -321,6 +324,16 @@ static bool parse_removable(const char *word, enum removable *out)
 	return true;
 }
 
+/* Add a run behind those that are there. */
+static bool add_run(struct guest_memory *g, const struct blocks *run)
+{
+	if (run->first > run->last || run->last > BLOCK_MAX ||
+	    (g->blocks.count && run->first <= g->blocks.runs[g->blocks.count - 1].last))
+		return false;
+	block_list_add(&g->blocks, run);
+	return true;
+}
+
 /* "blocks FIRST LAST STATE NODE REMOVABLE ZONE [ZONE...]" */
 static bool parse_blocks(struct guest_memory *g, char *rest)
 {
@@ -329,17 +342,11 @@ static bool parse_blocks(struct guest_memory *g, char *rest)
 	char *removable = strtok_r(NULL, " ", &save), *zones = strtok_r(NULL, "", &save);
 	struct blocks run = { 0 };
 
-	if (!zones || !parse_u64(first, 10, &run.first) || !parse_u64(last, 10, &run.last) ||
-	    run.first > run.last || run.last > BLOCK_MAX ||
-	    !parse_small(node, NODE_MAX, &run.node) ||
-	    !parse_removable(removable, &run.removable) ||
-	    !copy_word(run.state, sizeof(run.state), state, "-") ||
-	    !copy_word(run.zones, sizeof(run.zones), zones, " "))
-		return false;
-	if (g->blocks.count && run.first <= g->blocks.runs[g->blocks.count - 1].last)
-		return false;
-	block_list_add(&g->blocks, &run);
-	return true;
+	return zones && parse_u64(first, 10, &run.first) && parse_u64(last, 10, &run.last) &&
+	       parse_small(node, NODE_MAX, &run.node) &&
+	       parse_removable(removable, &run.removable) &&
+	       copy_word(run.state, sizeof(run.state), state, "-") &&
+	       copy_word(run.zones, sizeof(run.zones), zones, " ") && add_run(g, &run);
 }
 
 /* "floor KIB" */
@@ -398,6 +405,28 @@ int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, stru
 	return 0;
 }
 
+int sysfs_set_limited(struct guest_memory *g, const char *kernel, bool can_change,
+		      uint64_t block_size_bytes, struct err *err)
+{
+	g->is_limited = true;
+	g->is_root = can_change;
+	if (!copy_word(g->kernel, sizeof(g->kernel), kernel, "._+~-"))
+		g->kernel[0] = '\0';
+	if (set_size(g, block_size_bytes))
+		return 0;
+	return err_set(err, ERR_GUEST_UNREACHABLE, "cannot understand the guest: 'size %llx'",
+		       (unsigned long long)block_size_bytes);
+}
+
+int sysfs_add_blocks(struct guest_memory *g, const struct blocks *run, struct err *err)
+{
+	if (add_run(g, run))
+		return 0;
+	return err_set(err, ERR_GUEST_UNREACHABLE,
+		       "cannot understand the guest: 'memory%llu' is no memory block",
+		       (unsigned long long)run->last);
+}
+
 bool sysfs_blocks_of(uint64_t address, uint64_t size_bytes, uint64_t block_size_bytes,
 		     struct blocks *out)
 {
@@ -440,12 +469,7 @@ void blocks_add_json(struct json_object *object, const struct blocks *b)
 
 const char *sysfs_zone_word(enum zone zone)
 {
-	static const char *const words[] = { [ZONE_AUTO] = "auto",
-					     [ZONE_MOVABLE] = "movable",
-					     [ZONE_KERNEL] = "kernel",
-					     [ZONE_ANY] = "any" };
-
-	return words[zone];
+	return zone == ZONE_ANY ? "any" : zone_choices[zone];
 }
 
 struct block_sum sysfs_sum(const struct guest_memory *g, int node)
@@ -453,6 +477,7 @@ struct block_sum sysfs_sum(const struct guest_memory *g, int node)
 	struct block_sum sum = { 0 };
 	unsigned i;
 
+	assert(!g->is_partial);
 	for (i = 0; i < g->blocks.count; i++) {
 		const struct blocks *b = &g->blocks.runs[i];
 		uint64_t bytes = (b->last - b->first + 1) * g->block_size_bytes;

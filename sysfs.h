@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/pools.h"
+#include "lib/zone.h"
 
 enum removable { REMOVABLE_UNKNOWN, REMOVABLE_NO, REMOVABLE_YES };
 
@@ -41,8 +42,9 @@ enum {
 	GUEST_HAS_MOVABLE_FREE = 8
 };
 
-/* What scan found. */
+/* What a guest has told. */
 struct guest_memory {
+	bool is_partial; /* only some of its blocks: there is no sum of them */
 	char kernel[80];
 	bool is_root;	 /* block states can be written */
 	bool is_timed;	 /* its shell can read with a limit of time */
@@ -63,9 +65,6 @@ struct guest_memory {
 	struct pools pools;				   /* only "pool" tells, and "tails" */
 };
 
-/* Which zone a block is to be online in. */
-enum zone { ZONE_AUTO, ZONE_MOVABLE, ZONE_KERNEL, ZONE_ANY };
-
 /* zone_choices - the words of --zone, by enum zone */
 extern const char *const zone_choices[];
 
@@ -77,6 +76,18 @@ extern const char *const zone_choices[];
 int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)
 	__attribute__((warn_unused_result));
 void guest_memory_free(struct guest_memory *g);
+
+/*
+ * sysfs_set_limited(), sysfs_add_blocks() - what an agent without a shell tells, as strictly: the
+ * rest is unknown; the next run of blocks, ascending
+ * @kernel:	its release; "-": unknown
+ * Return: 0; -1 with ERR_GUEST_UNREACHABLE when it makes no sense
+ */
+int sysfs_set_limited(struct guest_memory *g, const char *kernel, bool can_change,
+		      uint64_t block_size_bytes, struct err *err)
+	__attribute__((warn_unused_result));
+int sysfs_add_blocks(struct guest_memory *g, const struct blocks *run, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* block_list_add() - append a run, merging it with the last when it continues that with equal facts
  */
@@ -128,7 +139,8 @@ struct block_sum {
 				   several zones, which are boot memory */
 };
 
-/* sysfs_sum() - the blocks of one NUMA node, or (-1) all */
+/* sysfs_sum() - the blocks of one NUMA node, or (-1) all; of all that the guest has, or the sum
+ * would be none: @g is not partial */
 struct block_sum sysfs_sum(const struct guest_memory *g, int node);
 
 /* blocks_format_state() - "offline", "online in zone Movable", or "online" where the zone is not

@@ -6,12 +6,13 @@
 #include "cmd/event.h"
 #include "cmd/guest-event.h"
 #include "cmd/report.h"
+#include "hotplug/memory.h"
 #include "hotplug/watch.h"
 #include "lib/fold.h"
 #include "lib/size.h"
 #include "qemu/ending.h"
 
-#define WATCH_SECONDS 10 /* so long may the guest say nothing while there is nothing to say */
+#define ASK_MS 1000 /* the guest is asked for news so often */
 
 struct events_options {
 	struct opt_u64 count;
@@ -39,7 +40,10 @@ struct follower {
 	uint64_t until_bytes;
 	uint64_t count;
 	struct fold fold;
-	struct answer answer; /* the guest's, as far as it has come */
+	struct request request; /* that asks the guest for news */
+	struct answer answer;	/* to it, as far as it has come */
+	bool is_asked;		/* it is under way, */
+	int64_t ask_ms;		/* or will be then */
 	struct guest_memory seen;
 };
 
@@ -195,12 +199,12 @@ static int hear_qemu(struct follower *f, struct err *err)
 	return show(f, event, err) || notice_end(f, event, err) ? -1 : 0;
 }
 
-/* Show what is new in the answer of the guest, and have it watch on. */
+/* Show what is new in the answer of the guest. It is asked again in a while. */
 static int take_scan(struct follower *f, struct err *err)
 {
 	struct guest_memory now = { 0 };
 	struct showing showing = { f, err };
-	int status = sysfs_parse(&now, f->answer.lines, f->answer.count, err);
+	int status = memory_read(&now, &f->request, &f->answer, err);
 
 	/* without a scan nothing has happened */
 	if (!status && now.block_size_bytes) {
@@ -213,27 +217,33 @@ static int take_scan(struct follower *f, struct err *err)
 		guest_memory_free(&now);
 	}
 	answer_free(&f->answer);
+	f->is_asked = false;
+	f->ask_ms = monotonic_ms() + ASK_MS;
 	return status;
 }
 
-static int watch(struct follower *f, struct err *err)
+static int ask_guest(struct follower *f, struct err *err)
 {
-	_cleanup_free_ char *words = xasprintf("watch %d", WATCH_SECONDS);
+	f->is_asked = true;
+	return guest_send(f->ctx->vm.guest, &f->request, err);
+}
 
-	return guest_send(f->ctx->vm.guest, words, err);
+/* Ask the guest for news when it is time, and show them when they have come. */
+static int follow_guest(struct follower *f, struct err *err)
+{
+	int ready;
+
+	if (!f->is_asked)
+		return monotonic_ms() < f->ask_ms ? 0 : ask_guest(f, err);
+	ready = guest_poll(f->ctx->vm.guest, &f->answer, 0, err);
+	return ready > 0 ? take_scan(f, err) : ready;
 }
 
 static int hear_guest(struct follower *f, struct err *err)
 {
 	struct err why = { 0 };
-	int ready;
 
-	if (!f->ctx->vm.guest)
-		return 0;
-	ready = guest_poll(f->ctx->vm.guest, &f->answer, 0, &why);
-	if (!ready)
-		return 0;
-	if (ready > 0 && !take_scan(f, &why) && (is_enough(f) || !watch(f, &why)))
+	if (!f->ctx->vm.guest || is_enough(f) || !follow_guest(f, &why))
 		return 0;
 	if (why.code == ERR_GUEST_UNREACHABLE)
 		return lose_guest(f, &why, err);
@@ -246,10 +256,12 @@ static int wait_for_news(struct follower *f, struct err *err)
 {
 	const struct vm *vm = &f->ctx->vm;
 	struct pollfd fds[] = { { .fd = vm->qmp ? qmp_fd(vm->qmp) : -1, .events = POLLIN },
-				{ .fd = vm->guest ? guest_fd(vm->guest) : -1, .events = POLLIN } };
+				{ .fd = vm->guest && f->is_asked ? guest_fd(vm->guest) : -1,
+				  .events = POLLIN } };
 	int64_t until_ms = vm->qmp && qmp_has_events(vm->qmp) ? 0
-			   : vm->guest			      ? guest_due_ms(vm->guest)
-							      : DEADLINE_NEVER;
+			   : !vm->guest			      ? DEADLINE_NEVER
+			   : f->is_asked		      ? guest_due_ms(vm->guest)
+							      : f->ask_ms;
 
 	if (fold_due_ms(&f->fold) < until_ms)
 		until_ms = fold_due_ms(&f->fold);
@@ -268,7 +280,7 @@ static int follow(struct follower *f, struct err *err)
 }
 
 /* Is the guest to be followed? Unasked only over a channel that was named, and that somebody else
- * can use meanwhile: a console would be occupied, and an agent has to be asked all the time. */
+ * can use at the same time: a console would be occupied, as would an agent's socket. */
 static bool is_guest_wanted(const struct follower *f)
 {
 	enum address_kind kind = f->ctx->vm.channel.kind;
@@ -286,17 +298,13 @@ static int look_first(struct follower *f, struct view *view, struct err *err)
 	view->guest = vm->guest;
 	if (!vm->guest)
 		return vm_no_channel(vm, err);
-	if (guest_fd(vm->guest) < 0) {
-		err_set(err, ERR_USAGE, "a guest cannot be followed over its agent");
-		return err_hint(err,
-				"follow it over ssh:HOST, or over a console with --guest-events");
-	}
-	if (watch(f, err) || guest_receive(vm->guest, &f->answer, err) || take_scan(f, err))
+	request_add(&f->request, VERB_SCAN_NEWS);
+	if (ask_guest(f, err) || guest_receive(vm->guest, &f->answer, err) || take_scan(f, err))
 		return -1;
 	if (!f->seen.block_size_bytes)
 		return err_set(err, ERR_GUEST_UNREACHABLE,
 			       "the guest has no /sys/devices/system/memory: no memory hotplug");
-	return watch(f, err);
+	return 0;
 }
 
 /* The first look, which the others are compared with. A guest that ends before ends it. */
@@ -328,6 +336,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	    vm_open_qmp(&ctx->vm, err))
 		return -1;
 	status = (is_guest && open_guest(&f, err)) || follow(&f, err) ? -1 : 0;
+	request_free(&f.request);
 	answer_free(&f.answer);
 	guest_memory_free(&f.seen);
 	return status;
@@ -338,10 +347,10 @@ const struct cmd cmd_events = {
 	.args = "",
 	.summary = "show memory events of QEMU and the guest, until Ctrl-C",
 	.details =
-		"Follows the guest too if --guest names a channel: a console, which that\n"
-		"occupies, only with --guest-events, and not qga:. With --json each event is one\n"
-		"object on one line. In a flood most events are only counted. A monitor serves\n"
-		"one client: give QEMU a second one for other commands.\n\n"
+		"Follows the guest too if --guest names a channel: a console or an agent, which\n"
+		"that occupies, only with --guest-events. With --json each event is one object on\n"
+		"one line. In a flood most events are only counted. A monitor serves one client:\n"
+		"give QEMU a second one for other commands.\n\n"
 		"  memhp events\n"
 		"  memhp events --until plugged=0 --timeout 30\n"
 		"  memhp events --guest-events --until online=2G\n",

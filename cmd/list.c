@@ -239,7 +239,7 @@ static int run_list(struct ctx *ctx, void *options, int argc, char **argv, struc
 
 	(void)argc, (void)argv;
 	return o->is_args ? list_args(ctx, err)
-			  : cmd_run_look(ctx, QUERY_QEMU, NULL, report_list, err);
+			  : cmd_run_look(ctx, QUERY_QEMU, VERB_NONE, report_list, err);
 }
 
 static void report_blocks(struct ctx *ctx, const struct transaction *t, void *job)
@@ -280,7 +280,7 @@ static void report_blocks(struct ctx *ctx, const struct transaction *t, void *jo
 static int run_blocks(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, QUERY_GUEST, NULL, report_blocks, err);
+	return cmd_run_look(ctx, QUERY_GUEST, VERB_NONE, report_blocks, err);
 }
 
 const struct cmd cmd_list = {

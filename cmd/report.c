@@ -153,7 +153,7 @@ static int look(struct ctx *ctx, struct transaction *t, unsigned what, struct er
 	return 0;
 }
 
-int cmd_run_look(struct ctx *ctx, unsigned what, const char *also, cmd_report_fn *report,
+int cmd_run_look(struct ctx *ctx, unsigned what, enum verb also, cmd_report_fn *report,
 		 struct err *err)
 {
 	struct transaction t;

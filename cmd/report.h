@@ -111,9 +111,9 @@ bool cmd_is_text(const struct ctx *ctx);
  * cmd_run_look() - the whole of a command that only looks: asks QEMU and the guest, and reports. A
  * guest that was not named and cannot be asked is noted on stderr, and its half stays unknown.
  * @what:	QUERY_QEMU or QUERY_GUEST: which half must be known
- * @also:	further commands of guest.sh; NULL: none
+ * @also:	what the guest is asked for besides; VERB_NONE: nothing
  */
-int cmd_run_look(struct ctx *ctx, unsigned what, const char *also, cmd_report_fn *report,
+int cmd_run_look(struct ctx *ctx, unsigned what, enum verb also, cmd_report_fn *report,
 		 struct err *err);
 
 /* cmd_json_blocks(), cmd_json_device() - the JSON of runs of blocks, and of a device with its

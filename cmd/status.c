@@ -252,7 +252,7 @@ static void report(struct ctx *ctx, const struct transaction *t, void *job)
 static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
 	(void)options, (void)argc, (void)argv;
-	return cmd_run_look(ctx, QUERY_QEMU, "udev", report, err);
+	return cmd_run_look(ctx, QUERY_QEMU, VERB_UDEV, report, err);
 }
 
 const struct cmd cmd_status = {

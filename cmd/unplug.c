@@ -112,7 +112,8 @@ static void add_stayers(struct ctx *ctx, const struct unplug_job *job)
 static int unplug(struct transaction *t, struct unplug_job *job, bool is_all, int argc, char **argv,
 		  struct err *err)
 {
-	t->view.preload = job->unplug.is_keep_going ? "change near" : "ease near";
+	t->view.preload = VERB_BIT(job->unplug.is_keep_going ? VERB_OFFLINE : VERB_OFFLINE_FAST) |
+			  VERB_BIT(VERB_BLOCKS);
 	t->view.is_about_devices = t->view.is_taking = true;
 	if (!transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) &&
 	    !choose(t, &job->unplug, is_all, argc, argv, err) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The commands of guest.sh, served by qemu-guest-agent's own commands for memory blocks. */
+/* A request, served by qemu-guest-agent's own commands for memory blocks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,12 +26,16 @@ struct states {
 	size_t count;
 };
 
-/* A line of commands at work. */
+/* A request at work. */
 struct call {
 	struct agent_blocks *b;
 	struct answer *answer;
+	int64_t until_ms;
 	struct deadline *d;
 };
+
+/* What became of a command. */
+enum { SERVED, SERVED_IN_PART, STILL_WAITING, BROKE_OFF = -1 };
 
 /* Is the command among those of guest-info, and enabled? */
 static bool is_allowed(struct json_object *info, const char *command)
@@ -139,7 +143,7 @@ static bool parse_states(struct json_object *array, struct states *states)
 	return true;
 }
 
-/* Ask for all blocks; the caller frees the list, also after a failure. */
+/* Ask for all blocks; the caller frees the list, whatever is returned. */
 static int read_states(struct call *c, struct states *states, struct err *err)
 {
 	struct agent *a = c->b->agent;
@@ -147,14 +151,17 @@ static int read_states(struct call *c, struct states *states, struct err *err)
 	struct json_object *array;
 	int status, tries = 1;
 
-	do
-		status = agent_run(a, get_blocks, NULL, &message, c->d, err);
-	while (status == AGENT_REFUSED && tries++ < TRIES_MAX);
+	do {
+		if (!a->awaited && agent_send(a, get_blocks, NULL, 1, c->d, err))
+			return BROKE_OFF;
+		status = agent_receive(a, &message, c->until_ms, c->d, err);
+	} while (status == AGENT_REFUSED && tries++ < TRIES_MAX);
+	c->b->is_waiting = status == AGENT_SILENT;
 	if (status)
-		return -1;
+		return c->b->is_waiting ? STILL_WAITING : BROKE_OFF;
 	if (!json_get_array(message, "return", &array) || !parse_states(array, states))
 		return agent_broken(a, "no list of memory blocks, each once, in the answer", err);
-	return 0;
+	return SERVED;
 }
 
 static const struct state *find_state(const struct states *states, uint64_t number)
@@ -166,127 +173,76 @@ static const struct state *find_state(const struct states *states, uint64_t numb
 		       : NULL;
 }
 
-static void say_run(struct answer *answer, const struct state *first, const struct state *last)
+static void add_state(struct answer *answer, const struct state *s)
 {
-	answer_addf(answer, "blocks %llu %llu %s - %s -", (unsigned long long)first->number,
-		    (unsigned long long)last->number, first->is_online ? "online" : "offline",
-		    first->can_offline < 0 ? "-"
-		    : first->can_offline   ? "1"
-					   : "0");
+	const struct agent_run run = { s->number, s->number, s->is_online, s->can_offline };
+
+	answer_add_run(answer, &run);
 }
 
-static bool continues(const struct state *last, const struct state *next)
+static int serve_info(struct call *c, const struct command *command, struct err *err)
 {
-	return next->number == last->number + 1 && next->is_online == last->is_online &&
-	       next->can_offline == last->can_offline;
+	struct agent_memory *m = &c->answer->memory;
+
+	(void)command, (void)err;
+	m->has_info = true;
+	m->can_change = c->b->can_change;
+	m->block_size_bytes = c->b->block_bytes;
+	memcpy(m->kernel, c->b->kernel, sizeof(m->kernel));
+	return SERVED;
 }
 
-static void say_states(struct answer *answer, const struct states *states)
-{
-	size_t i, first = 0;
-
-	for (i = 0; i < states->count; i++) {
-		if (i + 1 < states->count && continues(&states->list[i], &states->list[i + 1]))
-			continue;
-		say_run(answer, &states->list[first], &states->list[i]);
-		first = i + 1;
-	}
-}
-
-static int bad_words(struct err *err)
-{
-	return err_set(err, ERR_FAILED, "bad words for a guest agent");
-}
-
-/* memory */
-static int memory(struct call *c, char *rest, struct err *err)
-{
-	(void)rest, (void)err;
-	answer_addf(c->answer, "memory - - -");
-	return 0;
-}
-
-/* facts */
-static int facts(struct call *c, char *rest, struct err *err)
-{
-	answer_addf(c->answer, "guest %s %d - - - limited", c->b->kernel, c->b->can_change);
-	memory(c, rest, err);
-	answer_addf(c->answer, "size %llx", (unsigned long long)c->b->block_bytes);
-	return 0;
-}
-
-/* scan */
-static int scan(struct call *c, char *rest, struct err *err)
+static int serve_scan(struct call *c, const struct command *command, struct err *err)
 {
 	struct states states = { 0 };
 	int status = read_states(c, &states, err);
+	size_t i;
 
-	if (!status) {
-		facts(c, rest, err);
-		say_states(c->answer, &states);
-	}
+	for (i = 0; status == SERVED && i < states.count; i++)
+		add_state(c->answer, &states.list[i]);
 	free(states.list);
-	return status;
+	return status ? status : serve_info(c, command, err);
 }
 
-/* Take "FROM-TO" from the front of a list; false at its end. */
-static bool take_range(char **list, uint64_t *from, uint64_t *to)
+/* The blocks of ascending ranges, each once; of ranges of addresses where a block has @unit bytes.
+ */
+static void add_blocks(struct call *c, const struct command *command, uint64_t unit,
+		       const struct states *states)
 {
-	char *word = strsep(list, " ");
-	char *dash = word ? strchr(word, '-') : NULL;
+	size_t next = 0;
+	unsigned i;
 
-	if (!dash)
-		return false;
-	*dash = '\0';
-	return parse_u64(word, 10, from) && parse_u64(dash + 1, 10, to);
-}
+	for (i = 0; i < command->ranges_count; i++) {
+		const struct range *range = &command->ranges[i];
 
-/* Keep the blocks of ascending ranges, each once. */
-static void keep_near(struct states *states, char *ranges, uint64_t unit)
-{
-	size_t i, kept = 0, next = 0;
-	uint64_t from, to;
-
-	while (take_range(&ranges, &from, &to)) {
-		for (i = next; i < states->count && states->list[i].number <= to / unit; i++) {
-			if (states->list[i].number >= from / unit)
-				states->list[kept++] = states->list[i];
-			next = i + 1;
-		}
+		for (; next < states->count && states->list[next].number <= range->to / unit;
+		     next++)
+			if (states->list[next].number >= range->from / unit)
+				add_state(c->answer, &states->list[next]);
 	}
-	states->count = kept;
 }
 
-/* near UNIT FIRST-LAST...: by numbers (UNIT is 1) or by addresses (UNIT is 0x) */
-static int near(struct call *c, char *rest, struct err *err)
+static int serve_blocks(struct call *c, const struct command *command, struct err *err)
 {
-	const char *word = strsep(&rest, " ");
+	uint64_t unit = command->verb == VERB_BLOCKS_AT ? c->b->block_bytes : 1;
 	struct states states = { 0 };
-	uint64_t unit;
-	int status;
+	int status = read_states(c, &states, err);
 
-	if (!rest)
-		return bad_words(err);
-	unit = strcmp(word, "1") ? c->b->block_bytes : 1;
-	status = read_states(c, &states, err);
-	if (!status && unit) {
-		keep_near(&states, rest, unit);
-		say_states(c->answer, &states);
-	}
+	if (status == SERVED && unit)
+		add_blocks(c, command, unit, &states);
 	free(states.list);
 	return status;
 }
 
-/* The first block of the ranges that is not there. */
-static bool find_absent(const struct states *states, const char *ranges, uint64_t *block)
+/* Is a block of the ranges not there? */
+static bool is_any_absent(const struct states *states, const struct command *command)
 {
-	_cleanup_free_ char *copy = xstrdup(ranges);
-	char *list = copy;
-	uint64_t to;
+	uint64_t block;
+	unsigned i;
 
-	while (take_range(&list, block, &to))
-		for (; *block <= to; (*block)++)
-			if (!find_state(states, *block))
+	for (i = 0; i < command->ranges_count; i++)
+		for (block = command->ranges[i].from; block <= command->ranges[i].to; block++)
+			if (!find_state(states, block))
 				return true;
 	return false;
 }
@@ -299,30 +255,24 @@ static int pause_for(struct call *c, int64_t ms, struct err *err)
 	return deadline_poll(c->d, &fd, 1, monotonic_ms() + ms, err) < 0 ? -1 : 0;
 }
 
-/* appear SECONDS FIRST-LAST... */
-static int appear(struct call *c, char *rest, struct err *err)
+static int serve_appear(struct call *c, const struct command *command, struct err *err)
 {
-	const char *word = strsep(&rest, " ");
-	uint64_t seconds, block;
-	int64_t end_ms, pause_ms = 1;
+	int64_t end_ms = monotonic_ms() + (int64_t)command->seconds * 1000, pause_ms = 1;
 
-	if (!rest || !parse_u64(word, 10, &seconds) || seconds > INT32_MAX)
-		return bad_words(err);
-	end_ms = monotonic_ms() + (int64_t)seconds * 1000;
 	for (;; pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS) {
 		struct states states = { 0 };
 		int status = read_states(c, &states, err);
-		bool is_absent = !status && find_absent(&states, rest, &block);
+		bool is_absent = !status && is_any_absent(&states, command);
 
 		free(states.list);
 		if (status || !is_absent)
 			return status;
 		if (monotonic_ms() >= end_ms) {
-			answer_addf(c->answer, "absent %llu", (unsigned long long)block);
-			return 1;
+			c->answer->result = RESULT_ABSENT;
+			return SERVED_IN_PART;
 		}
 		if (pause_for(c, pause_ms, err))
-			return -1;
+			return BROKE_OFF;
 	}
 }
 
@@ -352,7 +302,7 @@ static const char *read_response(struct json_object *message, uint64_t block)
 		       : "no reason given";
 }
 
-/* After a failure it is the block's state that counts: somebody else may have been faster. */
+/* After a failure it is the block's state that counts: another program may have been faster. */
 static int read_back(struct call *c, const char *why, struct err *err)
 {
 	struct agent_blocks *b = c->b;
@@ -364,8 +314,8 @@ static int read_back(struct call *c, const char *why, struct err *err)
 	free(states.list);
 	if (status || is_there)
 		return status;
-	answer_addf(c->answer, "failed %llu %s", (unsigned long long)b->block, why);
-	return 1;
+	answer_fail(c->answer, b->block, why);
+	return SERVED_IN_PART;
 }
 
 /* One block a request: the first that fails is the last, and where the agent hangs is known. */
@@ -392,98 +342,84 @@ static int set_block(struct call *c, uint64_t block, bool is_online, struct err 
 		    : agent_broken(a, "no response for the memory block in the answer", err);
 }
 
-/* change SECONDS lower|raise|lift any FROM-TO...: where a block is online already, the agent leaves
- * it */
-static int change(struct call *c, char *rest, struct err *err)
+/* Where a block is online already, the agent leaves it. */
+static int serve_change(struct call *c, const struct command *command, struct err *err)
 {
-	const char *seconds = strsep(&rest, " "), *verb = strsep(&rest, " ");
-	const char *zone = strsep(&rest, " ");
-	uint64_t block, to;
+	unsigned i;
 
-	(void)seconds;
-	if (!rest || strcmp(zone, "any") != 0)
-		return bad_words(err);
-	while (take_range(&rest, &block, &to)) {
-		uint64_t by = block <= to ? 1 : UINT64_MAX;
+	if (command->zone != ZONE_ANY)
+		return err_set(err, ERR_FAILED,
+			       "a guest agent without guest-exec cannot choose a zone");
+	for (i = 0; i < command->ranges_count; i++) {
+		const struct range *range = &command->ranges[i];
+		uint64_t block = range->from, by = range->from <= range->to ? 1 : UINT64_MAX;
 
 		for (;; block += by) {
-			int status = set_block(c, block, strcmp(verb, "lower") != 0, err);
+			int status = set_block(c, block, verb_is_online(command->verb), err);
 
 			if (status)
 				return status;
-			if (block == to)
+			if (block == range->to)
 				break;
 		}
 	}
-	return 0;
+	return SERVED;
 }
 
 /* What such an agent knows nothing about, or has no need of. */
-static int silent(struct call *c, char *rest, struct err *err)
+static int serve_nothing(struct call *c, const struct command *command, struct err *err)
 {
-	(void)c, (void)rest, (void)err;
-	return 0;
+	(void)c, (void)command, (void)err;
+	return SERVED;
 }
 
-/* 0: done; 1: failed, as a command of a shell does; -1 with @err */
-static const struct {
-	const char *word;
-	int (*serve)(struct call *c, char *rest, struct err *err);
-} words[] = {
-	{ "scan", scan },     { "facts", facts },   { "memory", memory }, { "near", near },
-	{ "appear", appear }, { "change", change }, { "hold", silent },	  { "mark", silent },
-	{ "udev", silent },   { "held", silent },   { "pool", silent },
+static int (*const servers[VERBS])(struct call *, const struct command *, struct err *) = {
+	[VERB_NONE] = serve_nothing,	 [VERB_INFO] = serve_info,
+	[VERB_MEMORY] = serve_nothing,	 [VERB_BLOCKS] = serve_blocks,
+	[VERB_BLOCKS_AT] = serve_blocks, [VERB_SCAN] = serve_scan,
+	[VERB_SCAN_NEWS] = serve_scan,	 [VERB_APPEAR] = serve_appear,
+	[VERB_ONLINE] = serve_change,	 [VERB_MOVE] = serve_change,
+	[VERB_OFFLINE] = serve_change,	 [VERB_ONLINE_IF_OFFLINE] = serve_change,
+	[VERB_MARK] = serve_nothing,	 [VERB_FREEZE_POLICY] = serve_nothing,
+	[VERB_UDEV] = serve_nothing,	 [VERB_BLOCKER] = serve_nothing,
+	[VERB_POOLS] = serve_nothing,
 };
 
-static int serve(struct call *c, char *command, struct err *err)
+static int serve(struct call *c, const struct command *command, struct err *err)
 {
-	const char *word = strsep(&command, " ");
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(words); i++)
-		if (!strcmp(words[i].word, word))
-			return words[i].serve(c, command, err);
-	return err_set(err, ERR_FAILED, "a guest agent without guest-exec cannot do that: %s",
-		       word);
+	if (!servers[command->verb])
+		return err_set(err, ERR_FAILED, "a guest agent without guest-exec cannot do that");
+	return servers[command->verb](c, command, err);
 }
 
-/* Commands joined by "&&": up to the first that fails. */
-static int serve_chain(struct call *c, char *chain, struct err *err)
+int agent_blocks_run(struct agent_blocks *b, const struct request *r, struct answer *answer,
+		     int64_t until_ms, struct deadline *d, struct err *err)
 {
-	int status = 0;
-
-	while (chain && !status) {
-		char *next = strstr(chain, "&&");
-
-		if (next)
-			*next = '\0';
-		status = serve(c, chain, err);
-		chain = next ? next + 2 : NULL;
-	}
-	return status;
-}
-
-int agent_blocks_run(struct agent_blocks *b, const char *commands, struct answer *answer,
-		     struct deadline *d, struct err *err)
-{
-	struct call call = { b, answer, d };
-	_cleanup_free_ char *text = xstrdup(commands);
-	char *rest = text, *chain;
+	struct call call = { b, answer, r->count == 1 ? until_ms : DEADLINE_NEVER, d };
+	int status = SERVED;
+	unsigned i;
 
 	answer_free(answer);
-	if (agent_blocks_finish(b, d, err))
+	answer->is_from_agent = true;
+	if (!b->is_waiting && agent_blocks_finish(b, d, err))
 		return -1;
-	while ((chain = strsep(&rest, ";")))
-		if (serve_chain(&call, chain, err) < 0)
-			return -1;
-	return 0;
+	for (i = 0; i < r->count; i++) {
+		/* where the command before was a condition of this one, and has failed */
+		if (status == SERVED_IN_PART && r->list[i - 1].is_condition)
+			continue;
+		status = serve(&call, &r->list[i], err);
+		if (status == STILL_WAITING || status == BROKE_OFF)
+			return status == BROKE_OFF ? -1 : 0;
+	}
+	return 1;
 }
 
 int agent_blocks_finish(struct agent_blocks *b, struct deadline *d, struct err *err)
 {
 	_cleanup_json_ struct json_object *message = NULL;
 
-	if (!b->agent->awaited || agent_receive(b->agent, &message, d, err) >= 0)
+	b->is_waiting = false;
+	if (!b->agent->awaited || agent_receive(b->agent, &message, DEADLINE_NEVER, d, err) >= 0)
 		return 0;
 	if (strcmp(b->agent->command, set_blocks) != 0)
 		return -1;

@@ -17,15 +17,19 @@ int agent_broken(struct agent *a, const char *why, struct err *err)
 }
 
 /* Wait for a message of the agent's; the caller owns it. */
-static int receive(struct agent *a, struct json_object **message, struct deadline *d,
-		   struct err *err)
+static int receive(struct agent *a, struct json_object **message, int64_t until_ms,
+		   struct deadline *d, struct err *err)
 {
 	const char *why;
 	size_t bytes;
 	int status;
 
 	while (!(status = json_reader_next(&a->reader, &a->stream.in, message, &bytes, &why))) {
-		if (stream_fill(&a->stream, DEADLINE_NEVER, d, err) < 0) {
+		int ready = stream_fill(&a->stream, until_ms, d, err);
+
+		if (!ready)
+			return AGENT_SILENT;
+		if (ready < 0) {
 			a->is_lost = err->code == ERR_GUEST_UNREACHABLE;
 			return -1;
 		}
@@ -69,13 +73,13 @@ static int refused(struct agent *a, struct json_object *message, struct err *err
 	return AGENT_FORBIDDEN;
 }
 
-int agent_receive(struct agent *a, struct json_object **message, struct deadline *d,
-		  struct err *err)
+int agent_receive(struct agent *a, struct json_object **message, int64_t until_ms,
+		  struct deadline *d, struct err *err)
 {
-	int status;
+	int status = receive(a, message, until_ms, d, err);
 
-	if (receive(a, message, d, err))
-		return -1;
+	if (status)
+		return status;
 	a->awaited = 0;
 	if (json_object_object_get_ex(*message, "return", NULL))
 		return 0;
@@ -90,7 +94,7 @@ int agent_run(struct agent *a, const char *command, struct json_object *argument
 {
 	if (agent_send(a, command, arguments, 1, d, err))
 		return -1;
-	return agent_receive(a, message, d, err);
+	return agent_receive(a, message, DEADLINE_NEVER, d, err);
 }
 
 /* Is a line the answer to our own request? What others have left unread may stand before it. */
@@ -154,7 +158,7 @@ int agent_open(struct agent *a, const char *path, struct stream_opener opener, s
 
 	if (opener.open(opener.context, path, &fd, err))
 		return -1;
-	*a = (struct agent){ .is_open = true };
+	*a = (struct agent){ 0 };
 	json_reader_init(&a->reader);
 	stream_init(&a->stream, fd, fd, xasprintf("guest agent on '%s'", path),
 		    ERR_GUEST_UNREACHABLE);
@@ -163,7 +167,7 @@ int agent_open(struct agent *a, const char *path, struct stream_opener opener, s
 
 void agent_close(struct agent *a)
 {
-	if (!a->is_open)
+	if (!a->stream.peer)
 		return;
 	stream_free(&a->stream);
 	json_reader_free(&a->reader);

@@ -16,7 +16,6 @@
 struct agent {
 	struct stream stream; /* the agent's socket */
 	struct json_reader reader;
-	bool is_open;
 	bool is_lost; /* it went away, or has broken the protocol: nothing more is said to it */
 	const char *command; /* the last that was sent; borrowed */
 	int awaited; /* what the answer that has not come yet is for, as the sender said; 0: none */
@@ -42,15 +41,16 @@ int agent_send(struct agent *a, const char *command, struct json_object *argumen
 	       struct deadline *d, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * agent_receive() - wait for the answer to the request under way, also where somebody else had
- * given up waiting for it
+ * agent_receive() - wait for the answer to the request under way, also where a wait for it was
+ * given up before
  * @message:	receives it; the caller owns it; its member "return" is the answer
+ * @until_ms:	a sooner limit than the deadline, or DEADLINE_NEVER
  * Return: 0; without a message AGENT_REFUSED or AGENT_FORBIDDEN when the agent answers with an
- * error, said in @err; -1
+ * error, said in @err; AGENT_SILENT at @until_ms; -1
  */
-enum { AGENT_REFUSED = 1, AGENT_FORBIDDEN };
-int agent_receive(struct agent *a, struct json_object **message, struct deadline *d,
-		  struct err *err) __attribute__((warn_unused_result));
+enum { AGENT_REFUSED = 1, AGENT_FORBIDDEN, AGENT_SILENT };
+int agent_receive(struct agent *a, struct json_object **message, int64_t until_ms,
+		  struct deadline *d, struct err *err) __attribute__((warn_unused_result));
 
 /* agent_run() - send and receive in one */
 int agent_run(struct agent *a, const char *command, struct json_object *arguments,

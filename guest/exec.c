@@ -51,6 +51,7 @@ static int start(struct exec *e, const char *script, int64_t seconds, int awaite
 	json_add_bool(arguments, "capture-output", true, awaited == AWAIT_PROCESS);
 	buf_free(&e->lines);
 	e->pause_ms = 1;
+	e->ask_ms = monotonic_ms() + e->pause_ms;
 	return agent_send(e->agent, "guest-exec", arguments, awaited, d, err);
 }
 
@@ -103,9 +104,10 @@ static int take_refusal(struct exec *e, int awaited, int status)
 	return -1;
 }
 
-/* Wait for the reply that has not come yet, also when somebody else had given up waiting for it:
- * the next one is for the next request then. */
-static int settle(struct exec *e, struct stream *w, struct deadline *d, struct err *err)
+/* Wait for the reply that has not come yet, also where a wait for it was given up before: the next
+ * one is for the next request then. Return: 0; 1 at @until_ms; -1 */
+static int await_reply(struct exec *e, struct stream *w, int64_t until_ms, struct deadline *d,
+		       struct err *err)
 {
 	_cleanup_json_ struct json_object *message = NULL;
 	struct json_object *value = NULL;
@@ -113,9 +115,11 @@ static int settle(struct exec *e, struct stream *w, struct deadline *d, struct e
 
 	if (!awaited)
 		return 0;
-	status = agent_receive(e->agent, &message, d, err);
+	status = agent_receive(e->agent, &message, until_ms, d, err);
 	if (status)
-		return status < 0 ? -1 : take_refusal(e, awaited, status);
+		return status < 0		? -1
+		       : status == AGENT_SILENT ? 1
+						: take_refusal(e, awaited, status);
 	json_get_object(message, "return", &value);
 	if (awaited == AWAIT_STATUS)
 		return take_status(e, w, value, err);
@@ -124,16 +128,17 @@ static int settle(struct exec *e, struct stream *w, struct deadline *d, struct e
 	return 0;
 }
 
-/* Ask what became of the process, after a pause that grows. */
+/* Ask what became of the process, when it is time; else wait for that, or until @until_ms. */
 static int ask(struct exec *e, int64_t until_ms, struct deadline *d, struct err *err)
 {
 	struct pollfd fd = { .fd = e->agent->stream.in_fd }; /* whose end is the only event */
 	struct json_object *arguments;
-	int64_t next_ms = monotonic_ms() + e->pause_ms;
+	int ready = deadline_poll(d, &fd, 1, e->ask_ms < until_ms ? e->ask_ms : until_ms, err);
 
-	if (deadline_poll(d, &fd, 1, next_ms < until_ms ? next_ms : until_ms, err) < 0)
-		return -1;
+	if (ready < 0 || (!ready && monotonic_ms() < e->ask_ms))
+		return ready;
 	e->pause_ms = e->pause_ms * 2 < PAUSE_MAX_MS ? e->pause_ms * 2 : PAUSE_MAX_MS;
+	e->ask_ms = monotonic_ms() + e->pause_ms;
 	arguments = json_object_new_object();
 	json_add_u64(arguments, "pid", true, e->pid);
 	return agent_send(e->agent, "guest-exec-status", arguments, AWAIT_STATUS, d, err);
@@ -173,13 +178,14 @@ static int fill(void *context, struct stream *w, int64_t until_ms, struct deadli
 	size_t had = w->in.len;
 
 	for (;;) {
-		int status;
+		int status = await_reply(e, w, until_ms, d, err);
 
-		if (settle(e, w, d, err))
-			return -1;
+		if (status)
+			return status > 0 ? 0 : -1;
 		if (w->in.len > had)
 			return 1;
-		if (e->pid && !e->lines.len && monotonic_ms() >= until_ms)
+		if (e->pid && !e->lines.len && monotonic_ms() >= until_ms &&
+		    monotonic_ms() < e->ask_ms)
 			return 0;
 		status = e->pid && !e->lines.len ? ask(e, until_ms, d, err) : proceed(e, d, err);
 		if (status)
@@ -192,6 +198,11 @@ void exec_open(struct exec *e, struct agent *a, struct stream *w, const char *id
 	*e = (struct exec){ .agent = a, .directory = xasprintf("/run/memhp-%s", id) };
 	stream_init_through(w, (struct stream_through){ gather, fill, e }, xstrdup(a->stream.peer),
 			    ERR_GUEST_UNREACHABLE);
+}
+
+int64_t exec_due_ms(const struct exec *e)
+{
+	return e->agent->awaited ? DEADLINE_NEVER : e->pid && !e->lines.len ? e->ask_ms : 0;
 }
 
 bool exec_ends_before(const struct exec *e, const struct deadline *d)
@@ -207,11 +218,13 @@ static void end_shell(struct exec *e, struct stream *w, struct deadline *d)
 	struct err ignored;
 
 	buf_free(&e->lines);
-	if (settle(e, w, d, &ignored) && e->agent->awaited)
+	if (await_reply(e, w, DEADLINE_NEVER, d, &ignored) && e->agent->awaited)
 		return;
-	if (start(e, end_script, 0, AWAIT_PROCESS, d, &ignored) || settle(e, w, d, &ignored))
+	if (start(e, end_script, 0, AWAIT_PROCESS, d, &ignored) ||
+	    await_reply(e, w, DEADLINE_NEVER, d, &ignored))
 		return;
-	while (e->pid && !ask(e, DEADLINE_NEVER, d, &ignored) && !settle(e, w, d, &ignored))
+	while (e->pid && !ask(e, DEADLINE_NEVER, d, &ignored) &&
+	       !await_reply(e, w, DEADLINE_NEVER, d, &ignored))
 		;
 }
 

@@ -22,8 +22,8 @@ struct exec {
 	int64_t end_ms;	     /* then the shell ends by itself */
 	char *directory;     /* of the shell, in the guest */
 	struct buf lines;    /* for the shell, and not on their way yet */
-	uint64_t pid;	  /* in the guest, of the process whose output is waited for; 0 for none */
-	int64_t pause_ms; /* until it is asked about again */
+	uint64_t pid; /* in the guest, of the process whose output is waited for; 0 for none */
+	int64_t ask_ms, pause_ms; /* when to ask about it again; how long after that */
 };
 
 /*
@@ -34,6 +34,9 @@ struct exec {
  * @id:	of the session: FRAME_ID_LEN hexadecimal digits
  */
 void exec_open(struct exec *e, struct agent *a, struct stream *w, const char *id);
+
+/* exec_due_ms() - when to call stream_fill() again, should the agent say nothing by then */
+int64_t exec_due_ms(const struct exec *e);
 
 /* exec_ends_before() - will the shell end before a command with this deadline may? */
 bool exec_ends_before(const struct exec *e, const struct deadline *d);

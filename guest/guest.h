@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * guest: one guest channel. Whatever the transport, it runs guest.sh and gives its answers, or
- * what a guest agent without guest-exec can answer in its place: one or more commands go over as
- * one line, and what they say comes back as one answer. Must never: know what a payload means.
+ * guest: one channel to a guest. Whatever the transport, a request goes over, and one answer comes
+ * back: of guest.sh in a shell, or of a guest agent's own commands where it allows no guest-exec.
+ * Must never: know what a block's state means.
  */
 #ifndef GUEST_GUEST_H
 #define GUEST_GUEST_H
 
 #include "guest/answer.h"
 #include "guest/login.h"
+#include "guest/request.h"
 #include "lib/address.h"
 #include "lib/deadline.h"
 #include "lib/err.h"
@@ -30,23 +31,20 @@ int guest_open(struct guest **out, const struct address *address, struct stream_
 	       struct err *err) __attribute__((warn_unused_result));
 
 /*
- * guest_load() - send ahead the parts of guest.sh that @commands will need, without waiting: the
- * guest takes them in while QEMU is busy
+ * guest_load() - send ahead the parts of guest.sh that requests with @verbs need, without waiting:
+ * the guest takes them in while QEMU is busy
  */
-int guest_load(struct guest *g, const char *commands, struct err *err)
+int guest_load(struct guest *g, verb_set verbs, struct err *err)
 	__attribute__((warn_unused_result));
 
-/*
- * guest_send() - start commands of guest.sh, separated by ";", without waiting
- * @commands:	words of memhp's own and numbers only: nothing from a user or a guest
- */
-int guest_send(struct guest *g, const char *commands, struct err *err)
+/* guest_send() - start a request, without waiting; @r is copied */
+int guest_send(struct guest *g, const struct request *r, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
  * guest_receive() - wait for the whole answer to the last guest_send()
  * @answer:	replaced; the caller releases it
- * Return: 0; -1 with ERR_TIMEOUT or ERR_INTERRUPTED (then the commands still run: guest_cancel()),
+ * Return: 0; -1 with ERR_TIMEOUT or ERR_INTERRUPTED (then it is still at work: guest_cancel()),
  * or ERR_GUEST_UNREACHABLE
  */
 int guest_receive(struct guest *g, struct answer *answer, struct err *err)
@@ -61,22 +59,21 @@ int guest_receive(struct guest *g, struct answer *answer, struct err *err)
 int guest_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* guest_fd() - readable when something of the answer has come; -1 when a guest agent is in between,
- * which answers only when it is asked */
+/* guest_fd() - readable when the answer may have gone on */
 int guest_fd(const struct guest *g);
 
 /* guest_due_ms() - when the answer is to be asked for again (CLOCK_MONOTONIC) */
 int64_t guest_due_ms(const struct guest *g);
 
 /* guest_run() - send and receive in one: a round trip */
-int guest_run(struct guest *g, const char *commands, struct answer *answer, struct err *err)
+int guest_run(struct guest *g, const struct request *r, struct answer *answer, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
- * guest_listen() - what commands say while they are at work, ahead of their answer, goes to @hear;
- * NULL: nobody listens
+ * guest_listen() - while a change is at work, @hear is told now and then the last block that is
+ * done; NULL: nothing is
  */
-typedef void guest_hear_fn(void *context, const char *payload);
+typedef void guest_hear_fn(void *context, uint64_t block);
 void guest_listen(struct guest *g, guest_hear_fn *hear, void *context);
 
 /*
@@ -97,6 +94,9 @@ void guest_abandon(struct guest *g);
  */
 int guest_idle_fd(const struct guest *g);
 bool guest_hear(struct guest *g);
+
+/* guest_note_panic() - the console has said that the guest's kernel has panicked */
+void guest_note_panic(struct guest *g);
 
 /* guest_has_panicked() - has the console said that the guest's kernel has panicked? It is abandoned
  * then. */

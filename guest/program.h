@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * program: guest.sh, packed by program.awk into pieces, of which a guest is sent what its
- * commands need. Must never: send anything.
+ * program: the shell program of the guest, packed by pack.awk into pieces, of which a guest is sent
+ * what its requests need. Must never: send anything.
  */
 #ifndef GUEST_PROGRAM_H
 #define GUEST_PROGRAM_H
 
 #include <stdint.h>
 
+#include "guest/request.h"
+
 /* A set of pieces: bit N for piece N. */
 typedef uint32_t piece_set;
 
 /*
- * pieces_next() - the first piece that @commands need and that is not among @loaded
+ * pieces_next() - the first piece that one of @verbs needs and that is not among @loaded
  * Return: its number; -1 when there is none
  */
-int pieces_next(const char *commands, piece_set loaded);
+int pieces_next(verb_set verbs, piece_set loaded);
 
 /* pieces_text() - whole lines of sh for a piece; static */
 const char *pieces_text(int piece);

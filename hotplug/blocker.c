@@ -6,7 +6,7 @@
 #include "hotplug/blocker.h"
 #include "lib/util.h"
 
-#define ASK_MS	     500 /* with less left, nobody is asked */
+#define ASK_MS	     500 /* with less left, the guest is not asked */
 #define NAME_MAX_LEN 60
 
 static const char no_room[] = "-12 "; /* ENOMEM of migrate_pages(): the page has nowhere to go */
@@ -45,16 +45,11 @@ static char *name_of(const char *dump)
 		       : NULL;
 }
 
-/* "held WHY DUMP" as a part of the sentence. */
-static void describe(const char *line, struct err *err)
+/* "WHY DUMP" as a part of the sentence. */
+static void describe(const char *dump, struct err *err)
 {
-	static const char word[] = "held ";
-	const char *dump = line + sizeof(word) - 1;
-	_cleanup_free_ char *name = NULL;
+	_cleanup_free_ char *name = name_of(dump);
 
-	if (strncmp(line, word, sizeof(word) - 1) != 0)
-		return;
-	name = name_of(dump);
 	err_append(err, "it is held by %s%s%s%s%s", kind_of(dump), name ? ", '" : "",
 		   name ? name : "", name ? "'" : "",
 		   !strncmp(dump, no_room, sizeof(no_room) - 1)
@@ -64,15 +59,14 @@ static void describe(const char *line, struct err *err)
 
 void hotplug_explain_held(struct transaction *t, uint64_t block, struct err *err)
 {
-	_cleanup_free_ char *words = xasprintf("held %llu", (unsigned long long)block);
+	_cleanup_request_ struct request r = { 0 };
 	struct answer answer = { 0 };
 	struct err ignored;
-	unsigned i;
 
 	if (deadline_left_ms(t->deadline) < ASK_MS || guest_is_lost(t->view.guest))
 		return;
-	if (!guest_run(t->view.guest, words, &answer, &ignored))
-		for (i = 0; i < answer.count; i++)
-			describe(answer.lines[i], err);
+	command_add_range(request_add(&r, VERB_BLOCKER), block, block);
+	if (!guest_run(t->view.guest, &r, &answer, &ignored) && answer.blocker)
+		describe(answer.blocker, err);
 	answer_free(&answer); /* also what has come of one that broke off */
 }

@@ -1,397 +1,271 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The guest's part of a step: commands of guest.sh, what their answers mean, and putting blocks
- * back. */
-#include <stdio.h>
-#include <stdlib.h>
+/* Changing the state of the guest's memory blocks. */
 #include <string.h>
 
-#include "hotplug/blocker.h"
+#include "hotplug/ask.h"
 #include "hotplug/blocks.h"
-#include "hotplug/look.h"
-#include "hotplug/range.h"
-#include "lib/size.h"
-#include "lib/util.h"
+#include "hotplug/memory.h"
 
-#define FOREVER_SECONDS 86400		     /* for guest.sh when there is no deadline */
-#define ROOM_BYTES	(UINT64_C(16) << 20) /* that a guest needs beside what it gives up */
-#define LAST_WORDS_MS	200 /* for what QEMU says when it ends, or the guest does */
-#define SWIFT_BLOCKS	64  /* so few go online in a moment: the short way will do */
+#define FAST_BLOCKS 64 /* so few change in a moment */
+#define FAST_UNDO_MS                                                                               \
+	5000	       /* what VERB_OFFLINE_FAST leaves needs another session before it is undone */
+#define APPEAR_MS 2000 /* with less than this left, blocks are not waited for */
 
-unsigned hotplug_seconds_left(const struct transaction *t)
+void block_change_add(struct block_change *c, const struct block_list *list, enum block_state state,
+		      enum zone zone)
 {
-	int64_t left_ms = deadline_left_ms(t->deadline);
-
-	return left_ms / 1000 >= FOREVER_SECONDS ? FOREVER_SECONDS : (unsigned)(left_ms / 1000) + 1;
-}
-
-static bool is_short_way(const char *commands)
-{
-	return strstr(commands, "ease ");
-}
-
-/* The first block of a range, in its order, that is not in the state it was to be brought to. */
-static bool find_unchanged(const struct block_list *blocks, const struct range *range,
-			   uint64_t *block)
-{
-	bool is_up = range->from <= range->to;
-
-	for (*block = range->from;;) {
-		const struct blocks *run = block_list_find(blocks, *block);
-
-		if (!run || !(range->is_online ? blocks_are_online(run) : blocks_are_offline(run)))
-			return true;
-		if (is_up ? run->last >= range->to : run->first <= range->to)
-			return false;
-		*block = is_up ? run->last + 1 : run->first - 1;
-	}
-}
-
-/* The block that the changes were at when they were stopped: they go in order. */
-static bool find_hanging(const struct transaction *t, const char *commands, uint64_t *block)
-{
-	struct range_reader reader = { .commands = commands };
-	struct range range;
-
-	while (range_next(&reader, &range))
-		if (find_unchanged(&t->view.after.blocks, &range, block))
-			return true;
-	return false;
-}
-
-/* Was the block online in a zone of the kernel's own? There its memory may be what cannot be moved.
- */
-static bool is_kernels(const struct transaction *t, uint64_t block)
-{
-	const struct blocks *b = block_list_find(&t->view.before.blocks, block);
-
-	return b && blocks_are_online(b) && b->zones[0] && blocks_zone(b) != ZONE_MOVABLE;
-}
-
-/* "gone BLOCK" as an error in words. */
-static int vanished(const char *line, struct err *err)
-{
-	unsigned long long block;
-
-	if (sscanf(line, "gone %llu", &block) != 1)
-		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot understand the guest: '%.80s'",
-			       line);
-	return err_set(err, ERR_GUEST_REFUSED,
-		       "the guest has not added the memory: its kernel has dealt with the DIMM and "
-		       "shows no 'memory%llu'",
-		       block);
-}
-
-/* "failed BLOCK WHY" as an error in words. */
-static int refused(const struct transaction *t, const char *line, const char *verb, const char *to,
-		   struct err *err)
-{
-	unsigned long long block;
-	int used = 0;
-	const char *why;
-
-	if (sscanf(line, "failed %llu %n", &block, &used) != 1 || !used)
-		return err_set(err, ERR_GUEST_UNREACHABLE, "cannot understand the guest: '%.80s'",
-			       line);
-	why = line + used;
-	err_set(err, ERR_GUEST_REFUSED, "the guest cannot %s 'memory%llu' %s: %.200s", verb, block,
-		to, *why ? why : "no reason given");
-	if (strstr(why, "busy") && is_kernels(t, block))
-		err_hint(err, "it lies in the kernel's own zone, where some memory cannot be "
-			      "moved; memory "
-			      "plugged with --zone movable can be taken back");
-	else if (strstr(why, "busy") && t->view.before.is_limited)
-		err_hint(err,
-			 "the guest's kernel chose its zone: with memory_hotplug.online_policy="
-			 "auto-movable on its command line new memory can be movable");
-	return -1;
-}
-
-/* The kernel has ended the writer before the deadline did. */
-static int ended(const char *verb, const char *to, struct err *err)
-{
-	err_set(err, ERR_GUEST_REFUSED,
-		"the guest ended the shell that was to %s its memory %s "
-		"(has it run out of memory?)",
-		verb, to);
-	return err_hint(err, "free memory in the guest first");
-}
-
-static int read_answer(struct transaction *t, const struct answer *answer, const char *verb,
-		       const char *to, struct err *err)
-{
-	bool is_stopped = false, is_absent = false;
+	struct block_part *part = &c->parts[c->parts_count];
 	unsigned i;
 
-	if (sysfs_parse(&t->view.after, answer->lines, answer->count, err))
-		return -1;
-	for (i = 0; i < answer->count; i++) {
-		const char *line = answer->lines[i];
-
-		if (!strncmp(line, "failed ", 7))
-			return refused(t, line, verb, to, err);
-		if (!strncmp(line, "gone ", 5))
-			return vanished(line, err);
-		is_absent |= !strncmp(line, "absent ", 7);
-		is_stopped |= !strcmp(line, "stopped");
-	}
-	if (is_stopped)
-		return deadline_left_ms(t->deadline) ? ended(verb, to, err)
-						     : deadline_passed(t->deadline, err);
-	return is_absent ? 1 : 0;
-}
-
-static bool is_nothing(const char *name, struct json_object *data, void *context)
-{
-	(void)name, (void)data, (void)context;
-	return false;
-}
-
-/* The shell in the guest has ended at its work, as *err says: QEMU may know why, or have ended
- * itself, which ends the wait. */
-static int explain_loss(struct transaction *t, const char *verb, const char *to, struct err *err)
-{
-	_cleanup_json_ struct json_object *event = NULL;
-	int64_t until_ms = monotonic_ms() + LAST_WORDS_MS;
-	struct err gone = { 0 };
-
-	if (t->view.qmp &&
-	    qmp_wait_event(t->view.qmp, is_nothing, NULL, until_ms, &event, &gone) < 0) {
-		*err = gone;
-		return -1;
-	}
-	err->code = ERR_GUEST_REFUSED;
-	err_wrap(err, "the %s that was to %s the guest's memory %s has gone",
-		 t->view.before.is_limited ? "agent" : "shell", verb, to);
-	return err_hint(err, "the guest's dmesg may tell why; it may have run out of memory");
-}
-
-/* Name the block that the change was at when time was up, and what holds it where it was to go
- * offline. */
-static void explain_block(struct transaction *t, const char *commands, const char *verb,
-			  const char *to, struct err *err)
-{
-	bool is_ended = err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED;
-	uint64_t block;
-
-	if ((!is_ended && err->code != ERR_GUEST_REFUSED) || !t->view.after.blocks.count ||
-	    !find_hanging(t, commands, &block))
+	if (!list->count)
 		return;
-	if (t->is_try && err->code == ERR_TIMEOUT)
-		err_set(err, ERR_TIMEOUT, "its share of the time passed");
-	/* where it has not even come, that is what is to be said */
-	if (is_ended && block_list_find(&t->view.after.blocks, block))
-		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", verb,
-			 (unsigned long long)block, to);
-	if (strcmp(verb, "take") != 0 || err->code == ERR_INTERRUPTED)
-		return;
-	/* a guest that is slow to tell has no time left for the undoing */
-	t->has_hanging = err->code == ERR_TIMEOUT;
-	t->hanging_block = block;
-	if (!t->has_hanging)
-		hotplug_explain_held(t, block, err);
+	part->state = state;
+	part->zone = zone;
+	for (i = 0; i < list->count; i++)
+		block_list_add(&part->list, &list->runs[i]);
+	c->parts_count++;
 }
 
-int hotplug_cancel(struct transaction *t, struct answer *answer, struct err *err)
+void block_change_free(struct block_change *c)
 {
-	int64_t final_ms = t->deadline->final_ms;
-	int status;
-
-	deadline_undo(t->deadline);
-	t->deadline->final_ms = deadline_within(t->deadline, deadline_left_ms(t->deadline) / 2);
-	status = guest_cancel(t->view.guest, answer, err);
-	t->deadline->final_ms = final_ms;
-	return status;
+	while (c->parts_count)
+		block_list_free(&c->parts[--c->parts_count].list);
+	block_list_free(&c->awaited);
 }
 
-/*
- * Stop the write that hangs. Where it was shows in the rest of the answer; the short way has none,
- * because what stops it ends the session: another one looks.
- */
-static void stop(struct transaction *t, const char *commands, struct answer *answer)
+/* Can the blocks go offline fast? A write that hangs then costs the session. */
+static bool is_offline_fast(const struct transaction *t)
 {
-	struct err ignored;
-	int status;
+	const struct deadline *d = t->deadline;
 
-	guest_memory_free(&t->view.after);
-	status = hotplug_cancel(t, answer, &ignored);
-	if (status && guest_is_lost(t->view.guest) && is_short_way(commands))
-		status = guest_run(t->view.guest, "scan", answer, &ignored);
-	if (!status && sysfs_parse(&t->view.after, answer->lines, answer->count, &ignored))
-		guest_memory_free(&t->view.after);
+	return t->view.before.is_timed && !t->is_try &&
+	       (d->final_ms == DEADLINE_NEVER || d->final_ms - d->work_ms >= FAST_UNDO_MS);
 }
 
-/* What the commands are to change is the work that is shown, unless the job counts bytes itself. */
-static void expect(struct transaction *t, const char *commands)
+/* Are none of them online, as far as is known? */
+static bool are_off(const struct block_list *list)
 {
-	struct progress *p = &t->progress;
-	uint64_t blocks = range_blocks(commands);
+	unsigned i;
 
-	if (p->total_bytes && !p->unit)
-		return;
-	progress_begin(p, p->phase);
-	if (blocks)
-		progress_expect(p, "blocks", blocks, blocks * t->view.before.block_size_bytes,
-				range_zone(commands));
+	for (i = 0; i < list->count; i++)
+		if (!blocks_are_offline(&list->runs[i]) && list->runs[i].state[0])
+			return false;
+	return true;
 }
 
-/* What hears the guest while it is at work. */
-struct hearing {
-	struct transaction *t;
-	const char *commands;
-};
-
-/* "at BLOCK": that one is done, and those before it. */
-static void hear(void *context, const char *payload)
+static enum verb choose_verb(const struct transaction *t, const struct block_part *part,
+			     bool is_fast)
 {
-	const struct hearing *hearing = context;
-	struct transaction *t = hearing->t;
-	uint64_t block, done;
-
-	if (strncmp(payload, "at ", 3) != 0 || !parse_u64(payload + 3, 10, &block))
-		return;
-	done = range_place(hearing->commands, block);
-	if (done && t->progress.unit)
-		progress_reach(&t->progress, done, done * t->view.before.block_size_bytes,
-			       monotonic_ms());
+	is_fast = is_fast && block_list_blocks(&part->list) <= FAST_BLOCKS;
+	if (part->state == BLOCK_OFFLINE)
+		return is_fast && is_offline_fast(t) ? VERB_OFFLINE_FAST : VERB_OFFLINE;
+	if (is_fast && part->zone != ZONE_ANY && are_off(&part->list))
+		return VERB_ONLINE_FAST;
+	if (part->state == BLOCK_ONLINE_IF_OFFLINE)
+		return VERB_ONLINE_IF_OFFLINE;
+	return are_off(&part->list) ? VERB_ONLINE : VERB_MOVE;
 }
 
-/* Run the commands, and follow how far they have come. */
-static int run(struct transaction *t, const char *commands, struct answer *answer, struct err *err)
-{
-	struct hearing hearing = { t, commands };
-	int status;
-
-	expect(t, commands);
-	guest_listen(t->view.guest, hear, &hearing);
-	status = guest_run(t->view.guest, commands, answer, err);
-	guest_listen(t->view.guest, NULL, NULL);
-	return status;
-}
-
-int hotplug_guest(struct transaction *t, const char *commands, const char *verb, const char *to,
-		  struct err *err)
-{
-	struct answer answer = { 0 };
-	int status;
-
-	if (transaction_guest_has_ended(t))
-		return watch_tell(&t->watch, err);
-	status = run(t, commands, &answer, err);
-	if (!status)
-		status = read_answer(t, &answer, verb, to, err);
-	else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
-		stop(t, commands, &answer);
-	answer_free(&answer);
-	if (status < 0 && guest_has_panicked(t->view.guest)) {
-		watch_note_panic(&t->watch);
-		watch_tell(&t->watch, err);
-	}
-	if (status < 0 && guest_is_lost(t->view.guest) && err->code != ERR_INTERRUPTED &&
-	    !transaction_guest_has_ended(t))
-		explain_loss(t, verb, to, err);
-	if (status < 0)
-		explain_block(t, commands, verb, to, err);
-	return status;
-}
-
-int hotplug_hold(struct transaction *t, struct err *err)
-{
-	const char *policy = t->view.before.auto_online;
-
-	if (!t->view.has_guest || !*policy || !strcmp(policy, "offline"))
-		return 0;
-	return hotplug_guest(t, "scan;hold", "hold", "", err);
-}
-
-void hotplug_add_ranges(struct buf *words, const struct block_list *list, bool is_descending)
+static void add_ranges(struct command *c, const struct block_list *list, bool is_descending)
 {
 	unsigned i;
 
 	for (i = 0; i < list->count; i++) {
 		const struct blocks *b = &list->runs[is_descending ? list->count - 1 - i : i];
 
-		buf_addf(words, " %llu-%llu",
-			 (unsigned long long)(is_descending ? b->last : b->first),
-			 (unsigned long long)(is_descending ? b->first : b->last));
+		command_add_range(c, is_descending ? b->last : b->first,
+				  is_descending ? b->first : b->last);
 	}
 }
 
-char *hotplug_lower_words(const struct transaction *t, const struct block_list *list)
+/* Can a node lose its memory? The first has what the guest booted with. */
+static bool is_of_later_node(const struct transaction *t, const struct block_list *list)
 {
-	struct buf words = { 0 };
-
-	buf_addf(&words, "change %u lower any", hotplug_seconds_left(t));
-	hotplug_add_ranges(&words, list, true);
-	return words.data;
-}
-
-char *hotplug_raise_words(const struct transaction *t, const struct block_list *list,
-			  enum zone zone, bool is_lift)
-{
-	struct buf words = { 0 };
-
-	buf_addf(&words, "change %u %s %s", hotplug_seconds_left(t), is_lift ? "lift" : "raise",
-		 sysfs_zone_word(zone));
-	hotplug_add_ranges(&words, list, false);
-	return words.data;
-}
-
-char *hotplug_swift_words(const struct block_list *list, enum zone zone)
-{
-	struct buf words = { 0 };
+	struct block_list found = { 0 };
+	bool is_so = false;
 	unsigned i;
 
-	if (block_list_blocks(list) > SWIFT_BLOCKS || zone == ZONE_ANY)
-		return NULL;
-	for (i = 0; i < list->count; i++)
-		if (!blocks_are_offline(&list->runs[i]) && list->runs[i].state[0])
-			return NULL;
-	buf_addf(&words, "swift online_%s", sysfs_zone_word(zone));
-	hotplug_add_ranges(&words, list, false);
-	return words.data;
+	block_list_intersect(&found, &t->view.before.blocks, list);
+	for (i = 0; i < found.count; i++)
+		is_so |= found.runs[i].node > 0;
+	block_list_free(&found);
+	return is_so;
 }
 
-void hotplug_add_look(const struct transaction *t, struct buf *words, const struct block_list *list)
+/* Is a node about to lose memory, of which its cpusets are to be kept in mind? */
+static bool wants_cpusets(const struct transaction *t, const struct block_change *c)
+{
+	unsigned i;
+
+	for (i = 0; t->view.is_taking && !t->view.has_cpusets && i < c->parts_count; i++)
+		if (c->parts[i].state == BLOCK_OFFLINE && is_of_later_node(t, &c->parts[i].list))
+			return true;
+	return false;
+}
+
+/* What reads back: where nothing else is to be done, those blocks only. */
+static void add_read_back(const struct transaction *t, const struct block_change *c,
+			  struct request *r)
 {
 	unsigned i = 1;
 
 	while (i < t->steps_count && t->steps[i].job == t->steps[0].job)
 		i++;
-	look_add_again(words, i < t->steps_count ? NULL : list);
+	memory_ask_again(r, i < t->steps_count ? NULL : c->read_back);
+	if (t->view.is_taking)
+		request_add(r, VERB_POOLS);
 }
 
-/* Add the commands that bring back what was online in @zone before. */
-static void restore_zone(const struct transaction *t, const struct block_list *were, enum zone zone,
-			 struct buf *words)
+static void make_request(const struct transaction *t, const struct block_change *c, bool is_fast,
+			 struct request *r)
+{
+	unsigned i;
+
+	if (wants_cpusets(t, c))
+		request_add(r, VERB_CPUSETS);
+	if (c->awaited.count) {
+		struct command *appear = request_add(r, VERB_APPEAR);
+
+		appear->seconds = deadline_left_ms(t->deadline) >= APPEAR_MS;
+		appear->is_condition = c->parts_count;
+		add_ranges(appear, &c->awaited, false);
+	}
+	for (i = 0; i < c->parts_count; i++) {
+		const struct block_part *part = &c->parts[i];
+		struct command *change = request_add(r, choose_verb(t, part, is_fast));
+
+		change->zone = part->zone;
+		change->seconds = hotplug_seconds_left(t);
+		add_ranges(change, &part->list, part->state == BLOCK_OFFLINE);
+	}
+	add_read_back(t, c, r);
+}
+
+/* Read back: is the run as it is to be? */
+static bool is_as_wanted(const struct block_part *part, const struct blocks *run)
+{
+	if (part->state == BLOCK_OFFLINE)
+		return blocks_are_offline(run);
+	return blocks_are_online(run) && (part->state == BLOCK_ONLINE_IF_OFFLINE ||
+					  part->zone == ZONE_ANY || blocks_zone(run) == part->zone);
+}
+
+/* Is the whole part? A block that has gone is offline as well. */
+static bool is_part_done(const struct transaction *t, const struct block_part *part)
+{
+	struct block_list found = { 0 };
+	bool is_done;
+	unsigned i;
+
+	block_list_intersect(&found, &t->view.after.blocks, &part->list);
+	is_done = part->state == BLOCK_OFFLINE ||
+		  block_list_blocks(&found) == block_list_blocks(&part->list);
+	for (i = 0; i < found.count; i++)
+		is_done &= is_as_wanted(part, &found.runs[i]);
+	block_list_free(&found);
+	return is_done;
+}
+
+static bool is_all_done(const struct transaction *t, const struct block_change *c)
+{
+	unsigned i;
+
+	for (i = 0; i < c->parts_count; i++)
+		if (!is_part_done(t, &c->parts[i]))
+			return false;
+	return true;
+}
+
+static bool is_fast(const struct request *r)
+{
+	return request_has(r, VERB_ONLINE_FAST) || request_has(r, VERB_OFFLINE_FAST);
+}
+
+static enum work work_of(const struct block_change *c)
+{
+	return c->parts_count && c->parts[0].state == BLOCK_OFFLINE ? WORK_OFFLINE : WORK_ONLINE;
+}
+
+/* One round trip. *is_final: nothing of it was fast, so that its reasons are all that there are. */
+static int try_change(struct transaction *t, const struct block_change *c, bool may_be_fast,
+		      bool *is_final, struct err *err)
+{
+	_cleanup_request_ struct request r = { 0 };
+
+	make_request(t, c, may_be_fast, &r);
+	t->view.has_cpusets |= request_has(&r, VERB_CPUSETS);
+	*is_final = !is_fast(&r);
+	return hotplug_ask(t, &r, work_of(c), err);
+}
+
+int blocks_change(struct transaction *t, const struct block_change *c, struct err *err)
+{
+	/* to undo, what comes of it has to be known at once */
+	bool is_final, may_be_fast = !t->deadline->undoing;
+	int status;
+
+	t->has_hanging = false;
+	status = try_change(t, c, may_be_fast, &is_final, err);
+	if (status || is_final || is_all_done(t, c))
+		return status;
+	return try_change(t, c, false, &is_final, err);
+}
+
+void blocks_change_show(struct transaction *t, const struct block_change *c)
+{
+	_cleanup_request_ struct request r = { 0 };
+
+	make_request(t, c, true, &r);
+	transaction_plan_guest(t, &r);
+}
+
+int hotplug_take_offline(struct transaction *t, const struct block_list *list, struct err *err)
+{
+	struct block_change c = { .read_back = list };
+	int status;
+
+	block_change_add(&c, list, BLOCK_OFFLINE, ZONE_ANY);
+	status = blocks_change(t, &c, err);
+	block_change_free(&c);
+	return status;
+}
+
+void hotplug_take_offline_show(struct transaction *t, const struct block_list *list)
+{
+	struct block_change c = { .read_back = list };
+
+	block_change_add(&c, list, BLOCK_OFFLINE, ZONE_ANY);
+	blocks_change_show(t, &c);
+	block_change_free(&c);
+}
+
+int hotplug_hold(struct transaction *t, struct err *err)
+{
+	_cleanup_request_ struct request r = { 0 };
+	const char *policy = t->view.before.auto_online;
+
+	if (!t->view.has_guest || !*policy || !strcmp(policy, "offline"))
+		return 0;
+	request_add(&r, VERB_SCAN);
+	request_add(&r, VERB_FREEZE_POLICY);
+	return hotplug_ask(t, &r, WORK_FREEZE, err);
+}
+
+/* Add what brings back those that were in that state and zone. */
+static void restore_part(struct block_change *c, const struct block_list *were,
+			 enum block_state state, enum zone zone)
 {
 	struct block_list some = { 0 };
 	unsigned i;
 
-	for (i = 0; i < were->count; i++)
-		if (blocks_are_online(&were->runs[i]) && blocks_zone(&were->runs[i]) == zone)
-			block_list_add(&some, &were->runs[i]);
-	if (some.count) {
-		_cleanup_free_ char *raise = hotplug_raise_words(t, &some, zone, false);
+	for (i = 0; i < were->count; i++) {
+		const struct blocks *run = &were->runs[i];
 
-		buf_addf(words, "%s;", raise);
+		if (state == BLOCK_OFFLINE ? blocks_are_offline(run)
+					   : blocks_are_online(run) && blocks_zone(run) == zone)
+			block_list_add(&some, run);
 	}
-	block_list_free(&some);
-}
-
-static void restore_offline(const struct transaction *t, const struct block_list *were,
-			    struct buf *words)
-{
-	struct block_list some = { 0 };
-	unsigned i;
-
-	for (i = 0; i < were->count; i++)
-		if (blocks_are_offline(&were->runs[i]))
-			block_list_add(&some, &were->runs[i]);
-	if (some.count) {
-		_cleanup_free_ char *lower = hotplug_lower_words(t, &some);
-
-		buf_addf(words, "%s;", lower);
-	}
+	block_change_add(c, &some, state, zone);
 	block_list_free(&some);
 }
 
@@ -437,10 +311,28 @@ static int not_back(const struct transaction *t, const struct block_list *were, 
 	return err_wrap(err, "some of %s may not be back as they were", range);
 }
 
+/* Put them back block after block, and check that. */
+static int restore(struct transaction *t, const struct block_list *were, struct err *err)
+{
+	_cleanup_request_ struct request r = { 0 };
+	struct block_change c = { 0 };
+	int status;
+
+	restore_part(&c, were, BLOCK_ONLINE, ZONE_MOVABLE);
+	restore_part(&c, were, BLOCK_ONLINE, ZONE_KERNEL);
+	restore_part(&c, were, BLOCK_ONLINE, ZONE_ANY);
+	restore_part(&c, were, BLOCK_OFFLINE, ZONE_ANY);
+	make_request(t, &c, false, &r);
+	status = c.parts_count ? hotplug_ask(t, &r, WORK_RESTORE, err) : 0;
+	if (!status && c.parts_count)
+		status = check_restored(t, were, err);
+	block_change_free(&c);
+	return status;
+}
+
 int hotplug_restore(struct transaction *t, const struct block_list *list, struct err *err)
 {
 	struct block_list were = { 0 };
-	_cleanup_buf_ struct buf words = { 0 };
 	struct answer late = { 0 };
 	int status = guest_cancel(t->view.guest, &late, err);
 
@@ -448,48 +340,10 @@ int hotplug_restore(struct transaction *t, const struct block_list *list, struct
 	block_list_intersect(&were, &t->view.before.blocks, list);
 	if (!were.count)
 		return 0;
-	if (status && !guest_is_lost(t->view.guest)) {
-		not_back(t, &were, err);
-		block_list_free(&were);
-		return -1;
-	}
-	restore_zone(t, &were, ZONE_MOVABLE, &words);
-	restore_zone(t, &were, ZONE_KERNEL, &words);
-	restore_zone(t, &were, ZONE_ANY, &words);
-	restore_offline(t, &were, &words);
-	if (words.len) {
-		buf_addf(&words, t->view.before.pools.is_known ? "scan;pool" : "scan");
-		status = hotplug_guest(t, words.data, "put", "back", err);
-		if (!status)
-			status = check_restored(t, &were, err);
-	}
+	if (!status || guest_is_lost(t->view.guest))
+		status = restore(t, &were, err);
 	if (status)
 		not_back(t, &were, err);
 	block_list_free(&were);
 	return status ? -1 : 0;
-}
-
-/* Can the rest of the guest do without @bytes? */
-static bool has_room(const struct guest_memory *g, uint64_t bytes)
-{
-	/* what is free now, and the memory map of what goes: MemAvailable leaves out reserves,
-	 * which shrink with the memory. Where memmap_on_memory may count, it is not reckoned with.
-	 */
-	uint64_t map_bytes = g->memmap_on_memory ? 0 : bytes / MAP_SHARE;
-
-	return g->available_bytes >= bytes + ROOM_BYTES ||
-	       ((g->has & GUEST_HAS_FREE) && g->free_bytes + map_bytes >= bytes + ROOM_BYTES);
-}
-
-int hotplug_check_room(const struct transaction *t, uint64_t bytes, struct err *err)
-{
-	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
-
-	if (t->is_forced || !bytes || !(t->view.before.has & GUEST_HAS_AVAILABLE) ||
-	    has_room(&t->view.before, bytes))
-		return 0;
-	err_set(err, ERR_GUEST_REFUSED,
-		"the guest uses that memory: to give up %s it has %s available",
-		size_format(need, bytes), size_format(have, t->view.before.available_bytes));
-	return err_hint(err, "free memory in the guest first; --force tries anyway");
 }

@@ -6,8 +6,8 @@
 
 #include "hotplug/blocks.h"
 #include "hotplug/change.h"
-#include "hotplug/offline.h"
 #include "hotplug/pool.h"
+#include "hotplug/room.h"
 #include "lib/size.h"
 #include "lib/util.h"
 
@@ -182,31 +182,18 @@ static int resolve(const struct transaction *t, struct change *change, struct er
 	return 0;
 }
 
-/* Add the command that brings those online that go to one zone. */
-static void add_online(const struct transaction *t, const struct change *change, enum zone zone,
-		       bool is_swift, struct buf *words)
+/* What going online changes; the caller releases it. */
+static struct block_change online_change(const struct change *change)
 {
-	const struct block_list *list = &change->parts[zone];
-	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(list, zone) : NULL;
-	_cleanup_free_ char *raise =
-		swift ? NULL : hotplug_raise_words(t, list, zone, change->zone == ZONE_AUTO);
+	static const enum zone zones[] = { ZONE_KERNEL, ZONE_MOVABLE, ZONE_ANY };
+	struct block_change c = { .read_back = &change->blocks };
+	unsigned i;
 
-	if (list->count)
-		buf_addf(words, "%s;", swift ? swift : raise);
-}
-
-/* The caller frees it. */
-static char *online_words(const struct transaction *t, const struct change *change, bool is_swift)
-{
-	struct buf words = { 0 };
-
-	add_online(t, change, ZONE_KERNEL, is_swift, &words);
-	add_online(t, change, ZONE_MOVABLE, is_swift, &words);
-	add_online(t, change, ZONE_ANY, is_swift, &words);
-	hotplug_add_look(t, &words, &change->blocks);
-	if (t->view.is_taking)
-		buf_addf(&words, ";pool");
-	return words.data;
+	for (i = 0; i < ARRAY_SIZE(zones); i++)
+		block_change_add(&c, &change->parts[zones[i]],
+				 change->zone == ZONE_AUTO ? BLOCK_ONLINE_IF_OFFLINE : BLOCK_ONLINE,
+				 zones[i]);
+	return c;
 }
 
 /* Read back. */
@@ -236,15 +223,6 @@ static const char *step_name(const struct change *change)
 	return change->is_online ? "online" : "offline";
 }
 
-static int try(struct transaction *t, const struct change *change, bool is_swift, struct err *err)
-{
-	_cleanup_free_ char *words = online_words(t, change, is_swift);
-
-	if (hotplug_guest(t, words, "bring", "online", err))
-		return -1;
-	return check(t, change, err);
-}
-
 /* Have blocks only moved from zone to zone? */
 static bool is_move(const struct change *change)
 {
@@ -258,13 +236,12 @@ static bool is_move(const struct change *change)
 static int bring_online(struct transaction *t, void *job, struct err *err)
 {
 	struct change *change = job;
+	struct block_change c = online_change(change);
+	int status = blocks_change(t, &c, err);
 
-	if (try(t, change, true, err)) {
-		if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
-			return -1;
-		if (try(t, change, false, err))
-			return -1;
-	}
+	block_change_free(&c);
+	if (status || check(t, change, err))
+		return -1;
 	if (is_move(change))
 		hotplug_settle_floor(t);
 	return 0;
@@ -289,9 +266,10 @@ static int undo(struct transaction *t, void *job, struct err *err)
 
 static void bring_online_show(struct transaction *t, void *job)
 {
-	const struct change *change = job;
+	struct block_change c = online_change(job);
 
-	transaction_plan(t, "guest", online_words(t, change, true));
+	blocks_change_show(t, &c);
+	block_change_free(&c);
 }
 
 static void take_offline_show(struct transaction *t, void *job)
@@ -409,7 +387,8 @@ static int look(struct transaction *t, const struct change *change, struct err *
 	struct block_list named = { 0 };
 	int status;
 
-	t->view.preload = change->is_online ? "swift near" : "ease near";
+	t->view.preload = VERB_BIT(change->is_online ? VERB_ONLINE_FAST : VERB_OFFLINE_FAST) |
+			  VERB_BIT(VERB_BLOCKS);
 	t->view.about = is_about_few(change, &named) ? &named : NULL;
 	t->view.is_taking = !change->is_online || change->zone != ZONE_AUTO;
 	status = transaction_query(t, QUERY_GUEST | QUERY_CHANGE, err);

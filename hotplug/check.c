@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hotplug/blocks.h"
+#include "hotplug/ask.h"
 #include "hotplug/check.h"
 #include "hotplug/memmap.h"
 #include "lib/size.h"
@@ -257,7 +257,7 @@ int plug_check(struct transaction *t, const struct plug_request *r, const uint64
 {
 	if (check_slots(&t->view.machine, r, count, err) || check_limit(&t->view.machine, r, err) ||
 	    check_sizes(t, sizes, count, err) || find_places(t, r, sizes, count, places, err) ||
-	    check_file(t, r, count, err) || check_host(t, r, sizes, count, err))
+	    check_host(t, r, sizes, count, err) || check_file(t, r, count, err))
 		return -1;
 	warn_blocks(t, sizes, count, places);
 	return 0;
@@ -310,13 +310,16 @@ static int kernel_available(struct transaction *t, const struct pieces *p, uint6
 			    struct err *err)
 {
 	const struct guest_memory *g = view_now(&t->view);
-	uint64_t movable_bytes = sysfs_sum(g, -1).movable_bytes;
+	uint64_t movable_bytes = sysfs_sum(g->is_partial ? &t->view.before : g, -1).movable_bytes;
+	_cleanup_request_ struct request r = { 0 };
 
 	*bytes = kernel_bytes(g, movable_bytes);
 	if (*bytes >= HEADROOM_BYTES + all_map_bytes(t, p) ||
 	    (!movable_bytes && !memmap_wants_page_size(g, t->view.machine.arch)))
 		return 0;
-	if (hotplug_guest(t, "scan;buddy", "read", "again", err))
+	request_add(&r, VERB_SCAN);
+	request_add(&r, VERB_FREE_PAGES);
+	if (hotplug_ask(t, &r, WORK_READ, err))
 		return -1;
 	g = &t->view.after;
 	movable_bytes = g->has & GUEST_HAS_MOVABLE_FREE ? g->movable_free_bytes : 0;

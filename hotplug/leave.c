@@ -6,7 +6,6 @@
 #include "hotplug/blocks.h"
 #include "hotplug/keep-going.h"
 #include "hotplug/leave.h"
-#include "hotplug/offline.h"
 #include "hotplug/pool.h"
 #include "hotplug/room.h"
 #include "lib/util.h"

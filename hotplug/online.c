@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/by-hand.h"
+#include "hotplug/ask.h"
 #include "hotplug/blocks.h"
 #include "hotplug/online.h"
 #include "lib/util.h"
@@ -13,8 +15,6 @@
  * be silent for longer in between. */
 #define OST_MS	    1000
 #define OST_EACH_MS 25
-/* With less than this left, a look at the guest does not wait for blocks. */
-#define APPEAR_MS 2000
 
 /* What qmp_wait_event() looks for: the guest's answer to any DIMM of the round. */
 struct answers {
@@ -129,56 +129,41 @@ static struct block_list round_blocks(const struct plug *plug, bool is_waited, e
 	return list;
 }
 
-/* Add the command that brings the blocks of one zone online. */
-static void add_online(const struct transaction *t, const struct plug *plug, enum zone zone,
-		       bool is_swift, struct buf *words)
+/* The blocks that are read back: what the plug has brought so far; before another round, which
+ * needs to know all, and where blocks are unknown, all. The caller releases the list. */
+static bool is_read_back_whole(const struct plug *plug, struct block_list *list)
 {
-	struct block_list list = round_blocks(plug, false, zone);
-	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(&list, zone) : NULL;
-	_cleanup_free_ char *raise = swift ? NULL : hotplug_raise_words(t, &list, zone, false);
-
-	if (list.count)
-		buf_addf(words, "%s;", swift ? swift : raise);
-	block_list_free(&list);
-}
-
-/* Add the look that reads back what the plug has brought so far; before another round, which needs
- * to know all, and where blocks are unknown, at everything. */
-static void add_look(const struct transaction *t, const struct plug *plug, struct buf *words)
-{
-	struct block_list list = { 0 };
 	bool is_whole = plug->to < plug->units_count;
 	unsigned i;
 
 	for (i = 0; i < plug->to; i++) {
 		is_whole |= !plug->units[i].has_blocks;
-		block_list_add(&list, &plug->units[i].blocks);
+		block_list_add(list, &plug->units[i].blocks);
 	}
-	if (is_whole)
-		block_list_free(&list);
-	hotplug_add_look(t, words, &list);
+	return is_whole;
+}
+
+static void add_zone(struct block_change *c, const struct plug *plug, enum zone zone)
+{
+	struct block_list list = round_blocks(plug, false, zone);
+
+	block_change_add(c, &list, BLOCK_ONLINE, zone);
 	block_list_free(&list);
 }
 
-/* "appear 1 32-35&&swift online_movable 32-35;near 1 32-35", without "appear" where the guest has
- * said that it took the DIMMs; the caller frees it */
-static char *online_words(const struct transaction *t, const struct plug *plug, bool is_swift)
+/* What the round changes: blocks appear, and go online. Those of DIMMs that the guest has said it
+ * took are there. @list is for what is read back; the caller releases both. */
+static struct block_change online_change(const struct transaction *t, const struct plug *plug,
+					 struct block_list *list)
 {
-	struct block_list waited = round_blocks(plug, true, ZONE_ANY);
-	struct buf words = { 0 };
+	struct block_change c = { .awaited = round_blocks(plug, true, ZONE_ANY) };
 
-	if (waited.count) {
-		buf_addf(&words, "appear %d", deadline_left_ms(t->deadline) >= APPEAR_MS);
-		hotplug_add_ranges(&words, &waited, false);
-		buf_addf(&words, "%s", plug->request.is_online_wanted ? "&&" : ";");
-	}
 	if (plug->request.is_online_wanted) {
-		add_online(t, plug, ZONE_KERNEL, is_swift, &words);
-		add_online(t, plug, zone_of_others(t), is_swift, &words);
+		add_zone(&c, plug, ZONE_KERNEL);
+		add_zone(&c, plug, zone_of_others(t));
 	}
-	add_look(t, plug, &words);
-	block_list_free(&waited);
-	return words.data;
+	c.read_back = is_read_back_whole(plug, list) ? NULL : list;
+	return c;
 }
 
 /* What the guest shows of the DIMM's blocks; the caller releases it. */
@@ -271,13 +256,15 @@ static int check_round(const struct transaction *t, struct plug *plug, struct er
 	return status;
 }
 
-/* One round trip; 0: all is online, or may be after the long way; 1: the blocks are not there yet.
- */
-static int try_online(struct transaction *t, struct plug *plug, bool is_swift, struct err *err)
+/* 0: all is online, or may be; 1: the blocks are not there yet */
+static int try_online(struct transaction *t, struct plug *plug, struct err *err)
 {
-	_cleanup_free_ char *words = online_words(t, plug, is_swift);
-	int status = hotplug_guest(t, words, "bring", "online", err);
+	struct block_list list = { 0 };
+	struct block_change c = online_change(t, plug, &list);
+	int status = blocks_change(t, &c, err);
 
+	block_change_free(&c);
+	block_list_free(&list);
 	if (status > 0 && t->view.machine.has_acpi_ost && wait_answers(t, plug, 0, err))
 		status = -1;
 	if (status < 0 && err->code == ERR_TIMEOUT && !is_answered(plug))
@@ -287,14 +274,11 @@ static int try_online(struct transaction *t, struct plug *plug, bool is_swift, s
 
 static int online_round(struct transaction *t, struct plug *plug, struct err *err)
 {
-	struct err ignored;
 	int status;
 
 	do
-		status = try_online(t, plug, true, err);
+		status = try_online(t, plug, err);
 	while (status > 0);
-	if (!status && plug->request.is_online_wanted && check_round(t, plug, &ignored))
-		status = try_online(t, plug, false, err);
 	if (status)
 		explain_absent(t, plug, err);
 	return status ? -1 : check_round(t, plug, err);
@@ -324,6 +308,8 @@ int plug_online(struct transaction *t, void *job, struct err *err)
 void plug_online_show(struct transaction *t, void *job)
 {
 	struct plug *plug = job;
+	struct block_list list = { 0 };
+	struct block_change c;
 	unsigned i;
 
 	plug->from = 0;
@@ -332,13 +318,14 @@ void plug_online_show(struct transaction *t, void *job)
 		plug->units[i].is_inserted =
 			t->view.machine.has_acpi_ost; /* as the guest would say */
 		if (!plug->units[i].has_blocks) {
-			transaction_plan(t, "guest",
-					 xasprintf("bring the DIMMs' blocks online in zone %s",
-						   sysfs_zone_word(plug->request.zone)));
+			transaction_plan(t, "guest", by_hand_for_each(plug->request.zone));
 			return;
 		}
 	}
-	transaction_plan(t, "guest", online_words(t, plug, true));
+	c = online_change(t, plug, &list);
+	blocks_change_show(t, &c);
+	block_change_free(&c);
+	block_list_free(&list);
 }
 
 /* Stop what is under way, and see how far it has come: what is complete by now may be kept. */
@@ -350,7 +337,7 @@ static int look_again(struct transaction *t, struct plug *plug, struct err *err)
 
 	answer_free(&late);
 	if (!status)
-		status = hotplug_guest(t, "scan", "read", "again", err);
+		status = hotplug_scan(t, err);
 	if (!status && plug->failure.code)
 		(void)!check_round(t, plug, &ignored);
 	return status;
@@ -375,11 +362,8 @@ int plug_offline(struct transaction *t, void *job, struct err *err)
 	block_list_sort(&list);
 	if (!status)
 		block_list_intersect(&there, &t->view.after.blocks, &list);
-	if (!status && there.count) {
-		_cleanup_free_ char *words = hotplug_lower_words(t, &there);
-
-		status = hotplug_guest(t, words, "take", "offline", err);
-	}
+	if (!status && there.count)
+		status = hotplug_take_offline(t, &there, err);
 	if (status && transaction_guest_has_ended(t))
 		status = 0;
 	if (status && list.count)

@@ -171,8 +171,11 @@ int hotplug_plug(struct transaction *t, struct plug *plug, struct err *err)
 	int status;
 
 	t->view.is_adding = true;
-	t->view.preload = plug->request.is_online_wanted ? "swift near" : "near";
-	t->view.extra = plug->request.is_online_wanted && !t->is_dry_run ? "hold" : NULL;
+	t->view.preload = VERB_BIT(VERB_BLOCKS);
+	if (plug->request.is_online_wanted)
+		t->view.preload |= VERB_BIT(VERB_ONLINE_FAST);
+	t->view.extra =
+		plug->request.is_online_wanted && !t->is_dry_run ? VERB_FREEZE_POLICY : VERB_NONE;
 	status = plug_once(t, plug, err);
 	while (status && tries++ < TRIES_MAX && is_overtaken(t, plug, err)) {
 		plug_reset(plug);

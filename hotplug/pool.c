@@ -2,25 +2,35 @@
 /* What going offline takes from the guest, and giving it back. */
 #include <stdlib.h>
 
-#include "hotplug/blocks.h"
+#include "hotplug/ask.h"
 #include "hotplug/pool.h"
 #include "lib/size.h"
 #include "lib/util.h"
 
 #define FLOOR_DRIFT 8 /* what the kernel computes by itself varies by less than 1/8 */
 
-/* Ask the guest something that is no look at its blocks; the caller releases @out. */
-static int ask(struct transaction *t, const char *commands, const char *verb, const char *to,
+/* Ask the guest something that is not its blocks; the caller releases @out. */
+static int ask(struct transaction *t, const struct request *r, enum work work,
 	       struct guest_memory *out, struct err *err)
 {
 	struct guest_memory kept = t->view.after;
 	int status;
 
 	t->view.after = (struct guest_memory){ 0 };
-	status = hotplug_guest(t, commands, verb, to, err);
+	status = hotplug_ask(t, r, work, err);
 	*out = t->view.after;
 	t->view.after = kept;
 	return status ? -1 : 0;
+}
+
+/* The same for one verb alone. */
+static int ask_verb(struct transaction *t, enum verb verb, enum work work, struct guest_memory *out,
+		    struct err *err)
+{
+	_cleanup_request_ struct request r = { 0 };
+
+	request_add(&r, verb);
+	return ask(t, &r, work, out, err);
 }
 
 /* The online blocks of @list, as runs of which only the place matters; the caller releases them. */
@@ -55,13 +65,15 @@ static int refuse(uint64_t bytes, uint64_t free_bytes, bool is_known, struct err
 static int read_held(struct transaction *t, const struct block_list *runs, uint64_t *bytes,
 		     bool *is_known, struct err *err)
 {
-	_cleanup_buf_ struct buf words = { 0 };
+	_cleanup_request_ struct request r = { 0 };
+	struct command *tails = request_add(&r, VERB_HUGE_TAILS);
 	struct guest_memory answer;
+	unsigned i;
 	int status;
 
-	buf_addf(&words, "tails");
-	hotplug_add_ranges(&words, runs, false);
-	status = ask(t, words.data, "read", "again", &answer, err);
+	for (i = 0; i < runs->count; i++)
+		command_add_range(tails, runs->runs[i].first, runs->runs[i].last);
+	status = ask(t, &r, WORK_READ, &answer, err);
 	*is_known = answer.pools.tails_count;
 	*bytes = pools_held_bytes(&answer.pools, pools_smallest_kib(&t->view.before.pools));
 	guest_memory_free(&answer);
@@ -88,7 +100,7 @@ int hotplug_check_pool(struct transaction *t, const struct block_list *list, str
 	return status;
 }
 
-/* Has the kernel raised what somebody had set? It never lowers it below that. */
+/* Has the kernel raised what had been set? It never lowers it below that. */
 static bool is_floor_raised(const struct pools *before, const struct pools *now)
 {
 	return before->floor_kib &&
@@ -106,12 +118,12 @@ static uint64_t missing(const struct pools *before, const struct pools *now, int
 }
 
 /*
- * Add "NODE-KIB NUMBER" for each node that lacks pages of this size, at most @pages in all. A
- * number for one node is taken as that of all, with what the others have, and surplus pages come to
- * count first (set_max_huge_pages() in mm/hugetlb.c).
+ * Fill the pool of each node that lacks pages of this size, with at most @pages in all; returns
+ * those that are left. A number for one node is taken as that of all, with what the others have,
+ * and surplus pages come to count first (set_max_huge_pages() in mm/hugetlb.c).
  */
 static uint64_t add_nodes(const struct transaction *t, const struct pools *now, uint64_t page_kib,
-			  uint64_t pages, struct buf *words)
+			  uint64_t pages, struct command *c)
 {
 	const struct pools *before = &t->view.before.pools;
 	const struct pool *all = pools_find(now, POOL_ALL, page_kib);
@@ -128,14 +140,14 @@ static uint64_t add_nodes(const struct transaction *t, const struct pools *now, 
 		more = more < pages ? more : pages;
 		pages -= more;
 		has += more;
-		buf_addf(words, " %d-%llu %llu", node, (unsigned long long)page_kib,
-			 (unsigned long long)(has > surplus ? has - surplus : 0));
+		command_add_refill(
+			c, &(struct refill){ node, page_kib, has > surplus ? has - surplus : 0 });
 	}
 	return pages;
 }
 
 /* Add what is to be written so that all is as it was before: nothing, where it is. */
-static void add_refill(const struct transaction *t, const struct pools *now, struct buf *words)
+static void add_refill(const struct transaction *t, const struct pools *now, struct command *c)
 {
 	const struct pools *before = &t->view.before.pools;
 	unsigned i;
@@ -145,12 +157,13 @@ static void add_refill(const struct transaction *t, const struct pools *now, str
 		uint64_t kib = before->list[i].page_kib,
 			 pages = missing(before, now, POOL_ALL, kib);
 
-		if (before->list[i].node == POOL_ALL && add_nodes(t, now, kib, pages, words))
-			buf_addf(words, " -%llu %llu", (unsigned long long)kib,
-				 (unsigned long long)pools_lasting(before, POOL_ALL, kib));
+		if (before->list[i].node == POOL_ALL && add_nodes(t, now, kib, pages, c))
+			command_add_refill(
+				c, &(struct refill){ POOL_ALL, kib,
+						     pools_lasting(before, POOL_ALL, kib) });
 	}
 	if (is_floor_raised(before, now))
-		buf_addf(words, " floor %llu", (unsigned long long)before->floor_kib);
+		command_add_refill(c, &(struct refill){ POOL_ALL, 0, before->floor_kib });
 }
 
 /* Read back: say the first that is not as it was. */
@@ -177,14 +190,15 @@ static int check_given(const struct transaction *t, const struct pools *now, str
 	return 0;
 }
 
-/* Write what is missing, and read it back. */
-static int refill(struct transaction *t, const char *words, struct err *err)
+/* Write what is missing, as @r begins with, and read it back. */
+static int refill(struct transaction *t, struct request *r, struct err *err)
 {
-	_cleanup_free_ char *commands =
-		xasprintf("refill %u%s;pool", hotplug_seconds_left(t), words);
 	struct guest_memory answer;
-	int status = ask(t, commands, "put", "back", &answer, err);
+	int status;
 
+	r->list[0].seconds = hotplug_seconds_left(t);
+	request_add(r, VERB_POOLS);
+	status = ask(t, r, WORK_RESTORE, &answer, err);
 	if (!status)
 		status = check_given(t, &answer.pools, err);
 	guest_memory_free(&answer);
@@ -195,7 +209,7 @@ static int refill(struct transaction *t, const char *words, struct err *err)
 static int recall_cpusets(struct transaction *t, struct err *err)
 {
 	struct guest_memory answer;
-	int status = ask(t, "recall", "put", "back", &answer, err);
+	int status = ask_verb(t, VERB_RECALL, WORK_RESTORE, &answer, err);
 	uint64_t lost = answer.pools.has_cpusets ? answer.pools.cpusets : UINT64_MAX;
 
 	guest_memory_free(&answer);
@@ -211,17 +225,18 @@ static int recall_cpusets(struct transaction *t, struct err *err)
 
 static int give_back_pools(struct transaction *t, struct err *err)
 {
-	_cleanup_buf_ struct buf words = { 0 };
+	_cleanup_request_ struct request r = { 0 };
+	struct command *c = request_add(&r, VERB_REFILL);
 	struct guest_memory answer = { 0 };
 	int status = 0;
 
 	if (!t->view.after.pools.is_known)
-		status = ask(t, "pool", "read", "again", &answer, err);
+		status = ask_verb(t, VERB_POOLS, WORK_READ, &answer, err);
 	if (!status)
 		add_refill(t, t->view.after.pools.is_known ? &t->view.after.pools : &answer.pools,
-			   &words);
-	if (words.len)
-		status = refill(t, words.data, err);
+			   c);
+	if (c->refills_count)
+		status = refill(t, &r, err);
 	guest_memory_free(&answer);
 	return status;
 }
@@ -237,14 +252,14 @@ int hotplug_give_back(struct transaction *t, struct err *err)
 
 void hotplug_settle_floor(struct transaction *t)
 {
+	_cleanup_request_ struct request r = { 0 };
+	const struct refill floor = { POOL_ALL, 0, t->view.before.pools.floor_kib };
 	struct err ignored;
 
-	if (is_floor_raised(&t->view.before.pools, &t->view.after.pools)) {
-		_cleanup_free_ char *words = xasprintf(
-			" floor %llu", (unsigned long long)t->view.before.pools.floor_kib);
-
-		(void)!refill(t, words, &ignored);
-	}
+	if (!is_floor_raised(&t->view.before.pools, &t->view.after.pools))
+		return;
+	command_add_refill(request_add(&r, VERB_REFILL), &floor);
+	(void)!refill(t, &r, &ignored);
 }
 
 struct taken *hotplug_taken(const struct transaction *t, unsigned *count)

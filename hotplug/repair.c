@@ -276,7 +276,7 @@ int hotplug_repair(struct transaction *t, struct repair *r, struct err *err)
 {
 	int status;
 
-	t->view.preload = "change";
+	t->view.preload = VERB_BIT(VERB_OFFLINE);
 	t->view.is_taking = true;
 	do
 		status = repair_round(t, r, err);

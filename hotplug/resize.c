@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hotplug/blocks.h"
+#include "hotplug/room.h"
 #include "hotplug/elastic.h"
 #include "hotplug/growth.h"
 #include "hotplug/leave.h"
@@ -424,7 +425,7 @@ static void ask_what_is_left(struct transaction *t, struct resize *r)
 int hotplug_resize(struct transaction *t, struct resize *r, struct err *err)
 {
 	t->view.is_adding = r->sign != '-';
-	t->view.preload = r->sign == '-' ? "ease" : "swift";
+	t->view.preload = VERB_BIT(r->sign == '-' ? VERB_OFFLINE_FAST : VERB_ONLINE_FAST);
 	t->view.is_taking = r->sign != '+';
 	if (!r->sign && r->node < 0)
 		t->view.goal_bytes = r->size_bytes;

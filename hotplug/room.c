@@ -2,12 +2,39 @@
 /* Can the guest do without the memory of devices that are to leave? */
 #include <string.h>
 
-#include "hotplug/blocks.h"
+#include "hotplug/ask.h"
 #include "hotplug/memmap.h"
 #include "hotplug/room.h"
+#include "lib/size.h"
 
-/* What the guest has of the device: a map that lies in the DIMM itself is no memory of its. */
-static uint64_t online_bytes(const struct transaction *t, const struct memdev *d)
+#define ROOM_BYTES (UINT64_C(16) << 20) /* that a guest needs beside what it gives up */
+
+/* Can the rest of the guest do without @bytes? */
+static bool has_room(const struct guest_memory *g, uint64_t bytes)
+{
+	/* what is free now, and the memory map of what goes: MemAvailable leaves out reserves,
+	 * which shrink with the memory. Where memmap_on_memory may count, it is not reckoned with.
+	 */
+	uint64_t map_bytes = g->memmap_on_memory ? 0 : bytes / MAP_SHARE;
+
+	return g->available_bytes >= bytes + ROOM_BYTES ||
+	       ((g->has & GUEST_HAS_FREE) && g->free_bytes + map_bytes >= bytes + ROOM_BYTES);
+}
+
+int hotplug_check_room(const struct transaction *t, uint64_t bytes, struct err *err)
+{
+	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX];
+
+	if (t->is_forced || !bytes || !(t->view.before.has & GUEST_HAS_AVAILABLE) ||
+	    has_room(&t->view.before, bytes))
+		return 0;
+	err_set(err, ERR_GUEST_REFUSED,
+		"the guest uses that memory: to give up %s it has %s available",
+		size_format(need, bytes), size_format(have, t->view.before.available_bytes));
+	return err_hint(err, "free memory in the guest first; --force tries anyway");
+}
+
+uint64_t room_online_bytes(const struct transaction *t, const struct memdev *d)
 {
 	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
 	uint64_t bytes = 0;
@@ -30,7 +57,7 @@ static int check(const struct transaction *t, const struct leaving *leaving, uns
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		bytes += online_bytes(t, &leaving[i].device);
+		bytes += room_online_bytes(t, &leaving[i].device);
 	return hotplug_check_room(t, bytes, err);
 }
 
@@ -41,7 +68,7 @@ int room_check(struct transaction *t, const struct leaving *leaving, unsigned co
 		return 0;
 	if (!t->view.before.memmap_on_memory || t->view.before.kernel[0])
 		return -1;
-	if (hotplug_guest(t, "scan", "read", "again", err))
+	if (hotplug_scan(t, err))
 		return -1;
 	memcpy(t->view.before.kernel, t->view.after.kernel, sizeof(t->view.before.kernel));
 	return check(t, leaving, count, err);

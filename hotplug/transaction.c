@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/by-hand.h"
 #include "hotplug/blocker.h"
 #include "hotplug/transaction.h"
-#include "lib/procfs.h"
+#include "lib/proc.h"
 #include "lib/util.h"
 
 void transaction_init(struct transaction *t, struct view_opener opener, struct deadline *deadline)
@@ -75,6 +76,18 @@ void transaction_plan(struct transaction *t, const char *where, char *text)
 {
 	t->plan = xgrow(t->plan, t->plan_count, sizeof(*t->plan));
 	t->plan[t->plan_count++] = (struct plan_line){ where, text };
+}
+
+void transaction_plan_guest(struct transaction *t, const struct request *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->count; i++) {
+		char *line = by_hand(&r->list[i]);
+
+		if (line)
+			transaction_plan(t, "guest", line);
+	}
 }
 
 void transaction_plan_request(struct transaction *t, struct json_object *request)
@@ -219,7 +232,7 @@ static void leave_steps(struct transaction *t)
 static bool face_qemu_end(struct transaction *t, struct err *err)
 {
 	if (err->code != ERR_QEMU_UNREACHABLE || !t->view.qemu_pid ||
-	    !procfs_has_ended(t->view.qemu_pid))
+	    !proc_has_ended(t->view.qemu_pid))
 		return false;
 	leave_steps(t);
 	err_append(err, "QEMU has ended");

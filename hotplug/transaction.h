@@ -41,7 +41,7 @@ struct step {
 /* A line of --dry-run. */
 struct plan_line {
 	const char *where; /* "qmp", "guest", "event" */
-	char *text;	   /* a QMP request, a command of guest.sh, an event to wait for; owned */
+	char *text;	   /* a QMP request, a command for a shell, an event to wait for; owned */
 };
 
 #define STEPS_MAX  12
@@ -147,6 +147,8 @@ int transaction_check_runs(struct transaction *t, struct err *err)
 
 /* transaction_plan() - add a line to the plan; @text is taken over */
 void transaction_plan(struct transaction *t, const char *where, char *text);
+/* transaction_plan_guest() - add what a person would type in the guest in place of a request */
+void transaction_plan_guest(struct transaction *t, const struct request *r);
 /* transaction_plan_request() - add a QMP request, which is consumed */
 void transaction_plan_request(struct transaction *t, struct json_object *request);
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotplug/look.h"
+#include "hotplug/memory.h"
 #include "hotplug/view.h"
 #include "lib/text.h"
 #include "lib/util.h"
@@ -40,25 +40,25 @@ int view_query_machine(struct view *v, struct err *err)
 	return 0;
 }
 
-/* The commands of guest.sh for the first query. */
-static void add_first_words(const struct view *v, struct buf *words)
+/* What the guest is asked first. */
+static void make_request(const struct view *v, struct request *r)
 {
 	/* where the guest does not answer to a DIMM, its device events tell */
 	if (v->extra && v->has_machine && !v->machine.has_acpi_ost)
-		buf_addf(words, "mark;");
+		request_add(r, VERB_MARK);
 	if (v->is_about_devices)
-		look_add_devices(words, &v->machine);
+		memory_ask_devices(r, &v->machine);
 	else
-		look_add_first(words, v->about);
+		memory_ask_first(r, v->about);
 	if (v->is_taking)
-		buf_addf(words, ";pool");
+		request_add(r, VERB_POOLS);
 	if (v->extra)
-		buf_addf(words, ";%s", v->extra);
+		request_add(r, v->extra);
 }
 
 int view_query_guest(struct view *v, struct err *err)
 {
-	_cleanup_buf_ struct buf words = { 0 };
+	_cleanup_request_ struct request r = { 0 };
 	struct answer answer = { 0 };
 	int status;
 
@@ -69,15 +69,15 @@ int view_query_guest(struct view *v, struct err *err)
 	if (v->goal_bytes && v->has_machine)
 		v->is_taking = v->machine.base_memory_bytes + v->machine.plugged_memory_bytes >
 			       v->goal_bytes;
-	add_first_words(v, &words);
+	make_request(v, &r);
 	/* what the job will need goes over while the guest is busy with the scan */
-	status = guest_send(v->guest, words.data, err);
+	status = guest_send(v->guest, &r, err);
 	if (!status && v->preload)
 		status = guest_load(v->guest, v->preload, err);
 	if (!status)
 		status = guest_receive(v->guest, &answer, err);
 	if (!status)
-		status = sysfs_parse(&v->before, answer.lines, answer.count, err);
+		status = memory_read(&v->before, &r, &answer, err);
 	answer_free(&answer);
 	if (status)
 		return err->code == ERR_TIMEOUT ? err_wrap(err, "the guest does not answer") : -1;

@@ -131,7 +131,7 @@ static int detach(struct transaction *t, void *job, struct err *err)
 	if (plug->is_object_there &&
 	    transaction_request(t, machine_request_object_del(plug->device.backend_id), err))
 		return err_wrap(err, "the backend '%s' is left", plug->device.backend_id);
-	return mem_file_remove(&plug->file, err);
+	return mem_file_remove(&plug->file, t->deadline, err);
 }
 
 static void leave(struct transaction *t, void *job)
@@ -213,8 +213,8 @@ static int prepare(struct transaction *t, struct vmem_plug *plug, struct err *er
 int hotplug_vmem_plug(struct transaction *t, struct vmem_plug *plug, struct err *err)
 {
 	t->view.is_adding = true;
-	t->view.preload = "swift";
-	t->view.extra = t->is_dry_run ? NULL : "hold";
+	t->view.preload = VERB_BIT(VERB_ONLINE_FAST);
+	t->view.extra = t->is_dry_run ? VERB_NONE : VERB_FREEZE_POLICY;
 	if (!transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) &&
 	    !zone_check(t, plug->request.zone, err) && !prepare(t, plug, err) &&
 	    !transaction_run(t, err))

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/by-hand.h"
+#include "hotplug/ask.h"
 #include "hotplug/blocks.h"
 #include "hotplug/pool.h"
 #include "hotplug/vmem.h"
@@ -174,16 +176,6 @@ static void take_first(struct block_list *list, uint64_t count, struct block_lis
 	*list = rest;
 }
 
-static void add_online(const struct transaction *t, const struct block_list *list, enum zone zone,
-		       bool is_swift, struct buf *words)
-{
-	_cleanup_free_ char *swift = is_swift ? hotplug_swift_words(list, zone) : NULL;
-	_cleanup_free_ char *raise = swift ? NULL : hotplug_raise_words(t, list, zone, true);
-
-	if (list->count)
-		buf_addf(words, "%s;", swift ? swift : raise);
-}
-
 /* What the driver has added and nobody has brought online; the caller releases the list. */
 static struct block_list waiting_blocks(const struct transaction *t, const struct vmem *vmem)
 {
@@ -197,23 +189,8 @@ static struct block_list waiting_blocks(const struct transaction *t, const struc
 	return offline;
 }
 
-/* Bring both lists online, each in its zone; the short way gives no reasons. */
-static int try_online(struct transaction *t, const struct block_list *kernel,
-		      const struct block_list *movable, bool is_swift, struct err *err)
-{
-	_cleanup_buf_ struct buf words = { 0 };
-
-	add_online(t, kernel, ZONE_KERNEL, is_swift, &words);
-	add_online(t, movable, zone_of_others(t), is_swift, &words);
-	if (!words.len)
-		return 0;
-	buf_addf(&words, "scan");
-	return hotplug_guest(t, words.data, "bring", "online", err);
-}
-
-/* How many blocks of @list are online, in that zone; ZONE_ANY: in any. */
-static uint64_t count_online(const struct transaction *t, const struct block_list *list,
-			     enum zone zone)
+/* How many blocks of @list are online in the kernel's zones. */
+static uint64_t count_kernel(const struct transaction *t, const struct block_list *list)
 {
 	struct block_list found = { 0 };
 	uint64_t blocks = 0;
@@ -221,24 +198,24 @@ static uint64_t count_online(const struct transaction *t, const struct block_lis
 
 	block_list_intersect(&found, &t->view.after.blocks, list);
 	for (i = 0; i < found.count; i++)
-		if (blocks_are_online(&found.runs[i]) &&
-		    (zone == ZONE_ANY || blocks_zone(&found.runs[i]) == zone))
+		if (blocks_zone(&found.runs[i]) == ZONE_KERNEL)
 			blocks += found.runs[i].last - found.runs[i].first + 1;
 	block_list_free(&found);
 	return blocks;
 }
 
-/* What was refused the short way is told the long way; what the kernel's zones have not got they
- * are to get next time. */
+/* Bring both lists online. What the kernel's zones have not got they are to get next time. */
 static int bring_lists(struct transaction *t, struct vmem *vmem, const struct block_list *kernel,
 		       const struct block_list *movable, struct err *err)
 {
-	int status = try_online(t, kernel, movable, true, err);
+	struct block_change c = { 0 };
+	int status;
 
-	if (!status && (count_online(t, kernel, ZONE_ANY) < block_list_blocks(kernel) ||
-			count_online(t, movable, ZONE_ANY) < block_list_blocks(movable)))
-		status = try_online(t, kernel, movable, false, err);
-	vmem->kernel_blocks -= count_online(t, kernel, ZONE_KERNEL);
+	block_change_add(&c, kernel, BLOCK_ONLINE_IF_OFFLINE, ZONE_KERNEL);
+	block_change_add(&c, movable, BLOCK_ONLINE_IF_OFFLINE, zone_of_others(t));
+	status = c.parts_count ? blocks_change(t, &c, err) : 0;
+	block_change_free(&c);
+	vmem->kernel_blocks -= count_kernel(t, kernel);
 	return status;
 }
 
@@ -249,7 +226,7 @@ static int bring_online(struct transaction *t, struct vmem *vmem, struct err *er
 	struct block_list movable, kernel = { 0 };
 	int status;
 
-	if (hotplug_guest(t, "scan", "read", "again", err))
+	if (hotplug_scan(t, err))
 		return -1;
 	movable = waiting_blocks(t, vmem);
 	take_first(&movable, vmem->kernel_blocks, &kernel);
@@ -296,7 +273,7 @@ static bool is_reached(const struct vmem *vmem, bool is_back)
 /* The driver has taken memory away. Huge pages it moves (alloc_contig_range()). */
 static int read_less(struct transaction *t, struct err *err)
 {
-	if (hotplug_guest(t, t->view.is_taking ? "scan;pool" : "scan", "read", "again", err))
+	if (hotplug_scan(t, err))
 		return -1;
 	hotplug_settle_floor(t);
 	return 0;
@@ -431,27 +408,6 @@ static int resize_back(struct transaction *t, void *job, struct err *err)
 	return -1;
 }
 
-static void resize_show(struct transaction *t, void *job)
-{
-	const struct vmem *vmem = job;
-	unsigned i;
-
-	for (i = 0; i < vmem->units_count; i++)
-		transaction_plan_request(t, machine_request_size(vmem->units[i].handle,
-								 vmem->units[i].target_bytes));
-	for (i = 0; i < vmem->units_count; i++)
-		transaction_plan(t, "event",
-				 xasprintf("MEMORY_DEVICE_SIZE_CHANGE %s", vmem->units[i].handle));
-	if (t->view.has_guest && vmem_is_growing(vmem))
-		transaction_plan(t, "guest",
-				 xasprintf("bring the blocks online in zone %s",
-					   sysfs_zone_word(vmem->zone)));
-}
-
-static const struct step steps[] = {
-	{ "resize", resize, resize_back, resize_show, NULL },
-};
-
 /* How much is to be added, in memory blocks, rounded up. */
 static uint64_t blocks_added(const struct transaction *t, const struct vmem *vmem)
 {
@@ -465,6 +421,36 @@ static uint64_t blocks_added(const struct transaction *t, const struct vmem *vme
 				  t->view.before.block_size_bytes;
 	return blocks;
 }
+
+/* Which blocks it will be is not known before they come. */
+static void plan_online(struct transaction *t, const struct vmem *vmem)
+{
+	uint64_t kernel = vmem->kernel_blocks, blocks = blocks_added(t, vmem);
+
+	if (kernel)
+		transaction_plan(t, "guest", by_hand_for_each(ZONE_KERNEL));
+	if (kernel < blocks)
+		transaction_plan(t, "guest", by_hand_for_each(zone_of_others(t)));
+}
+
+static void resize_show(struct transaction *t, void *job)
+{
+	const struct vmem *vmem = job;
+	unsigned i;
+
+	for (i = 0; i < vmem->units_count; i++)
+		transaction_plan_request(t, machine_request_size(vmem->units[i].handle,
+								 vmem->units[i].target_bytes));
+	for (i = 0; i < vmem->units_count; i++)
+		transaction_plan(t, "event",
+				 xasprintf("MEMORY_DEVICE_SIZE_CHANGE %s", vmem->units[i].handle));
+	if (t->view.has_guest && vmem_is_growing(vmem))
+		plan_online(t, vmem);
+}
+
+static const struct step steps[] = {
+	{ "resize", resize, resize_back, resize_show, NULL },
+};
 
 void vmem_choose_zones(struct transaction *t, struct vmem *vmem)
 {

@@ -81,7 +81,7 @@ check_banned() {
 	grep -nE '\b(strcpy|strcat|strncpy|sprintf|gets|atoi|system|popen)\(' $sources $headers &&
 		complain 'the functions above are banned'
 	# shellcheck disable=SC2086
-	grep -nwE 'TODO|FIXME|XXX' $sources $headers guest/guest.sh lab/* && complain 'something is left open'
+	grep -nwE 'TODO|FIXME|XXX' $sources $headers guest/*.sh lab/* && complain 'something is left open'
 }
 
 check_rooms
@@ -89,7 +89,7 @@ check_sizes
 check_headers
 check_spdx
 check_banned
-shellcheck completions/memhp.bash guest/guest.sh lab/memhp-lab lab/*.sh lab/init tests/support/*.sh tools/*.sh tools/bench/*.sh docs/recipes/*.sh || failed=1
+shellcheck completions/memhp.bash guest/*.sh lab/memhp-lab lab/*.sh lab/init tests/support/*.sh tools/*.sh tools/bench/*.sh docs/recipes/*.sh || failed=1
 git ls-files -co --exclude-standard -- '*.py' | xargs pyflakes3 || failed=1
 # shellcheck disable=SC2086
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \

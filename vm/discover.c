@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/owner.h"
 #include "lib/text.h"
 #include "lib/util.h"
 #include "vm/discover.h"
@@ -116,6 +117,12 @@ static void add_vm(struct buf *text, const struct qemu *q)
 		buf_addf(text, "pid %d", (int)q->pid);
 }
 
+/* Can it be reached, for all that is known? */
+static bool may_be_meant(const struct qemu *q)
+{
+	return q->line.monitors_count || q->is_silent;
+}
+
 /* "'web' (pid 4711), pid 4712" */
 static char *list_of(const struct qemu_list *found, const char *name)
 {
@@ -125,7 +132,7 @@ static char *list_of(const struct qemu_list *found, const char *name)
 	for (i = 0; i < found->count; i++) {
 		const struct qemu *q = &found->list[i];
 
-		if (q->uid != geteuid() || !q->line.monitors_count ||
+		if (q->uid != geteuid() || !may_be_meant(q) ||
 		    (name && (!q->line.name || strcmp(q->line.name, name) != 0)))
 			continue;
 		if (++count > SHOWN_MAX)
@@ -138,6 +145,12 @@ static char *list_of(const struct qemu_list *found, const char *name)
 	return text.data;
 }
 
+static void silent(const char *vm, struct err *err)
+{
+	err_set(err, ERR_QEMU_UNREACHABLE,
+		"the command line of %s cannot be read: something keeps its memory locked", vm);
+}
+
 int discover_no_monitor(const struct qemu *q, struct err *err)
 {
 	const struct address *human = cmdline_find(&q->line, CMDLINE_HMP);
@@ -147,6 +160,10 @@ int discover_no_monitor(const struct qemu *q, struct err *err)
 	_cleanup_buf_ struct buf vm = { 0 };
 
 	add_vm(&vm, q);
+	if (q->is_silent) {
+		silent(vm.data, err);
+		return err_hint(err, "name its monitor with --qmp %s", quoted ? quoted : "PATH");
+	}
 	if (unknown) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
 			"no QMP socket of VM %s is known: it listens on %s", vm.data, unknown);
@@ -190,7 +207,7 @@ static const struct qemu *choose_only(const struct qemu_list *found, struct err 
 	unsigned i, count = 0;
 
 	for (i = 0; i < found->count; i++) {
-		if (!found->list[i].line.monitors_count)
+		if (!may_be_meant(&found->list[i]))
 			continue;
 		only = &found->list[i];
 		count++;
@@ -207,6 +224,14 @@ static const struct qemu *choose_only(const struct qemu_list *found, struct err 
 	return NULL;
 }
 
+/* It may be the one that is meant. */
+static void silent_vm(const struct qemu *q, struct err *err)
+{
+	err_append(err, "the name of VM %d cannot be read: something keeps its memory locked",
+		   (int)q->pid);
+	err_hint(err, "if it is that one, name its monitor with --qmp");
+}
+
 static void not_found(const struct qemu_list *found, const char *name, const char *like,
 		      struct err *err)
 {
@@ -219,6 +244,9 @@ static void not_found(const struct qemu_list *found, const char *name, const cha
 		    text_is_plain(found->list[i].line.name))
 			nearest_offer(&nearest, found->list[i].line.name);
 	err_set(err, ERR_QEMU_UNREACHABLE, "no running VM '%s'", name);
+	for (i = 0; i < found->count; i++)
+		if (found->list[i].is_silent)
+			return silent_vm(&found->list[i], err);
 	for (i = 0; i < found->count; i++)
 		if (found->list[i].line.name && !strcmp(found->list[i].line.name, name)) {
 			err_append(err, "another user has one of that name");
@@ -268,6 +296,12 @@ static int no_qemu(const struct qemu_list *found, const struct qemu *q, struct e
 	for (i = 0; i < found->count && !child.len; i++)
 		if (found->list[i].parent == q->pid)
 			add_vm(&child, &found->list[i]);
+	if (q->is_silent) {
+		_cleanup_free_ char *process = owner_describe(q->pid);
+
+		silent(process, err);
+		return err_hint(err, "if it is QEMU, name its monitor with --qmp");
+	}
 	err_set(err, ERR_QEMU_UNREACHABLE, "process %d is '%s', not QEMU%s%s", (int)q->pid, program,
 		unknown ? "; it listens on " : "", unknown ? unknown : "");
 	if (child.data)

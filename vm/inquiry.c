@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/aside.h"
 #include "lib/json.h"
 #include "vm/channel.h"
 #include "vm/dial.h"
@@ -69,6 +70,7 @@ static void report(int fd, const struct qemu *qemu, const struct address *addres
 	uint64_t bytes = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	aside_limit(&moment);
 	if (!ask(qemu, address, &moment, &bytes, &channel, &channel_err, &err))
 		err.message[0] = '\0'; /* likewise */
 	else if (err.code == ERR_TIMEOUT)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A way to a monitor of a QEMU. */
+/* A connection to a monitor of a QEMU. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/owner.h"
 #include "lib/peer.h"
 #include "lib/tcp.h"
+#include "lib/util.h"
 #include "vm/monitor.h"
 
 /* @path_fd: opened with O_PATH */
@@ -16,7 +17,7 @@ static int check_user(const struct qemu *qemu, const char *path, int path_fd, st
 {
 	struct stat st;
 
-	if (fstat(path_fd, &st) || st.st_uid == qemu->uid || !st.st_uid)
+	if (!peer_stat(path_fd, &st) || st.st_uid == qemu->uid || !st.st_uid)
 		return 0;
 	return err_set(err, ERR_QEMU_UNREACHABLE,
 		       "the socket '%s' of VM %d belongs to another user (uid %u)", path,
@@ -63,7 +64,7 @@ static int not_there(const struct qemu *qemu, const struct address *address, con
 			(int)qemu->pid);
 }
 
-/* Connect where @view sees the path; 0 for this process. */
+/* Connect where @view, that process or this one, sees the path. */
 static int connect_path(const struct qemu *qemu, pid_t view, const struct address *address, int *fd,
 			struct err *err)
 {
@@ -72,10 +73,10 @@ static int connect_path(const struct qemu *qemu, pid_t view, const struct addres
 
 	*fd = -1;
 	if (path_fd < 0)
-		return not_there(qemu, address, strerror(errno), err);
+		return not_there(qemu, address, peer_why(errno), err);
 	status = check_user(qemu, path, path_fd, err);
 	if (!status)
-		status = peer_connect_at(path_fd, path, fd, ERR_QEMU_UNREACHABLE, err);
+		status = peer_connect_at(qemu->pid, path_fd, path, fd, ERR_QEMU_UNREACHABLE, err);
 	if (!status && check_listener(qemu, address, path_fd, *fd, err)) {
 		close(*fd);
 		status = -1;
@@ -91,7 +92,7 @@ static int connect_unix(const struct qemu *qemu, const struct address *address, 
 	struct err here;
 
 	if (!connect_path(qemu, qemu->pid, address, fd, err) ||
-	    !connect_path(qemu, 0, address, fd, &here))
+	    !connect_path(qemu, getpid(), address, fd, &here))
 		return 0;
 	return -1;
 }

@@ -5,6 +5,7 @@
 
 #include "cmd/opener.h"
 #include "fuzz.h"
+#include "hotplug/ask.h"
 #include "hotplug/blocks.h"
 
 /* What the commands do with a scan. */
@@ -32,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct deadline d = seam_deadline();
 	struct vm vm = { .channel = seam_address(ADDRESS_SERIAL), .deadline = &d };
+	_cleanup_request_ struct request change = { 0 };
 	struct err err = { 0 };
 	struct transaction t;
 
@@ -39,7 +41,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	transaction_init(&t, opener_of(&vm), &d);
 	if (!transaction_query(&t, QUERY_GUEST | QUERY_CHANGE, &err)) {
 		look(&t.view.before);
-		(void)!hotplug_guest(&t, "change 9 lower any 35-32;scan", "take", "offline", &err);
+		command_add_range(request_add(&change, VERB_OFFLINE), 35, 32);
+		request_add(&change, VERB_SCAN);
+		(void)!hotplug_ask(&t, &change, WORK_OFFLINE, &err);
 		look(&t.view.after);
 		(void)!hotplug_restore(&t, &t.view.before.blocks, &err);
 	}

@@ -3,8 +3,10 @@
 import base64
 import socket
 
+import peer
 import pytest
 from peer import Agent, Monitor, Vm, memhp
+from vm import wait_until
 
 
 @pytest.fixture
@@ -157,7 +159,60 @@ def test_an_agent_in_use_is_named(tmp_path):
             4, f"the guest's agent '{tmp_path / 'agent'}' is in use by another program", state="unchanged")
 
 
-@pytest.mark.parametrize("words", [("--guest-events",), ("--until", "online=1G")], ids=" ".join)
-def test_a_guest_is_not_followed_over_its_agent(ask, words):
-    """It has no word of its own for memhp: it would have to be asked all the time."""
-    ask("events", *words, seconds=5).failed(2, "cannot be followed over its agent", code="usage")
+LOOK = {"guest-exec": (), "guest-get-memory-blocks": ("guest-exec", "guest-exec-status")}
+
+
+def add_block(agent):
+    """The guest has one more, by whatever it is asked."""
+    agent.online[40] = False
+    agent.scan = [*peer.SCAN, "blocks 40 40 offline 0 1 Movable"]
+
+
+def times(agent, command):
+    return sum(request["execute"] == command for request in agent.requests)
+
+
+@pytest.mark.parametrize("look", LOOK)
+def test_a_guest_is_followed_over_its_agent(tmp_path, look):
+    """By memhp's own clock, with guest-exec and without."""
+    with Agent(tmp_path / "agent", LOOK[look]) as agent:
+        run = peer.Run("--guest", f"qga:{tmp_path / 'agent'}", "events", "--guest-events", "--count", "1")
+        wait_until(lambda: times(agent, look) >= 2)
+        add_block(agent)
+        result = run.finish()
+    assert result.code == 0 and result.stdout.endswith("memory40: added, offline\n"), result
+
+
+@pytest.mark.parametrize("look", LOOK)
+def test_how_much_is_online_is_seen_over_an_agent(tmp_path, look):
+    with Agent(tmp_path / "agent", LOOK[look]):
+        result = memhp("--guest", f"qga:{tmp_path / 'agent'}", "events", "--until",
+                       "online=768M" if LOOK[look] else "online=1G")
+    assert (result.code, result.stdout) == (0, ""), result
+
+
+@pytest.mark.parametrize("silent", ["guest-get-memory-blocks", "guest-exec", "guest-exec-status"])
+def test_an_agent_that_is_silent_does_not_hold_up_what_qemu_says(tmp_path, silent):
+    """As that of a guest which is paused."""
+    look = "guest-get-memory-blocks" if silent == "guest-get-memory-blocks" else "guest-exec"
+    with Agent(tmp_path / "agent", LOOK[look]) as agent, Monitor(tmp_path / "qmp", Vm()) as monitor:
+        run = peer.Run("--qmp", tmp_path / "qmp", "--guest", f"qga:{tmp_path / 'agent'}", "events", "--guest-events",
+                       "--count", "2")
+        wait_until(lambda: times(agent, look) >= 2)  # the first look has come
+        agent.on[silent] = lambda _request: None
+        count = times(agent, silent)
+        wait_until(lambda: times(agent, silent) > count)
+        monitor.say({"event": "STOP", "timestamp": {"seconds": 1, "microseconds": 0}})
+        monitor.say({"event": "RESUME", "timestamp": {"seconds": 1, "microseconds": 0}})
+        result = run.finish()
+    assert result.code == 0 and "the VM is paused" in result.stdout and "runs again" in result.stdout, result
+
+
+def test_a_named_agent_is_left_to_others_where_qemu_is_followed(tmp_path):
+    """Its socket serves one client."""
+    with Agent(tmp_path / "agent") as agent, Monitor(tmp_path / "qmp", Vm()) as monitor:
+        run = peer.Run("--qmp", tmp_path / "qmp", "--guest", f"qga:{tmp_path / 'agent'}", "events", "--count", "1")
+        monitor.wait_for("qmp_capabilities")
+        monitor.say({"event": "STOP", "timestamp": {"seconds": 1, "microseconds": 0}})
+        assert "the VM is paused" in run.finish().stdout and not agent.requests
+

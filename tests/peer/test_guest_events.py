@@ -19,9 +19,7 @@ class Follower(peer.Run):
         super().__init__("--verbose", "--qmp", lab.path, "--guest", guest or lab.vm.tree.local_channel(), "events",
                          *words)
         self.lab = lab
-        while (line := self.process.stderr.readline()) and not line.endswith(b"guest > watch 10\n"):
-            pass
-        while (line := self.process.stderr.readline()) and not line.endswith(b"guest > watch 10\n"):
+        while (line := self.process.stderr.readline()) and b"guest < guest " not in line:
             pass
         self.seqnum = 100
 
@@ -130,7 +128,7 @@ def test_a_console_is_occupied_only_when_asked(lab, guest, tmp_path):
         assert "paused" in run.finish().stdout and console.heard == []
         run = peer.Run("--qmp", lab.path, "--guest", f"serial:{console.path}", "--timeout", "5", "events",
                        "--guest-events", "--until", "online=1024M")
-        assert run.finish().code == 0 and console.heard[0].startswith("watch ")
+        assert run.finish().code == 0 and console.heard[0] == "watch"
 
 
 def test_guest_events_need_a_channel(lab):
@@ -164,7 +162,7 @@ def test_nothing_is_typed_to_a_guest_that_begins_anew(lab, tmp_path):
         assert run.told(1) == ["the VM is paused"]
         run.interrupt()
         assert run.finish().code == 130
-        assert console.heard == ["watch 10"] * 2
+        assert set(console.heard) == {"watch"}
 
 
 @pytest.mark.parametrize("lie", [["size 8000000", "blocks 9 1 online 0 0 none"], ["guest x"], ["size 3"],

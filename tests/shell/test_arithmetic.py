@@ -3,7 +3,6 @@
 import os
 import shutil
 
-import peer
 import pytest
 from guest_program import PROGRAMS, SHELLS, Guest
 from peer import Monitor, Tree, Vm, memhp
@@ -84,5 +83,5 @@ def test_a_block_size_that_is_none_is_not_worked_with(tmp_path, shell, size):
     """The guest would look for a billion blocks."""
     tree = Tree(tmp_path / "guest")
     tree.write("sys/devices/system/memory/block_size_bytes", size)
-    with Guest(tree.root, shell, peer.GUEST_SH.read_text()) as guest:
+    with Guest(tree.root, shell, PROGRAMS["as it is"]()) as guest:
         assert guest.run("facts;near 0x 0-1099511627775")[-1] == f"size {size}"

@@ -10,6 +10,7 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAB = ROOT / "lab" / "memhp-lab"
 GUEST_SH = ROOT / "guest" / "guest.sh"
+GUEST_PROGRAM = [GUEST_SH, *sorted(path for path in GUEST_SH.parent.glob("*.sh") if path != GUEST_SH)]
 BINARY = str(pathlib.Path(os.environ.get("MEMHP_BIN", ROOT / "memhp")).absolute())
 IS_SANITIZED = b"__asan_init" in pathlib.Path(BINARY).read_bytes() if os.path.exists(BINARY) else False
 MIB = 1 << 20

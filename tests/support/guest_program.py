@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import peer
+from binary import GUEST_PROGRAM
 from peer import HANG, session_processes
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox ash": ["busybox", "ash"]}
@@ -19,9 +20,9 @@ CANCEL, AGAIN = "[ $MEMHP ]&&q\n", "[ $MEMHP ]&&again\n"
 
 def pieces():
     """guest.sh as memhp sends it."""
-    rows = subprocess.run(["awk", "-f", peer.ROOT / "guest" / "pack.awk", peer.GUEST_SH], check=True, text=True,
+    rows = subprocess.run(["awk", "-f", peer.ROOT / "guest" / "pack.awk", *GUEST_PROGRAM], check=True, text=True,
                           capture_output=True).stdout
-    found = [json.loads(f'"{text}"') for text in re.findall(r'", "(.*)" \},', rows)]
+    found = [json.loads(f'"{text}"') for text in re.findall(r', "(.*)" \},', rows)]
     assert len(found) == rows.count("\n") > 1
     return found
 
@@ -31,7 +32,12 @@ def packed():
     return "".join(pieces())
 
 
-PROGRAMS = {"as it is": peer.GUEST_SH.read_text, "packed": packed}
+def as_it_is():
+    """The files one after the other."""
+    return "".join(path.read_text() for path in GUEST_PROGRAM)
+
+
+PROGRAMS = {"as it is": as_it_is, "packed": packed}
 
 
 def run_shell(shell, text):

@@ -95,16 +95,20 @@ static void the_memory_map_policy_is_read(void **state)
 
 static void what_an_agent_without_a_shell_says_is_read(void **state)
 {
-	static const char *const lines[] = { "guest 6.1.0 1 - - - limited", "memory - - -",
-					     "size 8000000", "blocks 0 3 online - 1 -",
-					     "blocks 32 33 offline - - -" };
 	static const char *const timed[] = { "guest 6.1.0 1 offline contig-zones N timed" };
+	const struct blocks runs[] = {
+		{ .first = 0, .last = 3, .state = "online", .node = -1, .removable = REMOVABLE_YES },
+		{ .first = 32, .last = 33, .state = "offline", .node = -1, .removable = REMOVABLE_UNKNOWN },
+	};
 	struct guest_memory g = { 0 };
 	char text[STATE_TEXT_MAX];
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(parse(&g, lines, ARRAY_SIZE(lines), &err), 0);
+	assert_int_equal(sysfs_set_limited(&g, "6.1.0", true, 128 << 20, &err), 0);
+	assert_int_equal(sysfs_add_blocks(&g, &runs[0], &err), 0);
+	assert_int_equal(sysfs_add_blocks(&g, &runs[1], &err), 0);
+	assert_int_equal(sysfs_add_blocks(&g, &runs[1], &err), -1);
 	assert_true(g.is_limited && g.is_root && !g.is_timed && !g.has);
 	assert_string_equal(g.auto_online, "");
 	assert_int_equal(g.blocks.count, 2);

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 from report import done
-from stuck import HOLD
-from vm import LAB, MIB, clean_environment, connect, end_process, run_memhp, wait_until
+from stuck import HOLD, LET_GO
+from vm import BINARY, LAB, MIB, clean_environment, connect, end_process, run_memhp, wait_until
 
 POLICY = "/sys/devices/system/memory/auto_online_blocks"
 DIRECTORIES = "ls -d /run/memhp-* 2>/dev/null; :"
@@ -28,6 +28,12 @@ def vm(boot):
     machine = boot_agent(boot, "exec")
     yield machine
     assert machine.guest(DIRECTORIES) == ""
+
+
+def agent_of(vm):
+    """The agent's pid, asked for before there is work: until it becomes a shell, a child of the agent's has that name too."""
+    pid, = vm.guest("pidof qemu-ga").split()
+    return pid
 
 
 def nothing_left(vm, programs):
@@ -63,6 +69,45 @@ def test_every_command_works_through_the_agent(vm):
     nothing_left(vm, programs)
 
 
+def follow(vm):
+    """What happens to a DIMM is told by its guest's agent."""
+    run = subprocess.Popen(  # pylint: disable=consider-using-with
+        [BINARY, "--verbose", "--qmp", vm.path("qmp.sock"), "events", "--guest-events"], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env=clean_environment(**vm.agent))
+    with run:
+        asked = 0
+        while asked < 2:
+            line = run.stderr.readline()
+            assert line, run.wait()
+            asked += "guest > watch" in line
+        def told(words):
+            while (line := run.stdout.readline()) and words not in line:
+                pass
+            assert line, words
+
+        vm.add_dimm(128 * MIB, "f-mem", "f-dimm")
+        told("memory32: added, offline")
+        vm.guest("echo online_movable >/sys/devices/system/memory/memory32/state")
+        told("memory32: online")
+        vm.monitor.execute("stop")
+        told("the VM is paused")
+        vm.monitor.execute("cont")
+        told("the VM runs again")
+        run.send_signal(signal.SIGINT)
+        run.communicate()
+        assert run.returncode == 130
+    vm.guest("echo offline >/sys/devices/system/memory/memory32/state")
+    vm.monitor.execute("device_del", id="f-dimm")
+    vm.monitor.wait_event("DEVICE_DELETED", lambda data: data.get("device") == "f-dimm")
+    vm.monitor.execute("object-del", id="f-mem")
+
+
+def test_the_guest_is_followed_through_the_agent(vm):
+    programs = vm.processes()
+    follow(vm)
+    nothing_left(vm, programs)
+
+
 def test_half_a_request_and_unread_answers_of_others_do_no_harm(vm):
     with connect(vm.path("qga.sock")) as other:
         other.sendall(b'{"execute":"guest-info"}\n' * 20 + b'{"execute":"guest-exec","arguments":{"path":"')
@@ -88,25 +133,25 @@ def test_an_offline_is_interrupted_and_undone(vm):
     killed.kill()
     killed.communicate()
     nothing_left(vm, programs)
-    vm.guest("killall sleep; sleep 1; umount /tmp/full && rmdir /tmp/full")
+    vm.guest(LET_GO)
     done(vm.memhp("online", "32-35", env=vm.agent))
     done(vm.memhp("unplug", env=vm.agent))
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_a_guest_that_onlines_by_itself_gets_its_policy_back(vm, is_killed):
-    programs = vm.processes()
+    programs, agent = vm.processes(), agent_of(vm)
     vm.guest(f"echo online >{POLICY}")
     process = vm.start_memhp("--timeout", "4", "plug", "256M", "--zone", "movable", env=vm.agent)
     if is_killed:
         # the DIMM comes behind the hold
         wait_until(vm.devices, what="the DIMM")
         # what memhp sends now is served when it is gone: such an agent gives the processes no input and stands still
-        vm.guest("kill -STOP $(pidof qemu-ga)")
+        vm.guest(f"kill -STOP {agent}")
         wait_until(lambda: 33 in vm.blocks(), what="the new blocks")
         process.kill()
         process.wait()
-        vm.guest("kill -CONT $(pidof qemu-ga)")
+        vm.guest(f"kill -CONT {agent}")
     process.communicate()
     nothing_left(vm, programs)
     assert vm.guest(f"cat {POLICY}") == "online\n"
@@ -120,12 +165,12 @@ def test_a_guest_that_onlines_by_itself_gets_its_policy_back(vm, is_killed):
 
 
 def test_an_agent_that_has_stopped_is_not_waited_for_beyond_the_deadline(vm):
-    before = vm.state()
-    vm.guest("kill -STOP $(pidof qemu-ga)")
+    before, agent = vm.state(), agent_of(vm)
+    vm.guest(f"kill -STOP {agent}")
     found = vm.json("--timeout", "2", "plug", "256M", env=vm.agent, code=4)
     assert "does not answer" in found["error"]["message"] and found["state"] == "unchanged"
     assert vm.state() == before
-    vm.guest("kill -CONT $(pidof qemu-ga)")
+    vm.guest(f"kill -CONT {agent}")
     done(vm.memhp("blocks", env=vm.agent))
 
 
@@ -168,6 +213,10 @@ def test_without_guest_exec_memory_comes_and_goes(limited):
     assert limited.json("repair", env=limited.agent)["ok"] and limited.zones(33) == ["Movable"]
     assert limited.json("unplug", env=limited.agent)["guest"]["mem_total_after"] is None
     assert limited.devices() == [] and limited.backends() == [] and limited.mem_total() == before
+
+
+def test_without_guest_exec_the_guest_is_followed(limited):
+    follow(limited)
 
 
 def test_without_guest_exec_what_is_not_known_is_null(limited):
@@ -234,7 +283,7 @@ def test_without_guest_exec_an_offline_that_hangs_is_told_and_repaired_later(lim
     assert found["state"] == "partial" and len(limited.devices()) == 1
     busy = limited.json("--timeout", "1", "blocks", env=limited.agent, code=4)
     assert "does not answer" in busy["error"]["message"]
-    limited.guest("killall sleep; sleep 1; umount /tmp/full && rmdir /tmp/full")
+    limited.guest(LET_GO)
     done(limited.memhp("repair", env=limited.agent))
     assert limited.zones(32, 33) == ["Movable"] * 2
     done(limited.memhp("unplug", env=limited.agent))

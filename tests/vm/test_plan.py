@@ -2,13 +2,13 @@
 """What --dry-run, --verbose and --quiet print, and how many messages a command takes."""
 import json
 
-from plan import check_dry_run
+from plan import check_dry_run, steps
 from report import TRACE, done, trace
 
 
 def test_dry_run_changes_nothing_and_prints_what_is_sent_later(vm):
     plan = check_dry_run(vm, "plug", "512M", "--slot", "3", "--addr", "0x180000000", "--node", "0")
-    assert "48-51" in plan
+    assert "$(seq 48 51)" in plan
     assert check_dry_run(vm, "offline", "49-50")
     assert check_dry_run(vm, "online", "all")
     plan = check_dry_run(vm, "unplug")
@@ -18,9 +18,27 @@ def test_dry_run_changes_nothing_and_prints_what_is_sent_later(vm):
 
 def test_dry_run_predicts_the_blocks_also_without_an_address(vm):
     done(vm.memhp("plug", "256M", "--no-online"))
-    assert "34-37" in check_dry_run(vm, "plug", "512M")
+    assert "$(seq 34 37)" in check_dry_run(vm, "plug", "512M")
     assert vm.zones(34, 37, 38) == ["Movable", "Movable", None]
     done(vm.memhp("unplug", "--all"))
+
+
+def test_the_guests_part_of_a_plan_can_be_typed(vm):
+    """Pasted at a shell of the guest's, it does what the command would have done."""
+    done(vm.memhp("plug", "512M", "--no-online"))
+    for command, zones in ((("online", "32-34", "--zone", "movable"), ["Movable"] * 3 + ["offline"]),
+                           (("offline", "33"), ["Movable", "offline", "Movable", "offline"]),
+                           (("offline", "32-34"), ["offline"] * 4),
+                           (("online", "35", "32-33"), ["Movable", "Movable", "offline", "Movable"]),
+                           (("online", "32", "34", "--zone", "kernel"), ["Normal", "Movable", "Normal", "Movable"])):
+        lines = steps(done(vm.memhp("--dry-run", *command)), "guest")
+        assert lines
+        for line in lines:
+            vm.guest(line)
+        assert vm.zones(32, 33, 34, 35) == zones, lines
+        # nothing is left to do for the command itself
+        assert vm.json(*command)["changed"] == 0
+    vm.discard()
 
 
 def test_dry_run_of_something_impossible_fails_as_the_command_would(vm):

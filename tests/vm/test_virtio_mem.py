@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+from relay import BEFORE, Relay
 from report import changes, done, refused, rows
 from truth import total
 from vm import GIB, MIB, end_process
@@ -232,3 +233,38 @@ def test_plug_of_a_device_has_the_backend_asked_for(boot):
     done(vm.memhp("plug", "256M", "--virtio-mem", "--zone", "movable"))
     assert sizes(vm, "memhp0-vmem") == sizes(vm, "memhp1-vmem") == (256 * MIB, 256 * MIB)
     vm.discard()
+
+
+# ---- a block that the kernel refuses in its own zone
+
+
+def refuse_once(vm):
+    """The first change of blocks is refused, and nothing after it."""
+    changes_seen = []
+
+    def moment(_relay, name, when):
+        if when == BEFORE and name.startswith("guest > ") and (changes_seen or name == "guest > swift"):
+            changes_seen.append(name)
+            if len(changes_seen) < 3:
+                vm.inject("MEM_GOING_ONLINE", (-12, 0)[len(changes_seen) - 1])
+        return False
+
+    return moment
+
+
+def test_blocks_that_are_refused_once_stay_due_for_the_kernel(elastic):
+    """They are not given to Movable instead, for which nobody has asked."""
+    vm = elastic
+    code, _, said = Relay(vm, refuse_once(vm), None).run("resize", "1G", "--zone", "kernel")
+    assert code == 0, said
+    assert vm.zones(32, 33, 34, 35) == ["Normal"] * 4
+    vm.discard()
+
+
+def test_blocks_that_are_refused_in_the_kernels_zone_are_told_with_the_reason(elastic):
+    vm, before = elastic, elastic.state()
+    vm.inject("MEM_GOING_ONLINE", -12)
+    result = vm.json("resize", "1G", "--zone", "kernel", code=5)
+    vm.inject("MEM_GOING_ONLINE", 0)
+    assert "cannot bring 'memory32' online: Cannot allocate memory" in result["error"]["message"]
+    assert result["state"] == "rolled-back" and sizes(vm) == (0, 0) and vm.state() == before

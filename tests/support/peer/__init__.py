@@ -4,7 +4,7 @@
 All of them do the right thing by themselves; a test says only in what they differ. They are threads on UNIX
 sockets, and nothing in them waits for a time to pass: what comes first is decided by the script.
 """
-from binary import (BINARY, GIB, GUEST_SH, HANG, IS_SANITIZED, MIB, ROOT, Result, Run, check_harmless,
+from binary import (BINARY, GIB, HANG, IS_SANITIZED, MIB, ROOT, Result, Run, check_harmless,
                     clean_environment, memhp)
 from peer.agent import Agent
 from peer.console import SHELLS, Console, session_processes
@@ -20,7 +20,7 @@ from peer.tree import Tree
 from typist import Typist
 
 __all__ = [
-    "Agent", "BASE", "BINARY", "Behind", "Close", "Console", "Default", "GIB", "GREETING", "GUEST_SH", "HANG",
+    "Agent", "BASE", "BINARY", "Behind", "Close", "Console", "Default", "GIB", "GREETING", "HANG",
     "Hold", "IS_SANITIZED", "Inserted", "Liar", "MIB", "Monitor", "Quietly", "ROOT", "Refusal", "Release",
     "Result", "Run", "SCAN", "SHELLS", "Server", "Sprinkled", "Tree", "Typist", "Vm", "answer_late",
     "check_harmless", "clean", "clean_environment", "connected", "deleted", "encode", "error", "event",

@@ -25,6 +25,7 @@ class Agent(Server):
         self.requests = []
         self.session = None
         self.output = b""
+        self.scan = SCAN
 
     def serve(self, connection):
         buffer = b""
@@ -57,7 +58,7 @@ class Agent(Server):
         self.session = (re.findall(r"MEMHP=(\w+)", lines) or [self.session])[-1]
         for exchange in re.findall(r"begin (\d+)&&", lines):
             self.output = b"".join(frame(self.session, exchange, n, payload)
-                                   for n, payload in enumerate([*SCAN, "end"], start=1))
+                                   for n, payload in enumerate([*self.scan, "end"], start=1))
         return {"return": {"pid": 42}}
 
     def guest_exec_status(self, _arguments):

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * shell: a request as text for guest.sh. Nothing in it comes from a user or a guest.
+ */
+#ifndef GUEST_SHELL_H
+#define GUEST_SHELL_H
+
+#include "guest/request.h"
+#include "lib/util.h"
+
+/* shell_encode() - "appear 1 32-35&&swift movable 32-35;memory;near 1 32-35"; the caller frees it
+ */
+char *shell_encode(const struct request *r);
+
+/* What runs a request when all its parts are there. */
+#define SHELL_RUN_PARTS "eval \"$long\""
+
+/*
+ * shell_part() - a request that is longer than a console's input queue goes there in parts, put
+ * together in a variable of the session: the command that adds the next one
+ * @text:	of shell_encode()
+ * @done:	bytes of it that earlier parts have; moved on
+ * Return: at most 1000 bytes, which the caller frees; NULL behind the last part
+ */
+char *shell_part(const char *text, size_t *done);
+
+#endif
