@@ -74,7 +74,7 @@ static void report(int fd, const struct qemu *qemu, const struct address *addres
 	if (!ask(qemu, address, &moment, &bytes, &channel, &channel_err, &err))
 		err.message[0] = '\0'; /* likewise */
 	else if (err.code == ERR_TIMEOUT)
-		err_set(&err, ERR_TIMEOUT, "the monitor '%s' does not answer within %d s",
+		err_set(&err, ERR_TIMEOUT, "the monitor '%s' gives no answer within %d s",
 			address->text, ANSWER_MS / 1000);
 	write_report(fd, &err, bytes, &channel, &channel_err);
 	channel_free(&channel);
