@@ -309,22 +309,6 @@ static bool parse_small(const char *word, unsigned most, int *out)
 	return true;
 }
 
-static bool parse_removable(const char *word, enum removable *out)
-{
-	static const char *const words[] = {
-		[REMOVABLE_UNKNOWN] = "-", [REMOVABLE_NO] = "0", [REMOVABLE_YES] = "1"
-	};
-	size_t i = 0;
-
-	while (word && i < ARRAY_SIZE(words) && strcmp(words[i], word) != 0)
-		i++;
-	if (!word || i == ARRAY_SIZE(words))
-		return false;
-	*out = (enum removable)i;
-	return true;
-}
-
-/* Add a run behind those that are there. */
 static bool add_run(struct guest_memory *g, const struct blocks *run)
 {
 	if (run->first > run->last || run->last > BLOCK_MAX ||
@@ -341,12 +325,15 @@ static bool parse_blocks(struct guest_memory *g, char *rest)
 	char *state = strtok_r(NULL, " ", &save), *node = strtok_r(NULL, " ", &save);
 	char *removable = strtok_r(NULL, " ", &save), *zones = strtok_r(NULL, "", &save);
 	struct blocks run = { 0 };
+	int number;
 
-	return zones && parse_u64(first, 10, &run.first) && parse_u64(last, 10, &run.last) &&
-	       parse_small(node, NODE_MAX, &run.node) &&
-	       parse_removable(removable, &run.removable) &&
-	       copy_word(run.state, sizeof(run.state), state, "-") &&
-	       copy_word(run.zones, sizeof(run.zones), zones, " ") && add_run(g, &run);
+	if (!zones || !parse_u64(first, 10, &run.first) || !parse_u64(last, 10, &run.last) ||
+	    !parse_small(node, NODE_MAX, &run.node) || !parse_small(removable, 1, &number) ||
+	    !copy_word(run.state, sizeof(run.state), state, "-") ||
+	    !copy_word(run.zones, sizeof(run.zones), zones, " "))
+		return false;
+	run.removable = (enum removable)(number + 1); /* -1 is unknown */
+	return add_run(g, &run);
 }
 
 /* "floor KIB" */
@@ -463,8 +450,7 @@ void blocks_add_json(struct json_object *object, const struct blocks *b)
 	json_add_string(object, "state", b->state[0] ? b->state : NULL);
 	json_add_string(object, "zone", blocks_are_online(b) && b->zones[0] ? b->zones : NULL);
 	json_add_u64(object, "node", b->node >= 0, (uint64_t)b->node);
-	json_add_bool(object, "removable", b->removable != REMOVABLE_UNKNOWN,
-		      b->removable == REMOVABLE_YES);
+	json_add_bool(object, "removable", b->removable, b->removable == REMOVABLE_YES);
 }
 
 const char *sysfs_zone_word(enum zone zone)
