@@ -86,10 +86,12 @@ int discover(struct qemu_list *found, bool all, struct deadline *deadline, struc
 	int status = 0;
 
 	if (!directory)
-		return err_set(err, ERR_FAILED, "cannot look for VMs: /proc: %s", strerror(errno));
+		return err_set(err, ERR_QEMU_UNREACHABLE, "cannot look for VMs: /proc: %s",
+			       strerror(errno));
 	if (access("/proc/self", F_OK)) {
 		closedir(directory);
-		return err_set(err, ERR_FAILED, "cannot look for VMs: /proc shows no processes");
+		return err_set(err, ERR_QEMU_UNREACHABLE,
+			       "cannot look for VMs: /proc shows no processes");
 	}
 	while (!status && (entry = readdir(directory))) {
 		struct qemu qemu;

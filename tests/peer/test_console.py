@@ -8,6 +8,7 @@ import threading
 
 import peer
 import pytest
+from binary import SHORT
 from peer import SHELLS, Behind, Close, Console, Inserted, Liar, Monitor, Sprinkled, Tree, Vm, frame, memhp
 
 KERNEL = b"[   12.345678] usb 1-1: new high-speed USB device number 2 using xhci_hcd"
@@ -432,7 +433,7 @@ def test_damaged_and_absurd_frames_are_passed_over(path, text):
 ], ids=lambda text: repr(text[:30]))
 def test_an_answer_that_is_never_whole_ends_with_the_deadline(path, text):
     with Liar(path, lambda session, exchange, commands: framed(session, exchange, text)):
-        on(path, "blocks", more=("--timeout", "0.3")).failed(6, "guest", code="timeout", state="unchanged")
+        on(path, "blocks", more=SHORT).failed(6, "guest", code="timeout", state="unchanged")
 
 
 def test_lines_in_any_order_and_doubled_are_one_answer(path):
@@ -461,7 +462,7 @@ def test_the_answer_of_another_session_is_no_answer(path):
         return b"".join(frame(other, exchange, n, p) for n, p in enumerate([*peer.SCAN, "end"], start=1))
 
     with Liar(path, foreign):
-        on(path, "blocks", more=("--timeout", "0.4")).failed(6, "guest", code="timeout", state="unchanged")
+        on(path, "blocks", more=SHORT).failed(6, "guest", code="timeout", state="unchanged")
 
 
 @pytest.mark.parametrize("opening", [

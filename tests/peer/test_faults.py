@@ -7,11 +7,9 @@ import subprocess
 
 import peer
 import pytest
-from binary import host
+from binary import SHORT, host
 from peer import (BINARY, IS_SANITIZED, Close, Default, Hold, Liar, Monitor, Quietly, Release, Result, Vm, deleted,
                   encode, error, event, frame, memhp, ost, reply)
-
-SHORT = ("--timeout", "0.4")  # for what never comes
 
 
 # Replies to what changes the machine

@@ -42,7 +42,7 @@ def test_a_dimm_that_the_guest_does_not_take_is_undone(path, tree, status):
 def test_blocks_that_never_appear_are_undone_at_the_deadline(path, tree):
     vm = Vm()  # takes the DIMM, but gives the guest no blocks
     with Monitor(path, vm, on={"device_add": [Quietly]}) as monitor:
-        result = whole(path, tree, "plug", "512M", more=("--timeout", "3"))
+        result = whole(path, tree, "plug", "512M", more=("--timeout", "6"))
     result.failed(6, "blocks", code="timeout", state="rolled-back")
     assert monitor.changes[2:] == ["device_del memhp0-dimm", "object-del memhp0-mem"]
 
@@ -63,7 +63,7 @@ def test_what_is_verified_at_the_deadline_stays_and_a_write_that_hangs_is_undone
     tree.add = add_hanging
     with Monitor(path, vm) as monitor:
         value = whole(path, tree, "plug", "10G", "--dimm", "2560M", "--zone", "movable", *GOING,
-                      more=("--timeout", "6")).failed(7, "memory80", "the deadline passed", code="partial",
+                      more=("--timeout", "12")).failed(7, "memory80", "the deadline passed", code="partial",
                                                       state="partial")
     assert "2 of 4 DIMMs are plugged ('d0-dimm', 'd1-dimm'), 2 are not ('d2-dimm', 'd3-dimm')" in \
         value["error"]["message"]
@@ -91,7 +91,7 @@ def test_the_rounds_before_the_deadline_stay(path, tmp_path):
     vm.remove = remove_unseen
     with Monitor(path, vm, on={"device_add": [[Default], [insert]]}) as monitor:
         result = whole(path, tree, "plug", "384M", "--dimm", "128M", "--zone", "kernel", *GOING,
-                       more=("--timeout", "3"))
+                       more=("--timeout", "6"))
     result.failed(7, "1 of 3 DIMMs are plugged ('d0-dimm'), 2 are not ('d1-dimm', 'd2-dimm')", "blocks",
                   code="partial", state="partial")
     assert monitor.changes == ["object-add d0-mem", "device_add d0-dimm", "object-add d1-mem", "device_add d1-dimm",
@@ -141,7 +141,7 @@ def test_a_refused_ejection_brings_the_blocks_back_online_in_their_zones(path, t
 def test_an_ejection_that_is_never_answered_brings_the_blocks_back_and_stays_pending(path, tree):
     with Monitor(path, Vm(tree), on={"device_del": [reply()]}):
         whole(path, tree, "plug", "512M").succeeded()
-        whole(path, tree, "unplug", more=("--timeout", "1.5")).failed(
+        whole(path, tree, "unplug", more=("--timeout", "5")).failed(
             6, "has not let go of 'memhp0-dimm'", code="timeout", state="pending")
     assert tree.states(32, 35) == {"online Movable"}
 
@@ -150,7 +150,7 @@ def test_an_offline_that_hangs_is_ended_and_undone_at_the_deadline(path, tree):
     with Monitor(path, Vm(tree)) as monitor:
         whole(path, tree, "plug", "512M").succeeded()
         tree.hang(33, "offline")
-        whole(path, tree, "unplug", more=("--timeout", "2")).failed(
+        whole(path, tree, "unplug", more=("--timeout", "6")).failed(
             6, "memory33", code="timeout", state="rolled-back")
         assert "device_del memhp0-dimm" not in monitor.changes
     assert tree.states(32, 35) == {"online Movable"}

@@ -17,7 +17,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 HANG = 40  # seconds; a memhp or a peer that takes longer hangs
 PATIENCE = 60  # seconds; only ever waited for in full when a test fails anyway
-SHORT = ("--timeout", "0.3")  # for what memhp waits for in vain
+SHORT = ("--timeout", "1.5")  # for what memhp waits for in vain, after what it has to do on a slow machine
 
 
 def clean_environment(env=None, **more):

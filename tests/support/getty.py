@@ -99,8 +99,8 @@ def ask_password(prompt):
     termios.tcsetattr(0, termios.TCSAFLUSH, modes)
     say(prompt + how["behind"])
     if not select.select([0], [], [], how["patience"])[0]:
-        note("timeout")
         say("\r\nLogin timed out.\r\n")
+        note("timeout")  # now that it can be read
         return None
     line = os.read(0, 512)
     cook()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A file system that does not answer, and a process whose memory it keeps locked.
 
-stuck.py DIRECTORY [UID]: mount it, become a process that whoever reads /proc/PID/cmdline waits for, of that user.
+dead_fs.py DIRECTORY [UID]: mount it, become a process that whoever reads /proc/PID/cmdline waits for, of that user.
 For root: the file system is FUSE's, served by another process; when that is killed, all of it ends."""
 import ctypes
 import errno

@@ -7,8 +7,8 @@ import socket
 import stat
 import subprocess
 
+import dead_fs
 import pytest
-import stuck
 from vm import MIB
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and devices are root's")
@@ -138,7 +138,7 @@ def test_a_file_system_that_does_not_answer_is_refused_before_anything_is_sent(v
     """QEMU would wait for it, and with it the guest and its monitor."""
     dead, before = tmp_path / "dead", vm.state()
     dead.mkdir()
-    server = stuck.start(dead)
+    server = dead_fs.start(dead)
     try:
         for more in (["--dimm", "128M"], ["--virtio-mem"]):
             answer = vm.json("--timeout", "20", "plug", "256M", "--mem-path", dead / "stuck", *more, code=1)

@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 
+import dead_fs
 import peer
 import pytest
-import stuck
 from world import IS_ROOT, NOBODY, is_possible, world
 
 pytestmark = [pytest.mark.skipif(not is_possible(), reason="no namespaces for this user"),
               pytest.mark.skipif(not IS_ROOT or not os.path.exists("/dev/fuse"), reason="FUSE is root's, or is not there")]
-SCRIPT = pathlib.Path(stuck.__file__)
+SCRIPT = pathlib.Path(dead_fs.__file__)
 TIMEOUT = ("--timeout", 8)
 
 
@@ -24,7 +24,7 @@ def here(tmp_path):
     "stuck"."""
     dead = tmp_path / "dead"
     dead.mkdir()
-    server = stuck.start(dead)
+    server = dead_fs.start(dead)
     with world(tmp_path) as made:
         made.dead = dead
         yield made
