@@ -48,8 +48,8 @@ const struct channel_ops channel_process = {
 
 static int open_console(struct guest *g, struct err *err)
 {
-	return serial_open(&g->serial, &g->wire, g->address.path, g->opener, g->id, g->login, g->deadline,
-			   err) ||
+	return serial_open(&g->serial, &g->wire, g->address.path, g->opener, g->id, g->login,
+			   g->deadline, err) ||
 			       session_start(g, true, err)
 		       ? -1
 		       : 0;

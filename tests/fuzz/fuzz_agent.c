@@ -23,8 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = { 0 };
 
 	seam_feed(data, size);
-	if (!guest_open(&g, &agent, (struct wire_opener){ open_seam, NULL }, &login, NULL,
-			&d, &err)) {
+	if (!guest_open(&g, &agent, (struct wire_opener){ open_seam, NULL }, &login, NULL, &d,
+			&err)) {
 		request_add(&scan, VERB_SCAN);
 		command_add_range(request_add(&change, VERB_OFFLINE), 35, 32);
 		request_add(&change, VERB_SCAN);
