@@ -158,7 +158,7 @@ static int check_place(pid_t pid, const char *path, struct err *err)
 {
 	if (!is_in_dev(pid, path))
 		return 0;
-	err_set(err, ERR_FAILED, "'%s' is no device: QEMU would have a file there, among those",
+	err_set(err, ERR_FAILED, "'%s' does not exist: QEMU would make a file among the devices",
 		path);
 	return err_hint(err, "name a directory or a file with --mem-path, such as /dev/shm");
 }

@@ -110,7 +110,7 @@ int named_check_monitor(const struct named *named, struct err *err)
 	what = not_qmp(&qemu.line, named);
 	if (what) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
-			"'%s' is %s of the VM with pid %d, no QMP monitor", named->path, what,
+			"'%s' is %s of the VM with pid %d, not a QMP monitor", named->path, what,
 			(int)named->pid);
 		hint_monitor(&qemu.line, err);
 	}
