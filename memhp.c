@@ -15,6 +15,7 @@
 #include "cmd/options.h"
 #include "cmd/report.h"
 #include "guest/password.h"
+#include "lib/aside.h"
 #include "lib/nearest.h"
 #include "lib/signals.h"
 
@@ -191,6 +192,7 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 		timeout_ms = cmd->is_endless ? 0 : DEFAULT_TIMEOUT_MS;
 	deadline_init(&ctx->deadline, timeout_ms, signal_fd);
 	sink_limit(&ctx->deadline);
+	aside_limit(&ctx->deadline);
 	ctx->execute = execute;
 	bind_vm(ctx);
 	status = cmd->run(ctx, options, argc, argv, err);
@@ -294,6 +296,7 @@ static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char 
 		return -1;
 	deadline_init(&ctx->deadline, 0, signal_fd);
 	sink_limit(&ctx->deadline);
+	aside_limit(&ctx->deadline);
 	/* the command itself is skipped, as main() skips the name of the program */
 	if (!settle_line(ctx, targets, before + 1, argv, err))
 		offer.vm = &ctx->vm;

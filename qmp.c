@@ -381,7 +381,7 @@ int qmp_start(struct qmp *q, int64_t greeting_ms, int64_t reply_ms, struct err *
 }
 
 /* As qmp_connect(), but where others wait, wait too: a full queue says nothing when it moves. */
-static int connect_in_turn(struct qmp **out, const struct address *address,
+int qmp_connect_in_turn(struct qmp **out, const struct address *address,
 			   const struct trace *trace, struct deadline *d, struct err *err)
 {
 	int64_t until_ms = deadline_within(d, QMP_GREETING_MS);
@@ -402,7 +402,7 @@ static int connect_in_turn(struct qmp **out, const struct address *address,
 int qmp_open(struct qmp **out, const struct address *address, const struct trace *trace,
 	     struct deadline *deadline, struct err *err)
 {
-	if (connect_in_turn(out, address, trace, deadline, err))
+	if (qmp_connect_in_turn(out, address, trace, deadline, err))
 		return -1;
 	if (!qmp_start(*out, deadline_within(deadline, QMP_GREETING_MS), DEADLINE_NEVER, err))
 		return 0;

@@ -44,6 +44,13 @@ int qmp_connect(struct qmp **out, const struct address *address, const struct tr
 int qmp_start(struct qmp *q, int64_t greeting_ms, int64_t reply_ms, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* qmp_connect_in_turn() - as qmp_connect(), but where others wait to be served it waits too; 0 or
+ * -1
+ */
+int qmp_connect_in_turn(struct qmp **out, const struct address *address, const struct trace *trace,
+			struct deadline *deadline, struct err *err)
+	__attribute__((warn_unused_result));
+
 /*
  * qmp_attach() - the same as qmp_connect() for a monitor that is connected already
  * @fd:		taken over

@@ -7,6 +7,7 @@
 #include "cmd/complete.h"
 #include "cmd/prefix.h"
 #include "hotplug/place.h"
+#include "lib/aside.h"
 #include "lib/size.h"
 #include "lib/words.h"
 #include "vm/fleet.h"
@@ -199,13 +200,15 @@ static void offer_vms(const struct place *p)
 {
 	struct qemu_list found = { 0 };
 	struct fleet fleet = { 0 };
-	struct deadline moment = deadline_moment(LOOK_MS);
+	struct deadline moment = deadline_moment(LOOK_MS), *outer;
 	struct err ignored;
 	unsigned i;
 
 	if (config_load(p->offer->config, &ignored))
 		return;
+	outer = aside_limit(&moment);
 	(void)!discover(&found, false, &moment, &ignored);
+	aside_limit(outer);
 	fleet_gather(&fleet, &found, p->offer->config);
 	for (i = 0; i < fleet.count; i++)
 		if (fleet_vm_name(&fleet.vms[i]))

@@ -4,26 +4,23 @@
 #include "hotplug/change.h"
 #include "lib/size.h"
 
-struct online_options {
-	unsigned zone;
-};
-
-struct offline_options {
-	bool is_forced;
+struct change_options {
+	unsigned zone;	/* of online */
+	bool is_forced; /* of offline */
 };
 
 static const struct opt online_opts[] = {
 	{ 0, "zone", "ZONE",
 	  "auto, movable (can be taken offline again) or kernel; auto leaves blocks that "
 	  "are online where they are",
-	  NULL, OPT_CHOICE, offsetof(struct online_options, zone), zone_choices },
+	  NULL, OPT_CHOICE, offsetof(struct change_options, zone), zone_choices },
 	{ 0 },
 };
 
 static const struct opt offline_opts[] = {
 	{ 0, "force", NULL,
 	  "do not check whether the guest can do without the memory, and take its huge pages too",
-	  NULL, OPT_FLAG, offsetof(struct offline_options, is_forced), NULL },
+	  NULL, OPT_FLAG, offsetof(struct change_options, is_forced), NULL },
 	{ 0 },
 };
 
@@ -62,12 +59,16 @@ static void report(struct ctx *ctx, const struct transaction *t, void *job)
 	block_list_release(&found);
 }
 
-static int run(struct ctx *ctx, struct change *change, bool is_forced, struct err *err)
+static int run(struct ctx *ctx, struct change *change, const struct change_options *o, int argc,
+	       char **argv, struct err *err)
 {
 	struct transaction t;
 	int status;
 
-	cmd_begin(ctx, &t, is_forced);
+	change->words = argv;
+	change->words_count = (unsigned)argc;
+	change->zone = o->zone;
+	cmd_begin(ctx, &t, o->is_forced);
 	status = cmd_finish(ctx, &t, hotplug_change(&t, change, err), report, change, err);
 	change_release(change);
 	transaction_free(&t);
@@ -76,20 +77,12 @@ static int run(struct ctx *ctx, struct change *change, bool is_forced, struct er
 
 static int run_online(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
-	const struct online_options *o = options;
-	struct change change = {
-		.words = argv, .words_count = (unsigned)argc, .is_online = true, .zone = o->zone
-	};
-
-	return run(ctx, &change, false, err);
+	return run(ctx, &(struct change){ .is_online = true }, options, argc, argv, err);
 }
 
 static int run_offline(struct ctx *ctx, void *options, int argc, char **argv, struct err *err)
 {
-	const struct offline_options *o = options;
-	struct change change = { .words = argv, .words_count = (unsigned)argc };
-
-	return run(ctx, &change, o->is_forced, err);
+	return run(ctx, &(struct change){ .is_online = false }, options, argc, argv, err);
 }
 
 const struct cmd cmd_online = {
@@ -104,7 +97,7 @@ const struct cmd cmd_online = {
 	.args_max = -1,
 	.takes = TAKES_DEVICES | TAKES_OFFLINE,
 	.opts = online_opts,
-	.options_size = sizeof(struct online_options),
+	.options_size = sizeof(struct change_options),
 	.run = run_online,
 };
 
@@ -120,6 +113,6 @@ const struct cmd cmd_offline = {
 	.args_max = -1,
 	.takes = TAKES_DEVICES | TAKES_ONLINE,
 	.opts = offline_opts,
-	.options_size = sizeof(struct offline_options),
+	.options_size = sizeof(struct change_options),
 	.run = run_offline,
 };

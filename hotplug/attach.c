@@ -328,7 +328,7 @@ static int remove_objects(struct transaction *t, struct plug *plug, struct err *
 			return err_wrap(err, "the backend '%s' is left", unit->dimm.backend_id);
 		unit->is_object_there = false;
 	}
-	return mem_file_remove(&plug->file, err);
+	return mem_file_remove(&plug->file, t->deadline, err);
 }
 
 /* The first DIMM that is to be taken back from QEMU, or NULL. */

@@ -257,7 +257,7 @@ int plug_check(struct transaction *t, const struct plug_request *r, const uint64
 {
 	if (check_slots(&t->view.machine, r, count, err) || check_limit(&t->view.machine, r, err) ||
 	    check_sizes(t, sizes, count, err) || find_places(t, r, sizes, count, places, err) ||
-	    check_file(t, r, count, err) || check_host(t, r, sizes, count, err))
+	    check_host(t, r, sizes, count, err) || check_file(t, r, count, err))
 		return -1;
 	warn_blocks(t, sizes, count, places);
 	return 0;

@@ -184,10 +184,16 @@ static int report_pending(const struct transaction *t, const struct leaving *lea
 {
 	unsigned i;
 
-	if (transaction_guest_has_ended(t) && err->code == ERR_TIMEOUT)
-		return err_set(err, ERR_PARTIAL,
-			       "the guest has not let go of %s since it ended or restarted",
-			       count > 1 ? "them" : "it");
+	if (transaction_guest_has_ended(t) && err->code == ERR_TIMEOUT) {
+		err_set(err, ERR_PARTIAL,
+			"the guest has not let go of %s since it ended or restarted",
+			count > 1 ? "them" : "it");
+		for (i = 0; i < count; i++)
+			if (!leaving[i].is_gone && leaving[i].why[0])
+				return err_append(err, "'%s': %s", memdev_name(&leaving[i].device),
+						  leaving[i].why);
+		return -1;
+	}
 	for (i = 0; i < count; i++)
 		if (!leaving[i].is_gone && !leaving[i].is_refused)
 			return err_wrap(err, "the guest has not let go of '%s'",
@@ -245,22 +251,52 @@ static bool is_any_asked(const struct leaving *leaving, unsigned count)
 	return i < count;
 }
 
+static int settle(struct transaction *t, struct watch *watch, bool is_again, struct err *err)
+{
+	while (!all_settled(watch->leaving, watch->count)) {
+		if (ask_all(t, watch->leaving, watch->count, is_again, err) ||
+		    take_verdicts(t, watch, err) < 0)
+			return -1;
+		is_again = true;
+	}
+	return 0;
+}
+
+/* A guest that boots refuses what it gives up once it runs: what it has refused is open again. */
+static bool reopen(const struct transaction *t, struct leaving *leaving, unsigned count)
+{
+	bool is_any = false;
+	unsigned i;
+
+	for (i = 0; i < count && transaction_guest_has_ended(t); i++) {
+		is_any |= leaving[i].is_refused;
+		leaving[i].is_refused = false;
+	}
+	return is_any;
+}
+
+/* Until they are gone; a guest that began anew is asked again until the time for its boot is over.
+ */
+static int settle_for_good(struct transaction *t, struct watch *watch, struct err *err)
+{
+	int status = settle(t, watch, is_any_asked(watch->leaving, watch->count), err);
+
+	while (!status && reopen(t, watch->leaving, watch->count))
+		status = take_verdicts(t, watch, err) < 0 ? -1 : settle(t, watch, true, err);
+	return status;
+}
+
 int hotplug_release_devices(struct transaction *t, struct leaving *leaving, unsigned count,
 			    struct err *err)
 {
 	struct watch watch = { t, leaving, count };
-	bool is_again = is_any_asked(leaving, count);
 
 	expect_to_go(t, leaving, count);
-	while (!all_settled(leaving, count)) {
-		if (ask_all(t, leaving, count, is_again, err) || take_verdicts(t, &watch, err) < 0)
-			return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED ||
-					       err->code == ERR_PARTIAL
-				       ? report_pending(t, leaving, count, err)
-				       : -1;
-		is_again = true;
-	}
-	return report_refusal(leaving, count, err);
+	if (!settle_for_good(t, &watch, err))
+		return report_refusal(leaving, count, err);
+	return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED || err->code == ERR_PARTIAL
+		       ? report_pending(t, leaving, count, err)
+		       : -1;
 }
 
 int hotplug_remove_backends(struct transaction *t, struct leaving *leaving, unsigned count,

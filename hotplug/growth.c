@@ -7,6 +7,7 @@
 #include "hotplug/growth.h"
 #include "lib/util.h"
 #include "qemu/host-limits.h"
+#include "qemu/property.h"
 #include "qemu/qom.h"
 
 uint64_t growth_bytes(const struct vmem *vmem)
@@ -20,58 +21,128 @@ uint64_t growth_bytes(const struct vmem *vmem)
 	return bytes;
 }
 
-static struct json_object *property(const struct transaction *t, const char *path, const char *name)
-{
-	struct json_object *arguments = json_object_new_object(), *value = NULL;
-	struct err ignored;
+/* What devices grow by in one kind of memory. */
+struct share {
+	struct backend_options options;
+	char *mem_path;	 /* where the first of them has it; NULL: nowhere */
+	uint64_t device; /* the file system of that */
+	uint64_t bytes;
+	bool is_now; /* taken at once (prealloc of virtio-mem) */
+};
 
-	json_add_string(arguments, "path", path);
-	json_add_string(arguments, "property", name);
-	return qmp_execute(t->view.qmp, "qom-get", arguments, &value, &ignored) ? NULL : value;
+struct shares {
+	struct share *list;
+	unsigned count;
+};
+
+static void shares_release(struct shares *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->count; i++)
+		free(s->list[i].mem_path);
+	free(s->list);
 }
 
-/* A property that is off where a QEMU does not have it. */
-static bool is_on(const struct transaction *t, const char *path, const char *name)
+static bool is_on(const struct properties *p, const char *name)
 {
-	_cleanup_json_ struct json_object *value = property(t, path, name);
+	struct json_object *value = properties_value(p, name);
 
 	return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
 }
 
-/* Is a device's memory ordinary memory of the host, neither huge pages nor a file? */
-static bool is_ordinary(const struct transaction *t, const struct memdev *d)
+/* What the backend of a device is; false when QEMU does not tell. */
+static bool read_backend(struct share *share, const struct transaction *t, const struct memdev *d)
 {
+	static const char *const names[] = { "type", "mem-path", "share", "hugetlb",
+					     "hugetlbsize" };
 	_cleanup_free_ char *path = xasprintf("/objects/%s", d->backend ? d->backend : "");
-	_cleanup_json_ struct json_object *type = property(t, path, "type");
+	struct properties p = { 0 };
+	struct json_object *size;
+	struct err ignored;
+	const char *type, *file;
 
-	return json_object_is_type(type, json_type_string) &&
-	       strcmp(json_object_get_string(type), "memory-backend-file") != 0 &&
-	       !is_on(t, path, "hugetlb");
+	*share = (struct share){ .options = { .type = BACKEND_RAM } };
+	if (properties_query_named(&p, t->view.qmp, path, names, ARRAY_SIZE(names), &ignored)) {
+		properties_release(&p);
+		return false;
+	}
+	type = properties_text(&p, "type");
+	file = properties_text(&p, "mem-path");
+	size = properties_value(&p, "hugetlbsize");
+	if (file && type && !strcmp(type, "memory-backend-file")) {
+		share->mem_path = xstrdup(file);
+		share->options.type = BACKEND_FILE;
+		share->options.is_shared = is_on(&p, "share");
+	} else if (is_on(&p, "hugetlb")) {
+		share->options.type = BACKEND_MEMFD;
+		share->options.hugetlb.is_set = true;
+		share->options.hugetlb.value =
+			json_object_is_type(size, json_type_int) ? json_object_get_uint64(size) : 0;
+	}
+	share->options.mem_path = share->mem_path;
+	properties_release(&p);
+	return type;
 }
 
-/* What the devices take of ordinary memory, and whether at once (prealloc of virtio-mem). */
-static uint64_t ordinary_bytes(const struct transaction *t, const struct vmem *vmem, bool *is_now)
+/* Does the device take its memory at once? */
+static bool is_prealloc(const struct transaction *t, const char *handle)
 {
-	uint64_t bytes = 0;
+	static const char *const names[] = { "prealloc" };
+	_cleanup_free_ char *path = qom_device_path(handle);
+	struct properties p = { 0 };
+	struct err ignored;
+	bool is_now = !properties_query_named(&p, t->view.qmp, path, names, 1, &ignored) &&
+		      is_on(&p, names[0]);
+
+	properties_release(&p);
+	return is_now;
+}
+
+/* Do they take the same memory? All that is neither of huge pages nor of a file is one. */
+static bool is_same(const struct share *a, const struct share *b)
+{
+	return a->options.type == b->options.type && a->device == b->device &&
+	       a->options.is_shared == b->options.is_shared &&
+	       a->options.hugetlb.value == b->options.hugetlb.value;
+}
+
+/* @share is taken over. */
+static void add(struct shares *s, struct share *share)
+{
+	unsigned i = 0;
+
+	while (i < s->count && !is_same(&s->list[i], share))
+		i++;
+	if (i < s->count) {
+		s->list[i].bytes += share->bytes;
+		s->list[i].is_now |= share->is_now;
+		free(share->mem_path);
+		return;
+	}
+	s->list = xgrow(s->list, s->count, sizeof(*s->list));
+	s->list[s->count++] = *share;
+}
+
+static void find_shares(struct shares *s, const struct transaction *t, const struct vmem *vmem)
+{
+	pid_t pid = qmp_peer_pid(t->view.qmp);
 	unsigned i;
 
-	*is_now = false;
 	for (i = 0; i < vmem->units_count; i++) {
 		const struct vmem_unit *unit = &vmem->units[i];
 		const struct memdev *d = machine_device(&t->view.machine, unit->handle);
-		_cleanup_free_ char *path = qom_device_path(unit->handle);
+		struct mem_path path;
+		struct share share;
 
-		if (!d || unit->target_bytes <= unit->before_bytes || !is_ordinary(t, d))
+		if (!d || unit->target_bytes <= unit->before_bytes || !read_backend(&share, t, d))
 			continue;
-		bytes += unit->target_bytes - unit->before_bytes;
-		*is_now |= is_on(t, path, "prealloc");
+		share.bytes = unit->target_bytes - unit->before_bytes;
+		share.is_now = is_prealloc(t, unit->handle);
+		if (share.mem_path && mem_path_read(&path, pid, share.mem_path))
+			share.device = path.device;
+		add(s, &share);
 	}
-	return bytes;
-}
-
-static bool is_short(struct demand *demand, struct err *err)
-{
-	return demand_complete(demand) && host_limits_check_taken(demand, err);
 }
 
 static void warn(void *context, const char *text)
@@ -79,35 +150,38 @@ static void warn(void *context, const char *text)
 	transaction_warn(context, text);
 }
 
-static void notice(void *context, const char *text)
+static int check_share(struct transaction *t, const struct share *share, struct err *err)
 {
-	(void)text;
-	*(bool *)context = true;
+	struct demand demand = { .pid = qmp_peer_pid(t->view.qmp),
+				 .backend = &share->options,
+				 .size_bytes = share->bytes,
+				 .is_growth = true,
+				 .boot_bytes = t->view.machine.base_memory_bytes,
+				 .guest_bytes = t->view.machine.base_memory_bytes +
+						t->view.machine.plugged_memory_bytes };
+
+	if (!demand_complete(&demand))
+		return 0;
+	if (share->is_now && host_limits_check_taken(&demand, err))
+		return -1;
+	host_limits_foresee(&demand, warn, t);
+	return 0;
 }
 
 int growth_check(struct transaction *t, const struct vmem *vmem, struct err *err)
 {
-	static const struct backend_options ordinary = { .type = BACKEND_RAM };
-	struct demand demand = { .pid = qmp_peer_pid(t->view.qmp),
-				 .backend = &ordinary,
-				 .size_bytes = growth_bytes(vmem),
-				 .boot_bytes = t->view.machine.base_memory_bytes,
-				 .guest_bytes = t->view.machine.base_memory_bytes +
-						t->view.machine.plugged_memory_bytes };
-	bool is_noticed = false, is_now;
+	struct shares shares = { 0 };
+	int status = 0;
+	unsigned i;
 
-	if (t->is_forced || !demand.size_bytes || !demand_complete(&demand))
+	if (t->is_forced || !growth_bytes(vmem) ||
+	    !demand_is_of(qmp_peer_pid(t->view.qmp), t->view.machine.base_memory_bytes))
 		return 0;
-	host_limits_foresee(&demand, notice, &is_noticed);
-	if (!is_noticed)
-		return 0;
-	demand.size_bytes = ordinary_bytes(t, vmem, &is_now);
-	if (!demand.size_bytes)
-		return 0;
-	if (is_short(&demand, err) && is_now)
-		return -1;
-	host_limits_foresee(&demand, warn, t);
-	return 0;
+	find_shares(&shares, t, vmem);
+	for (i = 0; i < shares.count && !status; i++)
+		status = check_share(t, &shares.list[i], err);
+	shares_release(&shares);
+	return status;
 }
 
 /* Are there more blocks than this, fewer and larger pieces are checked in their place. */

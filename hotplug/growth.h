@@ -10,7 +10,7 @@
 
 /*
  * growth_check() - a device that takes its memory at once is refused what is not there, for others
- * there is a warning. QEMU is asked how they take it only where memory is short.
+ * there is a warning. What their backends are, of which file or huge pages, QEMU is asked.
  * Return: 0; -1 with ERR_FAILED
  */
 int growth_check(struct transaction *t, const struct vmem *vmem, struct err *err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Of what is to leave, all that can; the rest stays. */
+#include "hotplug/room.h"
 #include "hotplug/blocker.h"
 #include "hotplug/blocks.h"
 #include "hotplug/keep-going.h"
@@ -16,24 +17,11 @@ static int all_stay(const struct unplug *unplug, struct err *err)
 	return -1;
 }
 
-static uint64_t online_bytes(const struct transaction *t, const struct memdev *d)
-{
-	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
-	uint64_t blocks = 0;
-	unsigned i;
-
-	for (i = 0; i < found.count; i++)
-		if (blocks_are_online(&found.runs[i]))
-			blocks += found.runs[i].last - found.runs[i].first + 1;
-	block_list_release(&found);
-	return blocks * t->view.before.block_size_bytes;
-}
-
 /* Can the guest do without this one too, beside @bytes of others? */
 static int admit(struct transaction *t, const struct memdev *d, uint64_t *bytes, struct err *err)
 {
 	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
-	uint64_t more = online_bytes(t, d);
+	uint64_t more = room_online_bytes(t, d);
 	int status = hotplug_check_pool(t, &found, err);
 
 	if (!status)
@@ -60,7 +48,7 @@ static int admit_from(struct transaction *t, struct unplug *unplug, unsigned i, 
 	unsigned j;
 
 	for (j = 0; t->view.has_guest && j < i; j++)
-		bytes += online_bytes(t, &unplug->leaving[j].device);
+		bytes += room_online_bytes(t, &unplug->leaving[j].device);
 	while (t->view.has_guest && i < unplug->leaving_count) {
 		if (!admit(t, &unplug->leaving[i].device, &bytes, err)) {
 			is_safe &= t->is_pool_safe;

@@ -34,8 +34,7 @@ int hotplug_check_room(const struct transaction *t, uint64_t bytes, struct err *
 	return err_hint(err, "free memory in the guest first; --force tries anyway");
 }
 
-/* What the guest has of the device: a map that lies in the DIMM itself is no memory of its. */
-static uint64_t online_bytes(const struct transaction *t, const struct memdev *d)
+uint64_t room_online_bytes(const struct transaction *t, const struct memdev *d)
 {
 	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
 	uint64_t bytes = 0;
@@ -58,7 +57,7 @@ static int check(const struct transaction *t, const struct leaving *leaving, uns
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		bytes += online_bytes(t, &leaving[i].device);
+		bytes += room_online_bytes(t, &leaving[i].device);
 	return hotplug_check_room(t, bytes, err);
 }
 

@@ -7,6 +7,10 @@
 
 #include "hotplug/device-del.h"
 
+/* room_online_bytes() - what the guest has online of the device; a memory map that lies in the DIMM
+ * itself is not among it */
+uint64_t room_online_bytes(const struct transaction *t, const struct memdev *d);
+
 /*
  * hotplug_check_room() - can the guest do without @bytes? compares MemAvailable
  * Return: 0; -1 with ERR_GUEST_REFUSED; always 0 when forced or unknown

@@ -7,7 +7,7 @@
 #include "guest/by-hand.h"
 #include "hotplug/blocker.h"
 #include "hotplug/transaction.h"
-#include "lib/procfs.h"
+#include "lib/proc.h"
 #include "lib/util.h"
 
 void transaction_init(struct transaction *t, struct view_opener opener, struct deadline *deadline)
@@ -232,7 +232,7 @@ static void leave_steps(struct transaction *t)
 static bool face_qemu_end(struct transaction *t, struct err *err)
 {
 	if (err->code != ERR_QEMU_UNREACHABLE || !t->view.qemu_pid ||
-	    !procfs_has_ended(t->view.qemu_pid))
+	    !proc_has_ended(t->view.qemu_pid))
 		return false;
 	leave_steps(t);
 	err_append(err, "QEMU has ended");

@@ -131,7 +131,7 @@ static int detach(struct transaction *t, void *job, struct err *err)
 	if (plug->is_object_there &&
 	    transaction_request(t, machine_request_object_del(plug->device.backend_id), err))
 		return err_wrap(err, "the backend '%s' is left", plug->device.backend_id);
-	return mem_file_remove(&plug->file, err);
+	return mem_file_remove(&plug->file, t->deadline, err);
 }
 
 static void leave(struct transaction *t, void *job)

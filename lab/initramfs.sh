@@ -342,6 +342,6 @@ get_image() {
 read_release() {
 	release=$(cat "$image/release")
 	case $release in
-	'' | *[!A-Za-z0-9._+~-]*) die use "$image" 'it has no name of a release' "it can be made anew: rm -rf '$image'" ;;
+	'' | *[!A-Za-z0-9._+~-]*) die use "$image" 'it has no name of a release' "remove it, and it is made again: rm -rf '$image'" ;;
 	esac
 }

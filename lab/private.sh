@@ -41,5 +41,5 @@ check_private() {
 check_tree() {
 	# a file that goes in the meantime makes find fail
 	foreign=$(find "$1" \( ! -user "$(id -u)" -o ! -type l -perm /022 \) -print -quit 2>/dev/null) || :
-	[ -z "$foreign" ] || die use "$1" "another user can change '$foreign'" "it can be made anew: rm -rf '$1'"
+	[ -z "$foreign" ] || die use "$1" "another user can change '$foreign'" "remove it, and it is made again: rm -rf '$1'"
 }

@@ -5,7 +5,7 @@
 #include <sys/sysmacros.h>
 
 #include "lib/mount.h"
-#include "lib/procfs.h"
+#include "lib/kfile.h"
 #include "lib/util.h"
 
 /* "36 35 98:0 /root /mnt ...", where no name has a line end or a blank. */
@@ -29,8 +29,8 @@ bool mount_device(int fd, pid_t pid, dev_t *device)
 {
 	_cleanup_free_ char *info_path = xasprintf("/proc/self/fdinfo/%d", fd);
 	_cleanup_free_ char *theirs_path = xasprintf("/proc/%d/mountinfo", (int)pid);
-	_cleanup_free_ char *info = procfs_read(info_path);
-	const char *line = info ? procfs_line(info, "mnt_id") : NULL;
+	_cleanup_free_ char *info = kfile_read(info_path);
+	const char *line = info ? kfile_line(info, "mnt_id") : NULL;
 	_cleanup_free_ char *digits = line ? xstrndup(line, strcspn(line, "\n")) : NULL;
 	_cleanup_free_ char *ours = NULL;
 	_cleanup_free_ char *theirs = NULL;
@@ -38,9 +38,9 @@ bool mount_device(int fd, pid_t pid, dev_t *device)
 
 	if (!digits || !parse_u64(digits, 10, &id))
 		return false;
-	ours = procfs_read("/proc/self/mountinfo");
+	ours = kfile_read("/proc/self/mountinfo");
 	if (ours && find(ours, id, device))
 		return true;
-	theirs = procfs_read(theirs_path);
+	theirs = kfile_read(theirs_path);
 	return theirs && find(theirs, id, device);
 }

@@ -131,7 +131,7 @@ static bool identify(struct file *file, int path_fd, pid_t pid)
 	struct stat st;
 	dev_t device;
 
-	if (fstat(path_fd, &st))
+	if (!peer_stat(path_fd, &st))
 		return false;
 	if (!mount_device(path_fd, pid, &device))
 		device = st.st_dev;

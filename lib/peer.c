@@ -2,13 +2,17 @@
 /* Files and sockets where another process sees them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/aside.h"
+#include "lib/pass.h"
 #include "lib/peer.h"
 #include "lib/proc.h"
 #include "lib/stream.h"
@@ -42,6 +46,26 @@ int peer_open_path(pid_t pid, const char *path, int flags)
 	return fd;
 }
 
+bool peer_stat(int fd, struct stat *st)
+{
+	struct statx sx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &sx))
+		return false;
+	*st = (struct stat){ .st_dev = makedev(sx.stx_dev_major, sx.stx_dev_minor),
+			     .st_ino = sx.stx_ino,
+			     .st_mode = sx.stx_mode,
+			     .st_uid = sx.stx_uid,
+			     .st_gid = sx.stx_gid,
+			     .st_rdev = makedev(sx.stx_rdev_major, sx.stx_rdev_minor) };
+	return true;
+}
+
+const char *peer_why(int error)
+{
+	return error == ETIMEDOUT ? "its file system does not answer" : strerror(error);
+}
+
 bool peer_shares_network(pid_t pid)
 {
 	_cleanup_free_ char *path = xasprintf("/proc/%d/ns/net", (int)pid);
@@ -49,51 +73,6 @@ bool peer_shares_network(pid_t pid)
 
 	return !pid || (!stat("/proc/self/ns/net", &ours) && !stat(path, &theirs) &&
 			ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino);
-}
-
-/* Hand a descriptor to the other end of a socket pair (unix(7), SCM_RIGHTS). */
-static int send_fd(int to, int fd)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	char byte = 0;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = control.bytes,
-				  .msg_controllen = sizeof(control.bytes) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(int));
-	return sendmsg(to, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
-}
-
-static int receive_fd(int from)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = control.bytes,
-				  .msg_controllen = sizeof(control.bytes) };
-	struct cmsghdr *header;
-	int fd = -1;
-
-	if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) != 1)
-		return -1;
-	header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(header), sizeof(int));
-	return fd;
 }
 
 /* Enter the network namespace of a process, by way of its user namespace where that gives the
@@ -119,6 +98,7 @@ static int socket_elsewhere(pid_t pid, int family, int type, int protocol)
 {
 	int pair[2], fd = -1, status = 0;
 	pid_t child;
+	char byte;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -1;
@@ -126,11 +106,11 @@ static int socket_elsewhere(pid_t pid, int family, int type, int protocol)
 	if (!child) {
 		if (!enter_network(pid))
 			fd = socket(family, type, protocol);
-		_exit(fd < 0 || send_fd(pair[1], fd) ? errno : 0);
+		_exit(fd < 0 || pass_send(pair[1], fd, "", 1) ? errno : 0);
 	}
 	close(pair[1]);
 	if (child > 0)
-		fd = receive_fd(pair[0]);
+		(void)pass_receive(pair[0], &fd, &byte, 1);
 	close(pair[0]);
 	if (child > 0)
 		waitpid(child, &status, 0);
@@ -157,11 +137,70 @@ int peer_connect_abstract(pid_t pid, const char *name, int *fd, enum err_code co
 	return wire_connect_abstract(name, maker, fd, code, err);
 }
 
-int peer_connect_at(int path_fd, const char *name, int *fd, enum err_code code, struct err *err)
+static int connect_at(int path_fd, const char *name, int *fd, enum err_code code, struct err *err)
 {
 	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", path_fd);
 
 	return wire_connect_unix(path, name, fd, code, err);
+}
+
+/* What a connection by the child has come to, but for its descriptor. */
+struct outcome {
+	int status;
+	struct err err;
+};
+
+struct request {
+	enum err_code code;
+	char name[PATH_MAX];
+};
+
+static int connect_aside(int path_fd, const char *question, struct buf *answer)
+{
+	const struct request *request = (const void *)question;
+	struct outcome outcome = { 0 };
+	int fd = -1;
+
+	outcome.status = connect_at(path_fd, request->name, &fd, request->code, &outcome.err);
+	buf_add(answer, &outcome, sizeof(outcome));
+	return fd;
+}
+
+static int no_answer(const char *name, enum err_code code, struct err *err)
+{
+	return err_set(err, code, "cannot connect to '%s': %s", name, peer_why(ETIMEDOUT));
+}
+
+/* Where it is may have to be asked whether it can be connected to. */
+static int connect_slowly(int path_fd, const char *name, int *fd, enum err_code code,
+			  struct err *err)
+{
+	_cleanup_buf_ struct buf answer = { 0 };
+	struct request request = { .code = code };
+	struct outcome outcome;
+
+	memcpy(request.name, name, strnlen(name, sizeof(request.name) - 1));
+	*fd = aside_ask(connect_aside, path_fd, &request, sizeof(request), &answer);
+	if (answer.len != sizeof(outcome))
+		return no_answer(name, code, err);
+	memcpy(&outcome, answer.data, sizeof(outcome));
+	if (outcome.status)
+		*err = outcome.err;
+	return outcome.status;
+}
+
+int peer_connect_at(pid_t pid, int path_fd, const char *name, int *fd, enum err_code code,
+		    struct err *err)
+{
+	bool is_foreign = false;
+	struct proc p;
+
+	if (pid && proc_open(&p, pid)) {
+		is_foreign = p.uid != geteuid();
+		proc_close(&p);
+	}
+	return is_foreign ? connect_slowly(path_fd, name, fd, code, err)
+			  : connect_at(path_fd, name, fd, code, err);
 }
 
 static int connect_path(pid_t pid, const char *path, int *fd, enum err_code code, struct err *err)
@@ -172,8 +211,8 @@ static int connect_path(pid_t pid, const char *path, int *fd, enum err_code code
 		return wire_connect_unix(path, path, fd, code, err);
 	path_fd = peer_open_path(pid, path, O_PATH);
 	if (path_fd < 0)
-		return err_set(err, code, "cannot connect to '%s': %s", path, strerror(errno));
-	status = peer_connect_at(path_fd, path, fd, code, err);
+		return err_set(err, code, "cannot connect to '%s': %s", path, peer_why(errno));
+	status = peer_connect_at(pid, path_fd, path, fd, code, err);
 	close(path_fd);
 	return status;
 }

@@ -8,6 +8,7 @@
 #define LIB_PEER_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "lib/address.h"
@@ -16,12 +17,20 @@
 
 /*
  * peer_open_path() - open(2) as that process would, also where a link leads to its root
- * @pid:	0: this process
+ * @pid:	0: this process, for a path that the user has named: its file system is waited for
  * @path:	relative: to that process's working directory
  * @flags:	of open(2); no file is made
- * Return: the descriptor, which the caller closes; -1 with errno
+ * Return: the descriptor, which the caller closes; -1 with errno, ETIMEDOUT when its file system
+ * does not answer
  */
 int peer_open_path(pid_t pid, const char *path, int flags);
+
+/* peer_stat() - fstat(2) of what peer_open_path() found, as far as it is known without asking its
+ * file system; false with errno */
+bool peer_stat(int fd, struct stat *st);
+
+/* peer_why() - why peer_open_path() failed, for people */
+const char *peer_why(int error);
 
 /* peer_cwd() - the working directory of a process, from its own root; the caller frees it; NULL
  * when unknown */
@@ -52,10 +61,13 @@ int peer_connect(pid_t pid, const struct address *address, int *fd, enum err_cod
 int peer_connect_abstract(pid_t pid, const char *name, int *fd, enum err_code code, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* peer_connect_at() - connect to the UNIX socket that @path_fd, opened with O_PATH, is; returns as
- * peer_connect()
- * @name:	for messages */
-int peer_connect_at(int path_fd, const char *name, int *fd, enum err_code code, struct err *err)
-	__attribute__((warn_unused_result));
+/*
+ * peer_connect_at() - connect to the UNIX socket that @path_fd, opened with O_PATH, is
+ * @pid:	what has told of it: another user's process may have it in a file system of its own
+ * @name:	for messages
+ * Return: as peer_connect()
+ */
+int peer_connect_at(pid_t pid, int path_fd, const char *name, int *fd, enum err_code code,
+		    struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One process, as /proc tells. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/aside.h"
+#include "lib/kfile.h"
 #include "lib/proc.h"
 
 #define PROGRAM_MAX (256 << 20) /* bytes of a program that are searched */
+#define WORDS_MAX   (1 << 20)
 
 bool proc_open(struct proc *p, pid_t pid)
 {
@@ -69,6 +75,23 @@ bool proc_read(const struct proc *p, const char *name, size_t max_bytes, struct 
 	if (fd >= 0)
 		close(fd);
 	return is_whole;
+}
+
+static int read_words(int fd, const char *question, struct buf *answer)
+{
+	const struct proc p = { .directory = fd };
+	size_t max_bytes;
+
+	memcpy(&max_bytes, question, sizeof(max_bytes));
+	proc_read(&p, "cmdline", max_bytes, answer);
+	errno = 0;
+	return -1;
+}
+
+bool proc_words(const struct proc *p, size_t max_bytes, struct buf *words)
+{
+	return aside_ask(read_words, p->directory, &max_bytes, sizeof(max_bytes), words) >= 0 ||
+	       !errno;
 }
 
 pid_t proc_parent(const struct proc *p)
@@ -144,54 +167,104 @@ static int open_below(const struct proc *p, const char *start, const char *path,
 }
 
 /* A path that leaves the working directory, by ".." or by a link, starts anew at the root. */
-static int open_relative(const struct proc *p, const char *path, int flags)
+static int open_relative(const struct proc *p, const char *path, int flags, uint64_t resolve)
 {
 	_cleanup_free_ char *cwd = NULL;
 	_cleanup_free_ char *whole = NULL;
-	int fd = open_below(p, "cwd", path, flags, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+	int fd = open_below(p, "cwd", path, flags,
+			    resolve | RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 
 	if (fd >= 0 || errno != EXDEV)
 		return fd;
 	cwd = proc_cwd(p);
 	whole = xasprintf("%s/%s", cwd ? cwd : "", path);
-	return open_below(p, "root", whole, flags, RESOLVE_IN_ROOT);
+	return open_below(p, "root", whole, flags, resolve | RESOLVE_IN_ROOT);
 }
 
+static int open_path(const struct proc *p, const char *path, int flags, uint64_t resolve)
+{
+	return path[0] == '/' ? open_below(p, "root", path, flags, resolve | RESOLVE_IN_ROOT)
+			      : open_relative(p, path, flags, resolve);
+}
+
+/* A path and the flags to open it with. */
+struct opening {
+	int flags;
+	size_t max_bytes; /* of a file that is to be read */
+	char path[PATH_MAX];
+};
+
+static bool fill(struct opening *o, const char *path, int flags, size_t max_bytes)
+{
+	size_t len = strlen(path);
+
+	*o = (struct opening){ .flags = flags, .max_bytes = max_bytes };
+	if (len < sizeof(o->path))
+		memcpy(o->path, path, len);
+	return len < sizeof(o->path);
+}
+
+static int open_aside(int fd, const char *question, struct buf *answer)
+{
+	const struct opening *o = (const void *)question;
+	const struct proc p = { .directory = fd };
+
+	(void)answer;
+	return open_path(&p, o->path, o->flags, 0);
+}
+
+/* What the kernel has in its memory is found at once (RESOLVE_CACHED, new in Linux 5.12): that of
+ * a file system which has to be asked may take any time. */
 int proc_open_path(const struct proc *p, const char *path, int flags)
 {
-	return path[0] == '/' ? open_below(p, "root", path, flags, RESOLVE_IN_ROOT)
-			      : open_relative(p, path, flags);
+	_cleanup_buf_ struct buf ignored = { 0 };
+	int fd = open_path(p, path, flags, RESOLVE_CACHED);
+	struct opening o;
+
+	if (fd >= 0 || (errno != EAGAIN && errno != EINVAL))
+		return fd;
+	if (fill(&o, path, flags, 0))
+		return aside_ask(open_aside, p->directory, &o, sizeof(o), &ignored);
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
+/* It is opened for reading only once it is known to be no device and no pipe. */
+static int read_file(int fd, const char *question, struct buf *answer)
+{
+	const struct opening *o = (const void *)question;
+	const struct proc p = { .directory = fd };
+	int found = open_path(&p, o->path, O_PATH, 0), file;
+	_cleanup_free_ char *self = xasprintf("/proc/self/fd/%d", found);
+	struct stat st;
+
+	if (found < 0)
+		return -1;
+	errno = EINVAL;
+	if (!fstat(found, &st) && S_ISREG(st.st_mode) &&
+	    (file = open(self, O_RDONLY | O_CLOEXEC)) >= 0) {
+		errno = read_all(file, o->max_bytes, answer) ? 0 : EFBIG;
+		close(file);
+	}
+	return -1;
 }
 
 bool proc_read_file(const struct proc *p, const char *path, size_t max_bytes, struct buf *bytes)
 {
-	int found = proc_open_path(p, path, O_PATH), fd;
-	_cleanup_free_ char *self = NULL;
-	struct stat st;
-	bool is_read = false;
+	struct opening o;
 
-	if (found < 0)
-		return false;
-	/* opened for reading only once it is known to be no device and no pipe */
-	self = xasprintf("/proc/self/fd/%d", found);
-	if (!fstat(found, &st) && S_ISREG(st.st_mode) &&
-	    (fd = open(self, O_RDONLY | O_CLOEXEC)) >= 0) {
-		is_read = read_all(fd, max_bytes, bytes);
-		close(fd);
-	}
-	close(found);
-	return is_read;
+	return fill(&o, path, O_PATH, max_bytes) &&
+	       aside_ask(read_file, p->directory, &o, sizeof(o), bytes) < 0 && !errno;
 }
 
-bool proc_program_has(const struct proc *p, const char *text)
+static bool has_text(int fd, const char *text)
 {
-	int fd = openat(p->directory, "exe", O_RDONLY | O_CLOEXEC);
 	size_t keep = strlen(text) - 1, have = 0, total = 0;
 	static char chunk[1 << 16];
 	bool is_there = false;
 	ssize_t n;
 
-	while (fd >= 0 && !is_there && total < PROGRAM_MAX &&
+	while (!is_there && total < PROGRAM_MAX &&
 	       (n = read(fd, chunk + have, sizeof(chunk) - have)) > 0) {
 		have += (size_t)n;
 		total += (size_t)n;
@@ -201,7 +274,155 @@ bool proc_program_has(const struct proc *p, const char *text)
 			have = keep;
 		}
 	}
-	if (fd >= 0)
-		close(fd);
 	return is_there;
+}
+
+static int search_program(int fd, const char *question, struct buf *answer)
+{
+	int program = openat(fd, "exe", O_RDONLY | O_CLOEXEC);
+
+	if (program < 0)
+		return -1;
+	if (has_text(program, question))
+		buf_add(answer, "", 1);
+	close(program);
+	return -1;
+}
+
+bool proc_program_has(const struct proc *p, const char *text)
+{
+	_cleanup_buf_ struct buf found = { 0 };
+
+	(void)aside_ask(search_program, p->directory, text, strlen(text) + 1, &found);
+	return found.len;
+}
+
+char *proc_status_text(pid_t pid, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/status", (int)pid);
+	_cleanup_free_ char *text = kfile_read(path);
+	const char *value = kfile_line(text, name);
+
+	return value ? xstrndup(value, strcspn(value, "\n")) : NULL;
+}
+
+bool proc_status_bytes(pid_t pid, const char *name, uint64_t *bytes)
+{
+	_cleanup_free_ char *text = proc_status_text(pid, name);
+	unsigned long long kib;
+
+	if (!text || sscanf(text, "%llu kB", &kib) != 1 || kib > UINT64_MAX / 1024)
+		return false;
+	*bytes = kib * 1024;
+	return true;
+}
+
+bool proc_limit(pid_t pid, const char *name, uint64_t *value)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/limits", (int)pid);
+	_cleanup_free_ char *text = kfile_read(path);
+	const char *line = text ? strstr(text, name) : NULL;
+	unsigned long long number;
+
+	if (!line)
+		return false;
+	line += strlen(name);
+	line += strspn(line, " ");
+	*value = UINT64_MAX;
+	if (!strncmp(line, "unlimited", 9))
+		return true;
+	if (sscanf(line, "%llu", &number) != 1)
+		return false;
+	*value = number;
+	return true;
+}
+
+/* Capabilities of another user namespace mean nothing outside of it. */
+static bool is_in_our_user_namespace(pid_t pid)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%d/ns/user", (int)pid);
+	struct stat theirs, ours;
+
+	return !stat(path, &theirs) && !stat("/proc/self/ns/user", &ours) &&
+	       theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+}
+
+bool proc_has_capability(pid_t pid, unsigned capability)
+{
+	_cleanup_free_ char *text = proc_status_text(pid, "CapEff");
+	uint64_t set;
+
+	return text && parse_u64(text, 16, &set) && (set >> capability & 1) &&
+	       is_in_our_user_namespace(pid);
+}
+
+bool proc_has_argument(pid_t pid, const char *option)
+{
+	_cleanup_buf_ struct buf words = { 0 };
+	struct proc p;
+	size_t at;
+
+	if (!proc_open(&p, pid))
+		return false;
+	proc_words(&p, WORDS_MAX, &words);
+	proc_close(&p);
+	for (at = 0; at < words.len; at += strlen(words.data + at) + 1) {
+		const char *word = words.data + at;
+
+		if (word[0] == '-' && !strcmp(word + 1 + (word[1] == '-'), option))
+			return true;
+	}
+	return false;
+}
+
+/* It gives up its memory first. */
+bool proc_has_ended(pid_t pid)
+{
+	_cleanup_free_ char *state = proc_status_text(pid, "State");
+	_cleanup_free_ char *memory = proc_status_text(pid, "VmSize");
+
+	return state ? !memory : kill(pid, 0) && errno == ESRCH;
+}
+
+uint64_t proc_threads_of_user(uid_t uid)
+{
+	DIR *directory = opendir("/proc");
+	struct dirent *entry;
+	uint64_t sum = 0;
+
+	while (directory && (entry = readdir(directory))) {
+		_cleanup_free_ char *path = xasprintf("/proc/%s/status", entry->d_name);
+		_cleanup_free_ char *text =
+			strspn(entry->d_name, "0123456789") ? kfile_read(path) : NULL;
+		const char *ids = text ? kfile_line(text, "Uid") : NULL;
+		const char *threads = text ? kfile_line(text, "Threads") : NULL;
+		unsigned owner, count;
+
+		if (ids && threads && sscanf(ids, "%u", &owner) == 1 && owner == uid &&
+		    sscanf(threads, "%u", &count) == 1)
+			sum += count;
+	}
+	if (directory)
+		closedir(directory);
+	return sum;
+}
+
+bool proc_holds(pid_t pid, const char *path)
+{
+	_cleanup_free_ char *name = xasprintf("/proc/%d/fd", (int)pid);
+	DIR *directory = opendir(name);
+	struct dirent *entry;
+	bool found = false;
+
+	while (directory && !found && (entry = readdir(directory))) {
+		char target[256];
+		ssize_t len =
+			readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
+
+		target[len > 0 ? len : 0] = '\0';
+		found = !strncmp(target, path, strlen(path));
+	}
+	if (directory)
+		closedir(directory);
+	return found;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/procfs.h"
+#include "lib/kfile.h"
 #include "lib/util.h"
 #include "qemu/cgroup.h"
 
@@ -30,6 +30,7 @@ struct place {
 	char *directory;  /* of its cgroup, as seen here; NULL when it cannot be; owned */
 	size_t top_len;	  /* so much of it is the mount point */
 	unsigned version; /* 0 or 1: index into the tables above */
+	bool counts_huge_pages;
 };
 
 /* Is @word one of the comma separated words of @list, @len bytes? */
@@ -54,7 +55,7 @@ static bool has_word(const char *list, size_t len, const char *word)
 static char *find_path(pid_t pid, const char *controller, unsigned *version)
 {
 	_cleanup_free_ char *file = xasprintf("/proc/%d/cgroup", (int)pid);
-	_cleanup_free_ char *text = procfs_read(file);
+	_cleanup_free_ char *text = kfile_read(file);
 	char *line, *rest = text, *path = NULL;
 
 	while (rest && (line = strsep(&rest, "\n"))) {
@@ -120,6 +121,8 @@ static bool read_mount(char *line, const char *controller, const char *path, str
 		return false;
 	if (!place->version && !has_word(super + 1, strlen(super + 1), controller))
 		return false;
+	place->counts_huge_pages =
+		has_word(super + 1, strlen(super + 1), "memory_hugetlb_accounting");
 	unescape(words[3]);
 	unescape(words[4]);
 	rest = below(path, words[3]);
@@ -134,7 +137,7 @@ static bool read_mount(char *line, const char *controller, const char *path, str
 static bool find_place(pid_t pid, const char *controller, struct place *place)
 {
 	_cleanup_free_ char *path = find_path(pid, controller, &place->version);
-	_cleanup_free_ char *text = path ? procfs_read("/proc/self/mountinfo") : NULL;
+	_cleanup_free_ char *text = path ? kfile_read("/proc/self/mountinfo") : NULL;
 	char *line, *rest = text;
 
 	while (rest && (line = strsep(&rest, "\n"))) {
@@ -151,7 +154,7 @@ static bool find_place(pid_t pid, const char *controller, struct place *place)
 static bool read_number(const char *directory, const char *file, uint64_t *value)
 {
 	_cleanup_free_ char *path = xasprintf("%s/%s", directory, file);
-	_cleanup_free_ char *text = procfs_read(path);
+	_cleanup_free_ char *text = kfile_read(path);
 
 	if (!text)
 		return false;
@@ -165,7 +168,7 @@ static uint64_t cache_bytes(const char *directory, unsigned version)
 	static const char *const names[2][2] = { { "total_inactive_file ", "total_active_file " },
 						 { "inactive_file ", "active_file " } };
 	_cleanup_free_ char *path = xasprintf("%s/memory.stat", directory);
-	_cleanup_free_ char *text = procfs_read(path);
+	_cleanup_free_ char *text = kfile_read(path);
 	char *line, *rest = text;
 	uint64_t sum = 0;
 
@@ -242,6 +245,7 @@ static bool find_room(pid_t pid, const char *controller, const char *prefix,
 	do
 		read_level(&place, prefix, room);
 	while (go_up(&place));
+	room->counts_huge_pages = place.counts_huge_pages;
 	free(place.directory);
 	return room->directory;
 }

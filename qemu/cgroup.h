@@ -17,12 +17,14 @@ struct cgroup_room {
 	uint64_t limit_bytes; /* what the file says */
 	char *directory;      /* of the cgroup; the caller frees it */
 	char file[48];	      /* in it: "memory.max" */
+	bool counts_huge_pages;
 };
 
 /*
  * cgroup_memory_room() - ordinary memory, shared memory and tmpfs. The page cache counts as room,
  * since the kernel drops it before it kills, and swap does not. memory.high counts like memory.max:
- * above it the kernel slows QEMU down until it stands still.
+ * above it the kernel slows QEMU down until it stands still. Huge pages count only where cgroups
+ * are mounted with memory_hugetlb_accounting (Linux 6.6): counts_huge_pages.
  * Return: false when there is no limit, or none is known
  */
 bool cgroup_memory_room(pid_t pid, struct cgroup_room *room);

@@ -2,7 +2,7 @@
 /* The memory that a QEMU is to have. */
 #include <string.h>
 
-#include "lib/procfs.h"
+#include "lib/proc.h"
 #include "qemu/demand.h"
 #include "qemu/host.h"
 
@@ -11,11 +11,11 @@ static void read_locks(struct demand *d)
 {
 	uint64_t locked = 0, pinned = 0, resident = 0;
 
-	procfs_bytes(d->pid, "VmLck", &locked);
-	procfs_bytes(d->pid, "VmPin", &pinned);
-	procfs_bytes(d->pid, "VmRSS", &resident);
+	proc_status_bytes(d->pid, "VmLck", &locked);
+	proc_status_bytes(d->pid, "VmPin", &pinned);
+	proc_status_bytes(d->pid, "VmRSS", &resident);
 	d->locked_bytes = locked > pinned ? locked : pinned;
-	d->is_pinning = d->locked_bytes >= d->boot_bytes / 2 && procfs_holds(d->pid, "/dev/vfio/");
+	d->is_pinning = d->locked_bytes >= d->boot_bytes / 2 && proc_holds(d->pid, "/dev/vfio/");
 	d->is_locking = d->is_pinning || (locked && locked >= resident / 2);
 }
 
@@ -23,8 +23,8 @@ static void read_unused(struct demand *d)
 {
 	uint64_t resident = 0, huge = 0;
 
-	procfs_bytes(d->pid, "VmRSS", &resident);
-	procfs_bytes(d->pid, "HugetlbPages", &huge);
+	proc_status_bytes(d->pid, "VmRSS", &resident);
+	proc_status_bytes(d->pid, "HugetlbPages", &huge);
 	d->unused_bytes = bytes_less(d->guest_bytes, resident + huge);
 }
 
@@ -48,7 +48,8 @@ static void read_path(struct demand *d)
 	d->taken_bytes = 0;
 	if (!d->has_path)
 		return;
-	rest_bytes = bytes_less(d->size_bytes, d->path.held_bytes);
+	/* what the file of a device has is in use */
+	rest_bytes = d->is_growth ? d->size_bytes : bytes_less(d->size_bytes, d->path.held_bytes);
 	switch (d->path.medium) {
 	case MEDIUM_HUGE:
 		d->is_huge = true;
@@ -70,7 +71,8 @@ bool demand_is_of(pid_t pid, uint64_t boot_bytes)
 {
 	uint64_t address_space;
 
-	return pid && procfs_bytes(pid, "VmSize", &address_space) && address_space >= boot_bytes;
+	return pid && proc_status_bytes(pid, "VmSize", &address_space) &&
+	       address_space >= boot_bytes;
 }
 
 bool demand_complete(struct demand *d)
@@ -80,7 +82,7 @@ bool demand_complete(struct demand *d)
 	read_locks(d);
 	read_unused(d);
 	/* -mem-prealloc counts for all backends (softmmu/vl.c) */
-	d->is_prealloc = d->backend->prealloc.is_set || procfs_has_argument(d->pid, "mem-prealloc");
+	d->is_prealloc = d->backend->prealloc.is_set || proc_has_argument(d->pid, "mem-prealloc");
 	d->taken_bytes = d->size_bytes;
 	d->is_private = !backend_is_shared(d->backend);
 	d->is_file = backend_type(d->backend) == BACKEND_MEMFD;

@@ -18,6 +18,7 @@ struct demand {
 	const struct backend_options *backend; /* as backend_check() leaves it; borrowed */
 	uint64_t size_bytes;		       /* of all devices that are added */
 	uint64_t device_bytes;		       /* of the largest of them */
+	bool is_growth;			       /* of devices that are there already */
 	uint64_t boot_bytes;		       /* the guest's memory at boot */
 	uint64_t guest_bytes;		       /* all that it has so far */
 	/* the rest is found out by demand_complete() */

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/procfs.h"
+#include "lib/proc.h"
 #include "lib/size.h"
 #include "lib/util.h"
 #include "lib/words.h"
@@ -98,7 +98,7 @@ static int check_rlimit(const struct demand *d, const struct rlimit_kind *kind, 
 	char have[SIZE_TEXT_MAX];
 	uint64_t limit;
 
-	if (!procfs_limit(d->pid, kind->name, &limit) || limit == UINT64_MAX ||
+	if (!proc_limit(d->pid, kind->name, &limit) || limit == UINT64_MAX ||
 	    bytes_less(limit, used_bytes) >= need_bytes)
 		return 0;
 	err_set(err, ERR_FAILED, "QEMU may %s only %s more (%s)", kind->verb,
@@ -112,9 +112,10 @@ static int check_address_space(const struct demand *d, struct err *err)
 
 	if (d->is_prealloc)
 		need += THREADS_BYTES;
-	if (procfs_bytes(d->pid, "VmSize", &used) && check_rlimit(d, &as_limit, used, need, err))
+	if (proc_status_bytes(d->pid, "VmSize", &used) &&
+	    check_rlimit(d, &as_limit, used, need, err))
 		return -1;
-	return d->is_private && procfs_bytes(d->pid, "VmData", &used)
+	return d->is_private && proc_status_bytes(d->pid, "VmData", &used)
 		       ? check_rlimit(d, &data_limit, used, need, err)
 		       : 0;
 }
@@ -125,8 +126,7 @@ static int check_file_size(const struct demand *d, struct err *err)
 	char most[SIZE_TEXT_MAX];
 	uint64_t limit;
 
-	if (!d->is_file || !procfs_limit(d->pid, file_limit.name, &limit) ||
-	    d->device_bytes <= limit)
+	if (!d->is_file || !proc_limit(d->pid, file_limit.name, &limit) || d->device_bytes <= limit)
 		return 0;
 	err_set(err, ERR_FAILED, "QEMU may make no file larger than %s (%s)", size_of(most, limit),
 		file_limit.constant);
@@ -142,7 +142,7 @@ static int check_locked(const struct demand *d, struct err *err)
 	uint64_t twice = d->is_pinning ? 0 : d->device_bytes;
 
 	if (!d->is_locking || (d->is_huge && !d->is_pinning) ||
-	    procfs_has_capability(d->pid, CAP_IPC_LOCK))
+	    proc_has_capability(d->pid, CAP_IPC_LOCK))
 		return 0;
 	return check_rlimit(d, &lock_limit, d->locked_bytes + twice, d->size_bytes + MAPPING_BYTES,
 			    err);
@@ -165,15 +165,14 @@ static uint64_t threads_count(const struct demand *d)
 /* The limit of its user counts for none that may do all (fork(2)). */
 static bool read_user_threads(const struct demand *d, uint64_t *limit, uint64_t *used)
 {
-	_cleanup_free_ char *ids = procfs_text(d->pid, "Uid");
+	_cleanup_free_ char *ids = proc_status_text(d->pid, "Uid");
 	unsigned uid;
 
-	if (!procfs_limit(d->pid, process_limit.name, limit) || *limit == UINT64_MAX || !ids ||
-	    sscanf(ids, "%u", &uid) != 1 || !uid ||
-	    procfs_has_capability(d->pid, CAP_SYS_RESOURCE) ||
-	    procfs_has_capability(d->pid, CAP_SYS_ADMIN))
+	if (!proc_limit(d->pid, process_limit.name, limit) || *limit == UINT64_MAX || !ids ||
+	    sscanf(ids, "%u", &uid) != 1 || !uid || proc_has_capability(d->pid, CAP_SYS_RESOURCE) ||
+	    proc_has_capability(d->pid, CAP_SYS_ADMIN))
 		return false;
-	*used = procfs_threads_of_user(uid);
+	*used = proc_threads_of_user(uid);
 	return true;
 }
 
@@ -243,7 +242,7 @@ static int check_commit(const struct demand *d, struct err *err)
 static bool find_nodes(const struct demand *d, bool nodes[static NODES_MAX], bool *are_all)
 {
 	_cleanup_free_ char *online = host_nodes();
-	_cleanup_free_ char *allowed = procfs_text(d->pid, "Mems_allowed_list");
+	_cleanup_free_ char *allowed = proc_status_text(d->pid, "Mems_allowed_list");
 	bool there[NODES_MAX] = { false }, may[NODES_MAX] = { false };
 	bool is_bound = d->backend->policy == POLICY_BIND;
 	unsigned i;
@@ -265,7 +264,7 @@ static bool find_nodes(const struct demand *d, bool nodes[static NODES_MAX], boo
 static int check_node_numbers(const struct demand *d, struct err *err)
 {
 	_cleanup_free_ char *online = host_nodes();
-	_cleanup_free_ char *allowed = procfs_text(d->pid, "Mems_allowed_list");
+	_cleanup_free_ char *allowed = proc_status_text(d->pid, "Mems_allowed_list");
 	bool there[NODES_MAX] = { false }, may[NODES_MAX] = { false }, wanted[NODES_MAX] = { 0 };
 	unsigned i, usable = 0;
 
@@ -329,13 +328,16 @@ static int check_available(const struct demand *d, struct err *err)
 
 static int check_cgroup(const struct demand *d, struct err *err)
 {
-	uint64_t overhead = overhead_bytes(d->taken_bytes);
-	uint64_t need = d->taken_bytes + overhead + d->besides_bytes;
+	uint64_t taken = d->taken_bytes, overhead, need;
 	char have[SIZE_TEXT_MAX];
 	struct cgroup_room room;
 
-	if (!d->taken_bytes || !cgroup_memory_room(d->pid, &room))
+	if (!(taken || d->huge_bytes) || !cgroup_memory_room(d->pid, &room))
 		return 0;
+	if (room.counts_huge_pages)
+		taken += d->huge_bytes;
+	overhead = overhead_bytes(taken);
+	need = taken ? taken + overhead + d->besides_bytes : 0;
 	if (room.bytes < need) {
 		err_set(err, ERR_FAILED, "QEMU's cgroup leaves %s",
 			size_of(have, bytes_less(room.bytes, overhead)));

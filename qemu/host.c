@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/procfs.h"
+#include "lib/kfile.h"
 #include "lib/util.h"
 #include "qemu/host.h"
 
@@ -11,7 +11,7 @@
 static bool meminfo_line(const char *text, const char *prefix, const char *name, uint64_t *bytes)
 {
 	_cleanup_free_ char *whole = xasprintf("%s%s", prefix, name);
-	const char *value = procfs_line(text, whole);
+	const char *value = kfile_line(text, whole);
 	unsigned long long kib;
 
 	if (!value || sscanf(value, "%llu kB", &kib) != 1 || kib > UINT64_MAX / 1024)
@@ -22,7 +22,7 @@ static bool meminfo_line(const char *text, const char *prefix, const char *name,
 
 static bool meminfo_bytes(const char *name, uint64_t *bytes)
 {
-	_cleanup_free_ char *text = procfs_read("/proc/meminfo");
+	_cleanup_free_ char *text = kfile_read("/proc/meminfo");
 
 	return meminfo_line(text, "", name, bytes);
 }
@@ -34,7 +34,7 @@ bool host_available_bytes(uint64_t *bytes)
 
 static bool read_number(const char *path, uint64_t *number)
 {
-	_cleanup_free_ char *text = procfs_read(path);
+	_cleanup_free_ char *text = kfile_read(path);
 
 	if (!text)
 		return false;
@@ -100,7 +100,7 @@ bool host_commit_bytes(uint64_t *bytes)
 
 char *host_nodes(void)
 {
-	char *text = procfs_read(NODES "/online");
+	char *text = kfile_read(NODES "/online");
 
 	if (text)
 		text[strcspn(text, "\n")] = '\0';
@@ -112,7 +112,7 @@ bool host_node_bytes(unsigned node, uint64_t *bytes)
 	static const char *const names[] = { "MemFree", "Active(file)", "Inactive(file)" };
 	_cleanup_free_ char *path = xasprintf(NODES "/node%u/meminfo", node);
 	_cleanup_free_ char *prefix = xasprintf("Node %u ", node);
-	_cleanup_free_ char *text = procfs_read(path);
+	_cleanup_free_ char *text = kfile_read(path);
 	unsigned i;
 
 	*bytes = 0;

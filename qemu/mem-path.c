@@ -3,22 +3,26 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "lib/aside.h"
 #include "lib/peer.h"
-#include "lib/procfs.h"
+#include "lib/proc.h"
 #include "lib/size.h"
 #include "lib/util.h"
 #include "qemu/mem-path.h"
 
-/* QEMU closes the file of a backend that failed a moment after it has said so. */
+/* QEMU closes the file of a backend a moment after it has said that this is gone, or failed. */
 #define CLOSE_MS 2000
 #define ASK_MS	 10
 
@@ -59,7 +63,25 @@ static void read_medium(struct mem_path *out, const struct statfs *fs)
 	}
 }
 
-bool mem_path_read(struct mem_path *out, pid_t pid, const char *path)
+/* What is asked of the file system behind a path, which may never answer. */
+struct question {
+	pid_t pid;
+	uint64_t size_bytes;
+	char path[PATH_MAX];
+};
+
+static bool ask(aside_fn *fn, pid_t pid, const char *path, uint64_t size_bytes, struct buf *answer)
+{
+	struct question q = { .pid = pid, .size_bytes = size_bytes };
+
+	if (strlen(path) >= sizeof(q.path))
+		return false;
+	memcpy(q.path, path, strlen(path));
+	(void)aside_ask(fn, -1, &q, sizeof(q), answer);
+	return answer->len;
+}
+
+static bool read_path(struct mem_path *out, pid_t pid, const char *path)
 {
 	_cleanup_free_ char *directory = directory_of(path);
 	struct statfs fs;
@@ -77,6 +99,7 @@ bool mem_path_read(struct mem_path *out, pid_t pid, const char *path)
 	if (!is_known)
 		return false;
 	read_medium(out, &fs);
+	out->device = file.st_dev;
 	out->is_directory = out->is_there && S_ISDIR(file.st_mode);
 	if (out->is_there && S_ISREG(file.st_mode)) {
 		out->file_bytes = (uint64_t)file.st_size;
@@ -85,10 +108,59 @@ bool mem_path_read(struct mem_path *out, pid_t pid, const char *path)
 	return !out->is_there || S_ISREG(file.st_mode) || out->is_directory;
 }
 
+static int read_aside(int fd, const char *question, struct buf *answer)
+{
+	const struct question *q = (const void *)question;
+	struct mem_path path;
+
+	(void)fd;
+	path.is_known = read_path(&path, q->pid, q->path);
+	buf_add(answer, &path, sizeof(path));
+	return -1;
+}
+
+bool mem_path_read(struct mem_path *out, pid_t pid, const char *path)
+{
+	_cleanup_buf_ struct buf answer = { 0 };
+
+	*out = (struct mem_path){ 0 };
+	if (!ask(read_aside, pid, path, 0, &answer))
+		return false;
+	memcpy(out, answer.data, sizeof(*out));
+	return out->is_known;
+}
+
 static int refuse_read_only(const char *path, struct err *err)
 {
 	err_set(err, ERR_FAILED, "the file system of '%s' is read-only", path);
 	return err_hint(err, "name another one with --mem-path");
+}
+
+/* Is the name one among the devices? There a file of memory is one by mistake: of a device that
+ * this machine does not have. */
+static bool is_in_dev(pid_t pid, const char *path)
+{
+	_cleanup_free_ char *directory = directory_of(path);
+	int fd = peer_open_path(pid, directory, O_PATH | O_DIRECTORY);
+	int dev = peer_open_path(pid, "/dev", O_PATH | O_DIRECTORY);
+	struct stat ours, theirs;
+	bool is_same = fd >= 0 && dev >= 0 && !fstat(fd, &ours) && !fstat(dev, &theirs) &&
+		       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+
+	if (fd >= 0)
+		close(fd);
+	if (dev >= 0)
+		close(dev);
+	return is_same;
+}
+
+static int check_place(pid_t pid, const char *path, struct err *err)
+{
+	if (!is_in_dev(pid, path))
+		return 0;
+	err_set(err, ERR_FAILED, "'%s' is no device: QEMU would have a file there, among those",
+		path);
+	return err_hint(err, "name a directory or a file with --mem-path, such as /dev/shm");
 }
 
 /* There is no file: can one be made? */
@@ -113,7 +185,7 @@ static int check_new(pid_t pid, const char *path, struct err *err)
 		err_set(err, ERR_FAILED, "'%s' is a link to what is not there", path);
 		return err_hint(err, "name the file itself with --mem-path: QEMU makes it");
 	}
-	return is_read_only ? refuse_read_only(path, err) : 0;
+	return is_read_only ? refuse_read_only(path, err) : check_place(pid, path, err);
 }
 
 /* A file is as large as it is, unless it is empty: then QEMU makes it as large as the memory. */
@@ -127,7 +199,38 @@ static int check_size(const char *path, uint64_t file_bytes, uint64_t size_bytes
 	return err_hint(err, "name another one with --mem-path");
 }
 
-int mem_path_check(pid_t pid, const char *path, uint64_t size_bytes, struct err *err)
+/* A device is memory only where it is made for that: device DAX, whose size is no file's (QEMU
+ * util/mmap-alloc.c; Linux Documentation/driver-api/cxl, drivers/dax/device.c). */
+static bool is_dax(const struct stat *file)
+{
+	_cleanup_free_ char *link = xasprintf("/sys/dev/char/%u:%u/subsystem", major(file->st_rdev),
+					      minor(file->st_rdev));
+	char target[PATH_MAX];
+	ssize_t len = readlink(link, target, sizeof(target) - 1);
+
+	target[len > 0 ? len : 0] = '\0';
+	return S_ISCHR(file->st_mode) && !strcmp(name_of(target), "dax");
+}
+
+static const char *kind_of(mode_t mode)
+{
+	return S_ISCHR(mode)	? "a character device"
+	       : S_ISBLK(mode)	? "a block device"
+	       : S_ISSOCK(mode) ? "a socket"
+				: "a pipe";
+}
+
+/* Neither a file nor a directory. */
+static int check_special(const char *path, const struct stat *file, struct err *err)
+{
+	if (is_dax(file))
+		return 0;
+	err_set(err, ERR_FAILED, "'%s' is %s, not a file of memory", path, kind_of(file->st_mode));
+	return err_hint(err, "name a directory or a file with --mem-path, such as /dev/shm, or a "
+			     "device DAX (/dev/daxX.Y)");
+}
+
+static int check_path(pid_t pid, const char *path, uint64_t size_bytes, struct err *err)
 {
 	int fd = peer_open_path(pid, path, O_PATH);
 	struct stat file;
@@ -136,21 +239,58 @@ int mem_path_check(pid_t pid, const char *path, uint64_t size_bytes, struct err 
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? check_new(pid, path, err) : 0;
-	is_known = !fstatfs(fd, &fs) && !fstat(fd, &file) &&
-		   (S_ISDIR(file.st_mode) || S_ISREG(file.st_mode));
+	is_known = !fstatfs(fd, &fs) && !fstat(fd, &file);
 	close(fd);
 	if (!is_known)
 		return 0;
+	if (!S_ISDIR(file.st_mode) && !S_ISREG(file.st_mode))
+		return check_special(path, &file, err);
 	if (fs.f_flags & ST_RDONLY)
 		return refuse_read_only(path, err);
-	return S_ISREG(file.st_mode) ? check_size(path, (uint64_t)file.st_size, size_bytes, err)
-				     : 0;
+	if (S_ISDIR(file.st_mode))
+		return 0;
+	return check_place(pid, path, err) ||
+			       check_size(path, (uint64_t)file.st_size, size_bytes, err)
+		       ? -1
+		       : 0;
+}
+
+/* What the check of a path has come to. */
+struct checked {
+	int status;
+	struct err err;
+};
+
+static int check_aside(int fd, const char *question, struct buf *answer)
+{
+	const struct question *q = (const void *)question;
+	struct checked checked = { 0 };
+
+	(void)fd;
+	checked.status = check_path(q->pid, q->path, q->size_bytes, &checked.err);
+	buf_add(answer, &checked, sizeof(checked));
+	return -1;
+}
+
+int mem_path_check(pid_t pid, const char *path, uint64_t size_bytes, struct err *err)
+{
+	_cleanup_buf_ struct buf answer = { 0 };
+	struct checked checked;
+
+	if (!ask(check_aside, pid, path, size_bytes, &answer)) {
+		err_set(err, ERR_FAILED, "the file system of '%s' does not answer", path);
+		return err_hint(err, "name another one with --mem-path");
+	}
+	memcpy(&checked, answer.data, sizeof(checked));
+	if (checked.status)
+		*err = checked.err;
+	return checked.status;
 }
 
 /* The user that a process makes files as: the fourth of "Uid:" (proc_pid_status(5)). */
 static bool read_file_user(pid_t pid, unsigned *uid)
 {
-	_cleanup_free_ char *ids = procfs_text(pid, "Uid");
+	_cleanup_free_ char *ids = proc_status_text(pid, "Uid");
 
 	return ids && sscanf(ids, "%*u %*u %*u %u", uid) == 1;
 }
@@ -190,27 +330,56 @@ static bool has_open(pid_t pid, const struct stat *file)
 	bool found = false;
 
 	while (directory && !found && (entry = readdir(directory))) {
-		struct stat open;
+		struct statx open;
 
-		found = !fstatat(dirfd(directory), entry->d_name, &open, 0) &&
-			open.st_dev == file->st_dev && open.st_ino == file->st_ino;
+		/* without asking any file system */
+		found = !statx(dirfd(directory), entry->d_name, AT_STATX_DONT_SYNC, STATX_INO,
+			       &open) &&
+			makedev(open.stx_dev_major, open.stx_dev_minor) == file->st_dev &&
+			open.stx_ino == file->st_ino;
 	}
 	if (directory)
 		closedir(directory);
 	return found;
 }
 
-/* Wait until QEMU has closed the file of a backend that failed; false: another one has it. */
-static bool is_closed(const struct mem_file *f, const struct stat *file, struct deadline *deadline)
+/*
+ * Has any other process that file open? A lease for writing is granted only where none has
+ * (fcntl(2)). Whoever opens the file at that moment has the kernel send SIGIO.
+ */
+static bool is_open_elsewhere(const struct mem_file *f, const struct stat *file)
+{
+	int fd = openat(f->directory, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct sigaction before, ignore = { .sa_handler = SIG_IGN };
+	bool is_refused, is_known;
+
+	sigaction(SIGIO, &ignore, &before);
+	is_refused = fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK);
+	is_known = fd >= 0 && (!is_refused || errno == EAGAIN);
+	if (fd >= 0)
+		close(fd);
+	sigaction(SIGIO, &before, NULL);
+	return is_known ? is_refused : has_open(f->pid, file);
+}
+
+/* Wait until @is_open says no more; false: it stays open. QEMU closes a file late. */
+static bool is_closed(const struct mem_file *f, const struct stat *file,
+		      bool (*is_open)(const struct mem_file *f, const struct stat *file),
+		      struct deadline *deadline)
 {
 	int64_t until_ms = deadline_within(deadline, CLOSE_MS);
 	struct err ignored;
 
-	while (has_open(f->pid, file))
+	while (is_open(f, file))
 		if (monotonic_ms() >= until_ms ||
 		    deadline_poll(deadline, NULL, 0, deadline_within(deadline, ASK_MS), &ignored))
 			return false;
 	return true;
+}
+
+static bool is_open_in_qemu(const struct mem_file *f, const struct stat *file)
+{
+	return has_open(f->pid, file);
 }
 
 void mem_file_identify(struct mem_file *f, bool is_in_use, struct deadline *deadline)
@@ -221,12 +390,13 @@ void mem_file_identify(struct mem_file *f, bool is_in_use, struct deadline *dead
 	    fstatat(f->directory, f->name, &file, AT_SYMLINK_NOFOLLOW) || !S_ISREG(file.st_mode) ||
 	    (uint64_t)file.st_size != f->size_bytes || file.st_nlink != 1 || file.st_uid != f->uid)
 		return;
-	f->is_made = is_in_use ? has_open(f->pid, &file) : is_closed(f, &file, deadline);
+	f->is_made = is_in_use ? has_open(f->pid, &file)
+			       : is_closed(f, &file, is_open_in_qemu, deadline);
 	f->device = file.st_dev;
 	f->inode = file.st_ino;
 }
 
-int mem_file_remove(struct mem_file *f, struct err *err)
+int mem_file_remove(struct mem_file *f, struct deadline *deadline, struct err *err)
 {
 	struct stat file;
 
@@ -235,6 +405,7 @@ int mem_file_remove(struct mem_file *f, struct err *err)
 	f->is_made = false;
 	if (fstatat(f->directory, f->name, &file, AT_SYMLINK_NOFOLLOW) ||
 	    file.st_dev != f->device || file.st_ino != f->inode ||
+	    !is_closed(f, &file, is_open_elsewhere, deadline) ||
 	    !unlinkat(f->directory, f->name, 0))
 		return 0;
 	return err_set(err, ERR_PARTIAL, "the file '%s', which QEMU made, is left: %s", f->name,
@@ -246,7 +417,7 @@ void mem_file_leave(struct mem_file *f, struct deadline *deadline)
 	struct err ignored;
 
 	mem_file_identify(f, false, deadline);
-	(void)!mem_file_remove(f, &ignored);
+	(void)!mem_file_remove(f, deadline, &ignored);
 }
 
 void mem_file_release(struct mem_file *f)

@@ -21,9 +21,11 @@ enum medium {
 };
 
 struct mem_path {
+	bool is_known; /* else nothing else is */
 	bool is_there, is_directory;
 	uint64_t file_bytes, held_bytes; /* of a file that is there: its size, and its share of the
 					    file system */
+	uint64_t device;		 /* of the file system */
 	enum medium medium;
 	uint64_t page_bytes; /* MEDIUM_HUGE: of a page */
 	uint64_t free_bytes; /* in the file system; UINT64_MAX: as much as there is memory */
@@ -33,8 +35,9 @@ struct mem_path {
 bool mem_path_read(struct mem_path *out, pid_t pid, const char *path);
 
 /*
- * mem_path_check() - refuse what QEMU cannot use, or would ask for again and again: a link to a
- * file that is not there (file_ram_open() tries to make what is there already)
+ * mem_path_check() - refuse what QEMU cannot use, what is no memory for a guest (/dev/mem), what
+ * would keep QEMU waiting, and what it would ask for again and again: a link to a file that is not
+ * there (file_ram_open() tries to make what is there already)
  * @size_bytes:	of the memory
  */
 int mem_path_check(pid_t pid, const char *path, uint64_t size_bytes, struct err *err)
@@ -63,9 +66,11 @@ void mem_file_expect(struct mem_file *f, pid_t pid, const char *path, uint64_t s
  */
 void mem_file_identify(struct mem_file *f, bool is_in_use, struct deadline *deadline);
 
-/* mem_file_remove() - remove the file that was made, if it is still that; -1 with ERR_PARTIAL when
- * it stays */
-int mem_file_remove(struct mem_file *f, struct err *err) __attribute__((warn_unused_result));
+/* mem_file_remove() - remove the file that was made, if it is still that, and no process has it
+ * open by now: it would be the memory of another backend or another VM; -1 with ERR_PARTIAL when it
+ * cannot be removed */
+int mem_file_remove(struct mem_file *f, struct deadline *deadline, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* mem_file_leave() - both, for a QEMU that has ended or is about to */
 void mem_file_leave(struct mem_file *f, struct deadline *deadline);

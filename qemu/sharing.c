@@ -176,7 +176,7 @@ static mode_t file_kind(pid_t pid, const char *path)
 
 	if (fd < 0)
 		return 0;
-	is_known = !fstat(fd, &status);
+	is_known = peer_stat(fd, &status);
 	close(fd);
 	return is_known ? status.st_mode & S_IFMT : 0;
 }

@@ -198,7 +198,7 @@ static bool holds_pty(pid_t pid, int path_fd)
 	int fd = -1;
 	bool is_held;
 
-	if (fstat(path_fd, &ours) || major(ours.st_rdev) != PTY_MAJOR)
+	if (!peer_stat(path_fd, &ours) || major(ours.st_rdev) != PTY_MAJOR)
 		return false;
 	fd = owner_open_pty(pid, minor(ours.st_rdev));
 	is_held = fd >= 0 && !fstat(fd, &theirs) && ours.st_dev == theirs.st_dev &&
@@ -230,21 +230,22 @@ static int open_terminal(const struct dial *dial, const char *path, int path_fd,
 	return *fd < 0 ? cannot_open(dial, path, strerror(errno), err) : 0;
 }
 
-/* Open a socket or a terminal where @view sees it; 0 for this process. Return: 0; -1; NOT_THERE */
+/* Open a socket or a terminal where @view sees it; 0: this process, and it waits for the file
+ * system as long as that takes. Return: 0; -1; NOT_THERE */
 static int open_at(const struct dial *dial, pid_t view, const char *path, int *fd, struct err *err)
 {
 	int path_fd = peer_open_path(view, path, O_PATH), status;
 	struct stat st;
 
-	if (path_fd < 0 || fstat(path_fd, &st)) {
-		cannot_open(dial, path, strerror(errno), err);
+	if (path_fd < 0 || !peer_stat(path_fd, &st)) {
+		cannot_open(dial, path, peer_why(errno), err);
 		if (!dial->label)
 			named_hint(path, err);
 		status = NOT_THERE;
 	} else if (S_ISSOCK(st.st_mode)) {
 		status = check_before(dial, path, path_fd, err) ||
-					 peer_connect_at(path_fd, path, fd, ERR_GUEST_UNREACHABLE,
-							 err) ||
+					 peer_connect_at(dial->label ? dial->pid : 0, path_fd, path,
+							 fd, ERR_GUEST_UNREACHABLE, err) ||
 					 keep_socket(dial, path, path_fd, fd, err)
 				 ? -1
 				 : 0;
@@ -341,7 +342,7 @@ static int open_named_by_qemu(const struct dial *dial, const char *path, int *fd
 
 	if (status >= 0 || !dial->pid || err->code == ERR_INTERRUPTED)
 		return status;
-	if (!open_at(dial, 0, path, fd, &here))
+	if (!open_at(dial, getpid(), path, fd, &here))
 		return 0;
 	if (status == NOT_THERE)
 		*err = here;
@@ -373,7 +374,7 @@ static int check_path(const struct dial *dial, pid_t view, const char *path, str
 	pid_t other = 0;
 
 	if (path_fd < 0)
-		return cannot_open(dial, path, strerror(errno), err);
+		return cannot_open(dial, path, peer_why(errno), err);
 	is_its = owner_listens(dial->pid, path_fd);
 	if (!is_its)
 		other = find_holder(dial->pid, path_fd, listens, dial->deadline);
@@ -405,7 +406,8 @@ int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct
 	if (channel->address.is_abstract)
 		return owner_listens_abstract(pid, path + 1) == 1 ? 0
 								  : belongs_to(&dial, path, 0, err);
-	return check_path(&dial, pid, path, err) && check_path(&dial, 0, path, &here) ? -1 : 0;
+	return check_path(&dial, pid, path, err) && check_path(&dial, getpid(), path, &here) ? -1
+											     : 0;
 }
 
 static bool has_accepted(pid_t pid, int fd)

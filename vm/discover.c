@@ -2,16 +2,13 @@
 /* The QEMU processes of this machine. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/nearest.h"
 #include "lib/owner.h"
-#include "lib/peer.h"
 #include "lib/util.h"
 #include "lib/words.h"
 #include "vm/discover.h"
@@ -89,10 +86,12 @@ int discover(struct qemu_list *found, bool all, struct deadline *deadline, struc
 	int status = 0;
 
 	if (!directory)
-		return err_set(err, ERR_FAILED, "cannot look for VMs: /proc: %s", strerror(errno));
+		return err_set(err, ERR_QEMU_UNREACHABLE, "cannot look for VMs: /proc: %s",
+			       strerror(errno));
 	if (access("/proc/self", F_OK)) {
 		closedir(directory);
-		return err_set(err, ERR_FAILED, "cannot look for VMs: /proc shows no processes");
+		return err_set(err, ERR_QEMU_UNREACHABLE,
+			       "cannot look for VMs: /proc shows no processes");
 	}
 	while (!status && (entry = readdir(directory))) {
 		struct qemu qemu;
@@ -121,6 +120,12 @@ static void add_vm(struct buf *text, const struct qemu *q)
 		buf_addf(text, "pid %d", (int)q->pid);
 }
 
+/* Can it be reached, for all that is known? */
+static bool may_be_meant(const struct qemu *q)
+{
+	return q->line.monitors_count || q->is_silent;
+}
+
 /* "'web' (pid 4711), pid 4712" */
 static char *list_of(const struct qemu_list *found, const char *name)
 {
@@ -130,7 +135,7 @@ static char *list_of(const struct qemu_list *found, const char *name)
 	for (i = 0; i < found->count; i++) {
 		const struct qemu *q = &found->list[i];
 
-		if (q->uid != geteuid() || !q->line.monitors_count ||
+		if (q->uid != geteuid() || !may_be_meant(q) ||
 		    (name && (!q->line.name || strcmp(q->line.name, name) != 0)))
 			continue;
 		if (++count > SHOWN_MAX)
@@ -143,6 +148,12 @@ static char *list_of(const struct qemu_list *found, const char *name)
 	return text.data;
 }
 
+static void silent(const char *vm, struct err *err)
+{
+	err_set(err, ERR_QEMU_UNREACHABLE,
+		"the command line of %s cannot be read: something keeps its memory locked", vm);
+}
+
 int discover_no_monitor(const struct qemu *q, struct err *err)
 {
 	const struct address *human = cmdline_find(&q->line, CMDLINE_HMP);
@@ -152,6 +163,10 @@ int discover_no_monitor(const struct qemu *q, struct err *err)
 	_cleanup_buf_ struct buf vm = { 0 };
 
 	add_vm(&vm, q);
+	if (q->is_silent) {
+		silent(vm.data, err);
+		return err_hint(err, "name its monitor with --qmp %s", quoted ? quoted : "PATH");
+	}
 	if (unknown) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
 			"no QMP socket of VM %s is known: it listens on %s", vm.data, unknown);
@@ -195,7 +210,7 @@ static const struct qemu *choose_only(const struct qemu_list *found, struct err 
 	unsigned i, count = 0;
 
 	for (i = 0; i < found->count; i++) {
-		if (!found->list[i].line.monitors_count)
+		if (!may_be_meant(&found->list[i]))
 			continue;
 		only = &found->list[i];
 		count++;
@@ -212,6 +227,14 @@ static const struct qemu *choose_only(const struct qemu_list *found, struct err 
 	return NULL;
 }
 
+/* It may be the one that is meant. */
+static void silent_vm(const struct qemu *q, struct err *err)
+{
+	err_append(err, "the name of VM %d cannot be read: something keeps its memory locked",
+		   (int)q->pid);
+	err_hint(err, "if it is that one, name its monitor with --qmp");
+}
+
 static void not_found(const struct qemu_list *found, const char *name, const char *like,
 		      struct err *err)
 {
@@ -224,6 +247,9 @@ static void not_found(const struct qemu_list *found, const char *name, const cha
 		    words_is_plain(found->list[i].line.name))
 			nearest_offer(&nearest, found->list[i].line.name);
 	err_set(err, ERR_QEMU_UNREACHABLE, "no running VM '%s'", name);
+	for (i = 0; i < found->count; i++)
+		if (found->list[i].is_silent)
+			return silent_vm(&found->list[i], err);
 	for (i = 0; i < found->count; i++)
 		if (found->list[i].line.name && !strcmp(found->list[i].line.name, name)) {
 			err_append(err, "another user has one of that name");
@@ -273,6 +299,12 @@ static int no_qemu(const struct qemu_list *found, const struct qemu *q, struct e
 	for (i = 0; i < found->count && !child.len; i++)
 		if (found->list[i].parent == q->pid)
 			add_vm(&child, &found->list[i]);
+	if (q->is_silent) {
+		_cleanup_free_ char *process = owner_describe(q->pid);
+
+		silent(process, err);
+		return err_hint(err, "if it is QEMU, name its monitor with --qmp");
+	}
 	err_set(err, ERR_QEMU_UNREACHABLE, "process %d is '%s', not QEMU%s%s", (int)q->pid, program,
 		unknown ? "; it listens on " : "", unknown ? unknown : "");
 	if (child.data)
@@ -367,124 +399,4 @@ const struct qemu *discover_again(const struct qemu_list *found, pid_t pid, cons
 		err_set(err, ERR_QEMU_UNREACHABLE, "the VM with pid %d has gone", (int)pid);
 	err_hint(err, "this shell stays with it; start another one for another VM");
 	return NULL;
-}
-
-/* @path_fd: opened with O_PATH */
-static int check_user(const struct qemu *qemu, const char *path, int path_fd, struct err *err)
-{
-	struct stat st;
-
-	if (fstat(path_fd, &st) || st.st_uid == qemu->uid || !st.st_uid)
-		return 0;
-	return err_set(err, ERR_QEMU_UNREACHABLE,
-		       "the socket '%s' of VM %d belongs to another user (uid %u)", path,
-		       (int)qemu->pid, (unsigned)st.st_uid);
-}
-
-static int belongs_to(const struct qemu *qemu, const char *address, pid_t other, struct err *err)
-{
-	_cleanup_free_ char *process = other ? owner_describe(other) : NULL;
-
-	err_set(err, ERR_QEMU_UNREACHABLE,
-		"the monitor '%s' belongs to another process%s%s%s, not to VM %d", address,
-		process ? " (" : "", process ? process : "", process ? ")" : "", (int)qemu->pid);
-	return err_hint(err,
-			"VM %d cannot be reached there any more: give each VM a path of its own",
-			(int)qemu->pid);
-}
-
-/* A QEMU that gave up root (-runas) listened as root; another process may have listened for it. */
-static int check_listener(const struct qemu *qemu, const struct address *address, int path_fd,
-			  int fd, struct err *err)
-{
-	uid_t uid = 0;
-	pid_t other = owner_of(fd, &uid);
-
-	if (other == qemu->pid && (uid == qemu->uid || !uid))
-		return 0;
-	if ((path_fd >= 0 ? owner_listens(qemu->pid, path_fd)
-			  : owner_listens_abstract(qemu->pid, address->path + 1)) == 1)
-		return 0;
-	return belongs_to(qemu, address->text, other, err);
-}
-
-/* The kernel has a path as QEMU gave it, relative or in the root that it had then. */
-static int not_there(const struct qemu *qemu, const struct address *address, const char *why,
-		     struct err *err)
-{
-	err_set(err, ERR_QEMU_UNREACHABLE, "cannot connect to '%s': %s", address->path, why);
-	if (!sockets_at(&qemu->sockets, address))
-		return err_hint(err, "VM %d does not listen there any more", (int)qemu->pid);
-	return err_hint(err,
-			"VM %d listens there, but its path has gone, or begins in a directory "
-			"that QEMU has left (-daemonize): name its monitor with --qmp",
-			(int)qemu->pid);
-}
-
-/* Connect where @view sees the path; 0 for this process. */
-static int connect_path(const struct qemu *qemu, pid_t view, const struct address *address, int *fd,
-			struct err *err)
-{
-	const char *path = address->path;
-	int path_fd = peer_open_path(view, path, O_PATH), status;
-
-	*fd = -1;
-	if (path_fd < 0)
-		return not_there(qemu, address, strerror(errno), err);
-	status = check_user(qemu, path, path_fd, err);
-	if (!status)
-		status = peer_connect_at(path_fd, path, fd, ERR_QEMU_UNREACHABLE, err);
-	if (!status && check_listener(qemu, address, path_fd, *fd, err)) {
-		close(*fd);
-		status = -1;
-	}
-	close(path_fd);
-	return status;
-}
-
-/* The path of a QEMU that has gone into another root since (-chroot) is one of this process. */
-static int connect_unix(const struct qemu *qemu, const struct address *address, int *fd,
-			struct err *err)
-{
-	struct err here;
-
-	if (!connect_path(qemu, qemu->pid, address, fd, err) ||
-	    !connect_path(qemu, 0, address, fd, &here))
-		return 0;
-	return -1;
-}
-
-/* A name or a port number means another socket in another network namespace. */
-static int connect_in_network(const struct qemu *qemu, const struct address *address, int *fd,
-			      struct deadline *d, struct err *err)
-{
-	bool is_tcp = address->kind == ADDRESS_TCP;
-
-	if (peer_connect(qemu->pid, address, fd, ERR_QEMU_UNREACHABLE, d, err)) {
-		if (!peer_shares_network(qemu->pid)) {
-			err_append(err, "VM %d is in another network namespace", (int)qemu->pid);
-			if (geteuid())
-				err_hint(err, "root can enter it: run memhp as root");
-		}
-		return -1;
-	}
-	if (is_tcp ? owner_listens_tcp(qemu->pid, *fd) == 1
-		   : !check_listener(qemu, address, -1, *fd, err))
-		return 0;
-	close(*fd);
-	return is_tcp ? belongs_to(qemu, address->text, 0, err) : -1;
-}
-
-int discover_connect(struct qmp **out, const struct qemu *qemu, const struct address *address,
-		     const struct trace *trace, struct deadline *deadline, struct err *err)
-{
-	bool is_path = address->kind == ADDRESS_UNIX && !address->is_abstract;
-	int fd;
-
-	if (is_path ? connect_unix(qemu, address, &fd, err)
-		    : connect_in_network(qemu, address, &fd, deadline, err))
-		return -1;
-	*out = qmp_attach(fd, address->text, trace, deadline);
-	qmp_set_peer(*out, qemu->pid);
-	return 0;
 }

@@ -11,7 +11,6 @@
 
 #include "lib/deadline.h"
 #include "lib/err.h"
-#include "qmp.h"
 #include "vm/emulator.h"
 
 /* By pid; QEMUs without a monitor are among them. Zero-initialise it. */
@@ -57,15 +56,5 @@ int discover_no_monitor(const struct qemu *qemu, struct err *err);
  */
 const struct qemu *discover_again(const struct qemu_list *found, pid_t pid, const char *name,
 				  struct err *err);
-
-/*
- * discover_connect() - connect to a monitor of @qemu, where that sees it, without waiting for its
- * greeting
- * @address:	one of qemu->line.monitors
- * @err:	ERR_QEMU_UNREACHABLE when nobody, or another process, is behind it
- */
-int discover_connect(struct qmp **out, const struct qemu *qemu, const struct address *address,
-		     const struct trace *trace, struct deadline *deadline, struct err *err)
-	__attribute__((warn_unused_result));
 
 #endif

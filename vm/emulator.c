@@ -98,11 +98,13 @@ static bool read_words(struct qemu *q, const struct proc *p, struct buf *words)
 {
 	size_t start;
 
-	proc_read(p, "cmdline", CMDLINE_BYTES_MAX, words);
-	if (!words->len)
+	q->is_silent = !proc_words(p, CMDLINE_BYTES_MAX, words);
+	if (!words->len && !q->is_silent)
 		return false;
-	q->words_hash = hash(words);
 	q->program = proc_program(p);
+	if (q->is_silent)
+		return true;
+	q->words_hash = hash(words);
 	if (q->program && is_loader(q->program) && (start = loaded_program(words))) {
 		const char *path = words->data + start, *slash = strrchr(path, '/');
 
@@ -183,6 +185,18 @@ static bool needs_ports(const struct qemu *q)
 	return !is_shown;
 }
 
+/* Without its words: whether it is QEMU its program's name tells, and where it listens the kernel.
+ */
+static void read_silent(struct qemu *q, const struct proc *p)
+{
+	q->parent = proc_parent(p);
+	q->is_qemu = q->program && is_qemus_name(q->program);
+	if (!q->is_qemu)
+		return;
+	sockets_read(&q->sockets, p);
+	sockets_read_ports(&q->sockets, p);
+}
+
 static bool read_process(struct qemu *q, const struct proc *p, bool is_named)
 {
 	_cleanup_buf_ struct buf words = { 0 };
@@ -190,6 +204,10 @@ static bool read_process(struct qemu *q, const struct proc *p, bool is_named)
 
 	if (!read_words(q, p, &words))
 		return false;
+	if (q->is_silent) {
+		read_silent(q, p);
+		return true;
+	}
 	cwd = proc_cwd(p);
 	cmdline_parse(&q->line, words.data, words.len, cwd);
 	if (!is_named && !may_be(q))
@@ -244,8 +262,9 @@ const struct address *emulator_ssh(struct qemu *q)
 
 bool emulator_is_double(const struct qemu *q, const struct qemu *of)
 {
-	return q->pid != of->pid && q->words_hash == of->words_hash && q->program && of->program &&
-	       !strcmp(q->program, of->program) && q->sockets.is_known && !q->sockets.count &&
+	return q->pid != of->pid && !q->is_silent && q->words_hash == of->words_hash &&
+	       q->program && of->program && !strcmp(q->program, of->program) &&
+	       q->sockets.is_known && !q->sockets.count &&
 	       (of->sockets.count || q->parent == of->pid);
 }
 

@@ -21,7 +21,8 @@ struct qemu {
 	uint64_t words_hash;
 	struct cmdline line; /* with addresses as they are in truth */
 	struct sockets sockets;
-	bool is_qemu; /* see emulator_read() */
+	bool is_qemu;	/* see emulator_read() */
+	bool is_silent; /* its words cannot be read: its memory is locked (proc_words()) */
 };
 
 /*

@@ -9,10 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/aside.h"
 #include "lib/json.h"
 #include "vm/channel.h"
 #include "vm/dial.h"
 #include "vm/inquiry.h"
+#include "vm/reach.h"
 
 #define GREETING_MS 500	 /* is a monitor free? */
 #define ANSWER_MS   2000 /* for all that it is asked */
@@ -43,7 +45,7 @@ static int ask(const struct qemu *qemu, const struct address *address, struct de
 	_cleanup_json_ struct json_object *sizes = NULL;
 	struct qmp *qmp;
 
-	if (qemu ? discover_connect(&qmp, qemu, address, NULL, d, err)
+	if (qemu ? reach_monitor(&qmp, qemu, address, NULL, d, err)
 		 : qmp_connect(&qmp, address, NULL, d, err))
 		return -1;
 	if (qmp_start(qmp, deadline_within(d, GREETING_MS), DEADLINE_NEVER, err) ||
@@ -68,10 +70,11 @@ static void report(int fd, const struct qemu *qemu, const struct address *addres
 	uint64_t bytes = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	aside_limit(&moment);
 	if (!ask(qemu, address, &moment, &bytes, &channel, &channel_err, &err))
 		err.message[0] = '\0'; /* likewise */
 	else if (err.code == ERR_TIMEOUT)
-		err_set(&err, ERR_TIMEOUT, "the monitor '%s' does not answer within %d s",
+		err_set(&err, ERR_TIMEOUT, "the monitor '%s' gives no answer within %d s",
 			address->text, ANSWER_MS / 1000);
 	write_report(fd, &err, bytes, &channel, &channel_err);
 	channel_release(&channel);

@@ -23,11 +23,16 @@ static bool is_named(const void *context, const char *path)
 	if (path[0] == '@' || named->path_fd < 0)
 		return !strcmp(path, named->path);
 	fd = peer_open_path(named->pid, path, O_PATH);
-	is_same = fd >= 0 && !fstat(fd, &theirs) && !fstat(named->path_fd, &ours) &&
+	is_same = fd >= 0 && peer_stat(fd, &theirs) && peer_stat(named->path_fd, &ours) &&
 		  ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 	if (fd >= 0)
 		close(fd);
 	return is_same;
+}
+
+static bool is_at(const struct named *named, const struct cmdline_address *a)
+{
+	return a->address.kind == ADDRESS_UNIX && is_named(named, a->address.path);
 }
 
 /* What else than a channel to its guest the words of that QEMU have there; NULL for nothing. */
@@ -39,7 +44,7 @@ static const char *other_purpose(const struct cmdline *line, const struct named 
 	for (i = 0; i < line->addresses_count; i++) {
 		const struct cmdline_address *a = &line->addresses[i];
 
-		if (a->address.kind != ADDRESS_UNIX || !is_named(named, a->address.path))
+		if (!is_at(named, a))
 			continue;
 		if (a->purpose == CMDLINE_QMP || a->purpose == CMDLINE_HMP)
 			return "a monitor";
@@ -64,6 +69,53 @@ int named_check_purpose(const struct named *named, bool is_agent, struct err *er
 		purpose, (int)named->pid, is_agent ? "its guest's agent" : "a console");
 	return err_hint(err, "name a channel to its guest with --guest, or leave it out: then QEMU "
 			     "is asked for one");
+}
+
+/* What that QEMU has there, unless it is a monitor for programs, or nothing that is known. */
+static const char *not_qmp(const struct cmdline *line, const struct named *named)
+{
+	const char *what = NULL;
+	unsigned i;
+
+	for (i = 0; i < line->addresses_count; i++) {
+		const struct cmdline_address *a = &line->addresses[i];
+
+		if (!is_at(named, a))
+			continue;
+		if (a->purpose == CMDLINE_QMP)
+			return NULL;
+		what = a->purpose == CMDLINE_HMP       ? "a monitor for people (HMP)"
+		       : a->purpose == CMDLINE_CONSOLE ? "a console"
+						       : "a socket for something else";
+	}
+	return what;
+}
+
+static int hint_monitor(const struct cmdline *line, struct err *err)
+{
+	_cleanup_free_ char *monitor =
+		line->monitors_count ? words_quoted(line->monitors[0].text) : NULL;
+
+	return monitor ? err_hint(err, "its monitor: --qmp %s", monitor)
+		       : err_hint(err, "see memhp vms");
+}
+
+int named_check_monitor(const struct named *named, struct err *err)
+{
+	const char *what;
+	struct qemu qemu;
+
+	if (!named->pid || !discover_process(named->pid, &qemu))
+		return 0;
+	what = not_qmp(&qemu.line, named);
+	if (what) {
+		err_set(err, ERR_QEMU_UNREACHABLE,
+			"'%s' is %s of the VM with pid %d, no QMP monitor", named->path, what,
+			(int)named->pid);
+		hint_monitor(&qemu.line, err);
+	}
+	emulator_release(&qemu);
+	return what ? -1 : 0;
 }
 
 bool named_is_claimed(const struct named *named, struct qmp *qmp)

@@ -29,6 +29,13 @@ bool named_is_claimed(const struct named *named, struct qmp *qmp);
 int named_check_purpose(const struct named *named, bool is_agent, struct err *err)
 	__attribute__((warn_unused_result));
 
+/*
+ * named_check_monitor() - refuse a silent socket that is none of QMP, as that QEMU's words tell
+ * Return: 0; -1 with ERR_QEMU_UNREACHABLE
+ */
+int named_check_monitor(const struct named *named, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* named_hint() - what to do where nothing has that path: it may be a port of TCP */
 void named_hint(const char *path, struct err *err);
 

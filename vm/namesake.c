@@ -30,7 +30,7 @@ int namesake_check(const char *profile, pid_t pid, struct deadline *d, struct er
 
 	if (!pid || !discover_process(pid, &qemu))
 		return 0;
-	if (!qemu.line.name || strcmp(qemu.line.name, profile) != 0)
+	if (!qemu.is_silent && (!qemu.line.name || strcmp(qemu.line.name, profile) != 0))
 		namesake = find(profile, d);
 	if (namesake && namesake != pid) {
 		err_set(err, ERR_USAGE,

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The virtual machine of a command. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/peer.h"
 #include "lib/util.h"
 #include "lib/words.h"
 #include "vm/discover.h"
 #include "vm/forward.h"
+#include "vm/named.h"
 #include "vm/namesake.h"
+#include "vm/reach.h"
 #include "vm/vm.h"
 
 /* Monitors that are free greet within that time of each other. */
@@ -28,8 +32,8 @@ static unsigned connect_all(struct vm *vm, const struct qemu *qemu, struct qmp *
 	unsigned i, count = 0;
 
 	for (i = 0; i < qemu->line.monitors_count; i++)
-		if (!discover_connect(&sessions[count], qemu, &qemu->line.monitors[i], &vm->trace,
-				      vm->deadline, err))
+		if (!reach_monitor(&sessions[count], qemu, &qemu->line.monitors[i], &vm->trace,
+				   vm->deadline, err))
 			count++;
 	return count;
 }
@@ -171,6 +175,42 @@ static void hint_at_address(const struct address *address, struct err *err)
 		err_hint(err, "see which VMs run here with: memhp vms");
 }
 
+/* A monitor greets at once, unless another client has it: is what stays silent known to be none? */
+static int check_silent(struct vm *vm, struct qmp *q, struct err *err)
+{
+	const struct address *to = &vm->monitor;
+	struct pollfd pollfd = { .fd = qmp_fd(q), .events = POLLIN };
+	int ready = deadline_poll(vm->deadline, &pollfd, 1,
+				  deadline_within(vm->deadline, NEXT_MONITOR_MS), err);
+	struct named named = { qmp_peer_pid(q), to->path, -1 };
+	int status;
+
+	if (ready || to->kind != ADDRESS_UNIX)
+		return ready < 0 && err->code != ERR_TIMEOUT ? -1 : 0;
+	if (!to->is_abstract)
+		named.path_fd = peer_open_path(0, to->path, O_PATH);
+	status = named_check_monitor(&named, err);
+	if (named.path_fd >= 0)
+		close(named.path_fd);
+	return status;
+}
+
+/* The monitor that the user has named. */
+static int open_named(struct vm *vm, struct err *err)
+{
+	struct qmp *q;
+
+	if (qmp_connect_in_turn(&q, &vm->monitor, &vm->trace, vm->deadline, err))
+		return -1;
+	if (check_silent(vm, q, err) ||
+	    qmp_start(q, deadline_within(vm->deadline, QMP_GREETING_MS), DEADLINE_NEVER, err)) {
+		qmp_close(q);
+		return -1;
+	}
+	vm->qmp = q;
+	return 0;
+}
+
 int vm_open_qmp(struct vm *vm, struct err *err)
 {
 	if (vm->qmp)
@@ -179,7 +219,7 @@ int vm_open_qmp(struct vm *vm, struct err *err)
 		return open_remote(vm, err);
 	if (!vm->monitor.kind)
 		return open_found(vm, err);
-	if (qmp_open(&vm->qmp, &vm->monitor, &vm->trace, vm->deadline, err)) {
+	if (open_named(vm, err)) {
 		if (err->code == ERR_QEMU_UNREACHABLE)
 			hint_at_address(&vm->monitor, err);
 		return -1;

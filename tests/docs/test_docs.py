@@ -403,6 +403,13 @@ def test_design_lists_every_file():
     assert [f for f in re.findall(r"`([\w/-]+\.[ch])`", text) if "NAME" not in f and not (ROOT / f).exists()] == []
 
 
+
+def test_design_names_functions_that_there_are():
+    named = set(re.findall(r"`(\w+)\(\)`", read("docs/design.md")))
+    source = c_text("**/*.[ch]")
+    assert len(named) > 50 and [n for n in sorted(named) if not re.search(rf"\b{n}\(", source)] == []
+
+
 def test_json_of_a_recorded_tree(tmp_path):
     """The object is one line, and its members are in the man page: here for real, on a tree of two blocks."""
     memory = tmp_path / "sys/devices/system/memory"

@@ -202,7 +202,7 @@ def test_a_file_that_others_may_use_is_refused(guest, file, mode):
     file.chmod(mode)
     there = guest()
     result = there.memhp(env={}, more=("--password-file", file))
-    result.failed(2, "others may use", str(file), code="usage", state="unchanged")
+    result.failed(2, "is open to other users", str(file), code="usage", state="unchanged")
     hides_password(result)
     assert there.told() == []
 

@@ -120,7 +120,8 @@ def test_to_find_the_only_vm_takes_one_connection_and_no_table_of_connections(he
     assert done.returncode == 0 and "256 MiB" in done.stdout, done
     calls = log.read_text()
     assert calls.count("connect(") == 1
-    assert "net/tcp" not in calls and not re.search(r"\b(clone3?|v?fork)\(", calls), calls
+    # one child, which reads what other processes could keep back
+    assert "net/tcp" not in calls and len(re.findall(r"\b(?:clone3?|v?fork)\(", calls)) <= 1, calls
 
 
 # Words of QEMU's that were copied whole

@@ -97,9 +97,9 @@ def tree_(tmp_path):
 
 
 def go_on(tree, number, word, second):
-    """Let a write that hangs come to its end, at that time."""
-    tree.write("proc/uptime", f"{second}.00 0.00")
-    with open(tree.block(number) / f".hang-{word}", "w", encoding="ascii") as fifo:
+    """Let a write that hangs come to its end, at that time: the guest looks at its clock on the way there too."""
+    with open(tree.block(number) / f".hang-{word}", "w", encoding="ascii") as fifo:  # once it is there
+        tree.write("proc/uptime", f"{second}.00 0.00")
         fifo.write("\n")
 
 

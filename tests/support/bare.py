@@ -140,3 +140,18 @@ def paste(hint):
     command = re.search(r": (.*?)(; --force tries anyway)?$", hint)[1]
     subprocess.run(["sh", "-c", command], check=True)
     return command
+
+
+LEAVES = r"QEMU's cgroup leaves (\d+) MiB"
+
+
+def leaves(message):
+    """How many MiB a message says are left."""
+    match = re.search(LEAVES, message)
+    assert match, message
+    return int(match[1])
+
+
+def rlimit(option, bytes_):
+    """The words in front of a command that limit it."""
+    return ("prlimit", f"--{option}={bytes_}:")

@@ -101,8 +101,8 @@ class Relay:
             stopper, stopped = socket.socketpair()
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
                 [BINARY, *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, text=True, errors="replace", env=clean_environment(
-                    MEMHP_QMP=paths["qmp"], MEMHP_GUEST=f"serial:{paths['guest']}", MEMHP_TIMEOUT=timeout))
+                stderr=subprocess.PIPE, text=True, errors="replace",
+                env=clean_environment(MEMHP_TIMEOUT=timeout, **self.addresses(paths)))
             thread = threading.Thread(target=self.serve, args=(listeners, stopped), daemon=True)
             thread.start()
             try:
@@ -113,6 +113,10 @@ class Relay:
                 stopped.close()
                 if self.failure:  # what the test has to say of the rest comes from that
                     raise self.failure
+
+    def addresses(self, paths):
+        """What memhp is told of where the machine is."""
+        return {"MEMHP_QMP": paths["qmp"], "MEMHP_GUEST": f"serial:{paths['guest']}"}
 
     @staticmethod
     def listen(path):
@@ -158,7 +162,7 @@ class Relay:
                 if self.is_cut:
                     return
                 self.pass_on(line, line.ends[end][0], message)
-                line.ends[end][1].sendall(message)
+                line.ends[end][1].sendall(self.forge(name, message))
                 self.reach(name, AFTER)
                 if self.is_cut:
                     return
@@ -170,6 +174,10 @@ class Relay:
 
     def pass_on(self, line, direction, message):
         """A message, or a part of one, is about to be passed on: a place to count."""
+
+    def forge(self, name, message):  # pylint: disable=unused-argument
+        """What goes on in the place of a message; a place to tell lies."""
+        return message
 
     def reach(self, name, when):
         """A moment has come."""
@@ -194,6 +202,29 @@ class Relay:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.is_cut = True
+
+
+class Liar(Relay):
+    """Runs memhp on a machine, of which some messages are not its own.
+
+    @lies:	the name of a message: a function that makes another of it, of its object for "qmp", of its payload else;
+            it may return bytes
+    """
+
+    def __init__(self, vm, **lies):
+        super().__init__(vm, lambda *_: False, None)
+        self.lies = {name.replace("__", " < ").replace("_", "-"): lie for name, lie in lies.items()}
+
+    def forge(self, name, message):
+        lie = self.lies.get(name)
+        if not lie:
+            return message
+        if name.startswith("qmp"):
+            said = lie(json.loads(message))
+            return said if isinstance(said, bytes) else json.dumps(said).encode() + b"\r\n"
+        head, number, payload, ident = re.search(rb"@(\S+) (\d+) \d+ (.*) \2 \d+ (\S+)@", message).groups()
+        payload = lie(payload.decode()).encode()
+        return b"@%b %b %d %b %b %d %b@\r\n" % (head, number, len(payload), payload, number, len(payload), ident)
 
 
 def at(name, when):

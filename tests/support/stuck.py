@@ -23,8 +23,8 @@ def pin(vm):
     The pages of a file that sendfile(2) has put into a pipe cannot be moved.
     """
     vm.guest("echo; dd if=/dev/zero of=/tmp/pinned bs=1M count=1 2>/dev/null; "
-             "setsid sh -c 'cat /tmp/pinned | sleep 100000' >/dev/null 2>&1 &")
-    wait_until(lambda: "sleep" in vm.processes().values())
+             "setsid sh -c 'cat /tmp/pinned | sleep 100000' >/dev/null 2>&1 & "
+             "until grep -qs pipe /proc/$(pidof cat)/wchan; do sleep 0.1; done")  # it waits for room there
 
 
 def unpin(vm):
@@ -40,6 +40,9 @@ def is_stuck(vm):
     return first and all(leaving() == first for _ in range(5))
 
 
-# cat hands the pages of the file themselves to the pipe (sendfile), and as long as nobody reads them they stay.
+# cat hands the pages of the file themselves to the pipe (sendfile), and as long as nobody reads them they stay: from
+# when it waits for room in the pipe until it has ended.
 HOLD = ("mkdir -p /tmp/full && mount -t tmpfs none /tmp/full && dd if=/dev/zero of=/tmp/full/hoard bs=1M count=8 "
-        "2>/dev/null; { cat /tmp/full/hoard | sleep 1000; } & sleep 1")
+        "2>/dev/null; { cat /tmp/full/hoard | sleep 1000; } & "
+        "until grep -qs pipe /proc/$(pidof cat)/wchan; do sleep 0.1; done")
+LET_GO = "killall sleep; while pidof cat; do sleep 0.1; done >/dev/null; umount /tmp/full && rmdir /tmp/full"

@@ -79,7 +79,7 @@ static void the_holder_of_the_file_listens(void **state)
 	path_fd = open(address.sun_path, O_PATH);
 	assert_int_equal(owner_listens(getpid(), path_fd), 1);
 	assert_int_equal(owner_listens(other, path_fd), 0);
-	assert_int_equal(peer_connect_at(path_fd, "s", &client, ERR_FAILED, &err), 0);
+	assert_int_equal(peer_connect_at(getpid(), path_fd, "s", &client, ERR_FAILED, &err), 0);
 	assert_int_equal(owner_of(client, &uid), getpid());
 	assert_int_equal(uid, getuid());
 	close(client);

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from report import done
-from stuck import HOLD
+from stuck import HOLD, LET_GO
 from vm import BINARY, LAB, MIB, clean_environment, connect, end_process, run_memhp, wait_until
 
 POLICY = "/sys/devices/system/memory/auto_online_blocks"
@@ -28,6 +28,12 @@ def vm(boot):
     machine = boot_agent(boot, "exec")
     yield machine
     assert machine.guest(DIRECTORIES) == ""
+
+
+def agent_of(vm):
+    """The agent's pid, asked for before there is work: until it becomes a shell, a child of the agent's has that name too."""
+    pid, = vm.guest("pidof qemu-ga").split()
+    return pid
 
 
 def nothing_left(vm, programs):
@@ -127,25 +133,25 @@ def test_an_offline_is_interrupted_and_undone(vm):
     killed.kill()
     killed.communicate()
     nothing_left(vm, programs)
-    vm.guest("killall sleep; sleep 1; umount /tmp/full && rmdir /tmp/full")
+    vm.guest(LET_GO)
     done(vm.memhp("online", "32-35", env=vm.agent))
     done(vm.memhp("unplug", env=vm.agent))
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_a_guest_that_onlines_by_itself_gets_its_policy_back(vm, is_killed):
-    programs = vm.processes()
+    programs, agent = vm.processes(), agent_of(vm)
     vm.guest(f"echo online >{POLICY}")
     process = vm.start_memhp("--timeout", "4", "plug", "256M", "--zone", "movable", env=vm.agent)
     if is_killed:
         # the DIMM comes behind the hold
         wait_until(vm.devices, what="the DIMM")
         # what memhp sends now is served when it is gone: such an agent gives the processes no input and stands still
-        vm.guest("kill -STOP $(pidof qemu-ga)")
+        vm.guest(f"kill -STOP {agent}")
         wait_until(lambda: 33 in vm.blocks(), what="the new blocks")
         process.kill()
         process.wait()
-        vm.guest("kill -CONT $(pidof qemu-ga)")
+        vm.guest(f"kill -CONT {agent}")
     process.communicate()
     nothing_left(vm, programs)
     assert vm.guest(f"cat {POLICY}") == "online\n"
@@ -159,12 +165,12 @@ def test_a_guest_that_onlines_by_itself_gets_its_policy_back(vm, is_killed):
 
 
 def test_an_agent_that_has_stopped_is_not_waited_for_beyond_the_deadline(vm):
-    before = vm.state()
-    vm.guest("kill -STOP $(pidof qemu-ga)")
+    before, agent = vm.state(), agent_of(vm)
+    vm.guest(f"kill -STOP {agent}")
     found = vm.json("--timeout", "2", "plug", "256M", env=vm.agent, code=4)
     assert "does not answer" in found["error"]["message"] and found["state"] == "unchanged"
     assert vm.state() == before
-    vm.guest("kill -CONT $(pidof qemu-ga)")
+    vm.guest(f"kill -CONT {agent}")
     done(vm.memhp("blocks", env=vm.agent))
 
 
@@ -277,7 +283,7 @@ def test_without_guest_exec_an_offline_that_hangs_is_told_and_repaired_later(lim
     assert found["state"] == "partial" and len(limited.devices()) == 1
     busy = limited.json("--timeout", "1", "blocks", env=limited.agent, code=4)
     assert "does not answer" in busy["error"]["message"]
-    limited.guest("killall sleep; sleep 1; umount /tmp/full && rmdir /tmp/full")
+    limited.guest(LET_GO)
     done(limited.memhp("repair", env=limited.agent))
     assert limited.zones(32, 33) == ["Movable"] * 2
     done(limited.memhp("unplug", env=limited.agent))

@@ -131,6 +131,21 @@ def test_nothing_is_typed_to_what_is_on_the_console_after_a_reset(boot):
     clean_up(vm)
 
 
+@pytest.mark.parametrize("more", [[], ["--keep-going"]])
+def test_dimms_that_a_booting_guest_refuses_to_give_up_are_asked_for_again(boot, more):
+    vm = boot()
+    before, backends = vm.devices(), vm.backends()
+    code, found, said = strike(vm, restart, at_work(BEFORE), "plug", "512M", "--dimm", "128M", *more)
+    assert "the guest has been reset (" in said, said
+    revive(vm)
+    assert "does not give up" not in said, said
+    if found["state"] == "rolled-back":
+        assert code == 4 and vm.devices() == before and vm.backends() == backends, said
+    else:  # a slow machine has not booted in the time that there is for it
+        assert code == 7 and "since it ended or began anew" in said, said
+    clean_up(vm)
+
+
 def test_virtio_mem_that_a_reset_has_emptied_is_asked_for_what_it_had(boot):
     vm = boot()
     vm.discard()

@@ -9,7 +9,7 @@ import pytest
 from guest_console import check_console
 from interrupt import end_interrupted
 from report import done, fail
-from stuck import HOLD, is_stuck, pin, unpin
+from stuck import HOLD, LET_GO, is_stuck, pin, unpin
 from truth import settled
 from vm import end_process, wait_until
 
@@ -25,7 +25,7 @@ def check_left_alone(vm, before):
     """All is as it was, and nobody in the guest is still at it."""
     assert vm.devices() == before["devices"] and vm.backends() == before["backends"]
     assert vm.memory() == before["memory"]
-    wait_until(lambda: vm.processes() == before["processes"], what="the end of all writers")
+    vm.wait_for_end(before["processes"])
 
 
 @pytest.mark.parametrize("shell, timeout", [("ash", 8), ("ash", 20), ("dash", 8), ("bash", 8)],
@@ -138,7 +138,7 @@ def test_an_offline_without_end_is_ended_undone_and_explained(boot, shell):
                      r"tmpfs or shared memory, 'hoard'$", message), message
     assert vm.state() == before
     # no writer stays, nor what was to kill it
-    wait_until(lambda: vm.processes() == programs, what="the end of all of memhp\'s processes")
+    vm.wait_for_end(programs)
     assert "offline" not in vm.guest("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; :")
-    vm.guest("killall sleep; sleep 1; umount /tmp/full && rmdir /tmp/full")
+    vm.guest(LET_GO)
     assert vm.memhp("unplug").returncode == 0

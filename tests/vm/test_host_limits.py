@@ -6,18 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bare import paste
+from bare import LEAVES, leaves, paste, rlimit
 from report import done
 from vm import BINARY, GIB, MIB, run_memhp
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="cgroups and mounts are root's")
-LEAVES = r"QEMU's cgroup leaves (\d+) MiB"
-
-
-def leaves(message):
-    match = re.search(LEAVES, message)
-    assert match, message
-    return int(match[1])
 
 
 # ---- cgroups of memory
@@ -202,10 +195,6 @@ def test_a_directory_of_hugetlbfs_is_known_as_huge_pages(huge_pages, bare, tmp_p
 
 
 # ---- limits of the process
-
-
-def rlimit(option, bytes_):
-    return ("prlimit", f"--{option}={bytes_}:")
 
 
 @pytest.mark.parametrize("words", [["--backend", "memfd"], ["--share"], ["--mem-path", "FILE"],

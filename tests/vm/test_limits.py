@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from report import done
-from vm import GIB, MIB
+from vm import GIB, MIB, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="cgroups and mounts are root's")
 VMEM = ["-object", "memory-backend-ram,id=vmem0,size=4G",
@@ -113,6 +113,20 @@ def test_ctrl_c_leaves_no_file(vm, tmp_path):
     process.send_signal(signal.SIGINT)
     process.stderr.read()
     assert process.wait() == 130 and vm.devices() == [] and not file.exists()
+
+
+@pytest.mark.parametrize("whose", ["another VM's", "another backend's"])
+def test_a_file_that_is_by_now_the_memory_of_another_stays(vm, bare, tmp_path, whose):
+    file = tmp_path / "memory"
+    process = vm.catch_memhp(r"qmp > .*device_add", "plug", "128M", "--share", "--mem-path", file)
+    wait_until(file.exists, what="the file")
+    monitor = bare().monitor if whose == "another VM's" else vm.monitor
+    monitor.execute("object-add", qom_type="memory-backend-file", id="theirs", size=128 * MIB, mem_path=str(file), share=True)
+    process.send_signal(signal.SIGINT)
+    process.stderr.read()
+    assert process.wait() == 130 and vm.devices() == []
+    assert file.exists()
+    monitor.execute("object-del", id="theirs")
 
 
 def test_unplug_leaves_the_file(vm, tmp_path):

@@ -10,7 +10,7 @@ import subprocess
 import threading
 
 import pytest
-from vm import run_memhp, wait_until
+from vm import BINARY, clean_environment, run_memhp, wait_until
 
 
 class Impostor:
@@ -110,6 +110,43 @@ def test_a_guests_program_is_not_typed_into_a_monitor(tmp_path, words, address):
             qemu.kill()
 
 
+@pytest.fixture
+def taken_over(bare, tmp_path):
+    """Two QEMUs that were started with the same -qmp, "web" and then "db", and that path: it is the second's."""
+    path = tmp_path / "m"
+    words = ["-qmp", f"unix:{path},server=on,wait=off"]
+    return bare("-name", "web", *words), bare("-name", "db", *words), path
+
+
+def test_a_profile_whose_monitor_another_vm_has_taken_over_changes_neither(taken_over, tmp_path):
+    web, db, path = taken_over
+    config = tmp_path / "memhp" / "config"
+    config.parent.mkdir()
+    config.write_text(f"[vm web]\nqmp = {path}\n")
+    config.chmod(0o600)
+    before = web.state(), db.state()
+    done = run_memhp("--vm", "web", "--guest", "none", "plug", "128M", env={"XDG_CONFIG_HOME": tmp_path})
+    assert (web.state(), db.state()) == before, done
+    assert done.returncode == 2 and f"('db', pid {db.pid}) than the one that runs under that name (pid {web.pid})" in done.stderr, done
+
+
+def test_a_shell_whose_monitor_another_vm_has_taken_over_changes_neither(bare, tmp_path):
+    path = tmp_path / "m"
+    words = ["-qmp", f"unix:{path},server=on,wait=off"]
+    web = bare("-name", "web", *words)
+    with subprocess.Popen([BINARY, "--qmp", path, "--guest", "none", "shell"], stdin=subprocess.PIPE, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=clean_environment()) as shell:
+        shell.stdin.write("list\n")
+        shell.stdin.flush()
+        assert "no memory devices" in shell.stdout.readline()
+        db = bare("-name", "db", *words)
+        web.stop()
+        before = db.state()
+        said = shell.communicate("plug 128M\n")[0]
+    assert db.state() == before, said
+    assert f"another VM is at '{path}' now: 'db', pid {db.pid}, not 'web', pid {web.pid}" in said
+
+
 def port_of(vm):
     """The port that its QEMU forwards to the guest's ssh."""
     return re.search(r"Port (\d+)", pathlib.Path(vm.path("ssh_config")).read_text(encoding="ascii")).group(1)
@@ -159,3 +196,10 @@ def test_a_socket_in_a_file_system_of_several_parts_is_known(tmp_path):
             assert (vm["guest"], vm["guest_problem"]) == (f"serial:{tmp_path}/all/s", None)
         finally:
             process.kill()
+
+
+def test_a_console_that_is_given_as_the_monitor_is_told_at_once(vm):
+    """A monitor that is in use greets late: this one never would, and QEMU's words say so."""
+    value = vm.json("--qmp", vm.path("serial.sock"), "--timeout", "600", "list", code=3)
+    assert value["error"]["message"].endswith("is a console of the VM with pid %d, no QMP monitor" % vm.pid), value
+    assert f"--qmp {vm.path('qmp.sock')}" in value["error"]["hint"], value

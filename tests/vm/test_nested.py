@@ -10,9 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from vm import BINARY, MIB
+from vm import BINARY, MIB, LabError
 
-PROGRAMS = {"qemu-system-x86_64": "usr/bin", "setpriv": "bin", "prlimit": "bin"}
+PROGRAMS = {"qemu-system-x86_64": "usr/bin", "setpriv": "bin", "prlimit": "bin", "unshare": "bin"}
 MODULE = Path("/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so")
 FIRMWARE = ["/usr/share/seabios", "/usr/share/qemu"]
 NODES = [word for n in (0, 1) for word in (
@@ -73,12 +73,12 @@ class Host:
     def limit(self, file, value):
         self.vm.guest(f"echo {value} >{CGROUPS}/{file}")
 
-    def start(self, *arguments, cgroup="a/b", before="true", user=None):
-        """A QEMU in that cgroup, after the shell's command before."""
+    def start(self, *arguments, cgroup="a/b", before="true", user=None, within=""):
+        """A QEMU in that cgroup, after the shell's command before; @within: the command that starts it."""
         self.count += 1
         became = f"/bin/setpriv --reuid {user} --clear-groups " if user else ""
         self.vm.guest(f"""rm -f /n/tmp/q /n/tmp/pid; ( echo 0 >/proc/self/oom_score_adj; echo 0 >{CGROUPS}/{cgroup}/cgroup.procs; {before}
-            exec chroot /n {became}/usr/bin/qemu-system-x86_64 -nodefaults -no-user-config -display none \\
+            exec chroot /n {within}{became}/usr/bin/qemu-system-x86_64 -nodefaults -no-user-config -display none \\
             -m 64M,slots=8,maxmem=8G -qmp unix:/tmp/q,server=on,wait=off -pidfile /tmp/pid {" ".join(arguments)} \\
             >/n/tmp/log 2>&1 ) & until [ -S /n/tmp/q ] && [ -s /n/tmp/pid ]; do
             kill -0 $! || {{ cat /n/tmp/log; break; }}; sleep 0.1; done""")
@@ -119,12 +119,30 @@ class Host:
                       "echo 0 >/proc/sys/vm/overcommit_memory; echo 0 >/proc/sys/vm/nr_hugepages")
 
 
+def boot_host(boot, disk, **options):
+    """The host; @options of the lab."""
+    return boot([*NODES, "-drive", f"file={disk},if=none,id=disk,format=raw,readonly=on",
+               "-device", "virtio-blk-pci,drive=disk"], memory="2G", slots=0, cpus=2, **options)
+
+
 @pytest.fixture
 def host(boot, disk):
-    """The host; its QEMU ends with the test."""
-    vm = boot([*NODES, "-drive", f"file={disk},if=none,id=disk,format=raw,readonly=on",
-               "-device", "virtio-blk-pci,drive=disk"], memory="2G", slots=0, cpus=2)
+    """One whose QEMU ends with the test."""
+    vm = boot_host(boot, disk)
     made = Host(vm)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def later_host(boot, disk):
+    """One with a Linux whose cgroups may count huge pages as memory, and do."""
+    try:
+        vm = boot_host(boot, disk, kernel="6.12")
+    except LabError as error:
+        pytest.skip(f"no Linux 6.12: {error}")
+    made = Host(vm)
+    vm.guest(f"mount -o remount,memory_hugetlb_accounting {CGROUPS}")
     yield made
     made.stop()
 
@@ -158,7 +176,8 @@ def test_without_the_check_the_kernel_kills_qemu(host):
 
 
 def test_memory_high_counts_too(host):
-    host.start()
+    """Also for a QEMU that sees itself in the highest cgroup of its namespace."""
+    host.start(within="/bin/unshare --cgroup --mount ")
     host.limit("a/b/memory.high", "200M")
     message, hint = host.refused("256M", "--prealloc")
     assert mib(message, "QEMU's cgroup leaves <N> MiB") < 200
@@ -178,6 +197,53 @@ def test_the_huge_pages_of_a_cgroup_and_of_a_node(host):
     message, _ = host.refused("256M", "--hugetlb", "--policy", "bind", "--host-nodes", "1")
     assert 100 < mib(message, "the NUMA nodes that QEMU may take it from have <N> MiB free in huge pages") < 160
     host.plugged("128M", "--hugetlb", "--prealloc")
+
+
+def test_huge_pages_that_a_cgroup_counts_as_memory(later_host):
+    """Whoever is given none by the cgroup is killed (SIGBUS)."""
+    host = later_host
+    host.vm.guest("echo 192 >/proc/sys/vm/nr_hugepages")
+    host.start()
+    host.limit("a/memory.max", "200M")
+    message, hint = host.refused("256M", "--hugetlb", "--prealloc")
+    assert mib(message, "QEMU's cgroup leaves <N> MiB") < 200 and ">/sys/fs/cgroup/a/memory.max" in hint
+    host.paste(hint)
+    host.plugged("256M", "--hugetlb", "--prealloc")
+    assert int(host.vm.guest(f"cat {CGROUPS}/a/memory.current")) > 256 * MIB
+
+
+def test_page_cache_of_a_cgroup_is_room(host):
+    """It is charged to the group whose process read first."""
+    host.start()
+    host.vm.guest(f"echo 1 >/proc/sys/vm/drop_caches; (echo 0 >{CGROUPS}/a/b/cgroup.procs; exec head -c 125829120 /dev/vda >/dev/null)")
+    used = int(host.vm.guest(f"cat {CGROUPS}/a/b/memory.current"))
+    assert used > 120 * MIB
+    host.limit("a/memory.max", used + 60 * MIB)
+    host.plugged("128M", "--prealloc")
+    assert "QEMU's cgroup leaves" in host.refused("128M", "--prealloc")[0]
+    # the same beside huge pages, which only the other controller counts
+    host.vm.guest("echo 128 >/proc/sys/vm/nr_hugepages")
+    assert host.plugged("128M", "--hugetlb", "--prealloc") == []
+
+
+def test_what_a_resize_is_refused_and_warned_of(host):
+    """Of the limits that nobody would set on the machine of the tests."""
+    host.start("-overcommit", "mem-lock=on", before="ulimit -l 900000", user=65534)
+    code, answer = host.run("resize", "+256M", "--dimm", "256M")
+    assert (code, answer["state"]) == (1, "unchanged") and "(RLIMIT_MEMLOCK)" in answer["error"]["message"], answer
+    host.stop()
+    host.start()
+    for file in ("a/memory.max", "a/b/memory.high"):
+        host.limit(file, "200M")
+        code, answer = host.run("--dry-run", "resize", "+256M")
+        assert code == 0 and "QEMU's cgroup leaves" in answer["warnings"][0], answer
+        host.limit(file, "max")
+    host.limit("a/b/cpuset.mems", "0")
+    code, answer = host.run("--dry-run", "resize", "+1152M")
+    assert code == 0 and "the NUMA nodes that QEMU may take it from" in answer["warnings"][0], answer
+    host.vm.guest("echo 2500000 >/proc/sys/vm/overcommit_kbytes && echo 2 >/proc/sys/vm/overcommit_memory")
+    code, answer = host.run("resize", "+3G")
+    assert (code, answer["state"]) == (1, "unchanged") and "(vm.overcommit_memory=2)" in answer["error"]["message"], answer
 
 
 def test_numa_nodes_and_cpusets(host):
@@ -207,6 +273,20 @@ def test_locked_memory(host):
     host.limit("a/memory.max", int(host.vm.guest(f"cat {CGROUPS}/a/memory.current")) + 200 * MIB)
     host.vm.guest(f"chroot /n /bin/prlimit --pid {host.pid} --memlock=unlimited")
     assert "QEMU's cgroup leaves" in host.refused("256M")[0]
+
+
+@pytest.mark.parametrize("opened", ["/dev/vfio/7", "/dev/null"])
+def test_memory_that_is_pinned_for_a_device(host, opened):
+    """As far as it shows without one: all is locked, and /dev/vfio/ is open. New memory is pinned then, huge pages too,
+    and not locked twice for a moment."""
+    host.start("-overcommit", "mem-lock=on", user=65534,
+               before=f"mkdir -p /dev/vfio; : >/dev/vfio/7; exec 9<{opened}; rm -r /dev/vfio; ulimit -l 900000")
+    assert host.run("qmp", "query-status")[0] == 0  # it has begun
+    locked = int(host.vm.guest(f"grep VmLck: /proc/{host.pid}/status | tr -dc 0-9"))
+    host.vm.guest(f"chroot /n /bin/prlimit --pid {host.pid} --memlock={(locked + (200 << 10)) << 10}")
+    answers = [host.run("--dry-run", "plug", *words)[1] for words in (["256M", "--hugetlb"], ["128M"])]
+    messages = [answer.get("error", {}).get("message", "") for answer in answers]
+    assert ["(RLIMIT_MEMLOCK)" in message for message in messages] == [opened != "/dev/null", opened == "/dev/null"], messages
 
 
 def test_root_may_lock_what_it_likes(host):

@@ -8,6 +8,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import termios
 import threading
 
 import pytest
@@ -36,19 +37,30 @@ def taken_over(vm, other, name="serial.sock", device="serial0"):
         take_over(vm, vm.path(name), device)
 
 
+def give_dimm(vm, *blocks):
+    """A DIMM plugged by hand, "h-dimm", online in zone Movable."""
+    vm.add_dimm(len(blocks) * 128 * MIB, "h", "h-dimm")
+    vm.guest(f"for n in {' '.join(map(str, reversed(blocks)))}; do "
+             "echo online_movable >/sys/devices/system/memory/memory$n/state; done")
+
+
+def take_back(vm):
+    """No DIMM is left, nor its backend."""
+    done = vm.memhp("unplug", "--all")
+    assert done.returncode == 0, done
+    if "h" in vm.backends():  # it was not memhp that has made it
+        vm.monitor.execute("object-del", id="h")
+
+
 @pytest.fixture
 def pair(boot):
     """Two VMs, each with a DIMM plugged by hand, online in zone Movable: "h-dimm", memory32 and memory33."""
     vms = [boot(), boot(shell="dash")]
     for vm in vms:
-        vm.add_dimm(256 * MIB, "h", "h-dimm")
-        vm.guest("for n in 33 32; do echo online_movable >/sys/devices/system/memory/memory$n/state; done")
+        give_dimm(vm, 32, 33)
     yield vms
     for vm in vms:
-        done = vm.memhp("unplug", "--all")
-        assert done.returncode == 0, done
-        if "h" in vm.backends():  # it was not memhp that has made it
-            vm.monitor.execute("object-del", id="h")
+        take_back(vm)
 
 
 def refused(done, other, what="console"):
@@ -218,18 +230,22 @@ def agents(boot, tmp_path):
 
 
 def test_an_agent_that_another_vm_has_taken_over_is_not_used(agents):
-    """Found by a monitor on a TCP port, whose process the kernel tells."""
+    """Found by a monitor on a TCP port, whose process the kernel tells, and named; both have a block of that number."""
     vm, other = agents
     wait_until(lambda: run_memhp("--qmp", vm.tcp, "status", "--json").stdout.find('"channel":"qga:') > 0, what="its agent")
-    done = run_memhp("--qmp", vm.tcp, "plug", "128M")
+    done = run_memhp("--qmp", vm.tcp, "plug", "128M", "--zone", "movable")
     assert done.returncode == 0 and "memory32: online" in done.stdout, done
+    give_dimm(other, 32)
     before = look(vm, other)
     with taken_over(vm, other, "qga.sock", "qga0"):
-        refused(run_memhp("--qmp", vm.tcp, "unplug"), other, "guest agent's socket")
-        refused(run_memhp("--qmp", vm.tcp, "--guest", f"qga:{vm.path('qga.sock')}", "unplug"), other,
-                "guest agent's socket")
+        for guest in ([], ["--guest", f"qga:{vm.path('qga.sock')}"]):
+            for words in (["offline", "memory32"], ["unplug"], ["plug", "128M"]):
+                done = run_memhp("--qmp", vm.tcp, *guest, *words)
+                assert look(vm, other) == before, done
+                refused(done, other, "guest agent's socket")
         refused(run_memhp("--qmp", vm.tcp, "--guest", f"serial:{other.path('serial.sock')}", "unplug"), other)
         assert look(vm, other) == before
+    take_back(other)
 
 
 # Other namespaces
@@ -244,7 +260,8 @@ def container(boot):
     assert words[at + 2] == "-device"
     del words[at:at + 4]
     prefix = ["unshare", "-mpnf", "--kill-child", "--mount-proc", "sh", "-c",
-              'mount -t tmpfs tmpfs "$0" && cd "$0" && mkdir mem && busybox ip link set lo up && exec "$@"', run_dir]
+              'mount -t tmpfs tmpfs "$0" && cd "$0" && mkdir mem && mount -t devpts -o newinstance,ptmxmode=666 devpts /dev/pts && '
+              'busybox ip link set lo up && exec "$@"', run_dir]
     copy = Copy([*words, "-qmp", "tcp:127.0.0.1:4444,server=on,wait=off"], run_dir, prefix)
     yield copy, vm
     copy.stop()
@@ -428,3 +445,44 @@ def test_a_pty_is_opened_by_the_process_that_has_its_other_end(pty_console):
         done = run_memhp("--qmp", address, "offline", "memory33")
         assert done.returncode == 4 and f"--guest serial:{name}" in done.stderr, done
     assert look(a, b) == before
+
+
+def give_pty(copy, name):
+    """Make a pty the console of a VM in a container, whose ptys have numbers of their own: the one that has that name."""
+    copy.monitor.execute("chardev-change", id="serial0", backend={"type": "null", "data": {}})
+    fillers = [f"filler{n}" for n in range(int(pathlib.Path(name).name) + 1)]
+    for filler in fillers:  # the lowest that is free
+        last = copy.monitor.execute("chardev-add", id=filler, backend={"type": "pty", "data": {}})["pty"]
+    assert last == name
+    copy.monitor.execute("chardev-remove", id=fillers.pop())
+    assert copy.monitor.execute("chardev-change", id="serial0", backend={"type": "pty", "data": {}})["pty"] == name
+    for filler in fillers:
+        copy.monitor.execute("chardev-remove", id=filler)
+
+
+@as_root
+def test_a_pty_of_a_container_is_not_the_one_of_that_name_here(container, boot):
+    """What QEMU calls /dev/pts/N is here the console of another VM, or the terminal of a person."""
+    copy, _ = container
+    other = boot(shell="dash")
+    for vm in (copy, other):
+        give_dimm(vm, 32)
+    name = other.monitor.execute("chardev-change", id="serial0", backend={"type": "pty", "data": {}})["pty"]
+    give_pty(copy, name)
+    before = look(other)
+    done = copy.memhp("offline", "memory32")
+    assert look(other) == before, done
+    assert done.returncode == 0 and copy.zones(32) == ["offline"], done
+    take_over(other, other.path("serial.sock"))
+    take_back(other)
+    person, terminal = os.openpty()
+    give_pty(copy, os.ttyname(terminal))
+    modes = termios.tcgetattr(terminal)
+    os.write(person, b"typed\n")  # for the program in that terminal
+    done = copy.memhp("online", "memory32")
+    assert done.returncode == 0 and copy.zones(32) == ["Movable"], done
+    assert os.read(terminal, 100) == b"typed\n" and termios.tcgetattr(terminal) == modes
+    os.set_blocking(person, False)
+    assert os.read(person, 10000) == b"typed\r\n"  # the echo, and nothing on its screen
+    os.close(person)
+    os.close(terminal)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A QMP monitor that answers as a model or a script says."""
 import collections
+import contextlib
 import json
 import threading
 
@@ -54,8 +55,9 @@ class Monitor(Server):
             assert self.arrived.wait_for(lambda: self.answered[command] >= count, HANG), self.commands
 
     def say(self, message):
-        """Send a message unasked."""
-        self.connection.sendall(encode(message))
+        """Send a message unasked; as with QEMU, it is lost when the client has gone."""
+        with contextlib.suppress(OSError):
+            self.connection.sendall(encode(message))
 
     def serve(self, connection):
         self.connection = connection

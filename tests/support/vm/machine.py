@@ -64,7 +64,7 @@ class Vm:
         self.monitor = Qmp(self.path("qmp2.sock"))
         self.console = Console(self.path("serial2.sock"))
         self.at_boot = self.state()
-        self.programs_at_boot = collections.Counter(self.processes().values())
+        self.programs_at_boot = self.programs()
 
     def path(self, name):
         return str(self.run_dir / name)
@@ -159,6 +159,14 @@ class Vm:
                 found[int(match[1])] = match[2]
         return found
 
+    def programs(self):
+        """How many processes of each name the guest has."""
+        return collections.Counter(self.processes().values())
+
+    def wait_for_end(self, before):
+        """Wait until the guest has no process that was not among those before, of which some may have been ending."""
+        wait_until(lambda: self.processes().items() <= before.items(), what="the end of all of memhp's processes")
+
     def devices(self):
         """QEMU's memory devices, as it lists them."""
         return [d["data"] for d in self.monitor.execute("query-memory-devices")]
@@ -205,12 +213,10 @@ class Vm:
         for key, then in self.at_boot.items():
             if now[key] != then:
                 return f"{key}: {then} became {now[key]}"
-        # A session over ssh takes a moment to end.
-        for _ in range(100):
-            programs = collections.Counter(self.processes().values())
-            if programs == self.programs_at_boot:
-                return None
-        return f"processes: {self.programs_at_boot} became {programs}"
+        with contextlib.suppress(AssertionError):  # a session takes a moment to end, over ssh for one
+            wait_until(lambda: self.programs() == self.programs_at_boot)
+            return None
+        return f"processes: {self.programs_at_boot} became {self.programs()}"
 
     def discard(self):
         """The test leaves the machine in a state that nobody else can use."""

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* kfile: the text files of /proc and /sys. Must never: know what is in one. */
+#ifndef LIB_KFILE_H
+#define LIB_KFILE_H
+
+/* kfile_read() - a whole file, at most 1 MiB of it; the caller frees it; NULL when it cannot be
+ * read */
+char *kfile_read(const char *path);
+
+/* kfile_line() - the value in a line "NAME: VALUE" of @text, borrowed up to the end of the line;
+ * NULL for none */
+const char *kfile_line(const char *text, const char *name);
+
+#endif
