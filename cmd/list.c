@@ -6,6 +6,7 @@
 
 #include "cmd/report.h"
 #include "lib/size.h"
+#include "lib/text.h"
 
 struct list_options {
 	bool is_args;
@@ -44,20 +45,20 @@ static void add_run(struct out_table *table, const struct blocks *b)
 }
 
 /* Does the guest count any device's node otherwise than QEMU? */
-static bool counts_otherwise(const struct transaction *t)
+static bool counts_otherwise(const struct view *v)
 {
 	unsigned i;
 
-	for (i = 0; t->view.has_guest && i < t->view.machine.devices_count; i++) {
-		const struct memdev *d = &t->view.machine.devices[i];
-		struct block_list blocks = view_found_blocks(&t->view, &t->view.before, d);
+	for (i = 0; v->has_guest && i < v->machine.devices_count; i++) {
+		const struct memdev *d = &v->machine.devices[i];
+		struct block_list blocks = view_found_blocks(v, &v->before, d);
 		bool differs = false;
 		unsigned b;
 
 		for (b = 0; b < blocks.count && (d->has & MEMDEV_HAS_NODE); b++)
 			differs |= blocks.runs[b].node >= 0 &&
 				   (uint64_t)blocks.runs[b].node != d->node;
-		block_list_release(&blocks);
+		block_list_free(&blocks);
 		if (differs)
 			return true;
 	}
@@ -73,15 +74,15 @@ static void add_device_run(struct out_table *table, const struct blocks *b, bool
 }
 
 /* One row for each run of the device's blocks, the device named in the first. */
-static void add_device(struct out_table *table, const struct transaction *t, const struct memdev *d,
+static void add_device(struct out_table *table, const struct view *v, const struct memdev *d,
 		       bool has_nodes)
 {
 	struct block_list blocks = { 0 };
 	char size[SIZE_TEXT_MAX];
 	unsigned i;
 
-	if (t->view.has_guest)
-		blocks = view_found_blocks(&t->view, &t->view.before, d);
+	if (v->has_guest)
+		blocks = view_found_blocks(v, &v->before, d);
 	out_table_cell(table, memdev_name(d));
 	out_table_cell(table, d->type);
 	out_table_cell(table, size_format(size, d->size_bytes));
@@ -95,27 +96,27 @@ static void add_device(struct out_table *table, const struct transaction *t, con
 			out_table_cell(table, "");
 		add_device_run(table, &blocks.runs[i], has_nodes);
 	}
-	block_list_release(&blocks);
+	block_list_free(&blocks);
 }
 
 /* Blocks that belong to no device: what the guest booted with. */
 static struct block_list boot_blocks(const struct transaction *t)
 {
-	struct owners owners = owners_find(t);
+	struct owners owners = owners_find(&t->view);
 	struct block_list split = owners_split(&owners, &t->view.before.blocks), boot = { 0 };
 	unsigned i;
 
 	for (i = 0; i < split.count; i++)
 		if (!owners_get(&owners, split.runs[i].first, NULL))
 			block_list_add(&boot, &split.runs[i]);
-	block_list_release(&split);
-	owners_release(&owners);
+	block_list_free(&split);
+	owners_free(&owners);
 	return boot;
 }
 
 static void report_list(struct ctx *ctx, const struct transaction *t, void *job)
 {
-	bool has_nodes = counts_otherwise(t);
+	bool has_nodes = counts_otherwise(&t->view);
 	const char *const headings[] = { "DEVICE", "TYPE", "SIZE",
 					 "SLOT",   "NODE", "BLOCKS",
 					 "STATE",  "ZONE", has_nodes ? "GUEST NODE" : NULL,
@@ -130,15 +131,15 @@ static void report_list(struct ctx *ctx, const struct transaction *t, void *job)
 	for (i = 0; i < t->view.machine.devices_count; i++) {
 		const struct memdev *d = &t->view.machine.devices[i];
 
-		json_object_array_add(devices, cmd_json_device(t, &t->view.before, d));
-		add_device(&table, t, d, has_nodes);
+		json_object_array_add(devices, cmd_json_device(&t->view, &t->view.before, d));
+		add_device(&table, &t->view, d, has_nodes);
 	}
 	json_object_object_add(ctx->result, "devices", devices);
 	if (t->view.has_guest) {
 		struct block_list boot = boot_blocks(t);
 
 		json_object_object_add(ctx->result, "boot_blocks", cmd_json_blocks(&boot, NULL));
-		block_list_release(&boot);
+		block_list_free(&boot);
 	} else {
 		json_object_object_add(ctx->result, "boot_blocks", NULL);
 	}
@@ -148,7 +149,7 @@ static void report_list(struct ctx *ctx, const struct transaction *t, void *job)
 	if (ctx->globals->is_json)
 		return;
 	cmd_print_virtio_mem(&t->view.machine, "");
-	cmd_print_absent(t, "");
+	cmd_print_absent(&t->view, "");
 }
 
 /* Does a shell leave it as it is in qemu $(memhp list --qemu-args)? What it splits would be further
@@ -210,10 +211,10 @@ static int report_all(struct ctx *ctx, const struct machine *m, struct err *err)
 	for (i = 0; i < m->devices_count; i++) {
 		if (!status && args[i].device)
 			report_args(ctx, array, &m->devices[i], &args[i]);
-		machine_args_release(&args[i]);
+		machine_args_free(&args[i]);
 	}
 	free(args);
-	machine_usual_release(&usual);
+	machine_usual_free(&usual);
 	return status;
 }
 
@@ -226,7 +227,7 @@ static int list_args(struct ctx *ctx, struct err *err)
 			     ? -1
 			     : 0;
 
-	machine_release(&machine);
+	machine_free(&machine);
 	if (!status && ctx->globals->is_json)
 		out_json(ctx->result);
 	return status ? -1 : out_flush(err);
@@ -246,7 +247,7 @@ static void report_blocks(struct ctx *ctx, const struct transaction *t, void *jo
 	static const char *const headings[] = { "BLOCKS", "STATE",  "ZONE", "SIZE",
 						"NODE",	  "DEVICE", NULL };
 	struct out_table table = { .right = { false, false, false, true, true } };
-	struct owners owners = owners_find(t);
+	struct owners owners = owners_find(&t->view);
 	struct block_list split = owners_split(&owners, &t->view.before.blocks);
 	struct block_sum sum = sysfs_sum(&t->view.before, -1);
 	char size[SIZE_TEXT_MAX], online[SIZE_TEXT_MAX], offline[SIZE_TEXT_MAX];
@@ -266,8 +267,8 @@ static void report_blocks(struct ctx *ctx, const struct transaction *t, void *jo
 		add_number(&table, b->node >= 0, (uint64_t)b->node);
 		out_table_cell(&table, owner ? memdev_name(owner) : "-");
 	}
-	block_list_release(&split);
-	owners_release(&owners);
+	block_list_free(&split);
+	owners_free(&owners);
 	out_table_finish(&table, !ctx->globals->is_json);
 	if (!ctx->globals->is_json)
 		out_printf("blocks of %s: %s online, %s offline\n",

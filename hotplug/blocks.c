@@ -26,11 +26,11 @@ void block_change_add(struct block_change *c, const struct block_list *list, enu
 	c->parts_count++;
 }
 
-void block_change_release(struct block_change *c)
+void block_change_free(struct block_change *c)
 {
 	while (c->parts_count)
-		block_list_release(&c->parts[--c->parts_count].list);
-	block_list_release(&c->awaited);
+		block_list_free(&c->parts[--c->parts_count].list);
+	block_list_free(&c->awaited);
 }
 
 /* Can the blocks go offline fast? A write that hangs then costs the session. */
@@ -79,26 +79,26 @@ static void add_ranges(struct command *c, const struct block_list *list, bool is
 }
 
 /* Can a node lose its memory? The first has what the guest booted with. */
-static bool is_of_later_node(const struct transaction *t, const struct block_list *list)
+static bool is_of_later_node(const struct view *v, const struct block_list *list)
 {
 	struct block_list found = { 0 };
 	bool is_so = false;
 	unsigned i;
 
-	block_list_intersect(&found, &t->view.before.blocks, list);
+	block_list_intersect(&found, &v->before.blocks, list);
 	for (i = 0; i < found.count; i++)
 		is_so |= found.runs[i].node > 0;
-	block_list_release(&found);
+	block_list_free(&found);
 	return is_so;
 }
 
 /* Is a node about to lose memory, of which its cpusets are to be kept in mind? */
-static bool wants_cpusets(const struct transaction *t, const struct block_change *c)
+static bool wants_cpusets(const struct view *v, const struct block_change *c)
 {
 	unsigned i;
 
-	for (i = 0; t->view.is_taking && !t->view.has_cpusets && i < c->parts_count; i++)
-		if (c->parts[i].state == BLOCK_OFFLINE && is_of_later_node(t, &c->parts[i].list))
+	for (i = 0; v->is_taking && !v->has_cpusets && i < c->parts_count; i++)
+		if (c->parts[i].state == BLOCK_OFFLINE && is_of_later_node(v, &c->parts[i].list))
 			return true;
 	return false;
 }
@@ -121,7 +121,7 @@ static void make_request(const struct transaction *t, const struct block_change 
 {
 	unsigned i;
 
-	if (wants_cpusets(t, c))
+	if (wants_cpusets(&t->view, c))
 		request_add(r, VERB_CPUSETS);
 	if (c->awaited.count) {
 		struct command *appear = request_add(r, VERB_APPEAR);
@@ -151,27 +151,27 @@ static bool is_as_wanted(const struct block_part *part, const struct blocks *run
 }
 
 /* Is the whole part? A block that has gone is offline as well. */
-static bool is_part_done(const struct transaction *t, const struct block_part *part)
+static bool is_part_done(const struct view *v, const struct block_part *part)
 {
 	struct block_list found = { 0 };
 	bool is_done;
 	unsigned i;
 
-	block_list_intersect(&found, &t->view.after.blocks, &part->list);
+	block_list_intersect(&found, &v->after.blocks, &part->list);
 	is_done = part->state == BLOCK_OFFLINE ||
 		  block_list_blocks(&found) == block_list_blocks(&part->list);
 	for (i = 0; i < found.count; i++)
 		is_done &= is_as_wanted(part, &found.runs[i]);
-	block_list_release(&found);
+	block_list_free(&found);
 	return is_done;
 }
 
-static bool is_all_done(const struct transaction *t, const struct block_change *c)
+static bool is_all_done(const struct view *v, const struct block_change *c)
 {
 	unsigned i;
 
 	for (i = 0; i < c->parts_count; i++)
-		if (!is_part_done(t, &c->parts[i]))
+		if (!is_part_done(v, &c->parts[i]))
 			return false;
 	return true;
 }
@@ -206,7 +206,7 @@ int blocks_change(struct transaction *t, const struct block_change *c, struct er
 
 	t->has_hanging = false;
 	status = try_change(t, c, may_be_fast, &is_final, err);
-	if (status || is_final || is_all_done(t, c))
+	if (status || is_final || is_all_done(&t->view, c))
 		return status;
 	return try_change(t, c, false, &is_final, err);
 }
@@ -226,7 +226,7 @@ int hotplug_take_offline(struct transaction *t, const struct block_list *list, s
 
 	block_change_add(&c, list, BLOCK_OFFLINE, ZONE_ANY);
 	status = blocks_change(t, &c, err);
-	block_change_release(&c);
+	block_change_free(&c);
 	return status;
 }
 
@@ -236,7 +236,7 @@ void hotplug_take_offline_show(struct transaction *t, const struct block_list *l
 
 	block_change_add(&c, list, BLOCK_OFFLINE, ZONE_ANY);
 	blocks_change_show(t, &c);
-	block_change_release(&c);
+	block_change_free(&c);
 }
 
 int hotplug_hold(struct transaction *t, struct err *err)
@@ -266,12 +266,11 @@ static void restore_part(struct block_change *c, const struct block_list *were,
 			block_list_add(&some, run);
 	}
 	block_change_add(c, &some, state, zone);
-	block_list_release(&some);
+	block_list_free(&some);
 }
 
 /* Are the blocks as they were? State and zone count, not what may change by itself. */
-static int check_restored(const struct transaction *t, const struct block_list *were,
-			  struct err *err)
+static int check_restored(const struct view *v, const struct block_list *were, struct err *err)
 {
 	char is[STATE_TEXT_MAX], was[STATE_TEXT_MAX];
 	unsigned i, j;
@@ -279,8 +278,8 @@ static int check_restored(const struct transaction *t, const struct block_list *
 	for (i = 0; i < were->count; i++) {
 		const struct blocks *then = &were->runs[i];
 
-		for (j = 0; j < t->view.after.blocks.count; j++) {
-			const struct blocks *now = &t->view.after.blocks.runs[j];
+		for (j = 0; j < v->after.blocks.count; j++) {
+			const struct blocks *now = &v->after.blocks.runs[j];
 
 			if (now->last < then->first || now->first > then->last)
 				continue;
@@ -325,8 +324,8 @@ static int restore(struct transaction *t, const struct block_list *were, struct 
 	make_request(t, &c, false, &r);
 	status = c.parts_count ? hotplug_ask(t, &r, WORK_RESTORE, err) : 0;
 	if (!status && c.parts_count)
-		status = check_restored(t, were, err);
-	block_change_release(&c);
+		status = check_restored(&t->view, were, err);
+	block_change_free(&c);
 	return status;
 }
 
@@ -336,7 +335,7 @@ int hotplug_restore(struct transaction *t, const struct block_list *list, struct
 	struct answer late = { 0 };
 	int status = guest_cancel(t->view.guest, &late, err);
 
-	answer_release(&late);
+	answer_free(&late);
 	block_list_intersect(&were, &t->view.before.blocks, list);
 	if (!were.count)
 		return 0;
@@ -344,6 +343,6 @@ int hotplug_restore(struct transaction *t, const struct block_list *list, struct
 		status = restore(t, &were, err);
 	if (status)
 		not_back(t, &were, err);
-	block_list_release(&were);
+	block_list_free(&were);
 	return status ? -1 : 0;
 }

@@ -53,29 +53,30 @@ struct watch {
 static bool concerns(const char *name, struct json_object *data, void *context)
 {
 	struct watch *watch = context;
-	struct verdict_subject subject;
+	struct device_event_subject subject;
 	unsigned i;
 
 	if (transaction_notice_stop(watch->t, name))
 		return true;
-	if (!verdict_subject(name, data, &subject))
+	if (!device_event_subject(name, data, &subject))
 		return false;
 	for (i = 0; i < watch->count; i++) {
 		struct leaving *l = &watch->leaving[i];
 
-		if (!verdict_is_about(&subject, &l->device))
+		if (!device_event_is_about(&subject, &l->device))
 			continue;
-		switch (verdict_read(name, data, &l->device, l->is_asked, l->why, sizeof(l->why))) {
-		case VERDICT_DELETED:
+		switch (device_event_read(name, data, &l->device, l->is_asked, l->why,
+					  sizeof(l->why))) {
+		case DEVICE_EVENT_DELETED:
 			l->is_gone = true;
 			return true;
-		case VERDICT_REFUSED:
+		case DEVICE_EVENT_REFUSED:
 			l->is_refused = true;
 			return true;
-		case VERDICT_PROGRESS:
+		case DEVICE_EVENT_PROGRESS:
 			return true;
-		case VERDICT_NONE:
-		case VERDICT_INSERTED:
+		case DEVICE_EVENT_NONE:
+		case DEVICE_EVENT_INSERTED:
 			break;
 		}
 	}
@@ -106,16 +107,15 @@ int hotplug_notice_gone(struct transaction *t, struct leaving *leaving, unsigned
 	return ready < 0 ? -1 : 0;
 }
 
-int hotplug_read_gone(struct transaction *t, struct leaving *leaving, unsigned count,
-		      struct err *err)
+int hotplug_read_gone(struct view *v, struct leaving *leaving, unsigned count, struct err *err)
 {
 	struct machine now = { 0 };
-	int status = machine_query_devices(&now, t->view.qmp, err);
+	int status = machine_query_devices(&now, v->qmp, err);
 	unsigned i;
 
 	for (i = 0; i < count && !status; i++)
 		leaving[i].is_gone |= !machine_device(&now, leaving[i].device.handle);
-	machine_release(&now);
+	machine_free(&now);
 	return status;
 }
 
@@ -299,7 +299,7 @@ int hotplug_release_devices(struct transaction *t, struct leaving *leaving, unsi
 		       : -1;
 }
 
-int hotplug_remove_backends(struct transaction *t, struct leaving *leaving, unsigned count,
+int hotplug_remove_backends(struct view *v, struct leaving *leaving, unsigned count,
 			    struct err *err)
 {
 	_cleanup_free_ uint64_t *ids = xcalloc(count, sizeof(*ids));
@@ -308,13 +308,12 @@ int hotplug_remove_backends(struct transaction *t, struct leaving *leaving, unsi
 
 	for (i = 0; i < count; i++)
 		if (leaving[i].is_gone && leaving[i].backend &&
-		    qmp_send(t->view.qmp, machine_request_object_del(leaving[i].backend), &ids[i],
-			     err))
+		    qmp_send(v->qmp, machine_request_object_del(leaving[i].backend), &ids[i], err))
 			return -1;
 	for (i = 0; i < count; i++) {
 		if (!ids[i])
 			continue;
-		if (qmp_receive(t->view.qmp, ids[i], NULL, err)) {
+		if (qmp_receive(v->qmp, ids[i], NULL, err)) {
 			status = err_wrap(err, "the backend '%s' is left", leaving[i].backend);
 			continue;
 		}

@@ -5,7 +5,6 @@
 #include "hotplug/blocks.h"
 #include "hotplug/keep-going.h"
 #include "hotplug/pool.h"
-#include "hotplug/room.h"
 
 #define DIVIDED_MS 2000	 /* with less than this left, a try has it all */
 #define MOST_MS	   60000 /* where there is no deadline */
@@ -21,14 +20,14 @@ static int all_stay(const struct unplug *unplug, struct err *err)
 static int admit(struct transaction *t, const struct memdev *d, uint64_t *bytes, struct err *err)
 {
 	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
-	uint64_t more = room_online_bytes(t, d);
+	uint64_t more = room_online_bytes(&t->view, d);
 	int status = hotplug_check_pool(t, &found, err);
 
 	if (!status)
 		status = hotplug_check_room(t, *bytes + more, err);
 	if (!status)
 		*bytes += more;
-	block_list_release(&found);
+	block_list_free(&found);
 	return status;
 }
 
@@ -48,7 +47,7 @@ static int admit_from(struct transaction *t, struct unplug *unplug, unsigned i, 
 	unsigned j;
 
 	for (j = 0; t->view.has_guest && j < i; j++)
-		bytes += room_online_bytes(t, &unplug->leaving[j].device);
+		bytes += room_online_bytes(&t->view, &unplug->leaving[j].device);
 	while (t->view.has_guest && i < unplug->leaving_count) {
 		if (!admit(t, &unplug->leaving[i].device, &bytes, err)) {
 			is_safe &= t->is_pool_safe;
@@ -61,7 +60,7 @@ static int admit_from(struct transaction *t, struct unplug *unplug, unsigned i, 
 		unplug_make_up(t, unplug);
 	}
 	t->is_pool_safe = is_safe;
-	unplug_find_blocks(t, unplug);
+	unplug_find_blocks(&t->view, unplug);
 	return 0;
 }
 
@@ -83,7 +82,7 @@ static int keep_blocks(struct transaction *t, const struct memdev *d, struct err
 	if (t->view.has_guest && view_device_blocks(&t->view, d, &span)) {
 		block_list_add(&list, &span);
 		status = hotplug_restore(t, &list, err);
-		block_list_release(&list);
+		block_list_free(&list);
 	}
 	return status;
 }
@@ -108,21 +107,21 @@ static int keep(struct transaction *t, struct unplug *unplug, unsigned i, const 
 }
 
 /* The blocks of what is to leave that are not offline, as they were seen last. */
-static struct block_list blocks_left(const struct transaction *t, const struct unplug *unplug)
+static struct block_list blocks_left(const struct view *v, const struct unplug *unplug)
 {
 	struct block_list all = { 0 }, left = { 0 };
 	unsigned i;
 
-	block_list_intersect(&all, &view_now(&t->view)->blocks, &unplug->blocks);
+	block_list_intersect(&all, &view_now(v)->blocks, &unplug->blocks);
 	for (i = 0; i < all.count; i++)
 		if (!blocks_are_offline(&all.runs[i]))
 			block_list_add(&left, &all.runs[i]);
-	block_list_release(&all);
+	block_list_free(&all);
 	return left;
 }
 
 /* Which device is the work at? Blocks go offline from the highest down. */
-static unsigned find_holder(const struct transaction *t, const struct unplug *unplug,
+static unsigned find_holder(const struct view *v, const struct unplug *unplug,
 			    const struct block_list *left)
 {
 	uint64_t block = left->count ? left->runs[left->count - 1].last : 0;
@@ -130,8 +129,8 @@ static unsigned find_holder(const struct transaction *t, const struct unplug *un
 	unsigned i = 0;
 
 	while (i < unplug->leaving_count &&
-	       (!view_device_blocks(&t->view, &unplug->leaving[i].device, &span) ||
-		block < span.first || block > span.last))
+	       (!view_device_blocks(v, &unplug->leaving[i].device, &span) || block < span.first ||
+		block > span.last))
 		i++;
 	return i;
 }
@@ -146,7 +145,9 @@ static int try_offline(struct transaction *t, const struct block_list *list, str
 		t->deadline->work_ms = deadline_within(
 			t->deadline, left_ms == DEADLINE_NEVER ? MOST_MS : left_ms / 2);
 	t->is_try = true;
-	status = hotplug_take_offline(t, list, err) || unplug_check_offline(t, list, err) ? -1 : 0;
+	status = hotplug_take_offline(t, list, err) || unplug_check_offline(&t->view, list, err)
+			 ? -1
+			 : 0;
 	t->is_try = false;
 	t->deadline->work_ms = work_ms;
 	deadline_work(t->deadline);
@@ -158,12 +159,12 @@ static int try_offline(struct transaction *t, const struct block_list *list, str
 static int drop_holder(struct transaction *t, struct unplug *unplug, uint64_t blocks,
 		       struct err *err)
 {
-	struct block_list left = blocks_left(t, unplug);
-	unsigned i = find_holder(t, unplug, &left);
+	struct block_list left = blocks_left(&t->view, unplug);
+	unsigned i = find_holder(&t->view, unplug, &left);
 	bool is_further = err->code == ERR_TIMEOUT && block_list_blocks(&left) < blocks;
 	struct err why = *err;
 
-	block_list_release(&left);
+	block_list_free(&left);
 	if (is_further)
 		return 0;
 	if (i == unplug->leaving_count)
@@ -180,11 +181,11 @@ static int drop_holder(struct transaction *t, struct unplug *unplug, uint64_t bl
 int keep_going_offline(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	while (unplug->leaving_count) {
-		struct block_list left = blocks_left(t, unplug);
+		struct block_list left = blocks_left(&t->view, unplug);
 		uint64_t blocks = block_list_blocks(&left);
 		int status = blocks ? try_offline(t, &left, err) : 0;
 
-		block_list_release(&left);
+		block_list_free(&left);
 		if (!status)
 			return 0;
 		if (!can_go_on(t, err) || drop_holder(t, unplug, blocks, err))
@@ -222,7 +223,7 @@ static int drop_refused(struct transaction *t, struct unplug *unplug, struct err
 	return 0;
 }
 
-int keep_going_release(struct transaction *t, struct unplug *unplug, struct err *err)
+int keep_going_free(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	while (hotplug_release_devices(t, unplug->leaving, unplug->leaving_count, err)) {
 		unsigned count = unplug->leaving_count;

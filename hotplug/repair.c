@@ -13,64 +13,64 @@
 #define MOVING_MS  1000 /* what the guest is at shows within this, or not at all */
 
 /* What was prepared; what was found stays. */
-static void jobs_release(struct repair *r)
+static void jobs_free(struct repair *r)
 {
-	change_release(&r->change);
+	change_free(&r->change);
 	unplug_free(&r->unplug);
-	vmem_release(&r->vmem);
+	vmem_free(&r->vmem);
 	r->change = (struct change){ .is_online = true };
 	r->unplug = (struct unplug){ 0 };
 	r->vmem = (struct vmem){ 0 };
 }
 
-void repair_release(struct repair *r)
+void repair_free(struct repair *r)
 {
-	findings_release(&r->due);
-	findings_release(&r->tried);
-	findings_release(&r->all);
-	buf_release(&r->mixed);
-	jobs_release(r);
+	findings_free(&r->due);
+	findings_free(&r->tried);
+	findings_free(&r->all);
+	buf_free(&r->mixed);
+	jobs_free(r);
 }
 
-static void add_online(const struct transaction *t, struct repair *r, const struct memdev *d)
+static void add_online(const struct view *v, struct repair *r, const struct memdev *d)
 {
-	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
+	struct block_list found = view_found_blocks(v, &v->before, d);
 	unsigned i;
 
 	for (i = 0; i < found.count; i++)
 		if (blocks_are_offline(&found.runs[i]))
 			block_list_add(&r->change.blocks, &found.runs[i]);
-	block_list_release(&found);
+	block_list_free(&found);
 }
 
 /* What a device gets more goes where the rest of it is, unless devices differ in that. */
-static void add_resize(struct transaction *t, struct repair *r, const struct memdev *d)
+static void add_resize(struct view *v, struct repair *r, const struct memdev *d)
 {
 	bool is_first = !r->vmem.units_count, is_mixed = false;
-	enum zone zone = zone_begun(t, d, &is_mixed);
+	enum zone zone = zone_begun(v, d, &is_mixed);
 
 	r->vmem.zone = is_first || r->vmem.zone == zone ? zone : ZONE_AUTO;
-	vmem_add(t, &r->vmem, d, d->requested_bytes);
+	vmem_add(v, &r->vmem, d, d->requested_bytes);
 }
 
-static int prepare_device(struct transaction *t, struct repair *r, const struct finding *f,
+static int prepare_device(struct view *v, struct repair *r, const struct finding *f,
 			  struct err *err)
 {
-	const struct memdev *d = machine_device(&t->view.machine, f->id);
+	const struct memdev *d = machine_device(&v->machine, f->id);
 
 	if (!d)
 		return err_set(err, ERR_FAILED, "'%s' is gone", f->id);
 	switch (f->action) {
 	case ACTION_ONLINE:
-		add_online(t, r, d);
+		add_online(v, r, d);
 		return 0;
 	case ACTION_UNPLUG:
 		return unplug_add(&r->unplug, d, err);
 	case ACTION_SETTLE:
-		vmem_add(t, &r->vmem, d, d->size_bytes);
+		vmem_add(v, &r->vmem, d, d->size_bytes);
 		return 0;
 	case ACTION_RESIZE:
-		add_resize(t, r, d);
+		add_resize(v, r, d);
 		return 0;
 	case ACTION_NONE:
 	case ACTION_REMOVE:
@@ -129,7 +129,7 @@ static int prepare(struct transaction *t, struct repair *r, struct err *err)
 
 	for (i = 0; i < r->due.count; i++)
 		if (r->due.list[i].kind != FINDING_BACKEND &&
-		    prepare_device(t, r, &r->due.list[i], err))
+		    prepare_device(&t->view, r, &r->due.list[i], err))
 			return -1;
 	if (has_removals(r)) {
 		transaction_add_steps(t, remove_steps, ARRAY_SIZE(remove_steps), r);
@@ -165,8 +165,10 @@ static bool has_arrived(const char *name, struct json_object *data, void *contex
 		char why[128];
 
 		if (d && findings_is_absent(f) &&
-		    (verdict_read(name, data, d, false, why, sizeof(why)) == VERDICT_INSERTED ||
-		     verdict_read(name, data, d, true, why, sizeof(why)) == VERDICT_DELETED))
+		    (device_event_read(name, data, d, false, why, sizeof(why)) ==
+			     DEVICE_EVENT_INSERTED ||
+		     device_event_read(name, data, d, true, why, sizeof(why)) ==
+			     DEVICE_EVENT_DELETED))
 			return true;
 	}
 	return false;
@@ -227,7 +229,7 @@ static int act(struct transaction *t, struct repair *r, struct err *err)
 {
 	int status;
 
-	jobs_release(r);
+	jobs_free(r);
 	transaction_restart(t);
 	status = prepare(t, r, err) || transaction_run(t, err) ? -1 : 0;
 	r->is_changed |= t->outcome != OUTCOME_UNCHANGED && t->outcome != OUTCOME_ROLLED_BACK;
@@ -264,7 +266,7 @@ static int repair_round(struct transaction *t, struct repair *r, struct err *err
 		return -1;
 	if (status)
 		r->failure = *err;
-	findings_release(&r->tried);
+	findings_free(&r->tried);
 	r->tried = r->due;
 	r->due = (struct findings){ 0 };
 	return t->is_dry_run ? (status ? -1 : 1) : 0;

@@ -113,8 +113,7 @@ def test_a_reset_ends_the_wait_for_a_console_and_nothing_more_is_typed(path, tmp
     if words[0] in ("unplug", "offline"):
         vm.plug("d0", 512)
     with Monitor(path, vm) as monitor, Deaf(tmp_path / "console", monitor, pattern) as console:
-        vm.chardevs = [{"label": "serial0", "filename": f"disconnected:unix:{tmp_path}/console,server=on",
-                        "frontend-open": True}]
+        vm.connect_console(tmp_path / "console")
         result = memhp("--qmp", path, "--json", *FAR, *words)
     result.failed(code, "the guest has been reset (guest-reset)", state=state)
     console.check_left_alone()
@@ -124,8 +123,7 @@ def test_a_reset_ends_the_wait_for_a_console_and_nothing_more_is_typed(path, tmp
 def test_what_can_do_without_the_guest_says_so_after_a_reset(path, tmp_path, command):
     vm = Vm()
     with Monitor(path, vm) as monitor, Deaf(tmp_path / "console", monitor, b"facts|scan"):
-        vm.chardevs = [{"label": "serial0", "filename": f"disconnected:unix:{tmp_path}/console,server=on",
-                        "frontend-open": True}]
+        vm.connect_console(tmp_path / "console")
         result = memhp("--qmp", path, "--json", *FAR, command)
     result.succeeded()
     assert "nothing known about the guest: the guest has been reset (guest-reset)" in result.stderr

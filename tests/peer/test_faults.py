@@ -8,8 +8,9 @@ import subprocess
 import peer
 import pytest
 from binary import SHORT, host
-from peer import (BINARY, IS_SANITIZED, Close, Default, Hold, Liar, Monitor, Quietly, Release, Result, Vm, deleted,
-                  encode, error, event, frame, memhp, ost, reply)
+from limits import capped
+from peer import (BINARY, Close, Default, Hold, Liar, Monitor, Quietly, Release, Result, Vm, deleted, encode, error,
+                  event, frame, memhp, ost, reply)
 
 
 # Replies to what changes the machine
@@ -74,16 +75,6 @@ def test_doubled_and_foreign_replies_between_changes(path, plugged):
 
 
 # Floods
-
-
-def capped(mebibytes, *words):
-    """memhp with no more memory than that; it ends by a signal when that does not do."""
-    if IS_SANITIZED:
-        pytest.skip("a sanitizer takes more memory than the limit")
-    words = [str(w) for w in words]
-    done = subprocess.run(["prlimit", f"--as={mebibytes * peer.MIB}", BINARY, *words], env=peer.clean_environment(),
-                          stdin=subprocess.DEVNULL, capture_output=True, timeout=peer.HANG, check=False)
-    return Result(done.returncode, done.stdout, done.stderr)
 
 
 def test_an_event_is_not_washed_away_by_a_flood_of_others_before_the_reply(path, plugged):

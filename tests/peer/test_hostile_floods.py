@@ -4,22 +4,12 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 import threading
 
 import peer
 import pytest
-from peer import BINARY, IS_SANITIZED, MIB, Default, Liar, Monitor, Result, Typist, encode, event, memhp, ost, reply
-
-
-def capped(mebibytes, *words, text=""):
-    """memhp with no more memory than that; it ends by a signal when that does not do."""
-    if IS_SANITIZED:
-        pytest.skip("a sanitizer takes more memory than the limit")
-    done = subprocess.run(["prlimit", f"--as={mebibytes * MIB}", "--core=0", BINARY, *map(str, words)],
-                          env=peer.clean_environment(), input=text.encode(), capture_output=True, timeout=2 * peer.HANG,
-                          check=False)
-    return Result(done.returncode, done.stdout, done.stderr)
+from limits import capped
+from peer import BINARY, MIB, Default, Liar, Monitor, Typist, encode, event, memhp, ost, reply
 
 
 # What is kept of what QEMU says

@@ -2,28 +2,22 @@
 """Peers whose numbers do not fit, or are so many that counting them one by one would take for ever."""
 import json
 import os
-import subprocess
 
-import peer
 import pytest
-from peer import BASE, BINARY, GIB, IS_SANITIZED, MIB, Liar, Monitor, Result, Tree, Vm, reply
+from limits import limited
+from peer import BASE, GIB, IS_SANITIZED, MIB, Liar, Monitor, Tree, Vm, reply
 
 CPU_SECONDS = 60 if IS_SANITIZED else 10  # what any of these takes is far below a second
 
 
-def limited(*words, mebibytes=200):
-    """memhp with so much processor time and memory, by whose lack it is killed."""
-    limits = ["prlimit", f"--cpu={CPU_SECONDS}", "--core=0"]
-    if not IS_SANITIZED:
-        limits.append(f"--as={mebibytes * MIB}")
-    done = subprocess.run([*limits, BINARY, *map(str, words)], env=peer.clean_environment(), stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=peer.HANG + CPU_SECONDS, check=False)
-    return Result(done.returncode, done.stdout, done.stderr)
+def bounded(*words, mebibytes=200):
+    """memhp with what it may take for any numbers."""
+    return limited(*words, mebibytes=mebibytes, seconds=CPU_SECONDS)
 
 
 def host(path, *words):
     """The same with --json and without a guest."""
-    return limited("--qmp", path, "--guest", "none", "--json", *words)
+    return bounded("--qmp", path, "--guest", "none", "--json", *words)
 
 
 def dimms(sizes, step=None):
@@ -92,7 +86,7 @@ def test_a_virtio_mem_device_that_claims_everything_takes_no_memory_of_ours(path
         return ["guest 6.1.0 1 offline contig-zones N", "memory 524288 204800 409600", "size 100000", "blocks 0 511 online 0 0 none"]
 
     with telling(path, [device]), Liar(f"{path}-console", say):
-        result = limited("--qmp", path, "--guest", f"serial:{path}-console", "--json", "-n", "resize", str((1 << 60) - 2 * BASE) + "B")
+        result = bounded("--qmp", path, "--guest", f"serial:{path}-console", "--json", "-n", "resize", str((1 << 60) - 2 * BASE) + "B")
         assert result.code in (0, 1, 5), result
 
 
@@ -163,7 +157,7 @@ def console(path):
                                         ("99999", "9999998")])
 def test_some_hundred_of_ten_million_blocks_are_offered(path, console, word, some):
     with Monitor(path):
-        done = limited("--qmp", path, "--guest", console, "__complete", "online", word)
+        done = bounded("--qmp", path, "--guest", console, "__complete", "online", word)
     offers = done.stdout.split()
     assert some in offers and 10 <= len(offers) <= 300, done
     assert all(offer.startswith(word) for offer in offers)
@@ -176,14 +170,14 @@ def test_few_blocks_are_all_offered(path, tmp_path):
     tree.add(32, 131)
     with Monitor(path):
         for word, count in (("memory", 100), ("memory1", 32), ("3", 8), ("131", 1), ("7", 10)):
-            done = limited("--qmp", path, "--guest", tree.local_channel(), "__complete", "online", word)
+            done = bounded("--qmp", path, "--guest", tree.local_channel(), "__complete", "online", word)
             assert len(done.stdout.split()) == count, (word, done.stdout)
 
 
 def test_ten_million_blocks_beside_256_dimms_are_listed(path, console):
     with telling(path, dimms([256 * MIB] * 256)):
-        value = limited("--qmp", path, "--guest", console, "--json", "list").succeeded()
-        text = limited("--qmp", path, "--guest", console, "blocks").stdout
+        value = bounded("--qmp", path, "--guest", console, "--json", "list").succeeded()
+        text = bounded("--qmp", path, "--guest", console, "blocks").stdout
     first = BASE // (128 * MIB)
     assert [(b["first"], b["last"]) for b in value["boot_blocks"]] == [(0, first - 1), (first + 512, LAST)]
     assert [(d["blocks"][0]["first"], d["blocks"][0]["last"]) for d in value["devices"]] == [
@@ -195,7 +189,7 @@ def test_ten_million_blocks_beside_256_dimms_are_listed(path, console):
                          ids=" ".join)
 def test_ten_million_blocks_are_worked_on_in_ranges(path, console, words):
     with Monitor(path):
-        result = limited("--qmp", path, "--guest", console, "--json", "--timeout", "3", *words)
+        result = bounded("--qmp", path, "--guest", console, "--json", "--timeout", "3", *words)
     assert result.code in (0, 1, 5, 6, 7) and json.loads(result.stdout), result
 
 
@@ -209,7 +203,7 @@ def test_a_guest_whose_blocks_all_differ_is_worked_on(path):
 
     with telling(path, dimms([GIB] * 256)), Liar(f"{path}-console", say):
         for words in (("list",), ("blocks",), ("status",), ("-n", "offline", "all"), ("-n", "unplug", "3G")):
-            result = limited("--qmp", path, "--guest", f"serial:{path}-console", "--json", *words, mebibytes=500)
+            result = bounded("--qmp", path, "--guest", f"serial:{path}-console", "--json", *words, mebibytes=500)
             assert result.code in (0, 1, 5), (words, result)
 
 
@@ -219,7 +213,7 @@ def test_a_block_size_that_no_kernel_has_is_not_believed(path, size):
         return ["guest 6.1.0 1 offline contig-zones N", "memory 524288 204800 409600", f"size {size}", "blocks 0 3 online 0 0 none"]
 
     with Monitor(path, Vm()), Liar(f"{path}-console", say):
-        result = limited("--qmp", path, "--guest", f"serial:{path}-console", "--json", "blocks")
+        result = bounded("--qmp", path, "--guest", f"serial:{path}-console", "--json", "blocks")
         result.failed(4, f"size {size}", code="guest-unreachable", state="unchanged")
 
 
@@ -236,5 +230,5 @@ def test_a_name_that_qemu_gives_is_no_mistake_of_the_users(path):
     """A name of a socket that no socket can have: the guest cannot be reached."""
     console = [{"label": "serial0", "filename": f"disconnected:unix:{'q' * 300},abstract=on,server=on", "frontend-open": True}]
     with Monitor(path, on={"query-chardev": [reply(console)]}):
-        result = limited("--qmp", path, "--json", "blocks")
+        result = bounded("--qmp", path, "--json", "blocks")
     result.failed(4, "an abstract name has at most 107 bytes", code="guest-unreachable")

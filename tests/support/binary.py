@@ -15,7 +15,7 @@ BINARY = str(pathlib.Path(os.environ.get("MEMHP_BIN", ROOT / "memhp")).absolute(
 IS_SANITIZED = b"__asan_init" in pathlib.Path(BINARY).read_bytes() if os.path.exists(BINARY) else False
 MIB = 1 << 20
 GIB = 1 << 30
-HANG = 40  # seconds; a memhp or a peer that takes longer hangs
+HANG = 90  # seconds; a memhp or a peer that takes longer hangs
 PATIENCE = 60  # seconds; only ever waited for in full when a test fails anyway
 SHORT = ("--timeout", "1.5")  # for what memhp waits for in vain, after what it has to do on a slow machine
 

@@ -42,8 +42,7 @@ def monitor(where, directory):
     if where.get("plugged"):
         vm.plug("d0", where["plugged"])
     if where.get("serial"):
-        vm.chardevs = [{"frontend-open": True, "label": "serial0",
-                        "filename": f"disconnected:unix:{where['serial']},server=on"}]
+        vm.connect_console(where["serial"])
     if where.get("pty"):
         vm.chardevs = [{"frontend-open": True, "label": "serial0", "filename": f"pty:{where['pty']}"}]
     path = where.get("path", f"{directory}/tcp")

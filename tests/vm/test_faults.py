@@ -13,7 +13,7 @@ from relay import AFTER, BEFORE, Relay, at, at_work
 from stuck import is_stuck, pin, unpin
 from vm import Qmp, end_process, run_memhp, wait_until
 
-SHORT = ("--timeout", "3")  # for what memhp has to wait for in vain ...
+SHORT = ("--timeout", "8")  # for what memhp has to wait for in vain ...
 LONG = ("--timeout", "20")  # ... and for what may come, but need not
 
 

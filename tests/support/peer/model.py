@@ -37,6 +37,10 @@ class Vm:
         return self.insert({"id": None if anonymous else f"{name}-dimm", "memdev": f"{name}-mem",
                             "addr": address})
 
+    def connect_console(self, path):
+        """The guest's console is on that socket, which QEMU serves."""
+        self.chardevs = [{"label": "serial0", "filename": f"disconnected:unix:{path},server=on", "frontend-open": True}]
+
     def insert(self, arguments):
         """Make a device of the arguments of device_add."""
         size = self.objects.get(arguments.get("memdev"))
