@@ -113,7 +113,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/seam.c tests/fuzz/replay.c tests/fuzz
 		$(filter-out %/memhp.o,$(OBJS)) | $(BUILD)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) \
-		-Wl,--wrap=wire_connect_unix,--wrap=wire_fill,--wrap=getrandom,--wrap=peer_open_path,--wrap=sink_stdout -o $@ \
+		-Wl,--wrap=stream_connect_unix,--wrap=stream_fill,--wrap=getrandom,--wrap=peer_open_path,--wrap=sink_stdout -o $@ \
 		$(filter-out $(if $(FUZZ),%/replay.c) %.h,$^) $(LDLIBS)
 
 $(BUILD):

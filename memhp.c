@@ -16,7 +16,7 @@
 #include "cmd/report.h"
 #include "guest/password.h"
 #include "lib/aside.h"
-#include "lib/nearest.h"
+#include "lib/text.h"
 #include "lib/signals.h"
 
 #define DEFAULT_TIMEOUT_MS 60000
@@ -225,7 +225,7 @@ static int read_options(struct ctx *ctx, struct opt_target *targets, const struc
 		err_set(err, ERR_USAGE, "the shell stays with its VM");
 		return err_hint(err, "start another shell for another VM");
 	}
-	if (profile_settle(ctx, targets, cmd, err))
+	if (options_resolve(ctx, targets, cmd, err))
 		return -1;
 	ctx->options = targets[1];
 	return check_words(cmd, argc - *first, argv + *first, err);
@@ -280,7 +280,7 @@ static int settle_line(struct ctx *ctx, struct opt_target *targets, int argc, ch
 	options = xcalloc(1, cmd->options_size ? cmd->options_size : 1);
 	targets[1] = (struct opt_target){ .table = cmd->opts, .options = options };
 	(void)!opt_parse(targets, 2, argc - first, words + first, false, &first, err);
-	return profile_settle(ctx, targets, cmd, err);
+	return options_resolve(ctx, targets, cmd, err);
 }
 
 /* memhp __complete [WORD]...: print what can stand in the place of the last word, and ":files"
@@ -288,7 +288,7 @@ static int settle_line(struct ctx *ctx, struct opt_target *targets, int argc, ch
 static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char **argv,
 		    struct err *err)
 {
-	struct offer offer = { .ctx = ctx, .config = &ctx->config, .add = print_offer };
+	struct completion completion = { .ctx = ctx, .config = &ctx->config, .add = print_offer };
 	const char *word = argc > 1 ? argv[argc - 1] : "";
 	int before = argc > 1 ? argc - 2 : 0, signal_fd = signals_open(err);
 
@@ -299,11 +299,11 @@ static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char 
 	aside_limit(&ctx->deadline);
 	/* the command itself is skipped, as main() skips the name of the program */
 	if (!settle_line(ctx, targets, before + 1, argv, err))
-		offer.vm = &ctx->vm;
+		completion.vm = &ctx->vm;
 	bind_vm(ctx);
-	if (offer_words(&offer, before, argv + 1, word))
+	if (complete_words(&completion, before, argv + 1, word))
 		out_printf(":files\n");
-	offer_forget(&offer);
+	completion_forget(&completion);
 	vm_close(&ctx->vm);
 	return out_flush(err);
 }
@@ -422,8 +422,8 @@ static int fill_standard_descriptors(struct err *err)
 	return 0;
 }
 
-/* Whoever may not change the machine himself must not do it through memhp: it obeys the
- * environment, and runs commands. */
+/* A user who may not change the machine must not do it through memhp, which obeys the environment
+ * and runs commands. */
 static int refuse_borrowed_rights(struct err *err)
 {
 	if (!getauxval(AT_SECURE))
@@ -454,9 +454,9 @@ int main(int argc, char **argv)
 		status = fail(&ctx, &err);
 	}
 	status = status ? status : ctx.exit_code;
-	login_release(&ctx.vm.login);
+	login_free(&ctx.vm.login);
 	json_object_put(ctx.result);
-	config_release(&ctx.config);
+	config_free(&ctx.config);
 	sink_finish();
 	return status;
 }

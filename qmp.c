@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/message.h"
+#include "lib/json.h"
 #include "lib/owner.h"
 #include "lib/peer.h"
 #include "lib/queue.h"
@@ -21,11 +21,11 @@
 #define REPLIES_MAX_BYTES (128 << 20) /* one may have 80 MiB */
 
 struct qmp {
-	struct wire wire;
+	struct stream stream;
 	struct buf out; /* requests that go out together, before the next wait */
 	struct deadline *deadline;
 	const struct trace *trace;
-	struct message_reader reader;
+	struct json_reader reader;
 	struct queue replies, events; /* that wait to be asked for */
 	unsigned lost_count;	      /* of events that could not be kept */
 	uint64_t *awaited;	      /* ids of requests whose reply has not come; owned */
@@ -121,7 +121,7 @@ static bool take_awaited(struct qmp *q, uint64_t id)
 }
 
 /* Keep a reply if there was such a request, and only one to each: strays do not pile up, nor do
- * those that nobody fetches any more. */
+ * those that are not fetched any more. */
 static void keep_reply(struct qmp *q, struct json_object *object, size_t bytes)
 {
 	uint64_t id;
@@ -164,7 +164,7 @@ static int take_message(struct qmp *q, struct json_object *object, size_t bytes,
 	return 0;
 }
 
-/* Sort what the wire has buffered. */
+/* Sort what the stream has buffered. */
 static int parse_input(struct qmp *q, struct err *err)
 {
 	struct json_object *object;
@@ -172,7 +172,7 @@ static int parse_input(struct qmp *q, struct err *err)
 	size_t bytes;
 	int status;
 
-	while ((status = message_read(&q->reader, &q->wire.in, &object, &bytes, &why)) > 0)
+	while ((status = json_reader_next(&q->reader, &q->stream.in, &object, &bytes, &why)) > 0)
 		if (take_message(q, object, bytes, err))
 			return -1;
 	return status ? protocol_error(q, why, err) : 0;
@@ -180,9 +180,9 @@ static int parse_input(struct qmp *q, struct err *err)
 
 static int flush(struct qmp *q, struct err *err)
 {
-	int status = q->out.len
-			     ? wire_write(&q->wire, buf_text(&q->out), q->out.len, q->deadline, err)
-			     : 0;
+	int status = q->out.len ? stream_write(&q->stream, buf_text(&q->out), q->out.len,
+					       q->deadline, err)
+				: 0;
 
 	buf_drop(&q->out, q->out.len);
 	return status;
@@ -192,7 +192,7 @@ static int flush(struct qmp *q, struct err *err)
  */
 static int pump(struct qmp *q, int64_t until_ms, struct err *err)
 {
-	int ready = flush(q, err) ? -1 : wire_fill(&q->wire, until_ms, q->deadline, err);
+	int ready = flush(q, err) ? -1 : stream_fill(&q->stream, until_ms, q->deadline, err);
 
 	if (ready > 0 && parse_input(q, err))
 		return -1;
@@ -243,10 +243,10 @@ struct qmp *qmp_attach(int fd, const char *address, const struct trace *trace,
 	q->trace = trace;
 	q->address = xstrdup(address);
 	q->peer_pid = owner_of(fd, &uid);
-	message_init(&q->reader);
+	json_reader_init(&q->reader);
 	queue_init(&q->replies);
 	queue_init(&q->events);
-	wire_init(&q->wire, fd, fd, xasprintf("monitor '%s'", address), ERR_QEMU_UNREACHABLE);
+	stream_init(&q->stream, fd, fd, xasprintf("monitor '%s'", address), ERR_QEMU_UNREACHABLE);
 	return q;
 }
 
@@ -264,13 +264,13 @@ void qmp_close(struct qmp *q)
 {
 	if (!q)
 		return;
-	wire_release(&q->wire);
-	buf_release(&q->out);
-	queue_release(&q->replies);
-	queue_release(&q->events);
+	stream_free(&q->stream);
+	buf_free(&q->out);
+	queue_free(&q->replies);
+	queue_free(&q->events);
 	free(q->awaited);
 	json_object_put(q->greeting);
-	message_release(&q->reader);
+	json_reader_free(&q->reader);
 	free(q->version);
 	free(q->address);
 	free(q);
@@ -293,7 +293,7 @@ void qmp_set_peer(struct qmp *q, pid_t pid)
 
 int qmp_fd(const struct qmp *q)
 {
-	return q->wire.in_fd;
+	return q->stream.in_fd;
 }
 
 struct json_object *qmp_request(const char *command, struct json_object *arguments)
@@ -381,14 +381,14 @@ int qmp_start(struct qmp *q, int64_t greeting_ms, int64_t reply_ms, struct err *
 }
 
 /* As qmp_connect(), but where others wait, wait too: a full queue says nothing when it moves. */
-int qmp_connect_in_turn(struct qmp **out, const struct address *address,
-			   const struct trace *trace, struct deadline *d, struct err *err)
+int qmp_connect_in_turn(struct qmp **out, const struct address *address, const struct trace *trace,
+			struct deadline *d, struct err *err)
 {
 	int64_t until_ms = deadline_within(d, QMP_GREETING_MS);
 	struct err end;
 	int status;
 
-	while ((status = qmp_connect(out, address, trace, d, err)) > 0 &&
+	while ((status = qmp_connect(out, address, trace, d, err)) == STREAM_QUEUED &&
 	       monotonic_ms() < until_ms) {
 		if (deadline_poll(d, NULL, 0, monotonic_ms() + QUEUE_MS, &end) >= 0)
 			continue;
@@ -464,6 +464,6 @@ unsigned qmp_count_lost(struct qmp *q)
 
 void qmp_forget_replies(struct qmp *q)
 {
-	queue_release(&q->replies);
+	queue_free(&q->replies);
 	q->awaited_count = 0;
 }

@@ -37,7 +37,7 @@ int qmp_open(struct qmp **out, const struct address *address, const struct trace
  * while the first is waited for
  * @greeting_ms, @reply_ms: when to stop waiting for the greeting, and for the reply to what is sent
  * then (CLOCK_MONOTONIC), or DEADLINE_NEVER; what has come is still read
- * Return: as qmp_open(); of qmp_connect() 1 when others wait to be served
+ * Return: as qmp_open(); of qmp_connect() also STREAM_QUEUED
  */
 int qmp_connect(struct qmp **out, const struct address *address, const struct trace *trace,
 		struct deadline *deadline, struct err *err) __attribute__((warn_unused_result));
@@ -69,7 +69,7 @@ const char *qmp_version(const struct qmp *q);
  * (SO_PEERCRED), or what qmp_set_peer() has set; 0 when unknown */
 pid_t qmp_peer_pid(const struct qmp *q);
 
-/* qmp_set_peer() - it is known better who that is; 0: it is not known */
+/* qmp_set_peer() - set it where it is known better; 0: unknown */
 void qmp_set_peer(struct qmp *q, pid_t pid);
 
 /* qmp_fd() - what to poll(2) for news; owned by the session */
@@ -126,8 +126,8 @@ bool qmp_has_events(const struct qmp *q);
  * they were taken, or were too large */
 unsigned qmp_count_lost(struct qmp *q);
 
-/* qmp_forget_replies() - nobody will call qmp_receive() for requests that were sent so far: what
- * has come for them goes, and what still comes is not kept */
+/* qmp_forget_replies() - no request sent so far will be asked for by qmp_receive(): replies that
+ * have come are dropped, and those to come are not kept */
 void qmp_forget_replies(struct qmp *q);
 
 #endif

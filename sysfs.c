@@ -24,24 +24,23 @@ const char *const zone_choices[] = {
 	[ZONE_AUTO] = "auto", [ZONE_MOVABLE] = "movable", [ZONE_KERNEL] = "kernel", NULL
 };
 
-void block_list_release(struct block_list *list)
+void block_list_free(struct block_list *list)
 {
 	free(list->runs);
 	*list = (struct block_list){ 0 };
 }
 
-void guest_memory_release(struct guest_memory *g)
+void guest_memory_free(struct guest_memory *g)
 {
-	block_list_release(&g->blocks);
-	pools_release(&g->pools);
+	block_list_free(&g->blocks);
+	pools_free(&g->pools);
 	*g = (struct guest_memory){ 0 };
 }
 
 bool blocks_continue(const struct blocks *a, const struct blocks *b)
 {
 	return b->first == a->last + 1 && !strcmp(a->state, b->state) &&
-	       !strcmp(a->zones, b->zones) && a->node == b->node &&
-	       a->is_removable == b->is_removable;
+	       !strcmp(a->zones, b->zones) && a->node == b->node && a->removable == b->removable;
 }
 
 void block_list_add(struct block_list *list, const struct blocks *run)
@@ -79,7 +78,7 @@ void block_list_sort(struct block_list *list)
 			run.first = next;
 		block_list_add(&sorted, &run);
 	}
-	block_list_release(list);
+	block_list_free(list);
 	*list = sorted;
 }
 
@@ -310,7 +309,6 @@ static bool parse_small(const char *word, unsigned most, int *out)
 	return true;
 }
 
-/* Add a run behind those that are there. */
 static bool add_run(struct guest_memory *g, const struct blocks *run)
 {
 	if (run->first > run->last || run->last > BLOCK_MAX ||
@@ -327,12 +325,15 @@ static bool parse_blocks(struct guest_memory *g, char *rest)
 	char *state = strtok_r(NULL, " ", &save), *node = strtok_r(NULL, " ", &save);
 	char *removable = strtok_r(NULL, " ", &save), *zones = strtok_r(NULL, "", &save);
 	struct blocks run = { 0 };
+	int number;
 
-	return zones && parse_u64(first, 10, &run.first) && parse_u64(last, 10, &run.last) &&
-	       parse_small(node, NODE_MAX, &run.node) &&
-	       parse_small(removable, 1, &run.is_removable) &&
-	       copy_word(run.state, sizeof(run.state), state, "-") &&
-	       copy_word(run.zones, sizeof(run.zones), zones, " ") && add_run(g, &run);
+	if (!zones || !parse_u64(first, 10, &run.first) || !parse_u64(last, 10, &run.last) ||
+	    !parse_small(node, NODE_MAX, &run.node) || !parse_small(removable, 1, &number) ||
+	    !copy_word(run.state, sizeof(run.state), state, "-") ||
+	    !copy_word(run.zones, sizeof(run.zones), zones, " "))
+		return false;
+	run.removable = (enum removable)(number + 1); /* -1 is unknown */
+	return add_run(g, &run);
 }
 
 /* "floor KIB" */
@@ -374,7 +375,7 @@ int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, stru
 	unsigned i;
 	size_t j;
 
-	guest_memory_release(g);
+	guest_memory_free(g);
 	for (i = 0; i < count; i++) {
 		for (j = 0; j < ARRAY_SIZE(parsers); j++) {
 			size_t len = strlen(parsers[j].word);
@@ -416,7 +417,7 @@ int sysfs_add_blocks(struct guest_memory *g, const struct blocks *run, struct er
 bool sysfs_blocks_of(uint64_t address, uint64_t size_bytes, uint64_t block_size_bytes,
 		     struct blocks *out)
 {
-	*out = (struct blocks){ .node = -1, .is_removable = -1 };
+	*out = (struct blocks){ .node = -1 };
 	if (!block_size_bytes || !size_bytes || address % block_size_bytes ||
 	    size_bytes % block_size_bytes)
 		return false;
@@ -449,7 +450,7 @@ void blocks_add_json(struct json_object *object, const struct blocks *b)
 	json_add_string(object, "state", b->state[0] ? b->state : NULL);
 	json_add_string(object, "zone", blocks_are_online(b) && b->zones[0] ? b->zones : NULL);
 	json_add_u64(object, "node", b->node >= 0, (uint64_t)b->node);
-	json_add_bool(object, "removable", b->is_removable >= 0, b->is_removable);
+	json_add_bool(object, "removable", b->removable, b->removable == REMOVABLE_YES);
 }
 
 const char *sysfs_zone_word(enum zone zone)

@@ -2,7 +2,7 @@
 /*
  * sysfs: the guest's memory vocabulary (Documentation/admin-guide/mm/memory-hotplug.rst of Linux):
  * blocks, states, zones, policies, as guest.sh's scan says them, parsed strictly. Must never: talk
- * to anybody.
+ * to the guest.
  */
 #ifndef SYSFS_H
 #define SYSFS_H
@@ -15,13 +15,15 @@
 #include "lib/pools.h"
 #include "lib/zone.h"
 
+enum removable { REMOVABLE_UNKNOWN, REMOVABLE_NO, REMOVABLE_YES };
+
 /* A run of memory blocks; from scan with everything that they have in common. */
 struct blocks {
 	uint64_t first, last; /* block numbers, both included: memory<first> .. memory<last> */
 	char state[16];	      /* "online", "offline", "going-offline"; "" when unknown */
 	char zones[48]; /* "Movable" when online, "Normal Movable" when offline; "" when unknown */
 	int node;	/* -1 when unknown */
-	int is_removable; /* 0, 1, or -1 when unknown */
+	enum removable removable;
 };
 
 /* A list of runs; zero-initialise it. */
@@ -68,12 +70,12 @@ extern const char *const zone_choices[];
 
 /*
  * sysfs_parse() - read the answer to a scan; lines of other commands are left alone
- * @g:		replaced; the caller releases it
+ * @g:		replaced; the caller frees it
  * @err:	ERR_GUEST_UNREACHABLE when the answer makes no sense
  */
 int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)
 	__attribute__((warn_unused_result));
-void guest_memory_release(struct guest_memory *g);
+void guest_memory_free(struct guest_memory *g);
 
 /*
  * sysfs_set_limited(), sysfs_add_blocks() - what an agent without a shell tells, as strictly: the
@@ -90,7 +92,7 @@ int sysfs_add_blocks(struct guest_memory *g, const struct blocks *run, struct er
 /* block_list_add() - append a run, merging it with the last when it continues that with equal facts
  */
 void block_list_add(struct block_list *list, const struct blocks *run);
-void block_list_release(struct block_list *list);
+void block_list_free(struct block_list *list);
 /* block_list_sort() - by first block, merged, each block once */
 void block_list_sort(struct block_list *list);
 uint64_t block_list_blocks(const struct block_list *list);

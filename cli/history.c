@@ -35,7 +35,7 @@ static bool is_open(const struct stat *st)
 	return st->st_mode & (S_IWOTH | (is_own_group ? 0 : S_IWGRP));
 }
 
-/* Is it a directory in which nobody else can put something else in the place of what is there? A
+/* Is it a directory in which no other user can replace what is there? A
  * sticky one, such as /tmp, belongs to all, but what is in it only to its owner: also a link. */
 static bool is_ours(const char *path)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * history: the lines that were typed at earlier prompts, in a file that nobody else can touch.
- * Must never: follow a link that somebody else may have made, or print.
+ * history: the lines that were typed at earlier prompts, in a file that no other user can touch.
+ * Must never: follow a link that another user may have made, or print.
  */
 #ifndef CLI_HISTORY_H
 #define CLI_HISTORY_H
@@ -16,8 +16,8 @@ char *history_path(void);
 void history_load(const char *path, void (*take)(const char *line));
 
 /*
- * history_save() - put the lines into the file, in the place of what was there, and make the directories
- * on the way; nothing is written where somebody else could change one of them
+ * history_save() - put the lines into the file, in the place of what was there, and make the
+ * directories on the way; nothing is written where another user could change one of them
  * @next:	returns a line, the oldest first; NULL at the end
  */
 void history_save(const char *path, const char *(*next)(void));

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/opt.h"
-#include "lib/nearest.h"
+#include "lib/text.h"
 #include "lib/size.h"
 
 #define ROWS_MAX    64

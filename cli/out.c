@@ -10,6 +10,7 @@
 #include "cli/out.h"
 #include "cli/sink.h"
 #include "lib/deadline.h"
+#include "lib/text.h"
 
 #define PROGRESS_AFTER_MS 1000
 #define COLUMNS_DEFAULT	  80 /* of a terminal that does not say */

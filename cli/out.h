@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * out: everything that a person sees: tables, colour, the progress line, errors. Text from outside
- * is made printable here, once. JSON goes to stdout as one line. They are
- * written to by way of sink.h.
+ * is made printable here, once. JSON goes to stdout as one line. All of it goes through sink.h.
  */
 #ifndef CLI_OUT_H
 #define CLI_OUT_H
@@ -35,7 +34,7 @@ void out_error(const struct err *err);
 /*
  * out_flush() - write everything out and check that it arrived
  * Return: 0; -1 with ERR_FAILED when stdout is closed or full, ERR_TIMEOUT or ERR_INTERRUPTED when
- * nobody has read it so long
+ * the reader takes too long
  */
 int out_flush(struct err *err) __attribute__((warn_unused_result));
 

@@ -11,6 +11,7 @@
 
 #include "cli/history.h"
 #include "cli/prompt.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 #define HISTORY_LINES 1000
@@ -25,7 +26,7 @@ static struct {
 	int saved; /* lines of the history */
 } now;
 
-/* A word that could drive the terminal is offered to nobody. */
+/* A word that could drive the terminal is not offered. */
 void prompt_offer(const char *word)
 {
 	const char *at = word;

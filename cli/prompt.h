@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * prompt: lines that a person types, edited by readline, while something else is watched. Must
+ * prompt: lines that a person types, edited by readline, while another descriptor is watched. Must
  * never: know what a line means.
  */
 #ifndef CLI_PROMPT_H
@@ -14,8 +14,8 @@
 /* What a prompt needs from its user; all borrowed. */
 struct prompt_user {
 	int fd;	       /* watched beside the keyboard; -1: nothing */
-	bool has_news; /* ready() is wanted although nothing comes from @fd */
-	/* what is printed stands above the prompt, whose text may be another then */
+	bool has_news; /* call ready() although nothing comes from @fd */
+	/* prints its news above the prompt, whose text may change then */
 	void (*ready)(void *context);
 	/* the prompt's text, printable; prompt_line() frees it */
 	char *(*text)(void *context);
@@ -28,11 +28,12 @@ struct prompt_user {
 	void *context;
 };
 
-/* prompt_start() - read the history at @path (may be NULL); @name is what ~/.inputrc calls the program
+/* prompt_start() - read the history at @path (may be NULL); @name is what ~/.inputrc calls the
+ * program
  */
 void prompt_start(const char *name, const char *path);
 
-/* prompt_finish() - write the history, where nobody else can touch it */
+/* prompt_finish() - write the history, unless another user could touch it */
 void prompt_finish(const char *path);
 
 /*

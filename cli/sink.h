@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * sink: stdout and stderr as streams that are waited for no longer than the deadline: a pipe that
- * nobody reads, or a terminal that was stopped, takes nothing more.
+ * sink: stdout and stderr as streams that wait no longer than the deadline: a full pipe without a
+ * reader, or a stopped terminal, takes nothing more.
  */
 #ifndef CLI_SINK_H
 #define CLI_SINK_H
@@ -20,7 +20,7 @@ void sink_limit(struct deadline *d);
 
 /*
  * sink_flush() - write out what stdout holds
- * @err:	ERR_TIMEOUT or ERR_INTERRUPTED when nobody has read it so long, else ERR_FAILED
+ * @err:	ERR_TIMEOUT or ERR_INTERRUPTED when the reader takes too long, else ERR_FAILED
  * Return: 0, -1; after a failure always -1
  */
 int sink_flush(struct err *err) __attribute__((warn_unused_result));

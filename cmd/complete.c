@@ -9,7 +9,7 @@
 #include "hotplug/place.h"
 #include "lib/aside.h"
 #include "lib/size.h"
-#include "lib/words.h"
+#include "lib/text.h"
 #include "vm/fleet.h"
 
 #define BLOCKS_MAX     256  /* of the guest's, which can tell of millions */
@@ -18,7 +18,7 @@
 
 /* A place in a command line. */
 struct place {
-	struct offer *offer;
+	struct completion *completion;
 	const char *word; /* what has been typed of the word */
 	size_t fixed;	  /* bytes of it that stand before a value: "--zone=" */
 	int argc;	  /* the words before it */
@@ -46,18 +46,18 @@ static void add(const struct place *p, const char *text, const char *meaning)
 	_cleanup_free_ char *whole = xasprintf("%.*s%s", (int)p->fixed, p->word, text);
 
 	if (!strncmp(whole, p->word, strlen(p->word)) && !is_typed_already(p, whole))
-		p->offer->add(whole, meaning);
+		p->completion->add(whole, meaning);
 }
 
 /* The same for an id or a name, which comes from QEMU or another user: what a shell would take
  * apart, or memhp would take for an option, is offered to none. */
 static void add_name(const struct place *p, const char *name, const char *meaning)
 {
-	if (strlen(name) <= NAME_MAX_BYTES && words_is_plain(name))
+	if (strlen(name) <= NAME_MAX_BYTES && text_is_plain(name))
 		add(p, name, meaning);
 }
 
-void offer_forget(struct offer *o)
+void completion_forget(struct completion *o)
 {
 	if (o->is_known)
 		transaction_free(&o->known);
@@ -65,7 +65,7 @@ void offer_forget(struct offer *o)
 }
 
 /* Ask QEMU, and the guest where it is needed; what cannot be asked stays unknown. */
-static const struct transaction *look(struct offer *o, bool with_guest)
+static const struct transaction *look(struct completion *o, bool with_guest)
 {
 	struct vm *vm = o->vm;
 	struct deadline outer;
@@ -75,7 +75,7 @@ static const struct transaction *look(struct offer *o, bool with_guest)
 
 	if (o->is_known && o->knows_guest >= with_guest)
 		return &o->known;
-	offer_forget(o);
+	completion_forget(o);
 	outer = deadline_push(vm->deadline, LOOK_MS);
 	/* Tab on a shell's command line does not ask for a command to run; who has started memhp's
 	 * own shell with it has */
@@ -94,7 +94,7 @@ static const struct transaction *look(struct offer *o, bool with_guest)
 	return &o->known;
 }
 
-static void offer_devices(const struct place *p, const struct transaction *t)
+static void complete_devices(const struct place *p, const struct transaction *t)
 {
 	unsigned i;
 
@@ -107,7 +107,7 @@ static void offer_devices(const struct place *p, const struct transaction *t)
 	}
 }
 
-static void offer_block(void *context, uint64_t block, const struct blocks *run)
+static void complete_block(void *context, uint64_t block, const struct blocks *run)
 {
 	const struct place *p = context;
 	char text[BLOCKS_TEXT_MAX];
@@ -128,7 +128,7 @@ static const char *typed_digits(const char *word)
 }
 
 /* The blocks that are not yet as the command would have them, by name or by number. */
-static void offer_blocks(struct place *p, const struct transaction *t)
+static void complete_blocks(struct place *p, const struct transaction *t)
 {
 	const char *digits = typed_digits(p->word);
 	struct block_list other = { 0 };
@@ -143,13 +143,13 @@ static void offer_blocks(struct place *p, const struct transaction *t)
 		block_list_add(&other, run);
 	}
 	if (digits)
-		prefix_each(&other, digits, BLOCKS_MAX, offer_block, p);
-	block_list_release(&other);
+		prefix_each(&other, digits, BLOCKS_MAX, complete_block, p);
+	block_list_free(&other);
 	add(p, "all", NULL);
 }
 
 /* "512M", "4G" */
-static void offer_size(const struct place *p, uint64_t bytes)
+static void complete_size(const struct place *p, uint64_t bytes)
 {
 	_cleanup_free_ char *text = bytes % (1 << 30)
 					    ? xasprintf("%lluM", (unsigned long long)bytes >> 20)
@@ -159,26 +159,26 @@ static void offer_size(const struct place *p, uint64_t bytes)
 }
 
 /* From @first on, doubling, up to @max. */
-static void offer_sizes(const struct place *p, uint64_t first, uint64_t max)
+static void complete_sizes(const struct place *p, uint64_t first, uint64_t max)
 {
 	uint64_t bytes;
 
 	for (bytes = first; bytes && bytes <= max; bytes *= 2)
-		offer_size(p, bytes);
+		complete_size(p, bytes);
 }
 
 /* What can be added: whole blocks, as far as maxmem goes. */
-static void offer_additions(const struct place *p, const struct transaction *t)
+static void complete_additions(const struct place *p, const struct transaction *t)
 {
 	const struct machine *m = &t->view.machine;
 	uint64_t used = m->base_memory_bytes + machine_span_bytes(m);
 
 	if (t->view.has_guest && m->has_limits && used < m->max_memory_bytes)
-		offer_sizes(p, t->view.before.block_size_bytes, m->max_memory_bytes - used);
+		complete_sizes(p, t->view.before.block_size_bytes, m->max_memory_bytes - used);
 }
 
 /* Doubling; above what there is, such as are a number of blocks away. */
-static void offer_totals(const struct place *p, const struct transaction *t)
+static void complete_totals(const struct place *p, const struct transaction *t)
 {
 	const struct machine *m = &t->view.machine;
 	uint64_t now_bytes = m->base_memory_bytes + m->plugged_memory_bytes;
@@ -192,11 +192,11 @@ static void offer_totals(const struct place *p, const struct transaction *t)
 		uint64_t total = over ? bytes - over + block_bytes : bytes;
 
 		if (total <= m->max_memory_bytes)
-			offer_size(p, total);
+			complete_size(p, total);
 	}
 }
 
-static void offer_vms(const struct place *p)
+static void complete_vms(const struct place *p)
 {
 	struct qemu_list found = { 0 };
 	struct fleet fleet = { 0 };
@@ -204,36 +204,36 @@ static void offer_vms(const struct place *p)
 	struct err ignored;
 	unsigned i;
 
-	if (config_load(p->offer->config, &ignored))
+	if (config_load(p->completion->config, &ignored))
 		return;
 	outer = aside_limit(&moment);
 	(void)!discover(&found, false, &moment, &ignored);
 	aside_limit(outer);
-	fleet_gather(&fleet, &found, p->offer->config);
+	fleet_gather(&fleet, &found, p->completion->config);
 	for (i = 0; i < fleet.count; i++)
 		if (fleet_vm_name(&fleet.vms[i]))
 			add_name(p, fleet_vm_name(&fleet.vms[i]),
 				 fleet.vms[i].profile ? "profile" : NULL);
-	fleet_release(&fleet);
-	qemu_list_release(&found);
+	fleet_free(&fleet);
+	qemu_list_free(&found);
 }
 
 /* The value of an option; true when it names a file. */
-static bool offer_value(const struct place *p, const struct opt *opt)
+static bool complete_value(const struct place *p, const struct opt *opt)
 {
 	const char *const *choice;
 
 	for (choice = opt->choices; choice && *choice; choice++)
 		add(p, *choice, NULL);
 	if (!strcmp(opt->name, "vm"))
-		offer_vms(p);
-	else if (!strcmp(opt->arg, "SIZE") && p->offer->vm)
-		offer_additions(p, look(p->offer, true));
+		complete_vms(p);
+	else if (!strcmp(opt->arg, "SIZE") && p->completion->vm)
+		complete_additions(p, look(p->completion, true));
 	return !strcmp(opt->arg, "ADDR") || !strcmp(opt->arg, "PATH");
 }
 
 /* Would this option choose the VM where that is settled? */
-static bool is_barred(const struct offer *o, const struct opt *opt)
+static bool is_barred(const struct completion *o, const struct opt *opt)
 {
 	const char *const *name = cmd_vm_options;
 
@@ -242,7 +242,7 @@ static bool is_barred(const struct offer *o, const struct opt *opt)
 	return o->has_vm && *name;
 }
 
-static void offer_options(const struct place *p, const struct opt *table)
+static void complete_options(const struct place *p, const struct opt *table)
 {
 	const struct opt *opt;
 
@@ -250,54 +250,55 @@ static void offer_options(const struct place *p, const struct opt *table)
 		_cleanup_free_ char *word = xasprintf(
 			"--%s%s", opt->name, opt->arg && !opt_may_lack_value(opt) ? "=" : "");
 
-		if (!is_barred(p->offer, opt))
+		if (!is_barred(p->completion, opt))
 			add(p, word, opt->help);
 	}
 }
 
 /* A word that begins with a dash: an option, or "--option=value". */
-static bool offer_option(struct place *p)
+static bool complete_option(struct place *p)
 {
 	const struct opt *own = p->cmd ? p->cmd->opts : NULL, *opt;
 	const char *equals = strchr(p->word, '=');
 
 	if (!equals) {
-		offer_options(p, own);
-		offer_options(p, p->offer->ctx->global_opts);
+		complete_options(p, own);
+		complete_options(p, p->completion->ctx->global_opts);
 		return false;
 	}
 	opt = opt_of_word(own, p->word);
 	if (!opt)
-		opt = opt_of_word(p->offer->ctx->global_opts, p->word);
+		opt = opt_of_word(p->completion->ctx->global_opts, p->word);
 	p->fixed = (size_t)(equals + 1 - p->word);
-	return opt && opt->arg ? offer_value(p, opt) : false;
+	return opt && opt->arg ? complete_value(p, opt) : false;
 }
 
-static void offer_commands(const struct place *p)
+static void complete_commands(const struct place *p)
 {
 	const struct cmd *const *cmd;
 
-	for (cmd = p->offer->ctx->cmds; *cmd; cmd++)
+	for (cmd = p->completion->ctx->cmds; *cmd; cmd++)
 		add(p, (*cmd)->name, (*cmd)->summary);
 }
 
 /* What the command takes besides options. */
-static void offer_arguments(struct place *p)
+static void complete_arguments(struct place *p)
 {
 	const struct cmd *cmd = p->cmd;
 	const struct transaction *t;
 
-	if (!cmd->takes || !p->offer->vm || (cmd->args_max >= 0 && p->words_count >= cmd->args_max))
+	if (!cmd->takes || !p->completion->vm ||
+	    (cmd->args_max >= 0 && p->words_count >= cmd->args_max))
 		return;
-	t = look(p->offer, cmd->takes & ~(TAKES_DEVICES | TAKES_TOTALS));
+	t = look(p->completion, cmd->takes & ~(TAKES_DEVICES | TAKES_TOTALS));
 	if (cmd->takes & TAKES_DEVICES)
-		offer_devices(p, t);
+		complete_devices(p, t);
 	if (cmd->takes & (TAKES_ONLINE | TAKES_OFFLINE))
-		offer_blocks(p, t);
+		complete_blocks(p, t);
 	if (cmd->takes & TAKES_SIZES)
-		offer_additions(p, t);
+		complete_additions(p, t);
 	if (cmd->takes & TAKES_TOTALS)
-		offer_totals(p, t);
+		complete_totals(p, t);
 }
 
 /* Which option the word before leaves without its value. */
@@ -305,7 +306,7 @@ static const struct opt *awaiting_after(const struct place *p, const char *word)
 {
 	const struct opt *opt = p->cmd ? opt_awaiting(p->cmd->opts, word) : NULL;
 
-	return opt ? opt : opt_awaiting(p->offer->ctx->global_opts, word);
+	return opt ? opt : opt_awaiting(p->completion->ctx->global_opts, word);
 }
 
 /* Step over one word of the line. */
@@ -317,16 +318,16 @@ static void pass(struct place *p, const char *word)
 		p->is_ended = !strcmp(word, "--");
 		p->awaiting = awaiting_after(p, word);
 	} else if (!p->cmd) {
-		p->cmd = cmd_find(p->offer->ctx->cmds, word);
+		p->cmd = cmd_find(p->completion->ctx->cmds, word);
 		p->is_lost |= !p->cmd;
 	} else {
 		p->words_count++;
 	}
 }
 
-bool offer_words(struct offer *o, int argc, char **argv, const char *word)
+bool complete_words(struct completion *o, int argc, char **argv, const char *word)
 {
-	struct place p = { .offer = o, .word = word, .argc = argc, .argv = argv };
+	struct place p = { .completion = o, .word = word, .argc = argc, .argv = argv };
 	int i;
 
 	for (i = 0; i < argc; i++)
@@ -334,12 +335,12 @@ bool offer_words(struct offer *o, int argc, char **argv, const char *word)
 	if (p.is_lost)
 		return false;
 	if (p.awaiting)
-		return offer_value(&p, p.awaiting);
+		return complete_value(&p, p.awaiting);
 	if (word[0] == '-' && !p.is_ended)
-		return offer_option(&p);
+		return complete_option(&p);
 	if (p.cmd)
-		offer_arguments(&p);
+		complete_arguments(&p);
 	else
-		offer_commands(&p);
+		complete_commands(&p);
 	return false;
 }

@@ -12,7 +12,7 @@
 #include "cmd/report.h"
 
 /* Where the line is typed; zero-initialise the rest. */
-struct offer {
+struct completion {
 	const struct ctx *ctx; /* with the commands and the global options; borrowed */
 	struct vm *vm;	       /* to ask; NULL: nobody; borrowed */
 	bool has_vm;	       /* the VM is settled: no option that chooses it is offered */
@@ -24,13 +24,13 @@ struct offer {
 };
 
 /*
- * offer_words() - offer what can stand in the place of @word, and begins like it
+ * complete_words() - offer what can stand in the place of @word, and begins like it
  * @argc, @argv: the words before it, without "memhp" itself
  * Return: true when the name of a file can stand there as well
  */
-bool offer_words(struct offer *o, int argc, char **argv, const char *word);
+bool complete_words(struct completion *o, int argc, char **argv, const char *word);
 
-/* offer_forget() - the VM may have changed: ask it again */
-void offer_forget(struct offer *o);
+/* completion_forget() - the VM may have changed: ask it again */
+void completion_forget(struct completion *o);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "cmd/event.h"
 #include "lib/size.h"
+#include "lib/text.h"
 #include "qemu/device-event.h"
 #include "sysfs.h"
 
@@ -74,7 +75,7 @@ static bool describe_ost(struct json_object *data, struct buf *out)
 	if (json_get_string(info, "device", &device))
 		buf_addf(out, " (%s)", device);
 	buf_addf(out, ": ");
-	verdict_describe_ost(info, out);
+	device_event_describe_ost(info, out);
 	return true;
 }
 

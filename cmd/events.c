@@ -162,7 +162,7 @@ static int lose_guest(struct follower *f, struct err *why, struct err *err)
 	_cleanup_json_ struct json_object *event = guest_event_lost(why->message);
 
 	vm_close_guest(&f->ctx->vm);
-	answer_release(&f->answer);
+	answer_free(&f->answer);
 	if (!f->ctx->vm.qmp || f->is_online) {
 		*err = *why;
 		return -1;
@@ -211,12 +211,12 @@ static int take_scan(struct follower *f, struct err *err)
 		status = f->seen.block_size_bytes
 				 ? guest_event_compare(&f->seen, &now, show_guest, &showing)
 				 : 0;
-		guest_memory_release(&f->seen);
+		guest_memory_free(&f->seen);
 		f->seen = now;
 	} else {
-		guest_memory_release(&now);
+		guest_memory_free(&now);
 	}
-	answer_release(&f->answer);
+	answer_free(&f->answer);
 	f->is_asked = false;
 	f->ask_ms = monotonic_ms() + ASK_MS;
 	return status;
@@ -336,9 +336,9 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	    vm_open_qmp(&ctx->vm, err))
 		return -1;
 	status = (is_guest && open_guest(&f, err)) || follow(&f, err) ? -1 : 0;
-	request_release(&f.request);
-	answer_release(&f.answer);
-	guest_memory_release(&f.seen);
+	request_free(&f.request);
+	answer_free(&f.answer);
+	guest_memory_free(&f.seen);
 	return status;
 }
 

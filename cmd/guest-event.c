@@ -39,7 +39,7 @@ static int flush(struct teller *t)
 static int add(struct teller *t, const char *change, const struct blocks *facts, uint64_t first,
 	       uint64_t last)
 {
-	struct blocks run = { .node = -1, .is_removable = -1 };
+	struct blocks run = { .node = -1 };
 
 	if (facts)
 		run = *facts;

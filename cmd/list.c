@@ -6,6 +6,7 @@
 
 #include "cmd/report.h"
 #include "lib/size.h"
+#include "lib/text.h"
 
 struct list_options {
 	bool is_args;
@@ -57,7 +58,7 @@ static bool counts_otherwise(const struct transaction *t)
 		for (b = 0; b < blocks.count && (d->has & MEMDEV_HAS_NODE); b++)
 			differs |= blocks.runs[b].node >= 0 &&
 				   (uint64_t)blocks.runs[b].node != d->node;
-		block_list_release(&blocks);
+		block_list_free(&blocks);
 		if (differs)
 			return true;
 	}
@@ -95,7 +96,7 @@ static void add_device(struct out_table *table, const struct transaction *t, con
 			out_table_cell(table, "");
 		add_device_run(table, &blocks.runs[i], has_nodes);
 	}
-	block_list_release(&blocks);
+	block_list_free(&blocks);
 }
 
 /* Blocks that belong to no device: what the guest booted with. */
@@ -108,8 +109,8 @@ static struct block_list boot_blocks(const struct transaction *t)
 	for (i = 0; i < split.count; i++)
 		if (!owners_get(&owners, split.runs[i].first, NULL))
 			block_list_add(&boot, &split.runs[i]);
-	block_list_release(&split);
-	owners_release(&owners);
+	block_list_free(&split);
+	owners_free(&owners);
 	return boot;
 }
 
@@ -138,7 +139,7 @@ static void report_list(struct ctx *ctx, const struct transaction *t, void *job)
 		struct block_list boot = boot_blocks(t);
 
 		json_object_object_add(ctx->result, "boot_blocks", cmd_json_blocks(&boot, NULL));
-		block_list_release(&boot);
+		block_list_free(&boot);
 	} else {
 		json_object_object_add(ctx->result, "boot_blocks", NULL);
 	}
@@ -210,10 +211,10 @@ static int report_all(struct ctx *ctx, const struct machine *m, struct err *err)
 	for (i = 0; i < m->devices_count; i++) {
 		if (!status && args[i].device)
 			report_args(ctx, array, &m->devices[i], &args[i]);
-		machine_args_release(&args[i]);
+		machine_args_free(&args[i]);
 	}
 	free(args);
-	machine_usual_release(&usual);
+	machine_usual_free(&usual);
 	return status;
 }
 
@@ -226,7 +227,7 @@ static int list_args(struct ctx *ctx, struct err *err)
 			     ? -1
 			     : 0;
 
-	machine_release(&machine);
+	machine_free(&machine);
 	if (!status && ctx->globals->is_json)
 		out_json(ctx->result);
 	return status ? -1 : out_flush(err);
@@ -266,8 +267,8 @@ static void report_blocks(struct ctx *ctx, const struct transaction *t, void *jo
 		add_number(&table, b->node >= 0, (uint64_t)b->node);
 		out_table_cell(&table, owner ? memdev_name(owner) : "-");
 	}
-	block_list_release(&split);
-	owners_release(&owners);
+	block_list_free(&split);
+	owners_free(&owners);
 	out_table_finish(&table, !ctx->globals->is_json);
 	if (!ctx->globals->is_json)
 		out_printf("blocks of %s: %s online, %s offline\n",

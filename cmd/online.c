@@ -56,7 +56,7 @@ static void report(struct ctx *ctx, const struct transaction *t, void *job)
 						      t->view.before.block_size_bytes));
 		cmd_print_times(t);
 	}
-	block_list_release(&found);
+	block_list_free(&found);
 }
 
 static int run(struct ctx *ctx, struct change *change, const struct change_options *o, int argc,
@@ -70,7 +70,7 @@ static int run(struct ctx *ctx, struct change *change, const struct change_optio
 	change->zone = o->zone;
 	cmd_begin(ctx, &t, o->is_forced);
 	status = cmd_finish(ctx, &t, hotplug_change(&t, change, err), report, change, err);
-	change_release(change);
+	change_free(change);
 	transaction_free(&t);
 	return status;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cmd/options.h"
-#include "lib/nearest.h"
+#include "lib/text.h"
 
 /* Does a setting of a profile stand in for an option of this command? */
 static bool takes_setting(const struct cmd *cmd, const char *key)
@@ -43,8 +43,8 @@ static const char *like_profile(const struct config *config, const char *name)
 	return nearest.best;
 }
 
-int profile_settle(struct ctx *ctx, struct opt_target targets[static 2], const struct cmd *cmd,
-		   struct err *err)
+int options_resolve(struct ctx *ctx, struct opt_target targets[static 2], const struct cmd *cmd,
+		    struct err *err)
 {
 	const struct globals *g = ctx->globals;
 	const struct profile *profile;

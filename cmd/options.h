@@ -9,12 +9,12 @@
 #include "cmd/report.h"
 
 /*
- * profile_settle() - settle which VM a command line means: what is typed is another than what the
+ * options_resolve() - settle which VM a command line means: what is typed is another than what the
  * environment means, and a profile stands in for what was not given
  * @targets:	the global options, and those of @cmd
  * Return: 0 with the options and ctx->vm filled in; -1 with ERR_USAGE
  */
-int profile_settle(struct ctx *ctx, struct opt_target targets[static 2], const struct cmd *cmd,
-		   struct err *err) __attribute__((warn_unused_result));
+int options_resolve(struct ctx *ctx, struct opt_target targets[static 2], const struct cmd *cmd,
+		    struct err *err) __attribute__((warn_unused_result));
 
 #endif

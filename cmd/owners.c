@@ -25,7 +25,7 @@ struct owners owners_find(const struct transaction *t)
 	return o;
 }
 
-void owners_release(struct owners *o)
+void owners_free(struct owners *o)
 {
 	free(o->list);
 	*o = (struct owners){ 0 };

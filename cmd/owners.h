@@ -22,9 +22,9 @@ struct owners {
 	unsigned count;
 };
 
-/* owners_find() - of all devices of @t, which they are borrowed from; owners_release() it */
+/* owners_find() - of all devices of @t, which they are borrowed from; owners_free() it */
 struct owners owners_find(const struct transaction *t);
-void owners_release(struct owners *o);
+void owners_free(struct owners *o);
 
 /*
  * owners_get() - whose a block is
@@ -33,7 +33,7 @@ void owners_release(struct owners *o);
  */
 const struct memdev *owners_get(const struct owners *o, uint64_t block, uint64_t *until);
 
-/* owners_split() - @list in parts that have one owner each; the caller releases it */
+/* owners_split() - @list in parts that have one owner each; the caller frees it */
 struct block_list owners_split(const struct owners *o, const struct block_list *list);
 
 #endif

@@ -77,7 +77,7 @@ static struct block_list plugged_blocks(const struct transaction *t, const struc
 			block_list_add(&wanted, &plug->units[i].blocks);
 	block_list_sort(&wanted);
 	block_list_intersect(&found, &t->view.after.blocks, &wanted);
-	block_list_release(&wanted);
+	block_list_free(&wanted);
 	return found;
 }
 
@@ -95,7 +95,7 @@ static void print_blocks(const struct transaction *t, const struct plug *plug)
 	}
 	if (plug->zone_reason[0] && plug->request.is_online_wanted)
 		out_printf("  %s\n", plug->zone_reason);
-	block_list_release(&blocks);
+	block_list_free(&blocks);
 }
 
 static void print_device(const struct memdev *d)
@@ -238,7 +238,7 @@ static int run_dimms(struct ctx *ctx, const struct plug_options *o,
 	status = hotplug_plug(&t, &plug, err);
 	cmd_note_backend(ctx, &plug.request.backend);
 	status = cmd_finish(ctx, &t, status, report, &plug, err);
-	plug_release(&plug);
+	plug_free(&plug);
 	transaction_free(&t);
 	return status;
 }
@@ -259,7 +259,7 @@ static int run_vmem(struct ctx *ctx, const struct plug_options *o,
 	status = hotplug_vmem_plug(&t, &plug, err);
 	cmd_note_backend(ctx, &plug.request.backend);
 	status = cmd_finish(ctx, &t, status, report_vmem, &plug, err);
-	vmem_plug_release(&plug);
+	vmem_plug_free(&plug);
 	transaction_free(&t);
 	return status;
 }

@@ -120,7 +120,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	if (!status && t.is_dry_run && cmd_is_text(ctx))
 		print_findings(&repair, true);
 	status = cmd_finish(ctx, &t, status, report, &repair, err);
-	repair_release(&repair);
+	repair_free(&repair);
 	transaction_free(&t);
 	return status;
 }

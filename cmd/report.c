@@ -208,7 +208,7 @@ struct json_object *cmd_json_device(const struct transaction *t, const struct gu
 		struct block_list blocks = view_found_blocks(&t->view, g, d);
 
 		json_object_object_add(device, "blocks", cmd_json_blocks(&blocks, NULL));
-		block_list_release(&blocks);
+		block_list_free(&blocks);
 	} else {
 		json_object_object_add(device, "blocks", NULL);
 	}

@@ -175,8 +175,8 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	json_object_put(job.plugged);
 	json_object_put(job.unplugged);
 	json_object_put(job.resized);
-	buf_release(&job.changes);
-	resize_release(&job.resize);
+	buf_free(&job.changes);
+	resize_free(&job.resize);
 	transaction_free(&t);
 	return status;
 }

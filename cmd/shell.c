@@ -14,7 +14,7 @@
 #include "cmd/report.h"
 #include "lib/fold.h"
 #include "lib/size.h"
-#include "lib/words.h"
+#include "lib/text.h"
 
 #define ASK_MS	       1000  /* so long may QEMU take to say what the prompt shows */
 #define EVENTS_MAX     4096  /* taken at once */
@@ -39,7 +39,7 @@ struct shell {
 	unsigned line;
 	pid_t pid; /* of the QEMU that the last command had; 0: not known */
 	struct prompt_user user;
-	struct offer offer;
+	struct completion completion;
 	struct fold fold;
 };
 
@@ -112,7 +112,7 @@ static void take_events(void *context)
 	if (ready < 0 && err.code == ERR_QEMU_UNREACHABLE)
 		lose_monitor(s, &err);
 	(void)!out_flush(&err);
-	offer_forget(&s->offer);
+	completion_forget(&s->completion);
 	watch(s);
 }
 
@@ -129,7 +129,7 @@ static void notice_restart(struct shell *s)
 }
 
 /* Run a command as memhp would from its own command line; returns the exit code. */
-static int execute(struct shell *s, const struct words *words)
+static int execute(struct shell *s, const struct argv *words)
 {
 	static char memhp[] = "memhp";
 	_cleanup_free_ char **argv = xcalloc(words->count + 2u, sizeof(*argv));
@@ -142,11 +142,11 @@ static int execute(struct shell *s, const struct words *words)
 /* Run the words of one line; returns the exit code. */
 static int run_words(struct shell *s, const char *line)
 {
-	struct words words;
+	struct argv words;
 	struct err err = { 0 };
 	int status = 0;
 
-	if (words_split(line, &words, &err)) {
+	if (argv_split(line, &words, &err)) {
 		out_error(&err);
 		return err_exit_code(err.code);
 	}
@@ -154,7 +154,7 @@ static int run_words(struct shell *s, const char *line)
 		s->is_over = true;
 	else if (words.count)
 		status = execute(s, &words);
-	words_release(&words);
+	argv_free(&words);
 	return status;
 }
 
@@ -225,19 +225,19 @@ static void offer_word(const char *word, const char *meaning)
 static bool complete(void *context, const char *before, const char *word)
 {
 	struct shell *s = context;
-	struct words words;
+	struct argv words;
 	struct err ignored;
 	bool is_help, has_files;
 
-	if (words_split(before, &words, &ignored))
+	if (argv_split(before, &words, &ignored))
 		return false;
 	is_help = words.count == 1 && !strcmp(words.list[0], "help");
-	has_files = offer_words(&s->offer, is_help ? 0 : words.count, words.list, word);
+	has_files = complete_words(&s->completion, is_help ? 0 : words.count, words.list, word);
 	if (!words.count) {
 		prompt_offer("exit");
 		prompt_offer("help");
 	}
-	words_release(&words);
+	argv_free(&words);
 	watch(s);
 	return has_files;
 }
@@ -332,11 +332,11 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 		.ctx = ctx,
 		.is_typed = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
 		.is_stopping = o->is_stopping,
-		.offer = { .ctx = ctx,
-			   .vm = &ctx->vm,
-			   .config = &ctx->config,
-			   .add = offer_word,
-			   .has_vm = true },
+		.completion = { .ctx = ctx,
+				.vm = &ctx->vm,
+				.config = &ctx->config,
+				.add = offer_word,
+				.has_vm = true },
 	};
 	int status;
 
@@ -351,7 +351,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	};
 	watch(&s);
 	status = s.is_typed ? run_typed(&s, err) : run_script(&s, err);
-	offer_forget(&s.offer);
+	completion_forget(&s.completion);
 	vm_forget(&ctx->vm);
 	ctx->exit_code = s.exit_code;
 	return status;

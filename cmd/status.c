@@ -224,7 +224,7 @@ static void report_repair(struct ctx *ctx, const struct transaction *t)
 				out_printf(" %s", found.list[i].id);
 		out_printf(": see memhp repair --dry-run\n");
 	}
-	findings_release(&found);
+	findings_free(&found);
 }
 
 static void report(struct ctx *ctx, const struct transaction *t, void *job)

@@ -139,7 +139,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 		add_stayers(ctx, &job);
 	status = cmd_finish(ctx, &t, status, report, &job, err);
 	unplug_free(&job.unplug);
-	buf_release(&job.names);
+	buf_free(&job.names);
 	json_object_put(job.devices);
 	transaction_free(&t);
 	return status;

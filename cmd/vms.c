@@ -8,6 +8,7 @@
 
 #include "cmd/report.h"
 #include "lib/size.h"
+#include "lib/text.h"
 #include "vm/discover.h"
 #include "vm/fleet.h"
 
@@ -232,8 +233,8 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	}
 	if (!status)
 		status = report(ctx, &fleet, &found, o->is_all, err);
-	fleet_release(&fleet);
-	qemu_list_release(&found);
+	fleet_free(&fleet);
+	qemu_list_free(&found);
 	return status;
 }
 

@@ -250,7 +250,7 @@ static bool is_any_absent(const struct states *states, const struct command *com
 /* Wait @ms, or until the agent goes away, which the next request shows. */
 static int pause_for(struct call *c, int64_t ms, struct err *err)
 {
-	struct pollfd fd = { .fd = c->b->agent->wire.in_fd };
+	struct pollfd fd = { .fd = c->b->agent->stream.in_fd };
 
 	return deadline_poll(c->d, &fd, 1, monotonic_ms() + ms, err) < 0 ? -1 : 0;
 }
@@ -399,7 +399,7 @@ int agent_blocks_run(struct agent_blocks *b, const struct request *r, struct ans
 	int status = SERVED;
 	unsigned i;
 
-	answer_release(answer);
+	answer_free(answer);
 	answer->is_from_agent = true;
 	if (!b->is_waiting && agent_blocks_finish(b, d, err))
 		return -1;
@@ -424,6 +424,6 @@ int agent_blocks_finish(struct agent_blocks *b, struct deadline *d, struct err *
 	if (strcmp(b->agent->command, set_blocks) != 0)
 		return -1;
 	return err_wrap(err, "the %s has not said yet whether 'memory%llu' is %s",
-			b->agent->wire.peer, (unsigned long long)b->block,
+			b->agent->stream.peer, (unsigned long long)b->block,
 			b->is_online ? "online" : "offline");
 }

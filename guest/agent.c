@@ -12,7 +12,7 @@
 int agent_broken(struct agent *a, const char *why, struct err *err)
 {
 	a->is_lost = true;
-	return err_set(err, ERR_GUEST_UNREACHABLE, "the %s broke the protocol: %s", a->wire.peer,
+	return err_set(err, ERR_GUEST_UNREACHABLE, "the %s broke the protocol: %s", a->stream.peer,
 		       why);
 }
 
@@ -24,8 +24,8 @@ static int receive(struct agent *a, struct json_object **message, int64_t until_
 	size_t bytes;
 	int status;
 
-	while (!(status = message_read(&a->reader, &a->wire.in, message, &bytes, &why))) {
-		int ready = wire_fill(&a->wire, until_ms, d, err);
+	while (!(status = json_reader_next(&a->reader, &a->stream.in, message, &bytes, &why))) {
+		int ready = stream_fill(&a->stream, until_ms, d, err);
 
 		if (!ready)
 			return AGENT_SILENT;
@@ -49,7 +49,7 @@ int agent_send(struct agent *a, const char *command, struct json_object *argumen
 	line = xasprintf("%s\n", json_text(request));
 	a->command = command;
 	a->awaited = awaited;
-	return wire_write(&a->wire, line, strlen(line), d, err);
+	return stream_write(&a->stream, line, strlen(line), d, err);
 }
 
 /* An error for an answer. */
@@ -63,10 +63,10 @@ static int refused(struct agent *a, struct json_object *message, struct err *err
 	json_get_string(error, "class", &class);
 	json_get_string(error, "desc", &text);
 	if (strcmp(class, "CommandNotFound") != 0) {
-		err_set(err, ERR_GUEST_UNREACHABLE, "the %s says: %s", a->wire.peer, text);
+		err_set(err, ERR_GUEST_UNREACHABLE, "the %s says: %s", a->stream.peer, text);
 		return AGENT_REFUSED;
 	}
-	err_set(err, ERR_GUEST_UNREACHABLE, "the %s does not allow %s: %s", a->wire.peer,
+	err_set(err, ERR_GUEST_UNREACHABLE, "the %s does not allow %s: %s", a->stream.peer,
 		a->command, text);
 	err_hint(err, "allow it in the guest's /etc/qemu/qemu-ga.conf, or use --guest serial:PATH "
 		      "or ssh:HOST");
@@ -124,16 +124,16 @@ static int sync_stream(struct agent *a, struct deadline *d, struct err *err)
 	request = xasprintf(SENTINEL "{\"execute\":\"guest-sync-delimited\","
 				     "\"arguments\":{\"id\":%u}}\n",
 			    id);
-	if (wire_write(&a->wire, request, strlen(request), d, err))
+	if (stream_write(&a->stream, request, strlen(request), d, err))
 		return -1;
 	while (monotonic_ms() < until_ms) {
-		_cleanup_free_ char *line = wire_line(&a->wire);
+		_cleanup_free_ char *line = stream_line(&a->stream);
 
 		if (line && answers(line, id))
 			return 0;
-		if (!line && a->wire.in.len > NOISE_MAX)
-			buf_drop(&a->wire.in, a->wire.in.len);
-		if (!line && wire_fill(&a->wire, until_ms, d, err) < 0)
+		if (!line && a->stream.in.len > NOISE_MAX)
+			buf_drop(&a->stream.in, a->stream.in.len);
+		if (!line && stream_fill(&a->stream, until_ms, d, err) < 0)
 			return -1;
 	}
 	return err_set(err, ERR_TIMEOUT, "no answer");
@@ -146,12 +146,12 @@ static int greet(struct agent *a, struct deadline *d, struct err *err)
 		return 0;
 	if (err->code != ERR_TIMEOUT)
 		return -1;
-	err_set(err, ERR_GUEST_UNREACHABLE, "the %s does not answer", a->wire.peer);
+	err_set(err, ERR_GUEST_UNREACHABLE, "the %s does not answer", a->stream.peer);
 	return err_hint(err, "is qemu-guest-agent running in the guest, and no other program "
 			     "connected to that socket?");
 }
 
-int agent_open(struct agent *a, const char *path, struct wire_opener opener, struct deadline *d,
+int agent_open(struct agent *a, const char *path, struct stream_opener opener, struct deadline *d,
 	       struct err *err)
 {
 	int fd;
@@ -159,16 +159,17 @@ int agent_open(struct agent *a, const char *path, struct wire_opener opener, str
 	if (opener.open(opener.context, path, &fd, err))
 		return -1;
 	*a = (struct agent){ 0 };
-	message_init(&a->reader);
-	wire_init(&a->wire, fd, fd, xasprintf("guest agent on '%s'", path), ERR_GUEST_UNREACHABLE);
+	json_reader_init(&a->reader);
+	stream_init(&a->stream, fd, fd, xasprintf("guest agent on '%s'", path),
+		    ERR_GUEST_UNREACHABLE);
 	return greet(a, d, err);
 }
 
 void agent_close(struct agent *a)
 {
-	if (!a->wire.peer)
+	if (!a->stream.peer)
 		return;
-	wire_release(&a->wire);
-	message_release(&a->reader);
+	stream_free(&a->stream);
+	json_reader_free(&a->reader);
 	*a = (struct agent){ 0 };
 }

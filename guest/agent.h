@@ -10,13 +10,12 @@
 #include "lib/deadline.h"
 #include "lib/err.h"
 #include "lib/json.h"
-#include "lib/message.h"
 #include "lib/stream.h"
 
 /* Zero-initialise it. */
 struct agent {
-	struct wire wire; /* the agent's socket */
-	struct message_reader reader;
+	struct stream stream; /* the agent's socket */
+	struct json_reader reader;
 	bool is_lost; /* it went away, or has broken the protocol: nothing more is said to it */
 	const char *command; /* the last that was sent; borrowed */
 	int awaited; /* what the answer that has not come yet is for, as the sender said; 0: none */
@@ -29,7 +28,7 @@ struct agent {
  * @opener:	connects to it
  * Return: 0; -1 with ERR_GUEST_UNREACHABLE, ERR_INTERRUPTED, ERR_USAGE or ERR_FAILED
  */
-int agent_open(struct agent *a, const char *path, struct wire_opener opener, struct deadline *d,
+int agent_open(struct agent *a, const char *path, struct stream_opener opener, struct deadline *d,
 	       struct err *err) __attribute__((warn_unused_result));
 
 /*

@@ -7,7 +7,7 @@
 #include "guest/answer.h"
 #include "lib/util.h"
 
-void answer_release(struct answer *a)
+void answer_free(struct answer *a)
 {
 	unsigned i;
 

@@ -56,7 +56,7 @@ struct answer {
 	const char *blocker;  /* the kernel's dump of a page; NULL: none; points into a line */
 };
 
-void answer_release(struct answer *a);
+void answer_free(struct answer *a);
 
 /* answer_put() - line @i, counted from 0, has come; those before it may come later. A copy is kept,
  * of the first of several. */

@@ -15,10 +15,10 @@ static int start_process(struct guest *g, struct err *err)
 	const struct address *a = &g->address;
 
 	if (a->kind == ADDRESS_SSH)
-		return process_open_ssh(&g->wire, &g->process, a, NULL, "sh", g->deadline, err);
+		return process_open_ssh(&g->stream, &g->process, a, NULL, "sh", g->deadline, err);
 	if (a->kind == ADDRESS_EXEC)
-		return process_open_command(&g->wire, &g->process, a->path, err);
-	return process_open_local(&g->wire, &g->process, a->path, err);
+		return process_open_command(&g->stream, &g->process, a->path, err);
+	return process_open_local(&g->stream, &g->process, a->path, err);
 }
 
 static int open_process(struct guest *g, struct err *err)
@@ -29,7 +29,7 @@ static int open_process(struct guest *g, struct err *err)
 static void close_process(struct guest *g, bool is_for_good, const struct deadline *whole)
 {
 	(void)is_for_good, (void)whole;
-	process_close(&g->process, &g->wire);
+	process_close(&g->process, &g->stream);
 }
 
 const struct channel_ops channel_process = {
@@ -48,8 +48,8 @@ const struct channel_ops channel_process = {
 
 static int open_console(struct guest *g, struct err *err)
 {
-	return serial_open(&g->serial, &g->wire, g->address.path, g->opener, g->id, g->login, g->deadline,
-			   err) ||
+	return serial_open(&g->serial, &g->stream, g->address.path, g->opener, g->id, g->login,
+			   g->deadline, err) ||
 			       session_start(g, true, err)
 		       ? -1
 		       : 0;
@@ -57,7 +57,7 @@ static int open_console(struct guest *g, struct err *err)
 
 static int write_console_line(struct guest *g, const char *line, struct err *err)
 {
-	return serial_write(&g->wire, line, g->deadline, err) ? session_explain(g, err) : 0;
+	return serial_write(&g->stream, line, g->deadline, err) ? session_explain(g, err) : 0;
 }
 
 static int remind_console(struct guest *g, struct err *err)
@@ -75,7 +75,7 @@ static void leave_console(struct guest *g)
 {
 	struct err ignored;
 
-	if (!g->is_pending && !g->is_leaving && g->wire.out_fd >= 0)
+	if (!g->is_pending && !g->is_leaving && g->stream.out_fd >= 0)
 		g->is_leaving = !write_console_line(g, SESSION_ONLY "exit\n", &ignored);
 }
 
@@ -90,18 +90,18 @@ static void part_from_console(struct guest *g)
 		leave_console(g);
 	if (g->is_leaving)
 		(void)!guest_receive(g, &answer, &ignored);
-	answer_release(&answer);
+	answer_free(&answer);
 	g->is_leaving = false;
 }
 
 static void close_console(struct guest *g, bool is_for_good, const struct deadline *whole)
 {
-	if (g->wire.out_fd >= 0) {
+	if (g->stream.out_fd >= 0) {
 		part_from_console(g);
 		if (is_for_good)
-			login_leave(g->login, &g->wire, g->id, whole);
+			login_leave(g->login, &g->stream, g->id, whole);
 	}
-	serial_close(&g->serial, &g->wire);
+	serial_close(&g->serial, &g->stream);
 }
 
 const struct channel_ops channel_console = {
@@ -126,14 +126,14 @@ static int open_agent(struct guest *g, struct err *err)
 {
 	if (agent_open(&g->agent, g->address.path, g->opener, g->deadline, err))
 		return -1;
-	exec_open(&g->exec, &g->agent, &g->wire, g->id);
+	exec_open(&g->exec, &g->agent, &g->stream, g->id);
 	return session_start(g, false, err);
 }
 
 /* After *err: does the agent, which does not allow guest-exec, allow its own commands? */
 static int fall_back(struct guest *g, struct answer *answer, int64_t until_ms, struct err *err)
 {
-	exec_close(&g->exec, &g->wire, g->deadline);
+	exec_close(&g->exec, &g->stream, g->deadline);
 	if (agent_blocks_open(&g->blocks, &g->agent, g->deadline, err))
 		return -1;
 	g->ops = &channel_blocks;
@@ -155,14 +155,14 @@ static void close_agent(struct guest *g, bool is_for_good, const struct deadline
 	(void)is_for_good, (void)whole;
 	if (!g->is_lost)
 		(void)!guest_cancel(g, &answer, &ignored);
-	answer_release(&answer);
-	exec_close(&g->exec, &g->wire, g->deadline);
+	answer_free(&answer);
+	exec_close(&g->exec, &g->stream, g->deadline);
 	agent_close(&g->agent);
 }
 
 static int agent_fd(const struct guest *g)
 {
-	return g->agent.wire.in_fd;
+	return g->agent.stream.in_fd;
 }
 
 static int64_t exec_due(const struct guest *g)

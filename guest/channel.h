@@ -51,7 +51,7 @@ extern const struct channel_ops channel_process, channel_console, channel_exec, 
 
 struct guest {
 	const struct channel_ops *ops;
-	struct wire wire;
+	struct stream stream;
 	struct process process;
 	struct serial serial;
 	struct login *login;
@@ -69,7 +69,7 @@ struct guest {
 	bool has_panicked; /* as its console says */
 	piece_set loaded;
 	struct address address;
-	struct wire_opener opener;
+	struct stream_opener opener;
 	size_t unread_bytes; /* at most: sent since the last answer */
 	guest_hear_fn *hear; /* NULL: nothing listens */
 	void *hear_context;

@@ -49,7 +49,7 @@ static int start(struct exec *e, const char *script, int64_t seconds, int awaite
 	json_object_object_add(arguments, "arg", words);
 	json_add_string(arguments, "input-data", input);
 	json_add_bool(arguments, "capture-output", true, awaited == AWAIT_PROCESS);
-	buf_release(&e->lines);
+	buf_free(&e->lines);
 	e->pause_ms = 1;
 	e->ask_ms = monotonic_ms() + e->pause_ms;
 	return agent_send(e->agent, "guest-exec", arguments, awaited, d, err);
@@ -68,11 +68,12 @@ static int no_output(struct exec *e, struct json_object *status, struct err *err
 		return err_set(err, ERR_GUEST_UNREACHABLE, "the guest's shell says: %.*s",
 			       (int)strcspn(text.data, "\n"), text.data);
 	return err_set(err, ERR_GUEST_UNREACHABLE, "the shell of the %s has ended",
-		       e->agent->wire.peer);
+		       e->agent->stream.peer);
 }
 
 /* What guest-exec-status says; the output goes to @w. */
-static int take_status(struct exec *e, struct wire *w, struct json_object *status, struct err *err)
+static int take_status(struct exec *e, struct stream *w, struct json_object *status,
+		       struct err *err)
 {
 	size_t had = w->in.len;
 	const char *data = "";
@@ -105,7 +106,7 @@ static int take_refusal(struct exec *e, int awaited, int status)
 
 /* Wait for the reply that has not come yet, also where a wait for it was given up before: the next
  * one is for the next request then. Return: 0; 1 at @until_ms; -1 */
-static int await_reply(struct exec *e, struct wire *w, int64_t until_ms, struct deadline *d,
+static int await_reply(struct exec *e, struct stream *w, int64_t until_ms, struct deadline *d,
 		       struct err *err)
 {
 	_cleanup_json_ struct json_object *message = NULL;
@@ -130,7 +131,7 @@ static int await_reply(struct exec *e, struct wire *w, int64_t until_ms, struct 
 /* Ask what became of the process, when it is time; else wait for that, or until @until_ms. */
 static int ask(struct exec *e, int64_t until_ms, struct deadline *d, struct err *err)
 {
-	struct pollfd fd = { .fd = e->agent->wire.in_fd }; /* whose end is the only event */
+	struct pollfd fd = { .fd = e->agent->stream.in_fd }; /* whose end is the only event */
 	struct json_object *arguments;
 	int ready = deadline_poll(d, &fd, 1, e->ask_ms < until_ms ? e->ask_ms : until_ms, err);
 
@@ -170,7 +171,7 @@ static int gather(void *context, const void *data, size_t len)
 	return 0;
 }
 
-static int fill(void *context, struct wire *w, int64_t until_ms, struct deadline *d,
+static int fill(void *context, struct stream *w, int64_t until_ms, struct deadline *d,
 		struct err *err)
 {
 	struct exec *e = context;
@@ -192,11 +193,11 @@ static int fill(void *context, struct wire *w, int64_t until_ms, struct deadline
 	}
 }
 
-void exec_open(struct exec *e, struct agent *a, struct wire *w, const char *id)
+void exec_open(struct exec *e, struct agent *a, struct stream *w, const char *id)
 {
 	*e = (struct exec){ .agent = a, .directory = xasprintf("/run/memhp-%s", id) };
-	wire_init_through(w, (struct wire_through){ gather, fill, e }, xstrdup(a->wire.peer),
-			  ERR_GUEST_UNREACHABLE);
+	stream_init_through(w, (struct stream_through){ gather, fill, e }, xstrdup(a->stream.peer),
+			    ERR_GUEST_UNREACHABLE);
 }
 
 int64_t exec_due_ms(const struct exec *e)
@@ -212,11 +213,11 @@ bool exec_ends_before(const struct exec *e, const struct deadline *d)
 }
 
 /* Let the shell's input end, and wait for the end of its output: then it is gone. */
-static void end_shell(struct exec *e, struct wire *w, struct deadline *d)
+static void end_shell(struct exec *e, struct stream *w, struct deadline *d)
 {
 	struct err ignored;
 
-	buf_release(&e->lines);
+	buf_free(&e->lines);
 	if (await_reply(e, w, DEADLINE_NEVER, d, &ignored) && e->agent->awaited)
 		return;
 	if (start(e, end_script, 0, AWAIT_PROCESS, d, &ignored) ||
@@ -227,14 +228,14 @@ static void end_shell(struct exec *e, struct wire *w, struct deadline *d)
 		;
 }
 
-void exec_close(struct exec *e, struct wire *w, struct deadline *d)
+void exec_close(struct exec *e, struct stream *w, struct deadline *d)
 {
 	if (!e->agent)
 		return;
 	if (e->is_started && !e->agent->is_lost)
 		end_shell(e, w, d);
-	wire_release(w);
-	buf_release(&e->lines);
+	stream_free(w);
+	buf_free(&e->lines);
 	util_cleanup_free(&e->directory);
 	*e = (struct exec){ 0 };
 }

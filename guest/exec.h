@@ -27,21 +27,21 @@ struct exec {
 };
 
 /*
- * exec_open() - put @w in front of a shell that begins with the first wire_fill(): until then
- * wire_write() only gathers. It ends some seconds after the deadline of that, whatever becomes of
+ * exec_open() - put @w in front of a shell that begins with the first stream_fill(): until then
+ * stream_write() only gathers. It ends some seconds after the deadline of that, whatever becomes of
  * memhp.
  * @a:	open; borrowed until exec_close(), and used by nobody else before
  * @id:	of the session: FRAME_ID_LEN hexadecimal digits
  */
-void exec_open(struct exec *e, struct agent *a, struct wire *w, const char *id);
+void exec_open(struct exec *e, struct agent *a, struct stream *w, const char *id);
 
-/* exec_due_ms() - when to call wire_fill() again, should the agent say nothing by then */
+/* exec_due_ms() - when to call stream_fill() again, should the agent say nothing by then */
 int64_t exec_due_ms(const struct exec *e);
 
 /* exec_ends_before() - will the shell end before a command with this deadline may? */
 bool exec_ends_before(const struct exec *e, const struct deadline *d);
 
 /* exec_close() - end the shell, and see that it has put things back; fine when not open */
-void exec_close(struct exec *e, struct wire *w, struct deadline *d);
+void exec_close(struct exec *e, struct stream *w, struct deadline *d);
 
 #endif

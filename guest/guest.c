@@ -26,13 +26,13 @@ static int open_transport(struct guest *g, struct err *err)
 	return frame_make_id(g->id, err) ? -1 : g->ops->open(g, err);
 }
 
-int guest_open(struct guest **out, const struct address *address, struct wire_opener opener,
+int guest_open(struct guest **out, const struct address *address, struct stream_opener opener,
 	       struct login *login, const struct trace *trace, struct deadline *deadline,
 	       struct err *err)
 {
 	struct guest *g = xcalloc(1, sizeof(*g));
 
-	g->wire.in_fd = g->wire.out_fd = -1;
+	g->stream.in_fd = g->stream.out_fd = -1;
 	g->login = login;
 	g->deadline = deadline;
 	g->trace = trace;
@@ -78,7 +78,7 @@ int guest_send(struct guest *g, const struct request *r, struct err *err)
 	if ((g->is_leaving || g->is_lost || (g->ops->ends_early && g->ops->ends_early(g))) &&
 	    reopen(g, err))
 		return -1;
-	request_release(&g->request);
+	request_free(&g->request);
 	request_copy(&g->request, r);
 	return g->ops->send(g, &g->request, err);
 }
@@ -96,14 +96,14 @@ int guest_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct 
 		return err_set(err, ERR_GUEST_UNREACHABLE,
 			       g->has_panicked ? "the guest's kernel has panicked, as the %s says"
 					       : "the shell on the %s has ended",
-			       g->wire.peer);
+			       g->stream.peer);
 	answer_trace(answer, g->trace);
 	return answer_read(answer, err) ? -1 : 1;
 }
 
 int guest_receive(struct guest *g, struct answer *answer, struct err *err)
 {
-	answer_release(answer);
+	answer_free(answer);
 	patience_begin(&g->patience, false);
 	return guest_poll(g, answer, DEADLINE_NEVER, err) < 0 ? -1 : 0;
 }
@@ -117,7 +117,7 @@ int guest_run(struct guest *g, const struct request *r, struct answer *answer, s
 
 int guest_cancel(struct guest *g, struct answer *answer, struct err *err)
 {
-	answer_release(answer);
+	answer_free(answer);
 	return g->is_pending ? g->ops->cancel(g, answer, err) : 0;
 }
 
@@ -134,12 +134,12 @@ void guest_abandon(struct guest *g)
 
 int guest_idle_fd(const struct guest *g)
 {
-	return g->ops->hear_other && !g->is_pending && !g->is_abandoned ? g->wire.in_fd : -1;
+	return g->ops->hear_other && !g->is_pending && !g->is_abandoned ? g->stream.in_fd : -1;
 }
 
 bool guest_hear(struct guest *g)
 {
-	int heard = panic_hear(&g->wire, g->is_leaving, NOISE_MAX);
+	int heard = panic_hear(&g->stream, g->is_leaving, NOISE_MAX);
 
 	if (heard > 0)
 		guest_note_panic(g);
@@ -184,6 +184,6 @@ void guest_close(struct guest *g)
 	if (!g)
 		return;
 	close_transport(g, !g->login->is_kept);
-	request_release(&g->request);
+	request_free(&g->request);
 	free(g);
 }

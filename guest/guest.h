@@ -26,7 +26,7 @@ struct guest;
  * @deadline:	bounds every wait of the channel; borrowed
  * Return: 0 with a channel for guest_close(); -1 with ERR_GUEST_UNREACHABLE
  */
-int guest_open(struct guest **out, const struct address *address, struct wire_opener opener,
+int guest_open(struct guest **out, const struct address *address, struct stream_opener opener,
 	       struct login *login, const struct trace *trace, struct deadline *deadline,
 	       struct err *err) __attribute__((warn_unused_result));
 

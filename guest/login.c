@@ -73,7 +73,7 @@ enum heard {
 
 struct dialogue {
 	struct login *login;
-	struct wire *w;
+	struct stream *w;
 	const char *path, *id;
 	struct deadline *d;
 	enum stage stage;
@@ -88,7 +88,7 @@ int login_wanted(const char *path, struct err *err)
 			     "--guest ssh:HOST");
 }
 
-void login_release(struct login *login)
+void login_free(struct login *login)
 {
 	password_drop(login->password);
 	*login = (struct login){ 0 };
@@ -116,7 +116,7 @@ static int type(struct dialogue *g, char *line, struct err *err)
 	_cleanup_free_ char *text = line;
 
 	forget(g);
-	return wire_write(g->w, text, strlen(text), g->d, err);
+	return stream_write(g->w, text, strlen(text), g->d, err);
 }
 
 /* Take the words that a shell has said out of the text, with all before them. */
@@ -196,7 +196,7 @@ static int hear(struct dialogue *g, unsigned wanted, int64_t until_ms, struct er
 			return HEARD_NOTHING;
 		if (g->w->in.len > KEEP_BYTES)
 			buf_drop(&g->w->in, g->w->in.len - KEEP_BYTES);
-		ready = wire_fill(g->w, look_ms < until_ms ? look_ms : until_ms, g->d, err);
+		ready = stream_fill(g->w, look_ms < until_ms ? look_ms : until_ms, g->d, err);
 		if (ready < 0)
 			return -1;
 		if (ready)
@@ -273,7 +273,7 @@ static int send_password(struct dialogue *g, struct err *err)
 		forget(g);
 		g->stage = STAGE_SENT;
 		memcpy(text + strlen(text), "\n", 2);
-		status = wire_write(g->w, text, strlen(text), g->d, err);
+		status = stream_write(g->w, text, strlen(text), g->d, err);
 	}
 	explicit_bzero(text, sizeof(text));
 	return status;
@@ -398,7 +398,7 @@ static int check(const struct login *login, struct err *err)
 	return status;
 }
 
-int login_enter(struct login *login, struct wire *w, const char *path, const char *id,
+int login_enter(struct login *login, struct stream *w, const char *path, const char *id,
 		struct deadline *d, struct err *err)
 {
 	struct dialogue g = { .login = login, .w = w, .path = path, .id = id, .d = d };
@@ -420,7 +420,7 @@ int login_enter(struct login *login, struct wire *w, const char *path, const cha
 	return found < 0 ? -1 : found == HEARD_NOTHING;
 }
 
-void login_leave(struct login *login, struct wire *w, const char *id, const struct deadline *d)
+void login_leave(struct login *login, struct stream *w, const char *id, const struct deadline *d)
 {
 	struct deadline end = deadline_parting(d, LEAVE_MIN_MS, LEAVE_MS);
 	struct dialogue g = { .login = login, .w = w, .id = id, .d = &end };

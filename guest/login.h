@@ -47,16 +47,16 @@ struct login {
  * again as far as possible, with ERR_GUEST_UNREACHABLE (refused, no way to get the password, no
  * shell, no root), ERR_USAGE (bad user or password file), ERR_TIMEOUT or ERR_INTERRUPTED
  */
-int login_enter(struct login *login, struct wire *w, const char *path, const char *id,
+int login_enter(struct login *login, struct stream *w, const char *path, const char *id,
 		struct deadline *d, struct err *err) __attribute__((warn_unused_result));
 
 /* login_leave() - log out, when login->is_in; not longer than a few seconds, whatever @d says */
-void login_leave(struct login *login, struct wire *w, const char *id, const struct deadline *d);
+void login_leave(struct login *login, struct stream *w, const char *id, const struct deadline *d);
 
 /* login_wanted() - the error that the console asks for a login, and nobody may log in; returns -1
  */
 int login_wanted(const char *path, struct err *err);
 
-void login_release(struct login *login);
+void login_free(struct login *login);
 
 #endif

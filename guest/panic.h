@@ -18,6 +18,6 @@ bool panic_is(const char *line);
  * @is_kept:	other lines are waited for later: they stay, up to @max_bytes
  * Return: 1: there is one; 0; -1: nothing more will come
  */
-int panic_hear(struct wire *w, bool is_kept, size_t max_bytes);
+int panic_hear(struct stream *s, bool is_kept, size_t max_bytes);
 
 #endif

@@ -12,7 +12,7 @@
 
 #include "guest/password.h"
 #include "lib/util.h"
-#include "lib/words.h"
+#include "lib/text.h"
 
 /*
  * From here on there is a password in this process, in places that nobody can list: stacks, buffers
@@ -95,7 +95,7 @@ static int check_file(int fd, const char *path, struct err *err)
 	if (st.st_mode & (S_IRWXG | S_IRWXO)) {
 		err_set(err, ERR_USAGE, "password file '%s' is open to other users (mode %04o)",
 			path, (unsigned)st.st_mode & 07777);
-		quoted = words_quoted(path);
+		quoted = text_quoted(path);
 		return quoted ? err_hint(err, "restrict it: chmod 600 -- %s", quoted) : -1;
 	}
 	return 0;

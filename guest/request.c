@@ -12,7 +12,7 @@ _Static_assert(VERBS <= 8 * sizeof(verb_set), "a verb needs a bit");
 	 VERB_BIT(VERB_ONLINE_IF_OFFLINE))
 #define OFFLINE_VERBS (VERB_BIT(VERB_OFFLINE_FAST) | VERB_BIT(VERB_OFFLINE))
 
-void request_release(struct request *r)
+void request_free(struct request *r)
 {
 	while (r->count) {
 		struct command *c = &r->list[--r->count];

@@ -72,10 +72,10 @@ struct request {
 	unsigned count;
 };
 
-void request_release(struct request *r);
+void request_free(struct request *r);
 static inline void request_cleanup(struct request *r)
 {
-	request_release(r);
+	request_free(r);
 }
 #define _cleanup_request_ __attribute__((cleanup(request_cleanup)))
 

@@ -8,7 +8,7 @@
 
 #include "guest/frame.h"
 #include "guest/serial.h"
-#include "lib/words.h"
+#include "lib/text.h"
 
 #define ANSWER_MAX_MS 20000 /* a guest that is busy booting may take this long to answer */
 #define ATTEMPT_MS    1000  /* then the lines may have gone to somebody else; doubled each time */
@@ -32,7 +32,7 @@ static int make_raw(struct serial *serial, int fd)
 }
 
 /* Nothing is written to what is neither a socket nor a terminal. */
-static int open_path(struct serial *serial, const char *path, struct wire_opener opener, int *fd,
+static int open_path(struct serial *serial, const char *path, struct stream_opener opener, int *fd,
 		     struct err *err)
 {
 	struct stat st;
@@ -85,18 +85,18 @@ static char *ask_line(const char *id, unsigned attempt)
 			 id, attempt, attempt);
 }
 
-static int send_line(struct wire *w, char *line, struct deadline *d, struct err *err)
+static int send_line(struct stream *w, char *line, struct deadline *d, struct err *err)
 {
 	_cleanup_free_ char *text = line;
 
-	return wire_write(w, text, strlen(text), d, err);
+	return stream_write(w, text, strlen(text), d, err);
 }
 
 /*
  * What was typed may be read later, when a program that sat in front of the shell ends: the quiet
  * session that it would begin is ended by this line.
  */
-static void take_back(struct wire *w, const char *id)
+static void take_back(struct stream *w, const char *id)
 {
 	struct deadline moment = { .final_ms = monotonic_ms() + TAKE_BACK_MS,
 				   .undoing = true,
@@ -110,11 +110,11 @@ static void take_back(struct wire *w, const char *id)
  * Look through the lines that have come; true when the child of this attempt has answered. That of
  * an earlier one will have ended. *is_ours: it is the child of a shell that a memhp has logged in.
  */
-static bool child_answered(struct wire *w, const char *id, unsigned attempt, bool *is_ours)
+static bool child_answered(struct stream *w, const char *id, unsigned attempt, bool *is_ours)
 {
 	char *line;
 
-	while ((line = wire_line(w))) {
+	while ((line = stream_line(w))) {
 		struct frame frame;
 		bool is_answer = frame_parse(line, id, &frame) && frame.sequence == attempt;
 
@@ -131,16 +131,16 @@ static bool child_answered(struct wire *w, const char *id, unsigned attempt, boo
 }
 
 /* Does the text since the last line end look like a request for a name or a password? */
-static bool at_login(const struct wire *w)
+static bool at_login(const struct stream *w)
 {
 	const char *text = buf_text(&w->in);
 
 	return strstr(text, "login: ") || strstr(text, "assword: ");
 }
 
-static int no_answer(const char *path, const struct wire *w, struct err *err)
+static int no_answer(const char *path, const struct stream *w, struct err *err)
 {
-	bool is_path = path[0] == '/' && words_is_plain(path);
+	bool is_path = path[0] == '/' && text_is_plain(path);
 
 	if (at_login(w))
 		return login_wanted(path, err);
@@ -155,7 +155,7 @@ static int no_answer(const char *path, const struct wire *w, struct err *err)
  * Ask until the child answers: a kernel message may damage an answer. Less and less often, since
  * nobody may be there to read. Return: 1, 0 at @until_ms, -1
  */
-static int ask(struct wire *w, const char *id, unsigned attempt, int64_t until_ms, bool *is_ours,
+static int ask(struct stream *w, const char *id, unsigned attempt, int64_t until_ms, bool *is_ours,
 	       struct deadline *d, struct err *err)
 {
 	int64_t ask_ms = monotonic_ms(), wait_ms = ASK_MS;
@@ -168,7 +168,7 @@ static int ask(struct wire *w, const char *id, unsigned attempt, int64_t until_m
 		ask_ms = ask_ms + wait_ms < until_ms ? ask_ms + wait_ms : until_ms;
 		wait_ms *= 2;
 		do {
-			ready = wire_fill(w, ask_ms, d, err);
+			ready = stream_fill(w, ask_ms, d, err);
 			if (ready > 0 && child_answered(w, id, attempt, is_ours))
 				return 1;
 		} while (ready > 0);
@@ -178,7 +178,7 @@ static int ask(struct wire *w, const char *id, unsigned attempt, int64_t until_m
 	return 0;
 }
 
-static int converse(struct wire *w, const char *path, const char *id, bool *is_ours,
+static int converse(struct stream *w, const char *path, const char *id, bool *is_ours,
 		    struct deadline *d, struct err *err)
 {
 	int64_t limit_ms = deadline_within(d, ANSWER_MAX_MS), wait_ms = ATTEMPT_MS;
@@ -187,7 +187,7 @@ static int converse(struct wire *w, const char *path, const char *id, bool *is_o
 	for (attempt = 1; monotonic_ms() < limit_ms && !at_login(w); attempt++, wait_ms *= 2) {
 		int64_t until_ms = monotonic_ms() + wait_ms;
 		int status =
-			wire_write(w, RESET, strlen(RESET), d, err) ||
+			stream_write(w, RESET, strlen(RESET), d, err) ||
 					send_line(w, begin_line(id), d, err)
 				? -1
 				: ask(w, id, attempt, until_ms < limit_ms ? until_ms : limit_ms,
@@ -201,15 +201,16 @@ static int converse(struct wire *w, const char *path, const char *id, bool *is_o
 	return no_answer(path, w, err);
 }
 
-int serial_open(struct serial *serial, struct wire *w, const char *path, struct wire_opener opener,
-		const char *id, struct login *login, struct deadline *d, struct err *err)
+int serial_open(struct serial *serial, struct stream *w, const char *path,
+		struct stream_opener opener, const char *id, struct login *login,
+		struct deadline *d, struct err *err)
 {
 	int fd = -1, status = 0;
 
 	*serial = (struct serial){ 0 };
 	if (open_path(serial, path, opener, &fd, err))
 		return -1;
-	wire_init(w, fd, fd, xasprintf("console '%s'", path), ERR_GUEST_UNREACHABLE);
+	stream_init(w, fd, fd, xasprintf("console '%s'", path), ERR_GUEST_UNREACHABLE);
 	if (login->user || login->is_in)
 		status = login_enter(login, w, path, id, d, err);
 	if (status > 0)
@@ -224,15 +225,15 @@ int serial_open(struct serial *serial, struct wire *w, const char *path, struct 
 	return -1;
 }
 
-int serial_write(struct wire *w, const char *line, struct deadline *d, struct err *err)
+int serial_write(struct stream *w, const char *line, struct deadline *d, struct err *err)
 {
 	return send_line(w, xasprintf("%s" PUSH, line), d, err);
 }
 
-void serial_close(struct serial *serial, struct wire *w)
+void serial_close(struct serial *serial, struct stream *w)
 {
 	if (serial->has_modes && w->in_fd >= 0)
 		tcsetattr(w->in_fd, TCSANOW, &serial->modes);
 	serial->has_modes = false;
-	wire_release(w);
+	stream_free(w);
 }

@@ -23,7 +23,7 @@ struct serial {
 /*
  * serial_open() - start a quiet child shell on the console. When that has ended, and the
  * terminal's modes are back, a last frame says so.
- * @w:		receives the open wire; serial_close() releases it
+ * @w:		receives the open stream; serial_close() releases it
  * @path:	a UNIX socket or a tty
  * @opener:	opens it
  * @id:		the session's id; the child has it in $MEMHP
@@ -31,20 +31,21 @@ struct serial {
  * Return: 0; -1 with ERR_GUEST_UNREACHABLE: cannot open, no answer, a login prompt, or with the
  * errors of login_enter()
  */
-int serial_open(struct serial *serial, struct wire *w, const char *path, struct wire_opener opener,
-		const char *id, struct login *login, struct deadline *d, struct err *err)
-	__attribute__((warn_unused_result));
+int serial_open(struct serial *serial, struct stream *w, const char *path,
+		struct stream_opener opener, const char *id, struct login *login,
+		struct deadline *d, struct err *err) __attribute__((warn_unused_result));
 
 /*
  * serial_write() - send a line that the child is to answer, so that it does not wait in the
  * console's receiver
  * @line:	with its line end
  */
-int serial_write(struct wire *w, const char *line, struct deadline *d, struct err *err)
+int serial_write(struct stream *w, const char *line, struct deadline *d, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* serial_close() - put a terminal's modes back, and release the wire; harmless when nothing is open
+/* serial_close() - put a terminal's modes back, and release the stream; harmless when nothing is
+ * open
  */
-void serial_close(struct serial *serial, struct wire *w);
+void serial_close(struct serial *serial, struct stream *w);
 
 #endif

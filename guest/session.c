@@ -17,13 +17,14 @@ int session_explain(struct guest *g, struct err *err)
 		return -1;
 	g->is_lost = err->code == ERR_GUEST_UNREACHABLE;
 	g->is_pending = g->is_pending && !g->is_lost;
-	return process_explain(&g->process, &g->wire, err);
+	return process_explain(&g->process, &g->stream, err);
 }
 
 int session_write(struct guest *g, const char *text, struct err *err)
 {
-	return wire_write(&g->wire, text, strlen(text), g->deadline, err) ? session_explain(g, err)
-									  : 0;
+	return stream_write(&g->stream, text, strlen(text), g->deadline, err)
+		       ? session_explain(g, err)
+		       : 0;
 }
 
 /*
@@ -70,7 +71,7 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 {
 	char *line;
 
-	while ((line = wire_line(&g->wire))) {
+	while ((line = stream_line(&g->stream))) {
 		struct frame frame;
 		bool ours = frame_parse(line, g->id, &frame);
 
@@ -84,8 +85,8 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 			g->ops->hear_other(g, line);
 		free(line);
 	}
-	if (g->wire.in.len > NOISE_MAX)
-		buf_drop(&g->wire.in, g->wire.in.len);
+	if (g->stream.in.len > NOISE_MAX)
+		buf_drop(&g->stream.in, g->stream.in.len);
 	return g->is_lost || answer_end(answer);
 }
 
@@ -107,12 +108,12 @@ static int fill(struct guest *g, const struct answer *answer, int64_t until_ms, 
 
 	if (answer->bytes > BYTES_MAX || answer->is_cut)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "an answer on the %s is too long",
-			       g->wire.peer);
-	if (wire_fill(&g->wire, until_ms < due_ms ? until_ms : due_ms, g->deadline, err) < 0)
+			       g->stream.peer);
+	if (stream_fill(&g->stream, until_ms < due_ms ? until_ms : due_ms, g->deadline, err) < 0)
 		return session_explain(g, err);
 	if (!g->is_known && monotonic_ms() >= g->patience.limit_ms)
 		return err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the %s",
-			       g->wire.peer);
+			       g->stream.peer);
 	return 0;
 }
 
@@ -134,7 +135,7 @@ int session_poll(struct guest *g, struct answer *answer, int64_t until_ms, struc
 
 int session_fd(const struct guest *g)
 {
-	return g->wire.in_fd;
+	return g->stream.in_fd;
 }
 
 int64_t session_due_ms(const struct guest *g)
@@ -173,7 +174,7 @@ static int run_commands(struct guest *g, const char *commands, struct err *err)
 	struct answer answer = { 0 };
 	int status = start_commands(g, commands, err) || guest_receive(g, &answer, err) ? -1 : 0;
 
-	answer_release(&answer);
+	answer_free(&answer);
 	return status;
 }
 

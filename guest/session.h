@@ -14,8 +14,8 @@
 /*
  * session_start() - let the shell at the far end become the session; one that has not got the id
  * yet does first, and says that it is there
- * session_explain() - after *err of the wire: it may be that the far end has gone away; returns -1
- * session_write() - send lines that more is to follow, or that another shell may read
+ * session_explain() - after *err of the stream: it may be that the far end has gone away; returns
+ * -1 session_write() - send lines that more is to follow, or that another shell may read
  * session_send_word() - have the session do a thing of its own: "q", "again"
  * Others are as the operation of that name.
  */

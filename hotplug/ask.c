@@ -35,7 +35,7 @@ static void stop(struct transaction *t, const struct request *r, struct answer *
 	struct err ignored;
 	int status;
 
-	guest_memory_release(&t->view.after);
+	guest_memory_free(&t->view.after);
 	status = hotplug_cancel(t, answer, &ignored);
 	if (status && guest_is_lost(t->view.guest) && request_has(r, VERB_OFFLINE_FAST)) {
 		request_add(&scan, VERB_SCAN);
@@ -43,7 +43,7 @@ static void stop(struct transaction *t, const struct request *r, struct answer *
 		status = guest_run(t->view.guest, r, answer, &ignored);
 	}
 	if (!status && memory_read(&t->view.after, r, answer, &ignored))
-		guest_memory_release(&t->view.after);
+		guest_memory_free(&t->view.after);
 }
 
 /* The zone in the words of the progress line. */
@@ -111,7 +111,7 @@ int hotplug_ask(struct transaction *t, const struct request *r, enum work work, 
 		stop(t, r, &answer);
 	if (!status)
 		status = refusal_tell(t, &answer, work, err);
-	answer_release(&answer);
+	answer_free(&answer);
 	if (status < 0)
 		refusal_explain(t, r, work, err);
 	return status;

@@ -264,7 +264,7 @@ static bool is_given_up(const struct transaction *t, const struct leaving *leavi
 		struct block_list shown = view_found_blocks(&t->view, view_now(&t->view), d);
 		uint64_t bytes = block_list_blocks(&shown) * t->view.before.block_size_bytes;
 
-		block_list_release(&shown);
+		block_list_free(&shown);
 		if (bytes < d->size_bytes)
 			return true;
 	}
@@ -317,7 +317,7 @@ static int remove_objects(struct transaction *t, struct plug *plug, struct err *
 	unsigned i;
 
 	if (plug_count_kept(plug))
-		mem_file_release(&plug->file);
+		mem_file_free(&plug->file);
 	mem_file_identify(&plug->file, plug->units[0].is_object_there, t->deadline);
 	for (i = 0; i < plug->units_count; i++) {
 		struct plug_unit *unit = &plug->units[i];

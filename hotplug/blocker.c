@@ -68,5 +68,5 @@ void hotplug_explain_held(struct transaction *t, uint64_t block, struct err *err
 	command_add_range(request_add(&r, VERB_BLOCKER), block, block);
 	if (!guest_run(t->view.guest, &r, &answer, &ignored) && answer.blocker)
 		describe(answer.blocker, err);
-	answer_release(&answer); /* also what has come of one that broke off */
+	answer_free(&answer); /* also what has come of one that broke off */
 }

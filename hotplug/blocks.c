@@ -26,11 +26,11 @@ void block_change_add(struct block_change *c, const struct block_list *list, enu
 	c->parts_count++;
 }
 
-void block_change_release(struct block_change *c)
+void block_change_free(struct block_change *c)
 {
 	while (c->parts_count)
-		block_list_release(&c->parts[--c->parts_count].list);
-	block_list_release(&c->awaited);
+		block_list_free(&c->parts[--c->parts_count].list);
+	block_list_free(&c->awaited);
 }
 
 /* Can the blocks go offline fast? A write that hangs then costs the session. */
@@ -88,7 +88,7 @@ static bool is_of_later_node(const struct transaction *t, const struct block_lis
 	block_list_intersect(&found, &t->view.before.blocks, list);
 	for (i = 0; i < found.count; i++)
 		is_so |= found.runs[i].node > 0;
-	block_list_release(&found);
+	block_list_free(&found);
 	return is_so;
 }
 
@@ -162,7 +162,7 @@ static bool is_part_done(const struct transaction *t, const struct block_part *p
 		  block_list_blocks(&found) == block_list_blocks(&part->list);
 	for (i = 0; i < found.count; i++)
 		is_done &= is_as_wanted(part, &found.runs[i]);
-	block_list_release(&found);
+	block_list_free(&found);
 	return is_done;
 }
 
@@ -226,7 +226,7 @@ int hotplug_take_offline(struct transaction *t, const struct block_list *list, s
 
 	block_change_add(&c, list, BLOCK_OFFLINE, ZONE_ANY);
 	status = blocks_change(t, &c, err);
-	block_change_release(&c);
+	block_change_free(&c);
 	return status;
 }
 
@@ -236,7 +236,7 @@ void hotplug_take_offline_show(struct transaction *t, const struct block_list *l
 
 	block_change_add(&c, list, BLOCK_OFFLINE, ZONE_ANY);
 	blocks_change_show(t, &c);
-	block_change_release(&c);
+	block_change_free(&c);
 }
 
 int hotplug_hold(struct transaction *t, struct err *err)
@@ -266,7 +266,7 @@ static void restore_part(struct block_change *c, const struct block_list *were,
 			block_list_add(&some, run);
 	}
 	block_change_add(c, &some, state, zone);
-	block_list_release(&some);
+	block_list_free(&some);
 }
 
 /* Are the blocks as they were? State and zone count, not what may change by itself. */
@@ -326,7 +326,7 @@ static int restore(struct transaction *t, const struct block_list *were, struct 
 	status = c.parts_count ? hotplug_ask(t, &r, WORK_RESTORE, err) : 0;
 	if (!status && c.parts_count)
 		status = check_restored(t, were, err);
-	block_change_release(&c);
+	block_change_free(&c);
 	return status;
 }
 
@@ -336,7 +336,7 @@ int hotplug_restore(struct transaction *t, const struct block_list *list, struct
 	struct answer late = { 0 };
 	int status = guest_cancel(t->view.guest, &late, err);
 
-	answer_release(&late);
+	answer_free(&late);
 	block_list_intersect(&were, &t->view.before.blocks, list);
 	if (!were.count)
 		return 0;
@@ -344,6 +344,6 @@ int hotplug_restore(struct transaction *t, const struct block_list *list, struct
 		status = restore(t, &were, err);
 	if (status)
 		not_back(t, &were, err);
-	block_list_release(&were);
+	block_list_free(&were);
 	return status ? -1 : 0;
 }

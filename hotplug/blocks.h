@@ -33,7 +33,7 @@ struct block_change {
  * an empty list is left out */
 void block_change_add(struct block_change *c, const struct block_list *list, enum block_state state,
 		      enum zone zone);
-void block_change_release(struct block_change *c);
+void block_change_free(struct block_change *c);
 
 /*
  * blocks_change() - change blocks, each list in its order (offline: highest first), and read them

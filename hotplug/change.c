@@ -14,15 +14,15 @@
 /* Of one word: a guest looks at each number, also where there is no block. */
 #define FEW_BLOCKS 64
 
-void change_release(struct change *change)
+void change_free(struct change *change)
 {
 	unsigned i;
 
 	for (i = 0; i < ARRAY_SIZE(change->parts); i++)
-		block_list_release(&change->parts[i]);
-	buf_release(&change->mixed);
-	block_list_release(&change->blocks);
-	block_list_release(&change->named);
+		block_list_free(&change->parts[i]);
+	buf_free(&change->mixed);
+	block_list_free(&change->blocks);
+	block_list_free(&change->named);
 }
 
 /* "memory33", "33", "32-35", "memory32-memory35", "memory32-35" */
@@ -32,7 +32,7 @@ static bool parse_range(const char *word, struct blocks *run)
 	_cleanup_free_ char *number = xstrndup(first, strcspn(first, "-"));
 	const char *last = first + strlen(number);
 
-	*run = (struct blocks){ .node = -1, .is_removable = -1 };
+	*run = (struct blocks){ .node = -1 };
 	if (!parse_u64(number, 10, &run->first))
 		return false;
 	run->last = run->first;
@@ -174,7 +174,7 @@ static int resolve(const struct transaction *t, struct change *change, struct er
 			return -1;
 	block_list_sort(&change->named);
 	block_list_intersect(&found, &t->view.before.blocks, &change->named);
-	block_list_release(&change->named);
+	block_list_free(&change->named);
 	change->named = found;
 	for (i = 0; i < found.count; i++)
 		if (needs_change(change, &found.runs[i]))
@@ -214,7 +214,7 @@ static int check(const struct transaction *t, const struct change *change, struc
 		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is still %s",
 			(unsigned long long)wrong->first, blocks_format_state(state, wrong));
 	i = wrong || block_list_blocks(&found) != block_list_blocks(&change->blocks);
-	block_list_release(&found);
+	block_list_free(&found);
 	return i ? -1 : 0;
 }
 
@@ -239,7 +239,7 @@ static int bring_online(struct transaction *t, void *job, struct err *err)
 	struct block_change c = online_change(change);
 	int status = blocks_change(t, &c, err);
 
-	block_change_release(&c);
+	block_change_free(&c);
 	if (status || check(t, change, err))
 		return -1;
 	if (is_move(change))
@@ -269,7 +269,7 @@ static void bring_online_show(struct transaction *t, void *job)
 	struct block_change c = online_change(job);
 
 	blocks_change_show(t, &c);
-	block_change_release(&c);
+	block_change_free(&c);
 }
 
 static void take_offline_show(struct transaction *t, void *job)
@@ -307,8 +307,8 @@ static void follow_device(const struct transaction *t, struct change *change,
 		buf_addf(&change->mixed, "%s%s", change->mixed.len ? " " : "", memdev_name(d));
 	for (i = 0; i < found.count && zone != ZONE_AUTO; i++)
 		block_list_add(&change->parts[zone], &found.runs[i]);
-	block_list_release(&wanted);
-	block_list_release(&found);
+	block_list_free(&wanted);
+	block_list_free(&found);
 }
 
 /* The parts so far, in the order of their blocks; the caller releases the list. */
@@ -340,8 +340,8 @@ static void choose_zones(struct transaction *t, struct change *change)
 	for (i = 0; i < rest.count; i++)
 		block_list_add(&change->parts[change->zone_taken], &rest.runs[i]);
 	block_list_sort(&change->parts[change->zone_taken]);
-	block_list_release(&followed);
-	block_list_release(&rest);
+	block_list_free(&followed);
+	block_list_free(&rest);
 }
 
 void change_prepare(struct transaction *t, struct change *change)
@@ -393,7 +393,7 @@ static int look(struct transaction *t, const struct change *change, struct err *
 	t->view.is_taking = !change->is_online || change->zone != ZONE_AUTO;
 	status = transaction_query(t, QUERY_GUEST | QUERY_CHANGE, err);
 	t->view.about = NULL;
-	block_list_release(&named);
+	block_list_free(&named);
 	return status;
 }
 

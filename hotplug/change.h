@@ -30,6 +30,6 @@ int hotplug_change(struct transaction *t, struct change *change, struct err *err
 /* change_prepare() - for change->blocks that are known already: choose the zone, add the step */
 void change_prepare(struct transaction *t, struct change *change);
 
-void change_release(struct change *change);
+void change_free(struct change *change);
 
 #endif

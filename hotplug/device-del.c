@@ -53,29 +53,30 @@ struct watch {
 static bool concerns(const char *name, struct json_object *data, void *context)
 {
 	struct watch *watch = context;
-	struct verdict_subject subject;
+	struct device_event_subject subject;
 	unsigned i;
 
 	if (transaction_notice_stop(watch->t, name))
 		return true;
-	if (!verdict_subject(name, data, &subject))
+	if (!device_event_subject(name, data, &subject))
 		return false;
 	for (i = 0; i < watch->count; i++) {
 		struct leaving *l = &watch->leaving[i];
 
-		if (!verdict_is_about(&subject, &l->device))
+		if (!device_event_is_about(&subject, &l->device))
 			continue;
-		switch (verdict_read(name, data, &l->device, l->is_asked, l->why, sizeof(l->why))) {
-		case VERDICT_DELETED:
+		switch (device_event_read(name, data, &l->device, l->is_asked, l->why,
+					  sizeof(l->why))) {
+		case DEVICE_EVENT_DELETED:
 			l->is_gone = true;
 			return true;
-		case VERDICT_REFUSED:
+		case DEVICE_EVENT_REFUSED:
 			l->is_refused = true;
 			return true;
-		case VERDICT_PROGRESS:
+		case DEVICE_EVENT_PROGRESS:
 			return true;
-		case VERDICT_NONE:
-		case VERDICT_INSERTED:
+		case DEVICE_EVENT_NONE:
+		case DEVICE_EVENT_INSERTED:
 			break;
 		}
 	}
@@ -115,7 +116,7 @@ int hotplug_read_gone(struct transaction *t, struct leaving *leaving, unsigned c
 
 	for (i = 0; i < count && !status; i++)
 		leaving[i].is_gone |= !machine_device(&now, leaving[i].device.handle);
-	machine_release(&now);
+	machine_free(&now);
 	return status;
 }
 

@@ -23,7 +23,7 @@ void plug_reset(struct plug *plug)
 	for (i = 0; i < plug->units_count; i++) {
 		uint64_t size_bytes = plug->units[i].dimm.size_bytes;
 
-		dimm_request_release(&plug->units[i].dimm);
+		dimm_request_free(&plug->units[i].dimm);
 		plug->units[i] = (struct plug_unit){ .dimm.size_bytes = size_bytes };
 	}
 	free(plug->nodes);
@@ -31,18 +31,18 @@ void plug_reset(struct plug *plug)
 	plug->is_misplaced = false;
 	plug->from = plug->to = 0;
 	plug->failure = (struct err){ 0 };
-	mem_file_release(&plug->file);
+	mem_file_free(&plug->file);
 }
 
-void plug_release(struct plug *plug)
+void plug_free(struct plug *plug)
 {
 	unsigned i;
 
 	for (i = 0; i < plug->units_count; i++)
-		dimm_request_release(&plug->units[i].dimm);
+		dimm_request_free(&plug->units[i].dimm);
 	free(plug->units);
 	free(plug->nodes);
-	mem_file_release(&plug->file);
+	mem_file_free(&plug->file);
 }
 
 const struct memdev *plug_unit_device(const struct transaction *t, const struct plug_unit *unit)

@@ -48,7 +48,7 @@ void plug_add_units(struct plug *plug, uint64_t size_bytes, unsigned count);
 /* plug_reset() - all DIMMs are as they were added: nameless, and not begun */
 void plug_reset(struct plug *plug);
 
-void plug_release(struct plug *plug);
+void plug_free(struct plug *plug);
 
 /* plug_sizes() - each DIMM's size, as the checks take them; the caller frees the array */
 uint64_t *plug_sizes(const struct plug *plug);

@@ -134,7 +134,7 @@ static uint64_t share_out(const struct transaction *t, struct vmem *vmem, int no
 
 	if (!left)
 		return 0;
-	vmem_release(vmem);
+	vmem_free(vmem);
 	*vmem = (struct vmem){ 0 };
 	for (; bytes && step_bytes; step_bytes = smaller_step(&t->view, node, step_bytes))
 		bytes = change_those(t, vmem, node, step_bytes, bytes, is_growing);

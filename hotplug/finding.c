@@ -7,7 +7,7 @@
 #include "lib/util.h"
 #include "qemu/device-event.h"
 
-void findings_release(struct findings *f)
+void findings_free(struct findings *f)
 {
 	unsigned i;
 
@@ -133,7 +133,7 @@ static void find_blocks(const struct transaction *t, struct findings *f, const s
 	enum added added = view_added(&t->view, &t->view.before, d);
 	bool is_ours = memdev_is_virtio_mem(d) || (memdev_is_dimm(d) && d->is_hotplugged);
 
-	block_list_release(&found);
+	block_list_free(&found);
 	if (added == ADDED_NOT)
 		add(f, FINDING_ABSENT, unplug_action(d, is_all), memdev_name(d));
 	else if (added == ADDED_PARTLY && (!online || is_back))
@@ -160,7 +160,7 @@ static int find_pending(const struct transaction *t, struct findings *f, struct 
 			continue;
 		if (!slots && qmp_execute(t->view.qmp, "query-acpi-ospm-status", NULL, &slots, err))
 			return err_wrap(err, "cannot ask QEMU (query-acpi-ospm-status)");
-		if (!verdict_is_pending(slots, d))
+		if (!device_event_is_pending(slots, d))
 			continue;
 		finding->kind = FINDING_PENDING;
 		finding->action = ACTION_UNPLUG;
@@ -173,7 +173,7 @@ int findings_look(struct findings *f, const struct transaction *t, enum repair_d
 {
 	unsigned i;
 
-	findings_release(f);
+	findings_free(f);
 	for (i = 0; i < t->view.machine.devices_count; i++) {
 		const struct memdev *d = &t->view.machine.devices[i];
 

@@ -65,6 +65,6 @@ void findings_add(struct findings *f, const struct finding *finding);
 /* findings_equal() - are they the same, in the same order? */
 bool findings_equal(const struct findings *a, const struct findings *b);
 
-void findings_release(struct findings *f);
+void findings_free(struct findings *f);
 
 #endif

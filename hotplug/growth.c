@@ -35,7 +35,7 @@ struct shares {
 	unsigned count;
 };
 
-static void shares_release(struct shares *s)
+static void shares_free(struct shares *s)
 {
 	unsigned i;
 
@@ -64,7 +64,7 @@ static bool read_backend(struct share *share, const struct transaction *t, const
 
 	*share = (struct share){ .options = { .type = BACKEND_RAM } };
 	if (properties_query_named(&p, t->view.qmp, path, names, ARRAY_SIZE(names), &ignored)) {
-		properties_release(&p);
+		properties_free(&p);
 		return false;
 	}
 	type = properties_text(&p, "type");
@@ -81,7 +81,7 @@ static bool read_backend(struct share *share, const struct transaction *t, const
 			json_object_is_type(size, json_type_int) ? json_object_get_uint64(size) : 0;
 	}
 	share->options.mem_path = share->mem_path;
-	properties_release(&p);
+	properties_free(&p);
 	return type;
 }
 
@@ -95,7 +95,7 @@ static bool is_prealloc(const struct transaction *t, const char *handle)
 	bool is_now = !properties_query_named(&p, t->view.qmp, path, names, 1, &ignored) &&
 		      is_on(&p, names[0]);
 
-	properties_release(&p);
+	properties_free(&p);
 	return is_now;
 }
 
@@ -180,7 +180,7 @@ int growth_check(struct transaction *t, const struct vmem *vmem, struct err *err
 	find_shares(&shares, t, vmem);
 	for (i = 0; i < shares.count && !status; i++)
 		status = check_share(t, &shares.list[i], err);
-	shares_release(&shares);
+	shares_free(&shares);
 	return status;
 }
 

@@ -5,7 +5,6 @@
 #include "hotplug/blocks.h"
 #include "hotplug/keep-going.h"
 #include "hotplug/pool.h"
-#include "hotplug/room.h"
 
 #define DIVIDED_MS 2000	 /* with less than this left, a try has it all */
 #define MOST_MS	   60000 /* where there is no deadline */
@@ -28,7 +27,7 @@ static int admit(struct transaction *t, const struct memdev *d, uint64_t *bytes,
 		status = hotplug_check_room(t, *bytes + more, err);
 	if (!status)
 		*bytes += more;
-	block_list_release(&found);
+	block_list_free(&found);
 	return status;
 }
 
@@ -83,7 +82,7 @@ static int keep_blocks(struct transaction *t, const struct memdev *d, struct err
 	if (t->view.has_guest && view_device_blocks(&t->view, d, &span)) {
 		block_list_add(&list, &span);
 		status = hotplug_restore(t, &list, err);
-		block_list_release(&list);
+		block_list_free(&list);
 	}
 	return status;
 }
@@ -117,7 +116,7 @@ static struct block_list blocks_left(const struct transaction *t, const struct u
 	for (i = 0; i < all.count; i++)
 		if (!blocks_are_offline(&all.runs[i]))
 			block_list_add(&left, &all.runs[i]);
-	block_list_release(&all);
+	block_list_free(&all);
 	return left;
 }
 
@@ -163,7 +162,7 @@ static int drop_holder(struct transaction *t, struct unplug *unplug, uint64_t bl
 	bool is_further = err->code == ERR_TIMEOUT && block_list_blocks(&left) < blocks;
 	struct err why = *err;
 
-	block_list_release(&left);
+	block_list_free(&left);
 	if (is_further)
 		return 0;
 	if (i == unplug->leaving_count)
@@ -184,7 +183,7 @@ int keep_going_offline(struct transaction *t, struct unplug *unplug, struct err 
 		uint64_t blocks = block_list_blocks(&left);
 		int status = blocks ? try_offline(t, &left, err) : 0;
 
-		block_list_release(&left);
+		block_list_free(&left);
 		if (!status)
 			return 0;
 		if (!can_go_on(t, err) || drop_holder(t, unplug, blocks, err))
@@ -222,7 +221,7 @@ static int drop_refused(struct transaction *t, struct unplug *unplug, struct err
 	return 0;
 }
 
-int keep_going_release(struct transaction *t, struct unplug *unplug, struct err *err)
+int keep_going_free(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	while (hotplug_release_devices(t, unplug->leaving, unplug->leaving_count, err)) {
 		unsigned count = unplug->leaving_count;

@@ -134,7 +134,7 @@ static int restore(struct transaction *t, const struct unplug *unplug, struct er
 	}
 	if (there.count && unplug->blocks.count)
 		status = hotplug_restore(t, &there, err);
-	block_list_release(&there);
+	block_list_free(&there);
 	return status;
 }
 
@@ -185,7 +185,7 @@ static int release(struct transaction *t, void *job, struct err *err)
 	if (deadline_poll(t->deadline, NULL, 0, monotonic_ms(), err) < 0)
 		return -1;
 	return unplug->is_keep_going
-		       ? keep_going_release(t, unplug, err)
+		       ? keep_going_free(t, unplug, err)
 		       : hotplug_release_devices(t, unplug->leaving, unplug->leaving_count, err);
 }
 

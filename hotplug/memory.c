@@ -28,7 +28,7 @@ static void ask(struct request *r, enum verb info, enum verb verb, struct block_
 	c = request_add(r, is_few ? verb : VERB_SCAN);
 	for (i = 0; is_few && i < runs->count; i++)
 		command_add_range(c, runs->runs[i].first, runs->runs[i].last);
-	block_list_release(runs);
+	block_list_free(runs);
 }
 
 static void ask_blocks(struct request *r, enum verb info, const struct block_list *list)
@@ -70,14 +70,16 @@ static int read_agent(struct guest_memory *g, const struct agent_memory *m, stru
 {
 	unsigned i;
 
-	guest_memory_release(g);
+	guest_memory_free(g);
 	if (m->has_info && sysfs_set_limited(g, m->kernel, m->can_change, m->block_size_bytes, err))
 		return -1;
 	for (i = 0; i < m->runs_count; i++) {
 		struct blocks run = { .first = m->runs[i].first,
 				      .last = m->runs[i].last,
 				      .node = -1,
-				      .is_removable = m->runs[i].can_offline };
+				      .removable = m->runs[i].can_offline < 0 ? REMOVABLE_UNKNOWN
+						   : m->runs[i].can_offline   ? REMOVABLE_YES
+									      : REMOVABLE_NO };
 		const char *state = m->runs[i].is_online ? "online" : "offline";
 
 		memcpy(run.state, state, strlen(state) + 1);

@@ -21,7 +21,7 @@ int node_of_device(const struct transaction *t, const struct guest_memory *g,
 	struct block_list found = view_found_blocks(&t->view, g, d);
 	int node = common_node(&found);
 
-	block_list_release(&found);
+	block_list_free(&found);
 	return node;
 }
 
@@ -70,11 +70,11 @@ static struct block_list boot_blocks(const struct transaction *t)
 	}
 	rest.last = UINT64_MAX / 2;
 	block_list_add(&boot, &rest);
-	block_list_release(&devices);
+	block_list_free(&devices);
 	devices = boot;
 	boot = (struct block_list){ 0 };
 	block_list_intersect(&boot, &t->view.before.blocks, &devices);
-	block_list_release(&devices);
+	block_list_free(&devices);
 	return boot;
 }
 
@@ -119,10 +119,10 @@ static void map_boot_memory(struct node_map *map, const struct transaction *t)
 			struct block_list part = slice(&boot, from, to);
 
 			map->guest[n] = common_node(&part);
-			block_list_release(&part);
+			block_list_free(&part);
 		}
 	}
-	block_list_release(&boot);
+	block_list_free(&boot);
 }
 
 /* Of the nodes with CPUs, the one whose first comes next after @cpu; -1: none. */

@@ -34,14 +34,14 @@ static struct plug_unit *unit_of(const struct answers *a, const char *name,
 				 struct json_object *data, const struct memdev **d)
 {
 	const struct machine *m = &a->t->view.machine;
-	struct verdict_subject subject;
+	struct device_event_subject subject;
 	unsigned i, j;
 
-	if (!verdict_subject(name, data, &subject))
+	if (!device_event_subject(name, data, &subject))
 		return NULL;
 	for (i = 0; i < m->devices_count; i++) {
 		*d = &m->devices[i];
-		if (!(*d)->id || !verdict_is_about(&subject, *d))
+		if (!(*d)->id || !device_event_is_about(&subject, *d))
 			continue;
 		for (j = a->plug->from; j < a->plug->to; j++)
 			if (!strcmp(a->plug->units[j].dimm.device_id, (*d)->id))
@@ -55,16 +55,16 @@ static bool is_answer(const char *name, struct json_object *data, void *context)
 	struct answers *a = context;
 	const struct memdev *d;
 	struct plug_unit *unit = unit_of(a, name, data, &d);
-	enum verdict verdict;
+	enum device_event verdict;
 
 	if (!unit || !is_awaited(unit))
 		return false;
-	verdict = verdict_read(name, data, d, false, a->why, sizeof(a->why));
-	unit->is_inserted |= verdict == VERDICT_INSERTED;
-	unit->is_failed |= verdict == VERDICT_REFUSED;
-	if (verdict == VERDICT_REFUSED)
+	verdict = device_event_read(name, data, d, false, a->why, sizeof(a->why));
+	unit->is_inserted |= verdict == DEVICE_EVENT_INSERTED;
+	unit->is_failed |= verdict == DEVICE_EVENT_REFUSED;
+	if (verdict == DEVICE_EVENT_REFUSED)
 		a->refused = unit;
-	return verdict != VERDICT_NONE;
+	return verdict != DEVICE_EVENT_NONE;
 }
 
 static bool is_answered(const struct plug *plug)
@@ -148,7 +148,7 @@ static void add_zone(struct block_change *c, const struct plug *plug, enum zone 
 	struct block_list list = round_blocks(plug, false, zone);
 
 	block_change_add(c, &list, BLOCK_ONLINE, zone);
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 /* What the round changes: blocks appear, and go online. Those of DIMMs that the guest has said it
@@ -173,7 +173,7 @@ static struct block_list found_blocks(const struct transaction *t, const struct 
 
 	block_list_add(&wanted, &unit->blocks);
 	block_list_intersect(&found, &t->view.after.blocks, &wanted);
-	block_list_release(&wanted);
+	block_list_free(&wanted);
 	return found;
 }
 
@@ -197,7 +197,7 @@ static void explain_absent(const struct transaction *t, const struct plug *plug,
 		struct block_list found = found_blocks(t, unit);
 		bool is_absent = unit->has_blocks && !unit->is_failed && !found.count;
 
-		block_list_release(&found);
+		block_list_free(&found);
 		if (is_absent) {
 			(void)not_added(unit->blocks.first, err);
 			return;
@@ -238,7 +238,7 @@ static int check_unit(const struct transaction *t, const struct plug *plug, stru
 			(unsigned long long)wrong->first, blocks_format_state(state, wrong),
 			unit->zone == ZONE_ANY ? "online" : sysfs_zone_word(unit->zone));
 	unit->is_complete = !wrong && !is_absent && !check_node(plug, &found, err);
-	block_list_release(&found);
+	block_list_free(&found);
 	return unit->is_complete ? 0 : -1;
 }
 
@@ -263,8 +263,8 @@ static int try_online(struct transaction *t, struct plug *plug, struct err *err)
 	struct block_change c = online_change(t, plug, &list);
 	int status = blocks_change(t, &c, err);
 
-	block_change_release(&c);
-	block_list_release(&list);
+	block_change_free(&c);
+	block_list_free(&list);
 	if (status > 0 && t->view.machine.has_acpi_ost && wait_answers(t, plug, 0, err))
 		status = -1;
 	if (status < 0 && err->code == ERR_TIMEOUT && !is_answered(plug))
@@ -324,8 +324,8 @@ void plug_online_show(struct transaction *t, void *job)
 	}
 	c = online_change(t, plug, &list);
 	blocks_change_show(t, &c);
-	block_change_release(&c);
-	block_list_release(&list);
+	block_change_free(&c);
+	block_list_free(&list);
 }
 
 /* Stop what is under way, and see how far it has come: what is complete by now may be kept. */
@@ -335,7 +335,7 @@ static int look_again(struct transaction *t, struct plug *plug, struct err *err)
 	struct err ignored;
 	int status = hotplug_cancel(t, &late, err);
 
-	answer_release(&late);
+	answer_free(&late);
 	if (!status)
 		status = hotplug_scan(t, err);
 	if (!status && plug->failure.code)
@@ -371,7 +371,7 @@ int plug_offline(struct transaction *t, void *job, struct err *err)
 			 is_silent ? "the guest does not say whether all of %s is offline"
 				   : "some of %s may not be offline",
 			 blocks_format(range, list.runs[0].first, list.runs[list.count - 1].last));
-	block_list_release(&list);
-	block_list_release(&there);
+	block_list_free(&list);
+	block_list_free(&there);
 	return status ? -1 : 0;
 }

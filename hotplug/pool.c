@@ -76,7 +76,7 @@ static int read_held(struct transaction *t, const struct block_list *runs, uint6
 	status = ask(t, &r, WORK_READ, &answer, err);
 	*is_known = answer.pools.tails_count;
 	*bytes = pools_held_bytes(&answer.pools, pools_smallest_kib(&t->view.before.pools));
-	guest_memory_release(&answer);
+	guest_memory_free(&answer);
 	return status;
 }
 
@@ -96,7 +96,7 @@ int hotplug_check_pool(struct transaction *t, const struct block_list *list, str
 									    : free_bytes,
 					free_bytes, is_known, err);
 	}
-	block_list_release(&runs);
+	block_list_free(&runs);
 	return status;
 }
 
@@ -201,7 +201,7 @@ static int refill(struct transaction *t, struct request *r, struct err *err)
 	status = ask(t, r, WORK_RESTORE, &answer, err);
 	if (!status)
 		status = check_given(t, &answer.pools, err);
-	guest_memory_release(&answer);
+	guest_memory_free(&answer);
 	return status;
 }
 
@@ -212,7 +212,7 @@ static int recall_cpusets(struct transaction *t, struct err *err)
 	int status = ask_verb(t, VERB_RECALL, WORK_RESTORE, &answer, err);
 	uint64_t lost = answer.pools.has_cpusets ? answer.pools.cpusets : UINT64_MAX;
 
-	guest_memory_release(&answer);
+	guest_memory_free(&answer);
 	if (status || !lost)
 		return status;
 	return lost == UINT64_MAX
@@ -237,7 +237,7 @@ static int give_back_pools(struct transaction *t, struct err *err)
 			   c);
 	if (c->refills_count)
 		status = refill(t, &r, err);
-	guest_memory_release(&answer);
+	guest_memory_free(&answer);
 	return status;
 }
 

@@ -13,23 +13,23 @@
 #define MOVING_MS  1000 /* what the guest is at shows within this, or not at all */
 
 /* What was prepared; what was found stays. */
-static void jobs_release(struct repair *r)
+static void jobs_free(struct repair *r)
 {
-	change_release(&r->change);
+	change_free(&r->change);
 	unplug_free(&r->unplug);
-	vmem_release(&r->vmem);
+	vmem_free(&r->vmem);
 	r->change = (struct change){ .is_online = true };
 	r->unplug = (struct unplug){ 0 };
 	r->vmem = (struct vmem){ 0 };
 }
 
-void repair_release(struct repair *r)
+void repair_free(struct repair *r)
 {
-	findings_release(&r->due);
-	findings_release(&r->tried);
-	findings_release(&r->all);
-	buf_release(&r->mixed);
-	jobs_release(r);
+	findings_free(&r->due);
+	findings_free(&r->tried);
+	findings_free(&r->all);
+	buf_free(&r->mixed);
+	jobs_free(r);
 }
 
 static void add_online(const struct transaction *t, struct repair *r, const struct memdev *d)
@@ -40,7 +40,7 @@ static void add_online(const struct transaction *t, struct repair *r, const stru
 	for (i = 0; i < found.count; i++)
 		if (blocks_are_offline(&found.runs[i]))
 			block_list_add(&r->change.blocks, &found.runs[i]);
-	block_list_release(&found);
+	block_list_free(&found);
 }
 
 /* What a device gets more goes where the rest of it is, unless devices differ in that. */
@@ -165,8 +165,10 @@ static bool has_arrived(const char *name, struct json_object *data, void *contex
 		char why[128];
 
 		if (d && findings_is_absent(f) &&
-		    (verdict_read(name, data, d, false, why, sizeof(why)) == VERDICT_INSERTED ||
-		     verdict_read(name, data, d, true, why, sizeof(why)) == VERDICT_DELETED))
+		    (device_event_read(name, data, d, false, why, sizeof(why)) ==
+			     DEVICE_EVENT_INSERTED ||
+		     device_event_read(name, data, d, true, why, sizeof(why)) ==
+			     DEVICE_EVENT_DELETED))
 			return true;
 	}
 	return false;
@@ -227,7 +229,7 @@ static int act(struct transaction *t, struct repair *r, struct err *err)
 {
 	int status;
 
-	jobs_release(r);
+	jobs_free(r);
 	transaction_restart(t);
 	status = prepare(t, r, err) || transaction_run(t, err) ? -1 : 0;
 	r->is_changed |= t->outcome != OUTCOME_UNCHANGED && t->outcome != OUTCOME_ROLLED_BACK;
@@ -264,7 +266,7 @@ static int repair_round(struct transaction *t, struct repair *r, struct err *err
 		return -1;
 	if (status)
 		r->failure = *err;
-	findings_release(&r->tried);
+	findings_free(&r->tried);
 	r->tried = r->due;
 	r->due = (struct findings){ 0 };
 	return t->is_dry_run ? (status ? -1 : 1) : 0;

@@ -34,6 +34,6 @@ struct repair {
 int hotplug_repair(struct transaction *t, struct repair *r, struct err *err)
 	__attribute__((warn_unused_result));
 
-void repair_release(struct repair *r);
+void repair_free(struct repair *r);
 
 #endif

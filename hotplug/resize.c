@@ -16,10 +16,10 @@
 /* In so many pieces memory is added, so that it can be taken back in pieces. */
 #define DIMMS_MAX 8
 
-void resize_release(struct resize *r)
+void resize_free(struct resize *r)
 {
-	vmem_release(&r->vmem);
-	plug_release(&r->plug);
+	vmem_free(&r->vmem);
+	plug_free(&r->plug);
 	unplug_free(&r->unplug);
 }
 
@@ -222,7 +222,7 @@ static bool can_grow_to(struct transaction *t, const struct resize *r, uint64_t 
 		can = !plug_check(t, &try.plug.request, sizes, try.plug.units_count, places,
 				  &ignored);
 	}
-	resize_release(&try);
+	resize_free(&try);
 	return can;
 }
 

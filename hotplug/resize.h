@@ -29,6 +29,6 @@ struct resize {
 int hotplug_resize(struct transaction *t, struct resize *r, struct err *err)
 	__attribute__((warn_unused_result));
 
-void resize_release(struct resize *r);
+void resize_free(struct resize *r);
 
 #endif

@@ -44,7 +44,7 @@ uint64_t room_online_bytes(const struct transaction *t, const struct memdev *d)
 		if (blocks_are_online(&found.runs[i]))
 			bytes += (found.runs[i].last - found.runs[i].first + 1) *
 				 t->view.before.block_size_bytes;
-	block_list_release(&found);
+	block_list_free(&found);
 	return memmap_lies_inside(&t->view.before, t->view.machine.arch, d->size_bytes)
 		       ? bytes - bytes / MAP_SHARE
 		       : bytes;

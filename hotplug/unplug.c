@@ -11,7 +11,7 @@
 void unplug_free(struct unplug *unplug)
 {
 	leaving_free(&unplug->leaving, &unplug->leaving_count);
-	block_list_release(&unplug->blocks);
+	block_list_free(&unplug->blocks);
 	stayers_free(&unplug->stayers);
 }
 
@@ -153,7 +153,7 @@ static bool is_movable(const struct transaction *t, const struct memdev *d)
 	for (i = 0; i < blocks.count; i++)
 		is_free &= !blocks_are_online(&blocks.runs[i]) ||
 			   blocks_zone(&blocks.runs[i]) == ZONE_MOVABLE;
-	block_list_release(&blocks);
+	block_list_free(&blocks);
 	return is_free;
 }
 
@@ -283,7 +283,7 @@ void unplug_find_blocks(const struct transaction *t, struct unplug *unplug)
 	struct block_list wanted = { 0 };
 	unsigned i;
 
-	block_list_release(&unplug->blocks);
+	block_list_free(&unplug->blocks);
 	for (i = 0; i < unplug->leaving_count; i++) {
 		const struct memdev *d = &unplug->leaving[i].device;
 		struct blocks run;
@@ -293,7 +293,7 @@ void unplug_find_blocks(const struct transaction *t, struct unplug *unplug)
 	}
 	block_list_sort(&wanted);
 	block_list_intersect(&unplug->blocks, &t->view.before.blocks, &wanted);
-	block_list_release(&wanted);
+	block_list_free(&wanted);
 }
 
 int unplug_check_offline(const struct transaction *t, const struct block_list *wanted,
@@ -309,6 +309,6 @@ int unplug_check_offline(const struct transaction *t, const struct block_list *w
 			status = err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not offline",
 					 (unsigned long long)found.runs[i].first,
 					 found.runs[i].state);
-	block_list_release(&found);
+	block_list_free(&found);
 	return status;
 }

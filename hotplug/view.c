@@ -5,21 +5,21 @@
 
 #include "hotplug/memory.h"
 #include "hotplug/view.h"
-#include "lib/nearest.h"
+#include "lib/text.h"
 #include "lib/util.h"
 #include "qemu/demand.h"
 
 void view_free(struct view *v)
 {
-	machine_release(&v->machine);
-	sharing_release(&v->sharing);
-	guest_memory_release(&v->before);
-	guest_memory_release(&v->after);
+	machine_free(&v->machine);
+	sharing_free(&v->sharing);
+	guest_memory_free(&v->before);
+	guest_memory_free(&v->after);
 }
 
 void view_clear(struct view *v)
 {
-	guest_memory_release(&v->after);
+	guest_memory_free(&v->after);
 	v->has_machine = v->has_guest = false;
 }
 
@@ -78,7 +78,7 @@ int view_query_guest(struct view *v, struct err *err)
 		status = guest_receive(v->guest, &answer, err);
 	if (!status)
 		status = memory_read(&v->before, &r, &answer, err);
-	answer_release(&answer);
+	answer_free(&answer);
 	if (status)
 		return err->code == ERR_TIMEOUT ? err_wrap(err, "the guest does not answer") : -1;
 	v->has_guest = true;
@@ -126,8 +126,7 @@ bool view_device_blocks(const struct view *v, const struct memdev *d, struct blo
 	end = (d->address + d->span_bytes) / block_bytes;
 	*out = (struct blocks){ .first = (d->address + block_bytes - 1) / block_bytes,
 				.last = end - 1,
-				.node = -1,
-				.is_removable = -1 };
+				.node = -1 };
 	return end > out->first;
 }
 
@@ -140,7 +139,7 @@ struct block_list view_found_blocks(const struct view *v, const struct guest_mem
 	if (view_device_blocks(v, d, &run)) {
 		block_list_add(&wanted, &run);
 		block_list_intersect(&found, &g->blocks, &wanted);
-		block_list_release(&wanted);
+		block_list_free(&wanted);
 	}
 	return found;
 }
@@ -155,7 +154,7 @@ enum added view_added(const struct view *v, const struct guest_memory *g, const 
 {
 	uint64_t block_bytes = v->before.block_size_bytes, shown;
 	struct block_list wanted = { 0 }, found = { 0 };
-	struct blocks inner = { .node = -1, .is_removable = -1 };
+	struct blocks inner = { .node = -1 };
 
 	if (!v->has_guest || !block_bytes || !memdev_is_dimm(d) || !(d->has & MEMDEV_HAS_ADDRESS))
 		return ADDED_UNKNOWN;
@@ -165,8 +164,8 @@ enum added view_added(const struct view *v, const struct guest_memory *g, const 
 		block_list_add(&wanted, &inner);
 	block_list_intersect(&found, &g->blocks, &wanted);
 	shown = block_list_blocks(&found);
-	block_list_release(&wanted);
-	block_list_release(&found);
+	block_list_free(&wanted);
+	block_list_free(&found);
 	if (!shown)
 		return ADDED_NOT;
 	return shown * block_bytes == d->size_bytes ? ADDED_WHOLE : ADDED_PARTLY;

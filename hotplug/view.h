@@ -49,8 +49,8 @@ struct view {
 	/* blocks are to go offline: what that may take is asked for with each query */
 	bool is_taking;
 	uint64_t goal_bytes; /* they are only if QEMU has more memory than this; 0: not known */
-	enum verb extra;  /* that the guest is asked for with the first query; VERB_NONE: none */
-	verb_set preload; /* that it will be asked for later */
+	enum verb extra;     /* that the guest is asked for with the first query; VERB_NONE: none */
+	verb_set preload;    /* that it will be asked for later */
 	/* the blocks that are asked for first: those of QEMU's devices, or of a list (borrowed, not
 	 * empty); otherwise all */
 	bool is_about_devices;

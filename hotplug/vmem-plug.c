@@ -10,12 +10,12 @@
 #include "lib/util.h"
 #include "qemu/refusal.h"
 
-void vmem_plug_release(struct vmem_plug *plug)
+void vmem_plug_free(struct vmem_plug *plug)
 {
-	dimm_request_release(&plug->device);
-	vmem_release(&plug->vmem);
+	dimm_request_free(&plug->device);
+	vmem_free(&plug->vmem);
 	free(plug->bus);
-	mem_file_release(&plug->file);
+	mem_file_free(&plug->file);
 }
 
 static struct json_object *object_add(const struct vmem_plug *plug)

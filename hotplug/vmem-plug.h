@@ -23,6 +23,6 @@ struct vmem_plug {
 int hotplug_vmem_plug(struct transaction *t, struct vmem_plug *plug, struct err *err)
 	__attribute__((warn_unused_result));
 
-void vmem_plug_release(struct vmem_plug *plug);
+void vmem_plug_free(struct vmem_plug *plug);
 
 #endif

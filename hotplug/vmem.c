@@ -30,7 +30,7 @@ void vmem_add(const struct transaction *t, struct vmem *vmem, const struct memde
 	unit->has_span = view_device_blocks(&t->view, d, &unit->span);
 }
 
-void vmem_release(struct vmem *vmem)
+void vmem_free(struct vmem *vmem)
 {
 	unsigned i;
 
@@ -134,7 +134,7 @@ static int refresh(struct transaction *t, struct vmem *vmem, struct err *err)
 		else
 			status = err_set(err, ERR_FAILED, "'%s' is gone", vmem->units[i].handle);
 	}
-	machine_release(&now);
+	machine_free(&now);
 	return status;
 }
 
@@ -149,7 +149,7 @@ static struct block_list shown_blocks(const struct transaction *t, const struct 
 			block_list_add(&wanted, &vmem->units[i].span);
 	block_list_sort(&wanted);
 	block_list_intersect(&found, &t->view.after.blocks, &wanted);
-	block_list_release(&wanted);
+	block_list_free(&wanted);
 	return found;
 }
 
@@ -172,7 +172,7 @@ static void take_first(struct block_list *list, uint64_t count, struct block_lis
 		if (take < blocks)
 			block_list_add(&rest, &run);
 	}
-	block_list_release(list);
+	block_list_free(list);
 	*list = rest;
 }
 
@@ -185,7 +185,7 @@ static struct block_list waiting_blocks(const struct transaction *t, const struc
 	for (i = 0; i < shown.count; i++)
 		if (blocks_are_offline(&shown.runs[i]))
 			block_list_add(&offline, &shown.runs[i]);
-	block_list_release(&shown);
+	block_list_free(&shown);
 	return offline;
 }
 
@@ -200,7 +200,7 @@ static uint64_t count_kernel(const struct transaction *t, const struct block_lis
 	for (i = 0; i < found.count; i++)
 		if (blocks_zone(&found.runs[i]) == ZONE_KERNEL)
 			blocks += found.runs[i].last - found.runs[i].first + 1;
-	block_list_release(&found);
+	block_list_free(&found);
 	return blocks;
 }
 
@@ -214,7 +214,7 @@ static int bring_lists(struct transaction *t, struct vmem *vmem, const struct bl
 	block_change_add(&c, kernel, BLOCK_ONLINE_IF_OFFLINE, ZONE_KERNEL);
 	block_change_add(&c, movable, BLOCK_ONLINE_IF_OFFLINE, zone_of_others(t));
 	status = c.parts_count ? blocks_change(t, &c, err) : 0;
-	block_change_release(&c);
+	block_change_free(&c);
 	vmem->kernel_blocks -= count_kernel(t, kernel);
 	return status;
 }
@@ -231,8 +231,8 @@ static int bring_online(struct transaction *t, struct vmem *vmem, struct err *er
 	movable = waiting_blocks(t, vmem);
 	take_first(&movable, vmem->kernel_blocks, &kernel);
 	status = bring_lists(t, vmem, &kernel, &movable, err);
-	block_list_release(&movable);
-	block_list_release(&kernel);
+	block_list_free(&movable);
+	block_list_free(&kernel);
 	return status;
 }
 
@@ -249,7 +249,7 @@ static bool is_online(const struct transaction *t, const struct vmem *vmem)
 	for (i = 0; i < vmem->units_count; i++)
 		if (vmem->units[i].has_span)
 			held += vmem->units[i].size_bytes;
-	block_list_release(&shown);
+	block_list_free(&shown);
 	return is_whole && bytes >= held;
 }
 
@@ -360,7 +360,7 @@ static int check_nodes(const struct transaction *t, const struct vmem *vmem, str
 	shown = shown_blocks(t, vmem);
 	for (i = 0; i < shown.count && !status; i++)
 		status = node_map_check(vmem->nodes, vmem->node, &shown.runs[i], err);
-	block_list_release(&shown);
+	block_list_free(&shown);
 	return status;
 }
 

@@ -49,6 +49,6 @@ void vmem_choose_zones(struct transaction *t, struct vmem *vmem);
 /* vmem_is_growing() - is any device to have more than before? */
 bool vmem_is_growing(const struct vmem *vmem);
 
-void vmem_release(struct vmem *vmem);
+void vmem_free(struct vmem *vmem);
 
 #endif

@@ -141,11 +141,11 @@ void watch_end(struct guest_watch *w)
 		w->deadline->watch = NULL;
 		w->deadline->check = NULL;
 		w->deadline->hear = NULL;
-		w->deadline->meanwhile = NULL;
+		w->deadline->stalled_by = NULL;
 		if (w->view->qmp)
 			qmp_observe(w->view->qmp, NULL, NULL);
 	}
-	buf_release(&w->standstill);
+	buf_free(&w->standstill);
 	*w = (struct guest_watch){ 0 };
 }
 
@@ -181,7 +181,7 @@ int watch_await_rest(struct guest_watch *w, bool is_reset_wanted, struct err *er
 	int ready;
 
 	watch_go_on(w);
-	if (!w->view || w->endings.is_reset || (w->deadline->meanwhile && !w->endings.is_shutdown))
+	if (!w->view || w->endings.is_reset || (w->deadline->stalled_by && !w->endings.is_shutdown))
 		return 0;
 	ready = qmp_wait_event(w->view->qmp, is_rest, w,
 			       deadline_within(w->deadline, is_reset_wanted ? PANIC_MS : LAST_MS),
@@ -209,7 +209,7 @@ bool watch_notice_stop(struct guest_watch *w, const char *event)
 {
 	if (!w->view || (strcmp(event, "STOP") != 0 && strcmp(event, "SUSPEND") != 0))
 		return false;
-	w->deadline->meanwhile = "the VM was paused";
+	w->deadline->stalled_by = "the VM was paused";
 	return true;
 }
 
@@ -218,13 +218,13 @@ int watch_check_runs(struct guest_watch *w, struct err *err)
 {
 	struct deadline *d = w->view ? w->deadline : NULL;
 
-	if (!d || !d->meanwhile)
+	if (!d || !d->stalled_by)
 		return 0;
 	if (machine_query_state(&w->view->machine, w->view->qmp, err))
 		return -1;
 	buf_drop(&w->standstill, w->standstill.len);
 	machine_describe_state(&w->view->machine, &w->standstill);
-	d->meanwhile = w->view->machine.is_running ? NULL : buf_text(&w->standstill);
+	d->stalled_by = w->view->machine.is_running ? NULL : buf_text(&w->standstill);
 	if (!machine_is_over(&w->view->machine))
 		return 0;
 	err_set(err, ERR_PARTIAL, "%s", buf_text(&w->standstill));

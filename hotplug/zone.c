@@ -154,7 +154,7 @@ enum zone zone_begun(const struct transaction *t, const struct memdev *d, bool *
 		*is_mixed |= zone != ZONE_AUTO && zone != of;
 		zone = of;
 	}
-	block_list_release(&found);
+	block_list_free(&found);
 	return *is_mixed ? ZONE_AUTO : zone;
 }
 

@@ -132,7 +132,7 @@ int address_parse_channel(struct address *address, const char *text, struct err 
 		set_path(address, ADDRESS_AGENT, rest);
 	else if ((rest = behind(text, "exec")) && *rest)
 		*address = (struct address){ ADDRESS_EXEC, .text = text, .path = rest };
-	else if (!strcmp(text, "local") || (rest = behind(text, "local")))
+	else if (!strcmp(text, "local") || behind(text, "local"))
 		*address = (struct address){ ADDRESS_LOCAL, .text = text,
 					     .path = text + strcspn(text, ":") };
 	if (address->kind == ADDRESS_LOCAL && *address->path)

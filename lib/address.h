@@ -88,8 +88,8 @@ bool address_is_same_port(const struct address *a, const struct address *b);
 /* address_has_host() - is that its host, as it is written? */
 bool address_has_host(const struct address *address, const char *host);
 
-/* address_can_forward() - is it a path that means nothing else to ssh's -L: absolute, without its
- * separator, escapes and variables? */
+/* address_can_forward() - can ssh -L forward that path? Absolute, without its separator, escapes
+ * and variables */
 bool address_can_forward(const char *path);
 
 #endif

@@ -113,8 +113,8 @@ static bool is_interrupted(const struct deadline *d)
 
 int deadline_passed(const struct deadline *d, struct err *err)
 {
-	return err_set(err, ERR_TIMEOUT, "the deadline passed%s%s", d->meanwhile ? " while " : "",
-		       d->meanwhile ? d->meanwhile : "");
+	return err_set(err, ERR_TIMEOUT, "the deadline passed%s%s", d->stalled_by ? " while " : "",
+		       d->stalled_by ? d->stalled_by : "");
 }
 
 /* Milliseconds to sleep in poll(2): up to the nearest of both limits and the next tick. */
@@ -127,7 +127,7 @@ static int poll_ms(const struct deadline *d, int64_t until_ms)
 		nearest = d->ticked_ms + TICK_MS;
 	if (nearest <= now)
 		return 0;
-	if (d->meanwhile && nearest - now > WATCH_MS)
+	if (d->stalled_by && nearest - now > WATCH_MS)
 		return WATCH_MS;
 	return nearest - now > 60000 ? 60000 : (int)(nearest - now);
 }

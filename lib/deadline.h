@@ -32,8 +32,8 @@ struct deadline {
 	int64_t ticked_ms; /* when it was last */
 	/*
 	 * What may end any wait but one on its own descriptor: called before each, when watch_fd
-	 * is readable, and now and then while there is a "meanwhile"; -1 with @err ends it. NULL:
-	 * nothing.
+	 * is readable, and twice a second while stalled_by is set; -1 with @err ends the wait.
+	 * NULL: nothing.
 	 */
 	int (*watch)(void *context, struct err *err);
 	/* as watch, but before every wait: it must neither wait nor read */
@@ -45,9 +45,9 @@ struct deadline {
 	void (*hear)(void *context);
 	void *watch_context; /* of all three */
 	int watch_fd, hear_fd;
-	bool has_ended; /* what was talked to has begun anew: no goodbye is said to it */
-	/* what keeps the work from going on, as "the VM was paused"; borrowed, NULL for nothing */
-	const char *meanwhile;
+	bool has_ended; /* the guest has begun anew: no goodbye is said to it */
+	/* what holds the work up, such as "the VM was paused"; borrowed; NULL: nothing */
+	const char *stalled_by;
 };
 
 /* monotonic_ms() - CLOCK_MONOTONIC in milliseconds */
@@ -62,14 +62,14 @@ int64_t monotonic_ms(void);
 void deadline_init(struct deadline *d, int64_t timeout_ms, int signal_fd);
 
 /*
- * deadline_push() - for a while the clock is that of a job of its own
- * Return: what deadline_pop() takes back; a signal that comes in that time stays to be seen
+ * deadline_push() - start the clock of a job of its own, until deadline_pop()
+ * Return: what deadline_pop() puts back; it keeps the signals that came in between
  */
 struct deadline deadline_push(struct deadline *d, int64_t timeout_ms);
 void deadline_pop(struct deadline *d, struct deadline outer);
 
-/* deadline_moment() - a short limit for something else than the command: no share of it is kept
- * back, and signals are left to what comes after */
+/* deadline_moment() - a short limit beside the command's own: without a share for undoing, and deaf
+ * to signals, which stay for the command */
 struct deadline deadline_moment(int64_t timeout_ms);
 
 /* deadline_left_ms() - what remains for the present kind of work; DEADLINE_NEVER without a limit */
@@ -78,14 +78,14 @@ int64_t deadline_left_ms(const struct deadline *d);
 /* deadline_within() - the time @delay_ms from now, or the present limit when that comes first */
 int64_t deadline_within(const struct deadline *d, int64_t delay_ms);
 
-/* deadline_work() - what was to be undone is: work goes on, without the share kept back */
+/* deadline_work() - undoing is over: work goes on, without the share kept back */
 void deadline_work(struct deadline *d);
 
-/* deadline_undo() - from now on waits are for undoing: the share kept back may be used */
+/* deadline_undo() - from here on waits are for undoing and may use the share kept back */
 void deadline_undo(struct deadline *d);
 
-/* deadline_parting() - for a goodbye, which does not end at Ctrl-C: what is left, also for undoing,
- * but @min_ms even when the deadline has passed, and no more than @max_ms */
+/* deadline_parting() - a limit for taking leave, which does not end at Ctrl-C: what is left, at
+ * least @min_ms (also past the deadline), at most @max_ms */
 struct deadline deadline_parting(const struct deadline *d, int64_t min_ms, int64_t max_ms);
 
 /* deadline_passed() - set ERR_TIMEOUT, with what kept the work from going on; returns -1 */
@@ -96,7 +96,8 @@ int deadline_passed(const struct deadline *d, struct err *err);
  * @fds:	as for poll(2); revents is filled in; NULL with a @count of 0 only waits
  * @until_ms:	a sooner limit of the caller's own, or DEADLINE_NEVER
  * @err:	ERR_TIMEOUT at the deadline; ERR_INTERRUPTED at the first signal, and while undoing
- * at the second Return: 1 when a descriptor is ready, 0 when @until_ms came first, -1 with @err
+ * at the second
+ * Return: 1 when a descriptor is ready, 0 when @until_ms came first, -1 with @err
  */
 int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_t until_ms,
 		  struct err *err) __attribute__((warn_unused_result));

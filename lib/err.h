@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * err: the one error object. A function that can fail returns 0, or -1 with *err filled in by
- * whoever saw the failure first; callers add what they know with err_wrap(). Only memhp.c prints
- * it. Must never: allocate, print, exit.
+ * err: the one error object. A function that can fail returns 0, or -1 with *err filled in where
+ * the failure is seen first; callers add context with err_wrap(). Only memhp.c prints it. Must
+ * never: allocate, print, exit.
  */
 #ifndef LIB_ERR_H
 #define LIB_ERR_H

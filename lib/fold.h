@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * fold: how many events are shown. A peer can make as many as it likes; those that come faster
- * than anybody reads are counted instead. Each kind has an allowance of its own, so that a flood
- * of one hides no other. Must never: print, know a clock.
+ * fold: how many events are shown. A peer can make as many as it likes; those that come faster than
+ * a person reads are only counted. Each kind has an allowance of its own, so that a flood of one
+ * hides no other. Must never: print, know a clock.
  */
 #ifndef LIB_FOLD_H
 #define LIB_FOLD_H
@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FOLD_KINDS_MAX 32 /* of which the last is for all others */
+#define FOLD_KINDS_MAX 32 /* the last one is for all others */
 #define FOLD_NAME_MAX  40
 
-/* What one kind may still have. */
+/* What one kind may still show. */
 struct fold_kind {
 	char name[FOLD_NAME_MAX];
 	int64_t left; /* lines */
@@ -25,7 +25,7 @@ struct fold_kind {
 struct fold {
 	struct fold_kind kinds[FOLD_KINDS_MAX];
 	unsigned kinds_count;
-	uint64_t count; /* folded since that was told last */
+	uint64_t count; /* folded since the last report */
 	int64_t told_ms;
 };
 
@@ -39,10 +39,10 @@ bool fold_shows(struct fold *f, const char *name, size_t bytes, int64_t now_ms);
 /* fold_add() - @count more could not be shown */
 void fold_add(struct fold *f, uint64_t count, int64_t now_ms);
 
-/* fold_due_ms() - when it is to be told how many were folded; INT64_MAX when none were */
+/* fold_due_ms() - when to report how many were folded; INT64_MAX when none were */
 int64_t fold_due_ms(const struct fold *f);
 
-/* fold_take() - how many were folded since this was asked last */
+/* fold_take() - how many were folded since the last call */
 uint64_t fold_take(struct fold *f, int64_t now_ms);
 
 #endif

@@ -9,9 +9,11 @@
 
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/util.h"
 
 #define _cleanup_json_ __attribute__((cleanup(json_cleanup), unused))
 
@@ -44,5 +46,26 @@ void json_add_printable(struct json_object *object, const char *key, const char 
 
 /* json_text() - @object on one line, as QEMU reads it; owned by @object */
 const char *json_text(struct json_object *object);
+
+/* JSON objects out of a byte stream, one after the other, as QEMU's monitors and its guest agent
+ * send them; bounded and strict. Of one stream; json_reader_init() it. */
+struct json_reader {
+	struct json_tokener *tokener;
+	size_t bytes; /* of the message that is being read */
+	size_t parts; /* arrays and commas of it, at most; an object counts as several */
+};
+
+void json_reader_init(struct json_reader *r);
+void json_reader_free(struct json_reader *r);
+
+/*
+ * json_reader_next() - take the next message out of @in: one a line, or over many lines
+ * @object:	receives it, always an object; the caller owns it; NULL without one
+ * @bytes:	receives about how much memory it takes, rather more than less; 80 MiB at most
+ * @why:	receives what is wrong with the stream, which is of no use then; not owned
+ * Return: 1 with a message, 0 when none is complete (what has come of it is taken), -1 with @why
+ */
+int json_reader_next(struct json_reader *r, struct buf *in, struct json_object **object,
+		     size_t *bytes, const char **why) __attribute__((warn_unused_result));
 
 #endif

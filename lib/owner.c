@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which process is behind a socket or a pseudo-terminal. */
+/* Which process is behind a UNIX socket or a pseudo-terminal. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 #include "lib/owner.h"
 #include "lib/peer.h"
 #include "lib/proc.h"
+#include "lib/text.h"
 #include "lib/util.h"
 
 #define COMM_BYTES   64
@@ -105,7 +105,7 @@ static int is_target(const struct proc *p, const char *name, const char *target,
 	return strcmp(target, context) ? -1 : 1;
 }
 
-static bool holds_socket(pid_t pid, unsigned long long inode)
+bool owner_holds_socket(pid_t pid, unsigned long long inode)
 {
 	char target[64];
 
@@ -241,199 +241,35 @@ static unsigned listening_inode(pid_t pid, const struct wanted *wanted)
 	return inode;
 }
 
-int owner_listens(pid_t pid, int path_fd)
+static enum owner_answer answer(pid_t pid, unsigned inode)
+{
+	if (!inode)
+		return OWNER_UNKNOWN;
+	return owner_holds_socket(pid, inode) ? OWNER_YES : OWNER_NO;
+}
+
+enum owner_answer owner_listens(pid_t pid, int path_fd)
 {
 	struct file file;
 	struct wanted wanted = { .file = &file };
 	unsigned inode;
 
 	if (!identify(&file, path_fd, pid))
-		return -1;
+		return OWNER_UNKNOWN;
 	inode = listening_inode(0, &wanted);
 	if (!inode && !peer_shares_network(pid))
 		inode = listening_inode(pid, &wanted);
-	return inode ? holds_socket(pid, inode) : -1;
+	return answer(pid, inode);
 }
 
-int owner_listens_abstract(pid_t pid, const char *name)
+enum owner_answer owner_listens_abstract(pid_t pid, const char *name)
 {
 	const struct wanted wanted = { .name = name };
 	unsigned inode = peer_shares_network(pid) ? 0 : listening_inode(pid, &wanted);
 
 	if (!inode)
 		inode = listening_inode(0, &wanted);
-	return inode ? holds_socket(pid, inode) : -1;
-}
-
-/* ---- TCP */
-
-/* A table of /proc/PID/net. */
-static FILE *open_table(pid_t pid, const char *name)
-{
-	_cleanup_free_ char *path = pid ? xasprintf("/proc/%d/net/%s", (int)pid, name)
-					: xasprintf("/proc/self/net/%s", name);
-
-	return fopen(path, "re");
-}
-
-/* One end of a connection; an address of IPv4 is one of IPv6 too (RFC 4291, 2.5.5.2). */
-struct end {
-	unsigned char address[16];
-	unsigned port;
-};
-
-static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-static struct end end_of(const struct sockaddr_storage *name)
-{
-	struct end end = { .port = 0 };
-
-	if (name->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)name;
-
-		memcpy(end.address, &in6->sin6_addr, 16);
-		end.port = ntohs(in6->sin6_port);
-	} else if (name->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)name;
-
-		memcpy(end.address, mapped, 12);
-		memcpy(end.address + 12, &in->sin_addr, 4);
-		end.port = ntohs(in->sin_port);
-	}
-	return end;
-}
-
-/* "0100007F:1F90": each four bytes of the address are a number in this machine's order. */
-static struct end read_end(const char *address, unsigned port)
-{
-	struct end end = { .port = port };
-	size_t i, count = strlen(address) / 8;
-
-	memcpy(end.address, mapped, sizeof(mapped));
-	for (i = 0; i < count && i < 4; i++) {
-		char word[9] = "";
-		uint32_t bytes;
-
-		memcpy(word, address + 8 * i, 8);
-		bytes = (uint32_t)strtoul(word, NULL, 16);
-		memcpy(end.address + (count == 1 ? 12 : 4 * i), &bytes, 4);
-	}
-	return end;
-}
-
-static bool is_same(const struct end *a, const struct end *b)
-{
-	return a->port == b->port && !memcmp(a->address, b->address, sizeof(a->address));
-}
-
-static bool is_any(const struct end *end)
-{
-	static const unsigned char zeros[16];
-
-	return !memcmp(end->address, zeros, 16) ||
-	       (!memcmp(end->address, mapped, 12) && !memcmp(end->address + 12, zeros, 4));
-}
-
-struct row {
-	struct end local, remote;
-	unsigned state;
-	unsigned long long inode; /* 0 while nobody has accepted it */
-};
-
-static bool read_row(FILE *table, struct row *row)
-{
-	char line[256], local[33], remote[33];
-	unsigned local_port, remote_port;
-
-	while (fgets(line, sizeof(line), table)) {
-		if (sscanf(line,
-			   " %*d: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*x:%*x %*x:%*x %*x %*u %*d "
-			   "%llu",
-			   local, &local_port, remote, &remote_port, &row->state, &row->inode) != 6)
-			continue;
-		row->local = read_end(local, local_port);
-		row->remote = read_end(remote, remote_port);
-		return true;
-	}
-	return false;
-}
-
-/* Call @match for the rows of both tables until it returns anything but -1, which is returned. */
-typedef int row_match_fn(pid_t pid, const struct row *row, const struct end *ends);
-static int find_row(pid_t table_pid, pid_t pid, row_match_fn *match, const struct end *ends)
-{
-	static const char *const names[] = { "tcp", "tcp6" };
-	int found = -1;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(names) && found < 0; i++) {
-		FILE *table = open_table(table_pid, names[i]);
-		struct row row;
-
-		while (table && found < 0 && read_row(table, &row))
-			found = match(pid, &row, ends);
-		if (table)
-			fclose(table);
-	}
-	return found;
-}
-
-static int listens_there(pid_t pid, const struct row *row, const struct end *ends)
-{
-	if (row->state != TCP_LISTEN || !is_same(&row->local, &ends[0]))
-		return -1;
-	return holds_socket(pid, row->inode);
-}
-
-static int listens_anywhere(pid_t pid, const struct row *row, const struct end *ends)
-{
-	if (row->state != TCP_LISTEN || row->local.port != ends[0].port || !is_any(&row->local) ||
-	    !holds_socket(pid, row->inode))
-		return -1;
-	return 1;
-}
-
-static int is_other_end(pid_t pid, const struct row *row, const struct end *ends)
-{
-	if (row->state != TCP_ESTABLISHED || !row->inode || !is_same(&row->local, &ends[0]) ||
-	    !is_same(&row->remote, &ends[1]))
-		return -1;
-	return holds_socket(pid, row->inode);
-}
-
-/* The far end of a connection, and the near one. */
-static bool ends_of(int fd, struct end *ends)
-{
-	struct sockaddr_storage name = { 0 };
-	socklen_t len = sizeof(name);
-
-	if (getpeername(fd, (struct sockaddr *)&name, &len))
-		return false;
-	ends[0] = end_of(&name);
-	len = sizeof(name);
-	if (getsockname(fd, (struct sockaddr *)&name, &len))
-		return false;
-	ends[1] = end_of(&name);
-	return ends[0].port && ends[1].port;
-}
-
-int owner_listens_tcp(pid_t pid, int fd)
-{
-	struct end ends[2];
-	int found;
-
-	if (!ends_of(fd, ends))
-		return -1;
-	/* who listens at the very address comes before who listens at all of them */
-	found = find_row(pid, pid, listens_there, ends);
-	return found >= 0 ? found : find_row(pid, pid, listens_anywhere, ends);
-}
-
-bool owner_has_accepted(pid_t pid, int fd)
-{
-	struct end ends[2];
-
-	return ends_of(fd, ends) && find_row(0, pid, is_other_end, ends) == 1;
+	return answer(pid, inode);
 }
 
 /* ---- pseudo-terminals */

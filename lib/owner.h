@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * owner: which process is behind a socket or a pseudo-terminal, as the kernel tells it. Must
+ * owner: which process is behind a UNIX socket or a pseudo-terminal, as the kernel tells it. Must
  * never: send anything, believe a path.
  */
 #ifndef LIB_OWNER_H
@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum owner_answer { OWNER_UNKNOWN, OWNER_NO, OWNER_YES };
+
 /* owner_of() - the process that listened for the connected UNIX socket @fd (SO_PEERCRED), and its
  * user; 0 when unknown. It may have passed the socket to another one. */
 pid_t owner_of(int fd, uid_t *uid);
@@ -17,20 +19,15 @@ pid_t owner_of(int fd, uid_t *uid);
 /*
  * owner_listens() - does @pid hold the socket that listens at @path_fd?
  * @path_fd:	a UNIX socket opened with O_PATH
- * Return: 1; 0: it does not; -1: not known, as when none listens (sock_diag(7), proc(5))
+ * Return: OWNER_UNKNOWN also when no process listens (sock_diag(7), proc(5))
  */
-int owner_listens(pid_t pid, int path_fd);
+enum owner_answer owner_listens(pid_t pid, int path_fd);
 
 /* owner_listens_abstract() - the same for the abstract socket "@NAME" of its network namespace */
-int owner_listens_abstract(pid_t pid, const char *name);
+enum owner_answer owner_listens_abstract(pid_t pid, const char *name);
 
-/* owner_listens_tcp() - the same for the TCP socket that @fd is connected to, in the network
- * namespace of @pid */
-int owner_listens_tcp(pid_t pid, int fd);
-
-/* owner_has_accepted() - does @pid hold the other end of the TCP connection @fd? Both are in this
- * network namespace, and something has been received */
-bool owner_has_accepted(pid_t pid, int fd);
+/* owner_holds_socket() - is the socket with that inode among the descriptors of @pid? */
+bool owner_holds_socket(pid_t pid, unsigned long long inode);
 
 /* owner_holds_pty() - does @pid hold the other end of a pty of that number? There may be another
  * one in another file system of ptys */

@@ -132,16 +132,16 @@ static int stream_socket(const void *context, int family)
 
 int peer_connect_abstract(pid_t pid, const char *name, int *fd, enum err_code code, struct err *err)
 {
-	struct wire_maker maker = { stream_socket, &pid };
+	struct stream_maker maker = { stream_socket, &pid };
 
-	return wire_connect_abstract(name, maker, fd, code, err);
+	return stream_connect_abstract(name, maker, fd, code, err);
 }
 
 static int connect_at(int path_fd, const char *name, int *fd, enum err_code code, struct err *err)
 {
 	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", path_fd);
 
-	return wire_connect_unix(path, name, fd, code, err);
+	return stream_connect_unix(path, name, fd, code, err);
 }
 
 /* What a connection by the child has come to, but for its descriptor. */
@@ -208,7 +208,7 @@ static int connect_path(pid_t pid, const char *path, int *fd, enum err_code code
 	int status, path_fd;
 
 	if (!pid)
-		return wire_connect_unix(path, path, fd, code, err);
+		return stream_connect_unix(path, path, fd, code, err);
 	path_fd = peer_open_path(pid, path, O_PATH);
 	if (path_fd < 0)
 		return err_set(err, code, "cannot connect to '%s': %s", path, peer_why(errno));
@@ -220,10 +220,10 @@ static int connect_path(pid_t pid, const char *path, int *fd, enum err_code code
 int peer_connect(pid_t pid, const struct address *address, int *fd, enum err_code code,
 		 struct deadline *d, struct err *err)
 {
-	struct wire_maker maker = { stream_socket, &pid };
+	struct stream_maker maker = { stream_socket, &pid };
 
 	if (address->kind == ADDRESS_TCP)
-		return wire_connect_tcp(address, maker, fd, code, d, err);
+		return stream_connect_tcp(address, maker, fd, code, d, err);
 	if (address->is_abstract)
 		return peer_connect_abstract(pid, address->path + 1, fd, code, err);
 	return connect_path(pid, address->path, fd, code, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * peer: files and sockets where another process of this machine sees them: below its root and its
+ * peer: files and sockets as another process of this machine sees them: below its root and its
  * working directory, in its mount and network namespaces. Must never: believe that what it finds
  * is that process's own (see owner).
  */
@@ -51,8 +51,8 @@ bool peer_shares_network(pid_t pid);
  * peer_connect() - connect to a stream socket where a process sees it
  * @pid:	0: this process
  * @address:	ADDRESS_UNIX, with a path of any length, or ADDRESS_TCP
- * @code:	the kind of failure when nobody is there
- * Return: 0 with @fd, which the caller closes; -1; 1, with @err too, when others wait to be served
+ * @code:	the kind of failure when nothing listens there
+ * Return: 0 with @fd, which the caller closes; -1; STREAM_QUEUED, with @err too
  */
 int peer_connect(pid_t pid, const struct address *address, int *fd, enum err_code code,
 		 struct deadline *d, struct err *err) __attribute__((warn_unused_result));

@@ -12,7 +12,7 @@
 #define LINES_MAX 8192 /* 1024 nodes with every size of a machine */
 #define SHARE_MAX (KIB_MAX / 4)
 
-void pools_release(struct pools *p)
+void pools_free(struct pools *p)
 {
 	free(p->list);
 	free(p->tails);

@@ -4,7 +4,7 @@
  * guest.sh says it, parsed strictly: pools of huge pages (Documentation/admin-guide/mm/
  * hugetlbpage.rst of Linux; offline_pages() dissolves those that are free), vm.min_free_kbytes,
  * which init_per_zone_wmark_min() computes anew, and the nodes of cpusets of cgroup v1
- * (hotplug_update_tasks_legacy()). Must never: talk to anybody.
+ * (hotplug_update_tasks_legacy()). Must never: talk to the guest.
  */
 #ifndef LIB_POOLS_H
 #define LIB_POOLS_H
@@ -45,15 +45,15 @@ bool pools_parse_pool(struct pools *p, char *rest);
 bool pools_parse_tails(struct pools *p, char *rest);
 bool pools_parse_cpusets(struct pools *p, char *rest);
 
-void pools_release(struct pools *p);
+void pools_free(struct pools *p);
 
 /* pools_find() - the pool of that node and size; NULL when there is none */
 const struct pool *pools_find(const struct pools *p, int node, uint64_t page_kib);
 
-/* pools_lasting() - the pages of that pool that stay when nobody uses them: without surplus */
+/* pools_lasting() - the pages of that pool that stay when they are free: without surplus */
 uint64_t pools_lasting(const struct pools *p, int node, uint64_t page_kib);
 
-/* pools_free_bytes() - in huge pages that nobody uses, of all sizes */
+/* pools_free_bytes() - in free huge pages, of all sizes */
 uint64_t pools_free_bytes(const struct pools *p);
 
 /* pools_smallest_kib() - the smallest size of which there are any; 0: none */

@@ -38,7 +38,8 @@ static void close_pair(const int pair[2])
 	close(pair[1]);
 }
 
-static int spawn(struct wire *w, struct process *p, char *const argv[], char *peer, struct err *err)
+static int spawn(struct stream *w, struct process *p, char *const argv[], char *peer,
+		 struct err *err)
 {
 	_cleanup_free_ char *name = peer;
 	int in[2], out[2], errors[2];
@@ -68,11 +69,11 @@ static int spawn(struct wire *w, struct process *p, char *const argv[], char *pe
 		return err_set(err, ERR_FAILED, "cannot start '%s': %s", argv[0], strerror(errno));
 	}
 	p->stderr_fd = errors[0];
-	wire_init(w, out[0], in[1], xstrdup(name), ERR_GUEST_UNREACHABLE);
+	stream_init(w, out[0], in[1], xstrdup(name), ERR_GUEST_UNREACHABLE);
 	return 0;
 }
 
-int process_open_ssh(struct wire *w, struct process *p, const struct address *to,
+int process_open_ssh(struct stream *w, struct process *p, const struct address *to,
 		     char *const options[], const char *command, struct deadline *d,
 		     struct err *err)
 {
@@ -109,21 +110,21 @@ int process_open_ssh(struct wire *w, struct process *p, const struct address *to
 	return 0;
 }
 
-int process_open_command(struct wire *w, struct process *p, const char *target, struct err *err)
+int process_open_command(struct stream *w, struct process *p, const char *target, struct err *err)
 {
 	char *argv[] = { (char *)"/bin/sh", (char *)"-c", (char *)target, NULL };
 
 	return spawn(w, p, argv, xasprintf("guest command '%s'", target), err);
 }
 
-int process_open_local(struct wire *w, struct process *p, const char *target, struct err *err)
+int process_open_local(struct stream *w, struct process *p, const char *target, struct err *err)
 {
 	char *argv[] = { (char *)"sh", (char *)"-s", (char *)"--", (char *)target, NULL };
 
 	return spawn(w, p, argv, xstrdup("local shell"), err);
 }
 
-int process_explain(const struct process *p, const struct wire *w, struct err *err)
+int process_explain(const struct process *p, const struct stream *w, struct err *err)
 {
 	static const char key[] = "Host key verification failed";
 	char text[4096];
@@ -145,7 +146,7 @@ int process_explain(const struct process *p, const struct wire *w, struct err *e
 }
 
 /* Wait for the child's end at most until @until_ms; false when it goes on. That there is no such
- * child counts as its end: the pid is somebody else's then. */
+ * child counts as its end: the pid is another process's then. */
 static bool reaped(pid_t pid, int64_t until_ms)
 {
 	struct pollfd fd = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
@@ -159,7 +160,7 @@ static bool reaped(pid_t pid, int64_t until_ms)
 }
 
 /* Wait for the child's end, and read what it still has to say; true when it has ended. */
-static bool parted(struct process *p, const struct wire *w)
+static bool parted(struct process *p, const struct stream *w)
 {
 	int64_t until_ms = monotonic_ms() + PARTING_MS;
 	struct pollfd fd = { .fd = w->in_fd, .events = POLLIN };
@@ -172,7 +173,7 @@ static bool parted(struct process *p, const struct wire *w)
 	return reaped(p->pid, until_ms);
 }
 
-void process_close(struct process *p, struct wire *w)
+void process_close(struct process *p, struct stream *w)
 {
 	if (!p->pid)
 		return;

@@ -25,23 +25,24 @@ struct process {
  * @target:	a shell command of the user, or a directory ("" for /)
  * @options:	of ssh, at most 12, NULL at the end; NULL for none
  * @command:	what ssh runs there; NULL: nothing
- * @w:		receives the open wire; the caller releases it
+ * @w:		receives the open stream; the caller frees it
  * @p:		receives the child, for process_close()
  * Return: 0 or -1; that the far end works shows only when it answers
  */
-int process_open_ssh(struct wire *w, struct process *p, const struct address *to,
+int process_open_ssh(struct stream *w, struct process *p, const struct address *to,
 		     char *const options[], const char *command, struct deadline *d,
 		     struct err *err) __attribute__((warn_unused_result));
-int process_open_command(struct wire *w, struct process *p, const char *target, struct err *err)
+int process_open_command(struct stream *w, struct process *p, const char *target, struct err *err)
 	__attribute__((warn_unused_result));
-int process_open_local(struct wire *w, struct process *p, const char *target, struct err *err)
+int process_open_local(struct stream *w, struct process *p, const char *target, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* process_explain() - let the child's first words on stderr be the message, if there are any;
  * returns -1 */
-int process_explain(const struct process *p, const struct wire *w, struct err *err);
+int process_explain(const struct process *p, const struct stream *w, struct err *err);
 
-/* process_close() - close the wire and see the child off: it has half a second to end by itself */
-void process_close(struct process *p, struct wire *w);
+/* process_close() - close the stream and see the child off: it has half a second to end by itself
+ */
+void process_close(struct process *p, struct stream *w);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * progress: how far a job has come, and that as one line of text. Whoever does the work counts
+ * progress: how far a job has come, and that as one line of text. What does the work counts
  * what is really done; nothing here is guessed but the time left, from what was done so far. Must
  * never: print, or look at the clock.
  */

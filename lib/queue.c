@@ -36,7 +36,7 @@ struct json_object *queue_take(struct queue *queue, struct queued **at)
 	return object;
 }
 
-void queue_release(struct queue *queue)
+void queue_free(struct queue *queue)
 {
 	while (queue->first)
 		json_object_put(queue_take(queue, &queue->first));

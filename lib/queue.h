@@ -27,11 +27,11 @@ void queue_init(struct queue *queue);
 /* queue_add() - at the end; @object is taken over */
 void queue_add(struct queue *queue, struct json_object *object, size_t bytes);
 
-/* queue_take() - unlink *@at, which is the queue's "first" or a "next" in it, and return its object,
- * which is the caller's then */
+/* queue_take() - unlink *@at, which is the queue's "first" or a "next" in it, and return its
+ * object, which is the caller's then */
 struct json_object *queue_take(struct queue *queue, struct queued **at);
 
-/* queue_release() - free all that waits; the queue is empty then */
-void queue_release(struct queue *queue);
+/* queue_free() - free all that waits; the queue is empty then */
+void queue_free(struct queue *queue);
 
 #endif

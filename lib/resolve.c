@@ -45,7 +45,7 @@ static int start(const char *host, const char *port, pid_t *child, struct err *e
 	if (!*child) {
 		struct report report = { 0 };
 
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* when memhp is killed, nobody waits for this */
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* it has no use once memhp is killed */
 		look_up(host, port, 0, &report);
 		_exit(write(fds[1], &report, sizeof(report)) != (ssize_t)sizeof(report));
 	}

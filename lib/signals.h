@@ -8,9 +8,9 @@
 #include "lib/err.h"
 
 /*
- * signals_reset() - before anything is started: children that end are to be waited for. Where SIGCHLD
- * is ignored, which a parent can leave behind, their pids are free at once (waitpid(2)), and a kill
- * that was meant for one would hit whoever has the number by then.
+ * signals_reset() - before anything is started: children that end are to be waited for. Where
+ * SIGCHLD is ignored, which a parent can leave behind, their pids are free at once (waitpid(2)),
+ * and a kill that was meant for one would hit the process that has the number by then.
  */
 void signals_reset(void);
 

@@ -31,19 +31,19 @@ static void set_nonblocking(int fd)
 		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-void wire_init(struct wire *w, int in_fd, int out_fd, char *peer, enum err_code lost_code)
+void stream_init(struct stream *w, int in_fd, int out_fd, char *peer, enum err_code lost_code)
 {
-	*w = (struct wire){
+	*w = (struct stream){
 		.in_fd = in_fd, .out_fd = out_fd, .peer = peer, .lost_code = lost_code
 	};
 	set_nonblocking(in_fd);
 	set_nonblocking(out_fd);
 }
 
-void wire_init_through(struct wire *w, struct wire_through through, char *peer,
-		       enum err_code lost_code)
+void stream_init_through(struct stream *w, struct stream_through through, char *peer,
+			 enum err_code lost_code)
 {
-	*w = (struct wire){
+	*w = (struct stream){
 		.in_fd = -1, .out_fd = -1, .through = through, .peer = peer, .lost_code = lost_code
 	};
 }
@@ -68,11 +68,11 @@ static int connect_unix(int sock, const struct sockaddr_un *address, socklen_t l
 	else
 		err_set(err, code, "cannot connect to '%s': %s", name, strerror(errno));
 	close(sock);
-	return is_full ? 1 : -1;
+	return is_full ? STREAM_QUEUED : -1;
 }
 
-int wire_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
-		      struct err *err)
+int stream_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
+			struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int path_fd = -1, status;
@@ -94,8 +94,8 @@ int wire_connect_unix(const char *path, const char *name, int *fd, enum err_code
 	return status;
 }
 
-int wire_connect_abstract(const char *name, struct wire_maker maker, int *fd, enum err_code code,
-			  struct err *err)
+int stream_connect_abstract(const char *name, struct stream_maker maker, int *fd,
+			    enum err_code code, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_free_ char *shown = xasprintf("@%s", name);
@@ -110,40 +110,45 @@ int wire_connect_abstract(const char *name, struct wire_maker maker, int *fd, en
 	status = connect_unix(maker.make(maker.context, AF_UNIX), &address,
 			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len), shown,
 			      fd, code, err);
-	if (status >= 0 || err->code != code)
+	if (status != -1 || err->code != code)
 		return status;
 	return connect_unix(maker.make(maker.context, AF_UNIX), &address, sizeof(address), shown,
 			    fd, code, err);
 }
 
-/* Finish a non-blocking connect(2); returns 0, -1 with errno, or -2 with *err when it is time to
- * end. */
-static int connect_finish(int fd, const struct addresses *to, unsigned i, struct deadline *d,
-			  struct err *err)
+enum attempt {
+	ATTEMPT_DONE,
+	ATTEMPT_REFUSED, /* errno says why */
+	ATTEMPT_OVER,	 /* *err says why: it is time to end */
+};
+
+/* Finish a non-blocking connect(2). */
+static enum attempt connect_finish(int fd, const struct addresses *to, unsigned i,
+				   struct deadline *d, struct err *err)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
 	int error = 0;
 	socklen_t len = sizeof(error);
 
 	if (!connect(fd, (const struct sockaddr *)&to->list[i].name, to->list[i].len))
-		return 0;
+		return ATTEMPT_DONE;
 	if (errno != EINPROGRESS)
-		return -1;
+		return ATTEMPT_REFUSED;
 	if (deadline_poll(d, &pollfd, 1, DEADLINE_NEVER, err) < 0)
-		return -2;
+		return ATTEMPT_OVER;
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	errno = error;
-	return error ? -1 : 0;
+	return error ? ATTEMPT_REFUSED : ATTEMPT_DONE;
 }
 
-/* Connect to the first of the addresses that answers; returns as connect_finish(). */
-static int connect_any(const struct addresses *to, struct wire_maker maker, int *fd,
-		       struct deadline *d, struct err *err)
+/* Connect to the first of the addresses that answers. */
+static enum attempt connect_any(const struct addresses *to, struct stream_maker maker, int *fd,
+				struct deadline *d, struct err *err)
 {
-	int status = -1;
+	enum attempt status = ATTEMPT_REFUSED;
 	unsigned i;
 
-	for (i = 0; i < to->count && status == -1; i++) {
+	for (i = 0; i < to->count && status == ATTEMPT_REFUSED; i++) {
 		int saved;
 
 		*fd = maker.make(maker.context, to->list[i].name.ss_family);
@@ -151,7 +156,7 @@ static int connect_any(const struct addresses *to, struct wire_maker maker, int 
 			continue;
 		status = connect_finish(*fd, to, i, d, err);
 		saved = errno;
-		if (status) {
+		if (status != ATTEMPT_DONE) {
 			close(*fd);
 			*fd = -1;
 		}
@@ -160,8 +165,8 @@ static int connect_any(const struct addresses *to, struct wire_maker maker, int 
 	return status;
 }
 
-int wire_connect_tcp(const struct address *address, struct wire_maker maker, int *fd,
-		     enum err_code code, struct deadline *d, struct err *err)
+int stream_connect_tcp(const struct address *address, struct stream_maker maker, int *fd,
+		       enum err_code code, struct deadline *d, struct err *err)
 {
 	_cleanup_free_ char *host = xstrndup(address->host.at, (size_t)address->host.len);
 	const char *port = address->port.at, *shown = address->text + strlen("tcp:");
@@ -172,23 +177,25 @@ int wire_connect_tcp(const struct address *address, struct wire_maker maker, int
 			       ? -1
 			       : err_wrap(err, "cannot connect to '%s'", shown);
 	switch (connect_any(&to, maker, fd, d, err)) {
-	case 0:
+	case ATTEMPT_DONE:
 		return 0;
-	case -1:
+	case ATTEMPT_REFUSED:
 		return err_set(err, code, "cannot connect to '%s': %s", shown, strerror(errno));
-	default:
-		if (err->code == ERR_TIMEOUT)
-			err_set(err, code, "cannot connect to '%s': no answer", shown);
-		return -1;
+	case ATTEMPT_OVER:
+		break;
 	}
+	if (err->code == ERR_TIMEOUT)
+		err_set(err, code, "cannot connect to '%s': no answer", shown);
+	return -1;
 }
 
-static int lost(struct wire *w, const char *why, struct err *err)
+static int lost(struct stream *w, const char *why, struct err *err)
 {
 	return err_set(err, w->lost_code, "the %s went away: %s", w->peer, why);
 }
 
-int wire_write(struct wire *w, const void *data, size_t len, struct deadline *d, struct err *err)
+int stream_write(struct stream *w, const void *data, size_t len, struct deadline *d,
+		 struct err *err)
 {
 	const char *p = data;
 
@@ -210,7 +217,7 @@ int wire_write(struct wire *w, const void *data, size_t len, struct deadline *d,
 	return 0;
 }
 
-int wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err)
+int stream_fill(struct stream *w, int64_t until_ms, struct deadline *d, struct err *err)
 {
 	struct pollfd fd = { .fd = w->in_fd, .events = POLLIN };
 	char bytes[16384];
@@ -231,7 +238,7 @@ int wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *
 	return 1;
 }
 
-char *wire_line(struct wire *w)
+char *stream_line(struct stream *w)
 {
 	char *end = w->in.len ? memchr(w->in.data, '\n', w->in.len) : NULL;
 	size_t len;
@@ -249,13 +256,13 @@ char *wire_line(struct wire *w)
 	return line;
 }
 
-void wire_release(struct wire *w)
+void stream_free(struct stream *w)
 {
 	if (w->out_fd >= 0 && w->out_fd != w->in_fd)
 		close(w->out_fd);
 	if (w->in_fd >= 0)
 		close(w->in_fd);
-	buf_release(&w->in);
+	buf_free(&w->in);
 	util_cleanup_free(&w->peer);
-	*w = (struct wire){ .in_fd = -1, .out_fd = -1 };
+	*w = (struct stream){ .in_fd = -1, .out_fd = -1 };
 }

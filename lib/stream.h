@@ -22,96 +22,101 @@ struct trace {
 
 void trace_say(const struct trace *trace, const char *channel, char direction, const char *text);
 
-/* trace_is_on() - does anybody listen? Asked where making the text is work */
+/* trace_is_on() - is the trace heard? Ask where making the text is work */
 bool trace_is_on(const struct trace *trace);
 
 /*
- * Opens the socket or terminal of a path: who knows whose it has to be.
+ * Opens the socket or terminal at a path, and knows which process it has to belong to.
  * @fd:	receives the descriptor; the caller closes it
  * Return: 0; -1 with @err
  */
-struct wire_opener {
+struct stream_opener {
 	int (*open)(void *context, const char *path, int *fd, struct err *err);
 	void *context; /* borrowed */
 };
 
-struct wire;
+struct stream;
 
-/* A stream that is carried by another, which knows how. As wire_write() and wire_fill(). */
-struct wire_through {
+/* A stream that is carried by another, which knows how. As stream_write() and stream_fill(). */
+struct stream_through {
 	int (*write)(void *context, const void *data, size_t len);
-	int (*fill)(void *context, struct wire *w, int64_t until_ms, struct deadline *d,
+	int (*fill)(void *context, struct stream *s, int64_t until_ms, struct deadline *d,
 		    struct err *err);
 	void *context; /* borrowed */
 };
 
-struct wire {
+struct stream {
 	int in_fd;  /* owned; non-blocking; -1 when closed, or when carried by another */
 	int out_fd; /* owned; may equal in_fd */
-	struct wire_through through; /* zero for descriptors */
+	struct stream_through through; /* zero for descriptors */
 	struct buf in;
 	char *peer;		 /* "monitor '/run/vm.qmp'", for messages; owned */
 	enum err_code lost_code; /* the kind of failure when the peer goes away */
 };
 
 /*
- * wire_init() - take over descriptors and make them non-blocking
+ * stream_init() - take over descriptors and make them non-blocking
  * @peer:	for messages; taken over
  */
-void wire_init(struct wire *w, int in_fd, int out_fd, char *peer, enum err_code lost_code);
+void stream_init(struct stream *s, int in_fd, int out_fd, char *peer, enum err_code lost_code);
 
-/* wire_init_through() - the same for a stream without descriptors of its own */
-void wire_init_through(struct wire *w, struct wire_through through, char *peer,
-		       enum err_code lost_code);
+/* stream_init_through() - the same for a stream without descriptors of its own */
+void stream_init_through(struct stream *s, struct stream_through through, char *peer,
+			 enum err_code lost_code);
 
 /* Makes the stream sockets to connect, non-blocking, in whatever network namespace. */
-struct wire_maker {
+struct stream_maker {
 	int (*make)(const void *context, int family); /* returns -1 with errno */
 	const void *context;			      /* borrowed */
 };
 
+/* What connecting to a UNIX socket returns, besides 0 and -1, when other clients wait there to be
+ * served. */
+#define STREAM_QUEUED 1
+
 /*
- * wire_connect_unix() - connect to a UNIX stream socket
+ * stream_connect_unix() - connect to a UNIX stream socket
  * @path:	of any length
  * @name:	for messages
  * @fd:		receives the descriptor; the caller closes it
- * Return: 0; -1 with @err of kind @code; 1, with that too, when others wait to be served
+ * Return: 0; -1 with @err of kind @code; STREAM_QUEUED, with that too
  */
-int wire_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
-		      struct err *err) __attribute__((warn_unused_result));
+int stream_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
+			struct err *err) __attribute__((warn_unused_result));
 
-/* wire_connect_abstract() - the same for the abstract socket of that name (unix(7)), whether or
+/* stream_connect_abstract() - the same for the abstract socket of that name (unix(7)), whether or
  * not zeros fill up its address */
-int wire_connect_abstract(const char *name, struct wire_maker maker, int *fd, enum err_code code,
-			  struct err *err) __attribute__((warn_unused_result));
+int stream_connect_abstract(const char *name, struct stream_maker maker, int *fd,
+			    enum err_code code, struct err *err)
+	__attribute__((warn_unused_result));
 
-/* wire_connect_tcp() - the same for an ADDRESS_TCP; ends at the deadline, looking up the name
+/* stream_connect_tcp() - the same for an ADDRESS_TCP; ends at the deadline, looking up the name
  * included */
-int wire_connect_tcp(const struct address *address, struct wire_maker maker, int *fd,
-		     enum err_code code, struct deadline *d, struct err *err)
+int stream_connect_tcp(const struct address *address, struct stream_maker maker, int *fd,
+		       enum err_code code, struct deadline *d, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
- * wire_write() - send all of @data
+ * stream_write() - send all of @data
  * Return: 0; -1 at the deadline or when the peer is gone
  */
-int wire_write(struct wire *w, const void *data, size_t len, struct deadline *d, struct err *err)
-	__attribute__((warn_unused_result));
+int stream_write(struct stream *s, const void *data, size_t len, struct deadline *d,
+		 struct err *err) __attribute__((warn_unused_result));
 
 /*
- * wire_fill() - wait for input and append what has come to w->in
+ * stream_fill() - wait for input and append what has come to s->in
  * @until_ms:	a sooner limit than the deadline, or DEADLINE_NEVER
  * Return: 1 when bytes were added, 0 at @until_ms, -1 with @err (end of stream: lost_code)
  */
-int wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err)
+int stream_fill(struct stream *s, int64_t until_ms, struct deadline *d, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
- * wire_line() - take the first complete line out of w->in, without its line ends
+ * stream_line() - take the first complete line out of s->in, without its line ends
  * Return: the line, which the caller frees; NULL when no line is complete
  */
-char *wire_line(struct wire *w);
+char *stream_line(struct stream *s);
 
-void wire_release(struct wire *w);
+void stream_free(struct stream *s);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "lib/trust.h"
 #include "lib/util.h"
-#include "lib/words.h"
+#include "lib/text.h"
 
 /* Who owns / can do anything; in a user namespace that is not uid 0. */
 static bool is_trusted(uid_t uid)
@@ -40,7 +40,7 @@ static int check_part(const char *what, const char *path, const char *part, cons
 		return 0;
 	err_set(err, ERR_USAGE, "%s '%s': %s can be changed by others (mode %04o)", what, path, way,
 		(unsigned)st->st_mode & 07777);
-	quoted = words_quoted(part);
+	quoted = text_quoted(part);
 	return quoted ? err_hint(err, "restrict it: chmod go-w %s", quoted) : -1;
 }
 

@@ -109,7 +109,7 @@ void buf_drop(struct buf *b, size_t len)
 	b->len -= len;
 }
 
-void buf_release(struct buf *b)
+void buf_free(struct buf *b)
 {
 	free(b->data);
 	*b = (struct buf){ 0 };
@@ -133,73 +133,4 @@ bool parse_u64(const char *text, int base, uint64_t *out)
 		return false;
 	*out = value;
 	return true;
-}
-
-/* RFC 3629, less U+0080-U+009F. */
-size_t printable_len(const char *text)
-{
-	const unsigned char *s = (const unsigned char *)text;
-	size_t len, i;
-
-	if (s[0] >= 0x20 && s[0] < 0x7f)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		len = 2;
-	else if (s[0] >= 0xe0 && s[0] <= 0xef)
-		len = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	for (i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xc2 && s[1] < 0xa0) || (s[0] == 0xe0 && s[1] < 0xa0) ||
-	    (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
-void printable(char *text)
-{
-	while (*text) {
-		size_t len = printable_len(text);
-
-		if (!len)
-			*text = '?';
-		text += len ? len : 1;
-	}
-}
-
-void clip(char *text, size_t len)
-{
-	size_t at = 0;
-
-	while (text[at]) {
-		size_t next = printable_len(text + at);
-
-		next = next ? next : 1;
-		if (at + next > len)
-			break;
-		at += next;
-	}
-	text[at] = '\0';
-}
-
-char *printable_short(const char *text, size_t max_bytes)
-{
-	size_t len = strnlen(text, max_bytes + 1);
-	char *copy;
-
-	if (len <= max_bytes) {
-		copy = xstrndup(text, len);
-	} else {
-		len = max_bytes - 3;
-		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
-			len--; /* into no character */
-		copy = xasprintf("%.*s...", (int)len, text);
-	}
-	printable(copy);
-	return copy;
 }

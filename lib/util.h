@@ -14,7 +14,7 @@
 
 /* Scope cleanup: the resource is released when the variable goes out of scope. */
 #define _cleanup_free_ __attribute__((cleanup(util_cleanup_free)))
-#define _cleanup_buf_  __attribute__((cleanup(buf_release)))
+#define _cleanup_buf_  __attribute__((cleanup(buf_free)))
 
 void util_cleanup_free(void *pointer);
 
@@ -43,7 +43,7 @@ void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* buf_drop() - remove the first @len bytes */
 void buf_drop(struct buf *b, size_t len);
-void buf_release(struct buf *b);
+void buf_free(struct buf *b);
 /* buf_text() - the string, "" when nothing was added; owned by the buffer */
 const char *buf_text(const struct buf *b);
 
@@ -55,24 +55,6 @@ const char *buf_text(const struct buf *b);
  * Return: true when @text is a number that fits
  */
 bool parse_u64(const char *text, int base, uint64_t *out) __attribute__((warn_unused_result));
-
-/* printable_len() - bytes of the character at @text; 0 at its end, and for what printable()
- * replaces
- */
-size_t printable_len(const char *text);
-
-/*
- * printable() - replace what could drive a terminal (control characters, DEL, C1, broken UTF-8)
- * by '?', in place: for text that came from a guest, QEMU or a file
- */
-void printable(char *text);
-
-/* clip() - end a text after at most @len bytes, at the edge of a character */
-void clip(char *text, size_t len);
-
-/* printable_short() - a printable copy of at most @max_bytes, which the caller frees: of a longer
- * text the beginning, and "..." */
-char *printable_short(const char *text, size_t max_bytes);
 
 /* A number that may not have been given. */
 struct opt_u64 {

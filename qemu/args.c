@@ -236,7 +236,7 @@ static int read_object(const struct memdev *d, struct qmp *q, struct machine_usu
 					object_text(d->backend, &object, &usual->machine, args, err)
 				? -1
 				: 0;
-	properties_release(&object);
+	properties_free(&object);
 	return status;
 }
 
@@ -245,7 +245,7 @@ static int find_defaults(struct machine_usual *usual, struct qmp *q, const struc
 {
 	if (usual->type && !strcmp(usual->type, type->name))
 		return 0;
-	properties_release(&usual->defaults);
+	properties_free(&usual->defaults);
 	usual->type = type->name;
 	return properties_query_defaults(&usual->defaults, q, type->name, err);
 }
@@ -267,7 +267,7 @@ static int check_bus(const struct memdev *d, struct qmp *q, const struct propert
 		status = err_hint(err, "unplug it before the migration, or write its arguments by "
 				       "hand");
 	}
-	properties_release(&found);
+	properties_free(&found);
 	return status;
 }
 
@@ -284,7 +284,7 @@ static int read_device(const struct memdev *d, struct qmp *q, struct machine_usu
 	if (type && (!type->is_pci || !check_bus(d, q, &device, err)) &&
 	    !find_defaults(usual, q, type, err))
 		status = device_text(d, &device, type, &usual->defaults, args, err);
-	properties_release(&device);
+	properties_free(&device);
 	return status;
 }
 
@@ -296,15 +296,15 @@ int machine_args(const struct memdev *d, struct qmp *q, struct machine_usual *us
 	return read_object(d, q, usual, args, err) || read_device(d, q, usual, args, err) ? -1 : 0;
 }
 
-void machine_usual_release(struct machine_usual *usual)
+void machine_usual_free(struct machine_usual *usual)
 {
 	json_object_put(usual->memdevs);
-	properties_release(&usual->machine);
-	properties_release(&usual->defaults);
+	properties_free(&usual->machine);
+	properties_free(&usual->defaults);
 	*usual = (struct machine_usual){ 0 };
 }
 
-void machine_args_release(struct machine_args *args)
+void machine_args_free(struct machine_args *args)
 {
 	free(args->object);
 	free(args->device);

@@ -44,11 +44,12 @@ static bool read_slot(struct json_object *info, uint64_t *slot)
 	       !strcmp(type, "DIMM") && parse_u64(text, 10, slot);
 }
 
-bool verdict_subject(const char *event, struct json_object *data, struct verdict_subject *out)
+bool device_event_subject(const char *event, struct json_object *data,
+			  struct device_event_subject *out)
 {
 	struct json_object *info;
 
-	*out = (struct verdict_subject){ 0 };
+	*out = (struct device_event_subject){ 0 };
 	if (!strcmp(event, "ACPI_DEVICE_OST"))
 		return out->has_slot =
 			       json_get_object(data, "info", &info) && read_slot(info, &out->slot);
@@ -68,7 +69,7 @@ static bool is_path_of(const char *path, const char *handle)
 	return !strcmp(path, own);
 }
 
-bool verdict_is_about(const struct verdict_subject *s, const struct memdev *d)
+bool device_event_is_about(const struct device_event_subject *s, const struct memdev *d)
 {
 	if (s->has_slot)
 		return (d->has & MEMDEV_HAS_SLOT) && d->slot == s->slot;
@@ -81,51 +82,53 @@ static bool is_ejection(uint64_t source)
 	return source == OST_EJECT || source == OST_OSPM_EJECT;
 }
 
-static enum verdict read_ost(struct json_object *data, bool is_eject, char *why, size_t why_size)
+static enum device_event read_ost(struct json_object *data, bool is_eject, char *why,
+				  size_t why_size)
 {
 	struct json_object *info;
 	uint64_t source, status;
 
 	if (!json_get_object(data, "info", &info) || !json_get_u64(info, "source", &source) ||
 	    !json_get_u64(info, "status", &status))
-		return VERDICT_NONE;
+		return DEVICE_EVENT_NONE;
 	if (is_ejection(source)) {
 		if (!is_eject || status == OST_SUCCESS || status == OST_EJECTING)
-			return VERDICT_PROGRESS;
+			return DEVICE_EVENT_PROGRESS;
 		snprintf(why, why_size, "%s (OST status %u)", ost_words(status), (unsigned)status);
-		return VERDICT_REFUSED;
+		return DEVICE_EVENT_REFUSED;
 	}
 	if (is_eject || (source != OST_BUS_CHECK && source != OST_DEVICE_CHECK) ||
 	    status == OST_INSERTING)
-		return VERDICT_PROGRESS;
+		return DEVICE_EVENT_PROGRESS;
 	if (status == OST_SUCCESS)
-		return VERDICT_INSERTED;
+		return DEVICE_EVENT_INSERTED;
 	snprintf(why, why_size, "its kernel could not add the memory (OST status %u)",
 		 (unsigned)status);
-	return VERDICT_REFUSED;
+	return DEVICE_EVENT_REFUSED;
 }
 
-enum verdict verdict_read(const char *event, struct json_object *data, const struct memdev *d,
-			  bool is_eject, char *why, size_t why_size)
+enum device_event device_event_read(const char *event, struct json_object *data,
+				    const struct memdev *d, bool is_eject, char *why,
+				    size_t why_size)
 {
 	const char *text = "no reason given";
-	struct verdict_subject subject;
+	struct device_event_subject subject;
 
-	if (!verdict_subject(event, data, &subject) || !verdict_is_about(&subject, d))
-		return VERDICT_NONE;
+	if (!device_event_subject(event, data, &subject) || !device_event_is_about(&subject, d))
+		return DEVICE_EVENT_NONE;
 	if (subject.has_slot)
 		return read_ost(data, is_eject, why, why_size);
 	if (!is_eject)
-		return VERDICT_NONE;
+		return DEVICE_EVENT_NONE;
 	if (!strcmp(event, "DEVICE_DELETED"))
-		return VERDICT_DELETED;
+		return DEVICE_EVENT_DELETED;
 	if (!strcmp(event, "MEM_UNPLUG_ERROR"))
 		json_get_string(data, "msg", &text);
 	snprintf(why, why_size, "%s", text);
-	return VERDICT_REFUSED;
+	return DEVICE_EVENT_REFUSED;
 }
 
-bool verdict_is_pending(struct json_object *slots, const struct memdev *d)
+bool device_event_is_pending(struct json_object *slots, const struct memdev *d)
 {
 	size_t i, count = json_object_is_type(slots, json_type_array)
 				  ? json_object_array_length(slots)
@@ -143,7 +146,7 @@ bool verdict_is_pending(struct json_object *slots, const struct memdev *d)
 	return false;
 }
 
-void verdict_describe_ost(struct json_object *info, struct buf *out)
+void device_event_describe_ost(struct json_object *info, struct buf *out)
 {
 	uint64_t source = UINT64_MAX, status = UINT64_MAX;
 	bool is_eject;

@@ -8,7 +8,7 @@
 #include "lib/proc.h"
 #include "lib/size.h"
 #include "lib/util.h"
-#include "lib/words.h"
+#include "lib/text.h"
 #include "qemu/cgroup.h"
 #include "qemu/host-limits.h"
 #include "qemu/host.h"
@@ -42,7 +42,7 @@ static const char *size_of(char out[static SIZE_TEXT_MAX], uint64_t bytes)
 /* How to raise the limit of a cgroup. */
 static int hint_limit(const struct cgroup_room *room, uint64_t limit, struct err *err)
 {
-	_cleanup_free_ char *shown = words_quoted(room->directory);
+	_cleanup_free_ char *shown = text_quoted(room->directory);
 
 	if (!shown || strlen(shown) > sizeof(err->hint) - 160)
 		return err_hint(err,

@@ -10,8 +10,11 @@
 #include "qemu/qom.h"
 
 #define OBJECTS_MAX 4096 /* below /objects: each is compared with each device */
+#define MAP_MAX_BYTES                                                                              \
+	(4 << 20) /* of "info mtree": that of 256 DIMMs has a few hundred thousand                 \
+		   */
 
-static void devices_release(struct machine *m)
+static void devices_free(struct machine *m)
 {
 	unsigned i;
 
@@ -22,7 +25,7 @@ static void devices_release(struct machine *m)
 	m->devices_count = 0;
 }
 
-static void objects_release(struct machine *m)
+static void objects_free(struct machine *m)
 {
 	unsigned i;
 
@@ -32,10 +35,10 @@ static void objects_release(struct machine *m)
 	free(m->backends);
 }
 
-void machine_release(struct machine *m)
+void machine_free(struct machine *m)
 {
-	devices_release(m);
-	objects_release(m);
+	devices_free(m);
+	objects_free(m);
 	free(m->version);
 	free(m->type);
 	free(m->arch);
@@ -44,7 +47,7 @@ void machine_release(struct machine *m)
 	*m = (struct machine){ 0 };
 }
 
-void dimm_request_release(struct dimm_request *r)
+void dimm_request_free(struct dimm_request *r)
 {
 	free(r->backend_id);
 	free(r->device_id);
@@ -82,7 +85,7 @@ int machine_read_devices(struct machine *m, struct json_object *reply, struct er
 {
 	size_t count;
 
-	devices_release(m);
+	devices_free(m);
 	if (!json_object_is_type(reply, json_type_array))
 		return err_set(err, ERR_FAILED, "query-memory-devices did not answer with a list");
 	count = json_object_array_length(reply);
@@ -258,7 +261,7 @@ int machine_query(struct machine *m, struct qmp *q, struct err *err)
 	uint64_t ids[ARRAY_SIZE(queries)];
 	size_t i;
 
-	machine_release(m);
+	machine_free(m);
 	if (qmp_version(q))
 		m->version = xstrdup(qmp_version(q));
 	for (i = 0; i < ARRAY_SIZE(queries); i++) {
@@ -321,4 +324,66 @@ uint64_t machine_span_bytes(const struct machine *m)
 	for (i = 0; i < m->devices_count; i++)
 		bytes += m->devices[i].span_bytes;
 	return bytes;
+}
+
+static int query_all(struct qmp *q, uint64_t *bytes, struct err *err)
+{
+	_cleanup_json_ struct json_object *reply = NULL;
+	uint64_t base_bytes, plugged_bytes = 0;
+
+	if (qmp_execute(q, "query-memory-size-summary", NULL, &reply, err) ||
+	    json_need_u64(reply, "base-memory", &base_bytes, err))
+		return err_wrap(err, "cannot ask QEMU (query-memory-size-summary)");
+	json_get_u64(reply, "plugged-memory", &plugged_bytes);
+	if (base_bytes > SIZE_LIMIT_BYTES || plugged_bytes > SIZE_LIMIT_BYTES)
+		return err_set(err, ERR_FAILED, "QEMU reports sizes beyond reason");
+	*bytes = base_bytes + plugged_bytes;
+	return 0;
+}
+
+static int query_node(struct qmp *q, int node, uint64_t *bytes, struct err *err)
+{
+	struct machine_nodes nodes;
+
+	if (machine_query_nodes(&nodes, q, err) || machine_check_node(&nodes, (uint64_t)node, err))
+		return -1;
+	if (node >= MACHINE_NODES_MAX || !nodes.list[node].is_there)
+		return err_set(err, ERR_FAILED, "the VM has no NUMA node %d", node);
+	*bytes = nodes.list[node].total_bytes;
+	return 0;
+}
+
+int machine_query_total(struct qmp *q, int node, uint64_t *bytes, struct err *err)
+{
+	return node < 0 ? query_all(q, bytes, err) : query_node(q, node, bytes, err);
+}
+
+int machine_query_map(struct qmp *q, char **map, struct err *err)
+{
+	struct json_object *arguments = json_object_new_object();
+	_cleanup_json_ struct json_object *reply = NULL;
+
+	json_add_string(arguments, "command-line", "info mtree -f");
+	if (qmp_execute(q, "human-monitor-command", arguments, &reply, err))
+		return err_wrap(err, "cannot ask QEMU (info mtree)");
+	if (!json_object_is_type(reply, json_type_string))
+		return err_set(err, ERR_FAILED, "info mtree did not answer with text");
+	if (json_object_get_string_len(reply) > MAP_MAX_BYTES)
+		return err_set(err, ERR_FAILED, "info mtree answered with more than 4 MiB");
+	*map = xstrdup(json_object_get_string(reply));
+	return 0;
+}
+
+/* "  0000000100000000-000000011fffffff (prio 0, ram): memhp0-mem @0000000000000000" */
+bool machine_map_has(const char *map, const char *backend_id)
+{
+	size_t len = strlen(backend_id);
+	const char *at = map;
+
+	while ((at = strstr(at, "): "))) {
+		at += strlen("): ");
+		if (!strncmp(at, backend_id, len) && strchr(" \r\n", at[len]))
+			return true;
+	}
+	return false;
 }

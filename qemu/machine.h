@@ -49,7 +49,7 @@ struct dimm_request {
 	uint64_t slot, node, address;
 };
 
-/* machine_query() - ask QEMU everything, in one batch; the caller releases @m */
+/* machine_query() - ask QEMU everything, in one batch; the caller frees @m */
 int machine_query(struct machine *m, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
 
@@ -57,7 +57,7 @@ int machine_query(struct machine *m, struct qmp *q, struct err *err)
 int machine_query_state(struct machine *m, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* machine_is_over() - does the VM stand still in a state that nobody ends by letting it run? */
+/* machine_is_over() - is the VM stopped in a state that `cont` cannot leave? */
 bool machine_is_over(const struct machine *m);
 
 /* machine_describe_state() - why the guest of a VM that does not run cannot answer, as
@@ -127,15 +127,15 @@ struct machine_usual {
 int machine_args(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
 		 struct machine_args *args, struct err *err) __attribute__((warn_unused_result));
 
-void machine_args_release(struct machine_args *args);
-void machine_usual_release(struct machine_usual *usual);
+void machine_args_free(struct machine_args *args);
+void machine_usual_free(struct machine_usual *usual);
 
 /* machine_read_devices() - refresh the devices from a reply to query-memory-devices, borrowed */
 int machine_read_devices(struct machine *m, struct json_object *reply, struct err *err)
 	__attribute__((warn_unused_result));
 
-void machine_release(struct machine *m);
-void dimm_request_release(struct dimm_request *r);
+void machine_free(struct machine *m);
+void dimm_request_free(struct dimm_request *r);
 
 /* machine_device() - the device with that id or QOM path, or NULL; owned by @m */
 const struct memdev *machine_device(const struct machine *m, const char *id);

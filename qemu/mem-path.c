@@ -158,7 +158,7 @@ static int check_place(pid_t pid, const char *path, struct err *err)
 {
 	if (!is_in_dev(pid, path))
 		return 0;
-	err_set(err, ERR_FAILED, "'%s' is no device: QEMU would have a file there, among those",
+	err_set(err, ERR_FAILED, "'%s' does not exist: QEMU would make a file among the devices",
 		path);
 	return err_hint(err, "name a directory or a file with --mem-path, such as /dev/shm");
 }
@@ -303,7 +303,7 @@ void mem_file_expect(struct mem_file *f, pid_t pid, const char *path, uint64_t s
 	unsigned uid;
 	int fd;
 
-	mem_file_release(f);
+	mem_file_free(f);
 	if (!pid || !*name || !read_file_user(pid, &uid))
 		return;
 	fd = peer_open_path(pid, directory, O_PATH | O_DIRECTORY);
@@ -420,7 +420,7 @@ void mem_file_leave(struct mem_file *f, struct deadline *deadline)
 	(void)!mem_file_remove(f, deadline, &ignored);
 }
 
-void mem_file_release(struct mem_file *f)
+void mem_file_free(struct mem_file *f)
 {
 	if (f->is_expected)
 		close(f->directory);

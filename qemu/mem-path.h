@@ -75,6 +75,6 @@ int mem_file_remove(struct mem_file *f, struct deadline *deadline, struct err *e
 /* mem_file_leave() - both, for a QEMU that has ended or is about to */
 void mem_file_leave(struct mem_file *f, struct deadline *deadline);
 
-void mem_file_release(struct mem_file *f);
+void mem_file_free(struct mem_file *f);
 
 #endif

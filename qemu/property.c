@@ -15,7 +15,7 @@ static void add(struct properties *p, const char *name, struct json_object *valu
 	p->list[p->count++] = (struct property){ xstrdup(name), value };
 }
 
-void properties_release(struct properties *p)
+void properties_free(struct properties *p)
 {
 	unsigned i;
 
@@ -166,7 +166,7 @@ static const char *word_of(struct json_object *value)
 	}
 }
 
-/* Has it the value that says nothing, as a property that nobody has set? */
+/* Has it the value that says nothing, as a property that is not set? */
 static bool is_nothing(struct json_object *value)
 {
 	static const char *const words[] = { "", "off", "0", "auto", "default" };

@@ -52,7 +52,7 @@ int properties_query_named(struct properties *p, struct qmp *q, const char *path
 int properties_query_defaults(struct properties *p, struct qmp *q, const char *type,
 			      struct err *err) __attribute__((warn_unused_result));
 
-void properties_release(struct properties *p);
+void properties_free(struct properties *p);
 
 /* properties_value() - borrowed; NULL when there is none of that name */
 struct json_object *properties_value(const struct properties *p, const char *name);

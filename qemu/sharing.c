@@ -313,7 +313,7 @@ bool sharing_excludes(const struct sharing *s, const char *backend_id)
 	return json_get_bool(memdev, "share", &flag) && !flag;
 }
 
-void sharing_release(struct sharing *s)
+void sharing_free(struct sharing *s)
 {
 	free(s->reason);
 	free(s->memory_path);

@@ -40,7 +40,7 @@ int sharing_send(struct sharing *s, struct qmp *q, struct err *err)
 int sharing_receive(struct sharing *s, const struct machine *m, struct qmp *q, struct err *err)
 	__attribute__((warn_unused_result));
 
-void sharing_release(struct sharing *s);
+void sharing_free(struct sharing *s);
 
 /*
  * sharing_apply() - let a backend be shared where it has to be

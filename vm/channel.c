@@ -184,7 +184,7 @@ int channel_find(struct channel *channel, struct qmp *qmp, struct err *err)
 {
 	_cleanup_json_ struct json_object *chardevs = NULL;
 
-	channel_release(channel);
+	channel_free(channel);
 	if (qmp_execute(qmp, "query-chardev", NULL, &chardevs, err))
 		return err_wrap(err, "cannot ask QEMU (query-chardev)");
 	if (!find_console(qmp, chardevs, channel))
@@ -235,7 +235,7 @@ bool channel_listens(struct qmp *qmp, bool (*is_there)(const void *context, cons
 	return is_found;
 }
 
-void channel_release(struct channel *channel)
+void channel_free(struct channel *channel)
 {
 	address_free(&channel->address);
 	free(channel->label);

@@ -22,13 +22,13 @@ struct channel {
 
 /*
  * channel_find() - the guest's console, or else its agent when that runs
- * @channel:	replaced; the caller releases it
+ * @channel:	replaced; the caller frees it
  * Return: 0, without an address when there is none; -1
  */
 int channel_find(struct channel *channel, struct qmp *qmp, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* channel_has_client() - is anybody connected to the character device of that label? */
+/* channel_has_client() - is a client connected to the character device of that label? */
 int channel_has_client(struct qmp *qmp, const char *label, bool *has_client, struct err *err)
 	__attribute__((warn_unused_result));
 
@@ -39,6 +39,6 @@ int channel_has_client(struct qmp *qmp, const char *label, bool *has_client, str
 bool channel_listens(struct qmp *qmp, bool (*is_there)(const void *context, const char *path),
 		     const void *context);
 
-void channel_release(struct channel *channel);
+void channel_free(struct channel *channel);
 
 #endif

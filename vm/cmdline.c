@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/text.h"
 #include "lib/util.h"
 #include "vm/cmdline.h"
 #include "vm/qemuopt.h"
@@ -23,7 +24,7 @@ struct parse {
 	unsigned chardevs_count;
 };
 
-void cmdline_release(struct cmdline *line)
+void cmdline_free(struct cmdline *line)
 {
 	unsigned i;
 

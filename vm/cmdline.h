@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * cmdline: what the command line of a QEMU process says about how it can be reached. It is only
- * read, never believed: whoever uses an address checks who is behind it. Must never: open
- * anything.
+ * cmdline: what the command line of a QEMU process says about how it can be reached. It is only a
+ * hint: the user of an address checks which process is behind it. Must never: open anything.
  */
 #ifndef VM_CMDLINE_H
 #define VM_CMDLINE_H
@@ -51,7 +50,7 @@ struct cmdline {
  * cmdline_parse() - read words that each end in a NUL byte, as in /proc/PID/cmdline
  * @bytes:	@len bytes; the last word may lack its NUL
  * @cwd:	where relative paths begin; NULL: sockets with such paths are left out
- * @line:	filled in; the caller releases it
+ * @line:	filled in; the caller frees it
  */
 void cmdline_parse(struct cmdline *line, const char *bytes, size_t len, const char *cwd);
 
@@ -64,6 +63,6 @@ const struct address *cmdline_find(const struct cmdline *line, enum cmdline_purp
 /* cmdline_explains() - does the command line say what that address is for? */
 bool cmdline_explains(const struct cmdline *line, const struct address *address);
 
-void cmdline_release(struct cmdline *line);
+void cmdline_free(struct cmdline *line);
 
 #endif

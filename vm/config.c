@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cli/opt.h"
-#include "lib/nearest.h"
+#include "lib/text.h"
 #include "lib/trust.h"
 #include "lib/util.h"
 #include "sysfs.h"
@@ -54,7 +54,7 @@ struct place {
 	struct profile *profile; /* NULL before the first section */
 };
 
-void config_release(struct config *config)
+void config_free(struct config *config)
 {
 	unsigned i;
 
@@ -255,7 +255,7 @@ static int check_file(int fd, const char *path, struct err *err)
 	return 0;
 }
 
-/* All of the file, which may have grown meanwhile. */
+/* All of the file, which may have grown since. */
 static int read_all(int fd, const char *path, struct buf *text, struct err *err)
 {
 	char chunk[4096];
@@ -285,7 +285,7 @@ static int load_file(struct config *config, const char *path, struct err *err)
 	close(fd);
 	if (!status && text.data)
 		return config_parse(config, path, text.data, text.len, err);
-	buf_release(&text);
+	buf_free(&text);
 	return -1;
 }
 
@@ -307,7 +307,7 @@ int config_load(struct config *config, struct err *err)
 	if (config->is_loaded)
 		return 0;
 	if ((path && load_file(config, path, err)) || load_file(config, SYSTEM_PATH, err)) {
-		config_release(config);
+		config_free(config);
 		return -1;
 	}
 	config->is_loaded = true;

@@ -53,7 +53,7 @@ int config_load(struct config *config, struct err *err) __attribute__((warn_unus
 int config_parse(struct config *config, const char *path, char *text, size_t len, struct err *err)
 	__attribute__((warn_unused_result));
 
-void config_release(struct config *config);
+void config_free(struct config *config);
 
 /* config_profile() - the first profile of that name; NULL for none; owned by @config */
 const struct profile *config_profile(const struct config *config, const char *name);

@@ -12,14 +12,14 @@
 #include "lib/owner.h"
 #include "lib/peer.h"
 #include "lib/proc.h"
+#include "lib/tcp.h"
 #include "lib/util.h"
 #include "vm/channel.h"
 #include "vm/dial.h"
 #include "vm/discover.h"
 #include "vm/named.h"
 
-/* What QEMU may take to see that somebody has connected, and in what intervals it is asked: no
- * event tells. */
+/* How long QEMU may take to notice a connection, and how often it is asked: no event tells. */
 #define PROOF_MS       2000
 #define PROOF_AGAIN_MS 10
 
@@ -55,7 +55,7 @@ static bool is_qemu(pid_t pid)
 		return pid;
 	is_one = discover_process(pid, &qemu);
 	if (is_one)
-		emulator_release(&qemu);
+		emulator_free(&qemu);
 	return is_one;
 }
 
@@ -72,7 +72,7 @@ static pid_t find_holder(pid_t pid, int fd, bool (*is_held)(pid_t pid, int fd), 
 		for (i = 0; i < found.count && !holder; i++)
 			if (found.list[i].pid != pid && is_held(found.list[i].pid, fd))
 				holder = found.list[i].pid;
-	qemu_list_release(&found);
+	qemu_list_free(&found);
 	return holder;
 }
 
@@ -89,7 +89,7 @@ static bool is_foreign(pid_t pid)
 
 static bool listens(pid_t pid, int path_fd)
 {
-	return owner_listens(pid, path_fd) == 1;
+	return owner_listens(pid, path_fd) == OWNER_YES;
 }
 
 /* @other: 0 when it is not known which */
@@ -139,7 +139,7 @@ static int check_socket(const struct dial *dial, const char *path, int path_fd, 
 	if (!dial->qmp || (dial->pid && other == dial->pid))
 		return 0;
 	if (dial->pid && (path_fd >= 0 ? listens(dial->pid, path_fd)
-				       : owner_listens_abstract(dial->pid, path + 1) == 1))
+				       : owner_listens_abstract(dial->pid, path + 1) == OWNER_YES))
 		return 0;
 	if (dial->label)
 		return is_qemu(dial->pid) || is_foreign(dial->pid)
@@ -158,7 +158,7 @@ static int check_socket(const struct dial *dial, const char *path, int path_fd, 
  * kernel says beforehand whose it is. */
 static int check_before(const struct dial *dial, const char *path, int path_fd, struct err *err)
 {
-	if (!dial->label || !is_foreign(dial->pid) || owner_listens(dial->pid, path_fd))
+	if (!dial->label || !is_foreign(dial->pid) || owner_listens(dial->pid, path_fd) != OWNER_NO)
 		return 0;
 	return belongs_to(dial, path, 0, err);
 }
@@ -272,7 +272,7 @@ static int open_abstract(const struct dial *dial, const char *path, int *fd, str
 	return keep_socket(dial, path, -1, fd, err);
 }
 
-/* The same user's QEMU, where the kernel lets nobody have its descriptors: only the number can be
+/* The same user's QEMU, where the kernel gives out none of its descriptors: only the number can be
  * compared. */
 static int open_own_pty(const struct dial *dial, const char *path)
 {
@@ -362,27 +362,29 @@ static int open_path(void *context, const char *path, int *fd, struct err *err)
 			    : open_named_by_qemu(dial, path, fd, err);
 }
 
-struct wire_opener dial_opener(struct dial *dial)
+struct stream_opener dial_opener(struct dial *dial)
 {
-	return (struct wire_opener){ open_path, dial };
+	return (struct stream_opener){ open_path, dial };
 }
 
 /* Without connecting: does the VM's process listen where @view sees the path? */
 static int check_path(const struct dial *dial, pid_t view, const char *path, struct err *err)
 {
-	int path_fd = peer_open_path(view, path, O_PATH), is_its;
+	int path_fd = peer_open_path(view, path, O_PATH);
+	enum owner_answer is_its;
 	pid_t other = 0;
 
 	if (path_fd < 0)
 		return cannot_open(dial, path, peer_why(errno), err);
 	is_its = owner_listens(dial->pid, path_fd);
-	if (!is_its)
+	if (is_its == OWNER_NO)
 		other = find_holder(dial->pid, path_fd, listens, dial->deadline);
 	close(path_fd);
-	if (is_its > 0)
+	if (is_its == OWNER_YES)
 		return 0;
-	return is_its ? cannot_open(dial, path, "no known process listens there", err)
-		      : belongs_to(dial, path, other, err);
+	return is_its == OWNER_UNKNOWN
+		       ? cannot_open(dial, path, "no known process listens there", err)
+		       : belongs_to(dial, path, other, err);
 }
 
 int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct deadline *d,
@@ -404,15 +406,16 @@ int dial_check(struct qmp *qmp, pid_t pid, const struct channel *channel, struct
 	if (channel->is_pty)
 		return check_pty(&dial, path, err);
 	if (channel->address.is_abstract)
-		return owner_listens_abstract(pid, path + 1) == 1 ? 0
-								  : belongs_to(&dial, path, 0, err);
+		return owner_listens_abstract(pid, path + 1) == OWNER_YES
+			       ? 0
+			       : belongs_to(&dial, path, 0, err);
 	return check_path(&dial, pid, path, err) && check_path(&dial, getpid(), path, &here) ? -1
 											     : 0;
 }
 
 static bool has_accepted(pid_t pid, int fd)
 {
-	return owner_has_accepted(pid, fd);
+	return tcp_has_accepted(pid, fd);
 }
 
 /* The QEMU that holds the socket which another process has listened on and passed to it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * dial: opens the guest's console or agent, and makes sure before the first byte that it is that
- * of the VM whose monitor is open. Must never: write to what it opens.
+ * dial: opens the guest's console or agent, and verifies before the first byte that it belongs to
+ * the VM whose monitor is open. Must never: write to what it opens.
  */
 #ifndef VM_DIAL_H
 #define VM_DIAL_H
@@ -30,7 +30,7 @@ struct dial {
  * @dial:	borrowed
  * Its errors are ERR_GUEST_UNREACHABLE: also for what belongs to another process than the VM's
  */
-struct wire_opener dial_opener(struct dial *dial);
+struct stream_opener dial_opener(struct dial *dial);
 
 /*
  * dial_check() - without connecting: is the channel that QEMU has named its own?

@@ -7,10 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/nearest.h"
 #include "lib/owner.h"
+#include "lib/text.h"
 #include "lib/util.h"
-#include "lib/words.h"
 #include "vm/discover.h"
 #include "vm/namesake.h"
 
@@ -20,12 +19,12 @@
 
 #define HOW "-qmp unix:PATH,server=on,wait=off"
 
-void qemu_list_release(struct qemu_list *found)
+void qemu_list_free(struct qemu_list *found)
 {
 	unsigned i;
 
 	for (i = 0; i < found->count; i++)
-		emulator_release(&found->list[i]);
+		emulator_free(&found->list[i]);
 	free(found->list);
 	*found = (struct qemu_list){ 0 };
 }
@@ -35,7 +34,7 @@ bool discover_process(pid_t pid, struct qemu *qemu)
 	if (!emulator_read(qemu, pid, NULL))
 		return false;
 	if (!qemu->is_qemu)
-		emulator_release(qemu);
+		emulator_free(qemu);
 	return qemu->is_qemu;
 }
 
@@ -50,7 +49,7 @@ static int by_pid(const void *a, const void *b)
 static void keep(struct qemu_list *found, struct qemu *qemu)
 {
 	if (!qemu->is_qemu) {
-		emulator_release(qemu);
+		emulator_free(qemu);
 		return;
 	}
 	found->list = xgrow(found->list, found->count, sizeof(*found->list));
@@ -73,7 +72,7 @@ static void tidy(struct qemu_list *found)
 		if (found->list[i].is_qemu)
 			found->list[kept++] = found->list[i];
 		else
-			emulator_release(&found->list[i]);
+			emulator_free(&found->list[i]);
 	}
 	found->count = kept;
 }
@@ -159,7 +158,7 @@ int discover_no_monitor(const struct qemu *q, struct err *err)
 	const struct address *human = cmdline_find(&q->line, CMDLINE_HMP);
 	const char *first = NULL;
 	_cleanup_free_ char *unknown = emulator_unknown(q, &first);
-	_cleanup_free_ char *quoted = first ? words_quoted(first) : NULL;
+	_cleanup_free_ char *quoted = first ? text_quoted(first) : NULL;
 	_cleanup_buf_ struct buf vm = { 0 };
 
 	add_vm(&vm, q);
@@ -244,7 +243,7 @@ static void not_found(const struct qemu_list *found, const char *name, const cha
 	nearest_offer(&nearest, like);
 	for (i = 0; i < found->count; i++)
 		if (found->list[i].uid == geteuid() && found->list[i].line.name &&
-		    words_is_plain(found->list[i].line.name))
+		    text_is_plain(found->list[i].line.name))
 			nearest_offer(&nearest, found->list[i].line.name);
 	err_set(err, ERR_QEMU_UNREACHABLE, "no running VM '%s'", name);
 	for (i = 0; i < found->count; i++)
@@ -334,7 +333,7 @@ static const struct qemu *choose_process(struct qemu_list *found, pid_t pid, str
 			(int)pid);
 	} else if (!q.is_qemu) {
 		no_qemu(found, &q, err);
-		emulator_release(&q);
+		emulator_free(&q);
 	} else {
 		keep(found, &q);
 		return &found->list[found->count - 1];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * discover: the QEMU processes of this machine, from /proc, and a way to their monitors that makes
- * sure who answers there. Must never: trust a socket of another user.
+ * discover: the QEMU processes of this machine, from /proc, and which of them is meant. Must never:
+ * connect.
  */
 #ifndef VM_DISCOVER_H
 #define VM_DISCOVER_H
@@ -22,22 +22,22 @@ struct qemu_list {
 /*
  * discover() - find the QEMU processes of this user
  * @all:	those of other users too, as far as they can be read: for root
- * Return: 0 with @found, which the caller releases; -1 when there is no /proc, at the deadline, or
+ * Return: 0 with @found, which the caller frees; -1 when there is no /proc, at the deadline, or
  * when the user interrupts
  */
 int discover(struct qemu_list *found, bool all, struct deadline *deadline, struct err *err)
 	__attribute__((warn_unused_result));
 
-void qemu_list_release(struct qemu_list *found);
+void qemu_list_free(struct qemu_list *found);
 
-/* discover_process() - one QEMU process, for emulator_release(); false when it is none or cannot be
+/* discover_process() - one QEMU process, for emulator_free(); false when it is none or cannot be
  * read */
 bool discover_process(pid_t pid, struct qemu *qemu);
 
 /*
  * discover_choose() - the VM that is meant
- * @name:	its name, if it is this user's, or its pid, of which is told what it is when it is
- * no QEMU, and which is added to @found where it is; NULL: the only one with a monitor
+ * @name:	its name, if it is this user's, or its pid, which is added to @found if it is a
+ * QEMU; NULL: the only one with a monitor
  * @like:	a profile's name that @name may be mistyped for; NULL for none
  * Return: the VM, owned by @found; NULL with @err: ERR_QEMU_UNREACHABLE when there is none,
  * ERR_USAGE when there are several

@@ -4,8 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/text.h"
 #include "vm/emulator.h"
-#include "vm/readconfig.h"
+#include "vm/qemuopt.h"
 
 #define CMDLINE_BYTES_MAX (1 << 20) /* of a longer command line the beginning counts */
 #define CONFIG_BYTES_MAX  (64 << 10)
@@ -13,10 +14,10 @@
 
 static const char own_words[] = "QEMU emulator version "; /* what -version prints */
 
-void emulator_release(struct qemu *q)
+void emulator_free(struct qemu *q)
 {
-	cmdline_release(&q->line);
-	sockets_release(&q->sockets);
+	cmdline_free(&q->line);
+	sockets_free(&q->sockets);
 	free(q->program);
 	q->program = NULL;
 }
@@ -125,14 +126,14 @@ static void read_configs(struct qemu *q, const struct proc *p, struct buf *words
 		_cleanup_buf_ struct buf text = { 0 };
 
 		if (proc_read_file(p, q->line.configs[i], CONFIG_BYTES_MAX, &text))
-			readconfig_words(&more, buf_text(&text));
+			qemuopt_file_words(&more, buf_text(&text));
 	}
 	if (!more.len)
 		return;
 	if (words->data[words->len - 1])
 		buf_add(words, "", 1);
 	buf_add(words, more.data, more.len);
-	cmdline_release(&q->line);
+	cmdline_free(&q->line);
 	cmdline_parse(&q->line, words->data, words->len, cwd);
 }
 
@@ -217,7 +218,7 @@ static bool read_process(struct qemu *q, const struct proc *p, bool is_named)
 	sockets_read(&q->sockets, p);
 	if (needs_ports(q))
 		sockets_read_ports(&q->sockets, p);
-	sockets_settle(&q->sockets, p, q->uid == geteuid(), &q->line);
+	sockets_resolve(&q->sockets, p, q->uid == geteuid(), &q->line);
 	q->is_qemu = is_qemu(q, p, is_named);
 	return true;
 }
@@ -234,7 +235,7 @@ static bool read_pid(struct qemu *q, pid_t pid, const uid_t *uid, bool is_named)
 	is_read = (!uid || q->uid == *uid) && read_process(q, &p, is_named);
 	proc_close(&p);
 	if (!is_read)
-		emulator_release(q);
+		emulator_free(q);
 	return is_read;
 }
 
@@ -254,7 +255,7 @@ const struct address *emulator_ssh(struct qemu *q)
 
 	if (q->line.ssh.kind && !q->sockets.has_ports && proc_open(&p, q->pid)) {
 		sockets_read_ports(&q->sockets, &p);
-		sockets_settle_ssh(&q->sockets, &q->line);
+		sockets_resolve_ssh(&q->sockets, &q->line);
 		proc_close(&p);
 	}
 	return q->line.ssh.kind ? &q->line.ssh : NULL;

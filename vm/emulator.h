@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * emulator: one QEMU process: known by what it does, whatever its program is called; its words,
- * and where it listens. Must never: connect.
+ * emulator: one QEMU process, recognised by what it does, whatever its program is called: its
+ * command line, and where it listens. Must never: connect.
  */
 #ifndef VM_EMULATOR_H
 #define VM_EMULATOR_H
@@ -19,7 +19,7 @@ struct qemu {
 	pid_t parent;
 	char *program; /* its file name; NULL when unknown */
 	uint64_t words_hash;
-	struct cmdline line; /* with addresses as they are in truth */
+	struct cmdline line; /* with its addresses resolved */
 	struct sockets sockets;
 	bool is_qemu;	/* see emulator_read() */
 	bool is_silent; /* its words cannot be read: its memory is locked (proc_words()) */
@@ -32,10 +32,10 @@ struct qemu {
  * file says that it is QEMU.
  * @uid:	the owner that is wanted; NULL for any
  * Return: false when there is no such process, it is another's, or has no words; else q->is_qemu
- * says whether it is QEMU, and the caller releases it
+ * says whether it is QEMU, and the caller frees it
  */
 bool emulator_read(struct qemu *q, pid_t pid, const uid_t *uid) __attribute__((warn_unused_result));
-void emulator_release(struct qemu *q);
+void emulator_free(struct qemu *q);
 
 /* emulator_ssh() - the channel over a port that it forwards to its guest's ssh, and listens on;
  * owned by @q; NULL for none */
@@ -49,7 +49,7 @@ bool emulator_read_named(struct qemu *q, pid_t pid) __attribute__((warn_unused_r
  * that -async-teardown makes of it? The same words and program, and it listens nowhere. */
 bool emulator_is_double(const struct qemu *q, const struct qemu *of);
 
-/* emulator_unknown() - the sockets that it listens on and whose use is not known, UNIX ones first,
+/* emulator_unknown() - the sockets that it listens on for an unknown purpose, UNIX ones first,
  * "'/a', '/b'", printable; the caller frees it; NULL for none
  * @first:	receives the first of them, as it is; owned by @q; may be NULL */
 char *emulator_unknown(const struct qemu *q, const char **first);

@@ -8,7 +8,7 @@
 #include "vm/fleet.h"
 #include "vm/inquiry.h"
 
-static void vm_release(struct fleet_vm *vm)
+static void vm_free(struct fleet_vm *vm)
 {
 	free(vm->console);
 	free(vm->channel);
@@ -16,12 +16,12 @@ static void vm_release(struct fleet_vm *vm)
 	free(vm->problem);
 }
 
-void fleet_release(struct fleet *fleet)
+void fleet_free(struct fleet *fleet)
 {
 	unsigned i;
 
 	for (i = 0; i < fleet->count; i++)
-		vm_release(&fleet->vms[i]);
+		vm_free(&fleet->vms[i]);
 	free(fleet->vms);
 }
 
@@ -145,7 +145,7 @@ int fleet_ask(struct fleet *fleet, struct deadline *deadline, struct err *err)
 	status = inquiries_finish(&all, deadline, err);
 	for (i = 0; !status && i < all.count; i++)
 		take_answer(&fleet->vms[all.list[i].about], &all.list[i]);
-	inquiries_release(&all);
+	inquiries_free(&all);
 	return status;
 }
 

@@ -18,13 +18,13 @@
 struct fleet_vm {
 	const struct qemu *qemu;       /* NULL when it does not run here; borrowed */
 	const struct profile *profile; /* NULL for none; borrowed */
-	struct address monitor;	       /* that answered, else the first; may be absent; borrowed */
-	char *console;		       /* channel to the guest by the command line; NULL for none */
-	char *channel;		       /* the same, as QEMU tells; NULL when unknown */
-	char *channel_problem;	       /* why that may be another VM's; NULL for nothing */
-	bool is_known;		       /* the monitor has answered */
-	uint64_t plugged_bytes;	       /* valid with is_known */
-	char *problem;		       /* why it has not; NULL for none */
+	struct address monitor; /* the one that answered, else the first; may be absent; borrowed */
+	char *console;		/* channel to the guest by the command line; NULL for none */
+	char *channel;		/* the same, as QEMU tells; NULL when unknown */
+	char *channel_problem;	/* why that may be another VM's; NULL for nothing */
+	bool is_known;		/* the monitor has answered */
+	uint64_t plugged_bytes; /* valid with is_known */
+	char *problem;		/* why it has not; NULL for none */
 };
 
 /* Zero-initialise it. */
@@ -36,16 +36,16 @@ struct fleet {
 /*
  * fleet_gather() - the processes that have a monitor, each with its profile, then the profiles of
  * none of them
- * @found, @config: borrowed until fleet_release()
+ * @found, @config: borrowed until fleet_free()
  */
 void fleet_gather(struct fleet *fleet, const struct qemu_list *found, const struct config *config);
 
-/* fleet_ask() - ask all monitors, each by a child process of its own, so that what one does is no
- * other's matter, and no longer than a moment; -1 when the user interrupts */
+/* fleet_ask() - ask all monitors for a moment, each from a child process of its own, so that
+ * none holds up another; -1 when the user interrupts */
 int fleet_ask(struct fleet *fleet, struct deadline *deadline, struct err *err)
 	__attribute__((warn_unused_result));
 
-void fleet_release(struct fleet *fleet);
+void fleet_free(struct fleet *fleet);
 
 /* fleet_vm_name() - what --vm takes; NULL when only the pid does */
 const char *fleet_vm_name(const struct fleet_vm *vm);

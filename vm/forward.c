@@ -45,7 +45,7 @@ static bool is_its(pid_t pid, const struct address *port)
 	if (!pid || !discover_process(pid, &qemu))
 		return true;
 	is_one = listens(&qemu, port);
-	emulator_release(&qemu);
+	emulator_free(&qemu);
 	return is_one;
 }
 
@@ -71,6 +71,6 @@ int forward_check(const struct address *ssh, pid_t pid, struct deadline *d, stru
 			if (listens(&found.list[i], &port))
 				status = belongs_to(&found.list[i], &port, err);
 	address_free(&port);
-	qemu_list_release(&found);
+	qemu_list_free(&found);
 	return status;
 }

@@ -14,7 +14,7 @@
 #include "vm/channel.h"
 #include "vm/dial.h"
 #include "vm/inquiry.h"
-#include "vm/reach.h"
+#include "vm/monitor.h"
 
 #define GREETING_MS 500	 /* is a monitor free? */
 #define ANSWER_MS   2000 /* for all that it is asked */
@@ -45,7 +45,7 @@ static int ask(const struct qemu *qemu, const struct address *address, struct de
 	_cleanup_json_ struct json_object *sizes = NULL;
 	struct qmp *qmp;
 
-	if (qemu ? reach_monitor(&qmp, qemu, address, NULL, d, err)
+	if (qemu ? monitor_connect(&qmp, qemu, address, NULL, d, err)
 		 : qmp_connect(&qmp, address, NULL, d, err))
 		return -1;
 	if (qmp_start(qmp, deadline_within(d, GREETING_MS), DEADLINE_NEVER, err) ||
@@ -77,7 +77,7 @@ static void report(int fd, const struct qemu *qemu, const struct address *addres
 		err_set(&err, ERR_TIMEOUT, "the monitor '%s' gives no answer within %d s",
 			address->text, ANSWER_MS / 1000);
 	write_report(fd, &err, bytes, &channel, &channel_err);
-	channel_release(&channel);
+	channel_free(&channel);
 }
 
 void inquiry_start(struct inquiries *all, unsigned about, const struct qemu *qemu,
@@ -163,7 +163,7 @@ int inquiries_finish(struct inquiries *all, struct deadline *deadline, struct er
 	return 0;
 }
 
-void inquiries_release(struct inquiries *all)
+void inquiries_free(struct inquiries *all)
 {
 	unsigned i;
 

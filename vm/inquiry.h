@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * inquiry: one monitor asked by a child process, so that a monitor that is busy, slow or hostile
- * costs nothing but its own answer. Must never: wait longer than a moment.
+ * inquiry: one monitor asked by a child process, so that a busy, slow or hostile monitor costs only
+ * its own answer. Must never: wait longer than a moment.
  */
 #ifndef VM_INQUIRY_H
 #define VM_INQUIRY_H
@@ -35,7 +35,7 @@ struct inquiries {
 /*
  * inquiry_start() - begin to ask a monitor
  * @about:	a number that the caller knows it by
- * @qemu:	whose it must be; NULL: anybody's; borrowed until inquiries_release()
+ * @qemu:	whose monitor it must be; NULL: any process's; borrowed until inquiries_free()
  * @address:	borrowed, as long
  */
 void inquiry_start(struct inquiries *all, unsigned about, const struct qemu *qemu,
@@ -46,6 +46,6 @@ void inquiry_start(struct inquiries *all, unsigned about, const struct qemu *qem
 int inquiries_finish(struct inquiries *all, struct deadline *deadline, struct err *err)
 	__attribute__((warn_unused_result));
 
-void inquiries_release(struct inquiries *all);
+void inquiries_free(struct inquiries *all);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "lib/peer.h"
 #include "lib/util.h"
-#include "lib/words.h"
+#include "lib/text.h"
 #include "vm/channel.h"
 #include "vm/discover.h"
 #include "vm/named.h"
@@ -62,7 +62,7 @@ int named_check_purpose(const struct named *named, bool is_agent, struct err *er
 	if (!named->pid || !discover_process(named->pid, &qemu))
 		return 0;
 	purpose = other_purpose(&qemu.line, named, is_agent);
-	emulator_release(&qemu);
+	emulator_free(&qemu);
 	if (!purpose)
 		return 0;
 	err_set(err, ERR_GUEST_UNREACHABLE, "'%s' is %s of the VM with pid %d, not %s", named->path,
@@ -94,7 +94,7 @@ static const char *not_qmp(const struct cmdline *line, const struct named *named
 static int hint_monitor(const struct cmdline *line, struct err *err)
 {
 	_cleanup_free_ char *monitor =
-		line->monitors_count ? words_quoted(line->monitors[0].text) : NULL;
+		line->monitors_count ? text_quoted(line->monitors[0].text) : NULL;
 
 	return monitor ? err_hint(err, "its monitor: --qmp %s", monitor)
 		       : err_hint(err, "see memhp vms");
@@ -110,11 +110,11 @@ int named_check_monitor(const struct named *named, struct err *err)
 	what = not_qmp(&qemu.line, named);
 	if (what) {
 		err_set(err, ERR_QEMU_UNREACHABLE,
-			"'%s' is %s of the VM with pid %d, no QMP monitor", named->path, what,
+			"'%s' is %s of the VM with pid %d, not a QMP monitor", named->path, what,
 			(int)named->pid);
 		hint_monitor(&qemu.line, err);
 	}
-	emulator_release(&qemu);
+	emulator_free(&qemu);
 	return what ? -1 : 0;
 }
 
@@ -127,7 +127,7 @@ void named_hint(const char *path, struct err *err)
 {
 	const char *port = strncmp(path, "tcp:", 4) ? path : path + 4;
 	const char *colon = strrchr(port, ':');
-	_cleanup_free_ char *quoted = words_quoted(port);
+	_cleanup_free_ char *quoted = text_quoted(port);
 	uint64_t number;
 
 	if (quoted && colon && colon != port && !strchr(port, '/') &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * named: the socket that a user has named, and what a QEMU says of it: by its monitor, and by its
- * words. Must never: connect.
+ * named: the socket that a user has named, and what a QEMU says about it, in its monitor and on its
+ * command line. Must never: connect.
  */
 #ifndef VM_NAMED_H
 #define VM_NAMED_H
@@ -22,8 +22,8 @@ struct named {
 bool named_is_claimed(const struct named *named, struct qmp *qmp);
 
 /*
- * named_check_purpose() - refuse what that QEMU has for something else, as its words tell: a
- * monitor would take what is meant for the guest's shell for commands, and a console is no agent
+ * named_check_purpose() - refuse a socket that QEMU's command line has for another purpose: a
+ * monitor would run what is meant for the guest's shell, and a console is no agent
  * Return: 0; -1 with ERR_GUEST_UNREACHABLE
  */
 int named_check_purpose(const struct named *named, bool is_agent, struct err *err)
@@ -36,7 +36,7 @@ int named_check_purpose(const struct named *named, bool is_agent, struct err *er
 int named_check_monitor(const struct named *named, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* named_hint() - what to do where nothing has that path: it may be a port of TCP */
+/* named_hint() - what to do when the path does not exist: it may be a TCP port */
 void named_hint(const char *path, struct err *err);
 
 #endif

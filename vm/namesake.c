@@ -18,7 +18,7 @@ static pid_t find(const char *name, struct deadline *d)
 		for (i = 0; i < found.count && !pid; i++)
 			if (found.list[i].line.name && !strcmp(found.list[i].line.name, name))
 				pid = found.list[i].pid;
-	qemu_list_release(&found);
+	qemu_list_free(&found);
 	return pid;
 }
 
@@ -43,7 +43,7 @@ int namesake_check(const char *profile, pid_t pid, struct deadline *d, struct er
 			err_hint(err, "choose one with --vm %d or --vm %d, and correct the profile",
 				 (int)pid, (int)namesake);
 	}
-	emulator_release(&qemu);
+	emulator_free(&qemu);
 	return status;
 }
 
@@ -89,6 +89,6 @@ int namesake_check_again(const char *address, pid_t before, const char *name, pi
 			name ? name : "", name ? "', " : "", (int)before);
 		err_hint(err, "this shell stays with it; start another one for another VM");
 	}
-	emulator_release(&qemu);
+	emulator_free(&qemu);
 	return is_same ? 0 : -1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * namesake: names that mean two VMs, of which one is not meant. Must never: connect.
+ * namesake: names that two VMs go by, of which one is meant. Must never: connect.
  */
 #ifndef VM_NAMESAKE_H
 #define VM_NAMESAKE_H
@@ -22,9 +22,8 @@ int namesake_check(const char *profile, pid_t pid, struct deadline *d, struct er
 	__attribute__((warn_unused_result));
 
 /*
- * namesake_check_number() - refuse a VM whose name is the number of another one's process: whoever
- * took a pid from a list may have meant either
- * Return: 0; -1 with ERR_USAGE
+ * namesake_check_number() - refuse a VM whose name is the number of another one's process: a pid
+ * taken from a list may have meant either Return: 0; -1 with ERR_USAGE
  */
 int namesake_check_number(const struct qemu_list *found, const struct qemu *by_name,
 			  struct err *err) __attribute__((warn_unused_result));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * qemuopt: QEMU's options: which there are, and what is in their values, "a,b=c,,d". Must never:
- * know what an option is for.
+ * qemuopt: QEMU's options: which there are, what is in their values, "a,b=c,,d", and in a file of
+ * them. Must never: know what an option is for.
  */
 #ifndef VM_QEMUOPT_H
 #define VM_QEMUOPT_H
@@ -32,5 +32,13 @@ const char *qemuopt_in_piece(const char *piece, const char *key, bool is_implied
 char *qemuopt_value(const char *options, const char *key, bool is_first_implied);
 
 bool qemuopt_is_on(const char *options, const char *key);
+
+/*
+ * qemuopt_file_words() - append the sections of a file of -readconfig (util/qemu-config.c of QEMU:
+ * qemu_config_foreach()) as words that each end in a NUL byte, "-chardev",
+ * "id=c,backend=socket,...", for cmdline_parse()
+ * @text:	the file, to its end or its first NUL byte; lines that QEMU would refuse are skipped
+ */
+void qemuopt_file_words(struct buf *words, const char *text);
 
 #endif

@@ -15,7 +15,7 @@
 #define NAME_MAX_LEN 80 /* a socket's path has 107 bytes, and ssh needs some for itself */
 
 struct remote {
-	struct wire wire; /* to a command there that ends with it */
+	struct stream stream; /* to a command there that ends with it */
 	struct process process;
 	struct address address;
 	char *directory;
@@ -62,15 +62,15 @@ static struct slice target(const struct remote *r)
 static int wait_ready(struct remote *r, struct deadline *d, struct err *err)
 {
 	for (;;) {
-		_cleanup_free_ char *line = wire_line(&r->wire);
+		_cleanup_free_ char *line = stream_line(&r->stream);
 
 		if (line && !strcmp(line, "ready"))
 			return 0;
-		if (!line && wire_fill(&r->wire, DEADLINE_NEVER, d, err) < 0) {
+		if (!line && stream_fill(&r->stream, DEADLINE_NEVER, d, err) < 0) {
 			if (err->code == ERR_TIMEOUT)
 				err_set(err, ERR_QEMU_UNREACHABLE, "no answer from ssh to '%.*s'",
 					target(r).len, target(r).at);
-			return process_explain(&r->process, &r->wire, err);
+			return process_explain(&r->process, &r->stream, err);
 		}
 	}
 }
@@ -87,10 +87,10 @@ static int connect_master(struct remote *r, const char **local, struct deadline 
 			    forward,
 			    NULL };
 
-	if (process_open_ssh(&r->wire, &r->process, &r->address, options,
+	if (process_open_ssh(&r->stream, &r->process, &r->address, options,
 			     "echo ready; exec cat >/dev/null", d, err))
 		return -1;
-	r->wire.lost_code = ERR_QEMU_UNREACHABLE;
+	r->stream.lost_code = ERR_QEMU_UNREACHABLE;
 	return wait_ready(r, d, err);
 }
 
@@ -100,7 +100,7 @@ int remote_open(struct remote **out, const struct address *address, const char *
 	struct remote *r = xcalloc(1, sizeof(*r));
 
 	r->address = *address;
-	r->wire.in_fd = r->wire.out_fd = -1;
+	r->stream.in_fd = r->stream.out_fd = -1;
 	if (make_directory(r, err) || connect_master(r, local, d, err)) {
 		remote_close(r);
 		return -1;
@@ -110,11 +110,11 @@ int remote_open(struct remote **out, const struct address *address, const char *
 }
 
 /* Wait for the end of the ssh that asks the master; what it says is of interest only on failure. */
-static int wait_end(struct wire *w, struct deadline *d)
+static int wait_end(struct stream *w, struct deadline *d)
 {
 	struct err end = { 0 };
 
-	while (wire_fill(w, DEADLINE_NEVER, d, &end) > 0)
+	while (stream_fill(w, DEADLINE_NEVER, d, &end) > 0)
 		buf_drop(&w->in, w->in.len);
 	return end.code == ERR_TIMEOUT || end.code == ERR_INTERRUPTED ? -1 : 0;
 }
@@ -130,7 +130,7 @@ int remote_forward(struct remote *r, const char *path, const char **local, struc
 {
 	_cleanup_free_ char *control = xasprintf("-oControlPath=%s", r->control);
 	_cleanup_free_ char *forward = NULL;
-	struct wire wire = { .in_fd = -1, .out_fd = -1 };
+	struct stream stream = { .in_fd = -1, .out_fd = -1 };
 	struct process process = { 0 };
 	int status;
 
@@ -138,29 +138,29 @@ int remote_forward(struct remote *r, const char *path, const char **local, struc
 		return cannot_forward(r, path, err);
 	forward = next_forward(r, path, local);
 	status = process_open_ssh(
-		&wire, &process, &r->address,
+		&stream, &process, &r->address,
 		(char *[]){ control, (char *)"-O", (char *)"forward", (char *)"-L", forward, NULL },
 		NULL, d, err);
-	if (!status && (wait_end(&wire, d) || access(*local, F_OK))) {
+	if (!status && (wait_end(&stream, d) || access(*local, F_OK))) {
 		cannot_forward(r, path, err);
-		status = process_explain(&process, &wire, err);
+		status = process_explain(&process, &stream, err);
 	}
-	process_close(&process, &wire);
-	wire_release(&wire);
+	process_close(&process, &stream);
+	stream_free(&stream);
 	return status;
 }
 
 int remote_explain(const struct remote *r, struct err *err)
 {
-	return process_explain(&r->process, &r->wire, err);
+	return process_explain(&r->process, &r->stream, err);
 }
 
 void remote_close(struct remote *r)
 {
 	if (!r)
 		return;
-	process_close(&r->process, &r->wire);
-	wire_release(&r->wire);
+	process_close(&r->process, &r->stream);
+	stream_free(&r->stream);
 	while (r->count) {
 		unlink(r->sockets[--r->count]);
 		free(r->sockets[r->count]);

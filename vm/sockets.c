@@ -278,7 +278,7 @@ void sockets_read_ports(struct sockets *s, const struct proc *p)
 	free(inodes.list);
 }
 
-void sockets_release(struct sockets *s)
+void sockets_free(struct sockets *s)
 {
 	unsigned i;
 
@@ -410,14 +410,14 @@ static bool forwards(const struct sockets *s, const struct address *ssh)
 	return false;
 }
 
-void sockets_settle_ssh(const struct sockets *s, struct cmdline *line)
+void sockets_resolve_ssh(const struct sockets *s, struct cmdline *line)
 {
 	if (line->ssh.kind && s->is_known && s->has_ports && !forwards(s, &line->ssh))
 		address_free(&line->ssh);
 }
 
-void sockets_settle(const struct sockets *s, const struct proc *p, bool is_own,
-		    struct cmdline *line)
+void sockets_resolve(const struct sockets *s, const struct proc *p, bool is_own,
+		     struct cmdline *line)
 {
 	unsigned i, kept = 0;
 
@@ -432,5 +432,5 @@ void sockets_settle(const struct sockets *s, const struct proc *p, bool is_own,
 	}
 	line->addresses_count = kept;
 	cmdline_index(line);
-	sockets_settle_ssh(s, line);
+	sockets_resolve_ssh(s, line);
 }

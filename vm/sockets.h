@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * sockets: where a process listens, as the kernel tells (/proc/PID/fd and /proc/PID/net, proc(5)).
- * Must never: connect.
+ * sockets: where a process listens, according to the kernel (/proc/PID/fd and /proc/PID/net,
+ * proc(5)). Must never: connect.
  */
 #ifndef VM_SOCKETS_H
 #define VM_SOCKETS_H
@@ -38,7 +38,7 @@ void sockets_read(struct sockets *s, const struct proc *p);
  * any of this machine's addresses is given the loopback's of its family.
  */
 void sockets_read_ports(struct sockets *s, const struct proc *p);
-void sockets_release(struct sockets *s);
+void sockets_free(struct sockets *s);
 
 /* sockets_at() - does it listen at that address? A path that the kernel has as relative is that of
  * any directory. */
@@ -53,15 +53,15 @@ const struct address *sockets_of_descriptor(const struct sockets *s, const struc
 					    unsigned fd);
 
 /*
- * sockets_settle() - say of a command line's addresses where they are in truth: descriptors by
+ * sockets_resolve() - say of a command line's addresses where they are in truth: descriptors by
  * their names, ports by the family that is listened on. Without the ports an address of TCP is a
- * guess, and one that is forwarded to ssh stays; sockets_settle_ssh() puts that right.
+ * guess, and one that is forwarded to ssh stays; sockets_resolve_ssh() puts that right.
  * @is_own:	of another user's QEMU no host's name is kept, for it would be looked up
  */
-void sockets_settle(const struct sockets *s, const struct proc *p, bool is_own,
-		    struct cmdline *line);
+void sockets_resolve(const struct sockets *s, const struct proc *p, bool is_own,
+		     struct cmdline *line);
 
-/* sockets_settle_ssh() - take away the channel over a forwarded port where it does not listen */
-void sockets_settle_ssh(const struct sockets *s, struct cmdline *line);
+/* sockets_resolve_ssh() - take away the channel over a forwarded port where it does not listen */
+void sockets_resolve_ssh(const struct sockets *s, struct cmdline *line);
 
 #endif

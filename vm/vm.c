@@ -8,12 +8,12 @@
 
 #include "lib/peer.h"
 #include "lib/util.h"
-#include "lib/words.h"
+#include "lib/text.h"
 #include "vm/discover.h"
 #include "vm/forward.h"
+#include "vm/monitor.h"
 #include "vm/named.h"
 #include "vm/namesake.h"
-#include "vm/reach.h"
 #include "vm/vm.h"
 
 /* Monitors that are free greet within that time of each other. */
@@ -32,8 +32,8 @@ static unsigned connect_all(struct vm *vm, const struct qemu *qemu, struct qmp *
 	unsigned i, count = 0;
 
 	for (i = 0; i < qemu->line.monitors_count; i++)
-		if (!reach_monitor(&sessions[count], qemu, &qemu->line.monitors[i], &vm->trace,
-				   vm->deadline, err))
+		if (!monitor_connect(&sessions[count], qemu, &qemu->line.monitors[i], &vm->trace,
+				     vm->deadline, err))
 			count++;
 	return count;
 }
@@ -115,7 +115,7 @@ static int open_found(struct vm *vm, struct err *err)
 		vm->own_pid = vm->own_pid ? qemu->pid : 0;
 		status = open_process(vm, qemu, err);
 	}
-	qemu_list_release(&found);
+	qemu_list_free(&found);
 	return qemu ? status : -1;
 }
 
@@ -128,7 +128,7 @@ void vm_stay(struct vm *vm)
 	vm->own_pid = vm->pid;
 	vm->own_name = qemu.line.name;
 	qemu.line.name = NULL;
-	emulator_release(&qemu);
+	emulator_free(&qemu);
 }
 
 /* The monitor of another machine: what listens here is ssh, and paths that QEMU tells are there. */
@@ -167,7 +167,7 @@ static void hint_at_address(const struct address *address, struct err *err)
 {
 	const char *text = address->text, *options = strstr(text, ",server");
 	_cleanup_free_ char *path = options ? xstrndup(text, (size_t)(options - text)) : NULL;
-	_cleanup_free_ char *quoted = path ? words_quoted(path) : NULL;
+	_cleanup_free_ char *quoted = path ? text_quoted(path) : NULL;
 
 	if (quoted)
 		err_hint(err, "QEMU's options are no part of it: --qmp %s", quoted);
@@ -248,7 +248,7 @@ char *vm_ssh_address(const struct vm *vm)
 		return NULL;
 	ssh = emulator_ssh(&qemu);
 	copy = ssh ? xstrdup(ssh->text) : NULL;
-	emulator_release(&qemu);
+	emulator_free(&qemu);
 	return copy;
 }
 
@@ -305,7 +305,7 @@ int vm_no_channel(const struct vm *vm, struct err *err)
 }
 
 /* How a path of the channel is opened. */
-static struct wire_opener opener(struct vm *vm)
+static struct stream_opener opener(struct vm *vm)
 {
 	vm->dial = (struct dial){
 		.qmp = vm->qmp,
@@ -340,7 +340,7 @@ void vm_close_guest(struct vm *vm)
 	/* where a login lasts, it is for the same console, which QEMU may still show as in use */
 	if (vm->login.is_in)
 		return;
-	channel_release(&vm->found);
+	channel_free(&vm->found);
 }
 
 /* What commands have left logged in for those that might have followed. */
@@ -350,7 +350,7 @@ static void log_out(struct vm *vm)
 	struct err ignored;
 
 	vm->login.is_kept = false;
-	vm->login.is_barred = true; /* should somebody else have logged it out, it stays so */
+	vm->login.is_barred = true; /* if it was logged out by hand, it stays so */
 	deadline_undo(vm->deadline);
 	(void)!vm_open_guest(vm, &ignored);
 	vm_close_guest(vm);

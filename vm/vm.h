@@ -24,7 +24,7 @@ struct vm {
 	struct address channel; /* absent: to be found; borrowed */
 	struct channel found;	/* what asking QEMU gave; owned */
 	struct dial dial;	/* how the channel is opened */
-	struct login login;	/* on a console; its owner releases it */
+	struct login login;	/* on a console; its owner frees it */
 	struct trace trace;
 	struct deadline *deadline; /* borrowed */
 	struct remote *remote;	   /* the ssh connection that "ssh://" means; NULL for none */

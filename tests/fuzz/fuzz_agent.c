@@ -9,7 +9,7 @@
 static int open_seam(void *context, const char *path, int *fd, struct err *err)
 {
 	(void)context;
-	return wire_connect_unix(path, path, fd, ERR_GUEST_UNREACHABLE, err);
+	return stream_connect_unix(path, path, fd, ERR_GUEST_UNREACHABLE, err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -23,8 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = { 0 };
 
 	seam_feed(data, size);
-	if (!guest_open(&g, &agent, (struct wire_opener){ open_seam, NULL }, &login, NULL,
-			&d, &err)) {
+	if (!guest_open(&g, &agent, (struct stream_opener){ open_seam, NULL }, &login, NULL, &d,
+			&err)) {
 		request_add(&scan, VERB_SCAN);
 		command_add_range(request_add(&change, VERB_OFFLINE), 35, 32);
 		request_add(&change, VERB_SCAN);
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!guest_is_lost(g) && guest_run(g, &change, &answer, &err))
 			(void)!guest_cancel(g, &answer, &err);
 	}
-	answer_release(&answer);
+	answer_free(&answer);
 	guest_close(g);
 	return 0;
 }

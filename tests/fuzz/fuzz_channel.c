@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(&channel);
 	if (channel.label)
 		(void)!channel_has_client(q, channel.label, &has_client, &err);
-	channel_release(&channel);
+	channel_free(&channel);
 	qmp_close(q);
 	return 0;
 }

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "lib/text.h"
 #include "lib/util.h"
 #include "vm/cmdline.h"
-#include "vm/readconfig.h"
+#include "vm/qemuopt.h"
 
 static void check_address(const struct address *a)
 {
@@ -51,7 +52,7 @@ static void parse(const char *bytes, size_t size, const char *cwd)
 
 	cmdline_parse(&line, bytes, size, cwd);
 	check_line(&line);
-	cmdline_release(&line);
+	cmdline_free(&line);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -68,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	parse(bytes, size, "/run/vm");
 	parse(bytes, size, NULL);
 	buf_add(&words, "qemu", 5);
-	readconfig_words(&words, text);
+	qemuopt_file_words(&words, text);
 	seam_check(!words.data[words.len - 1]);
 	parse(words.data, words.len, "/run/vm");
 	return 0;

@@ -24,6 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		profile_get(p, "guest");
 		profile_get(p, "timeout");
 	}
-	config_release(&config);
+	config_free(&config);
 	return 0;
 }

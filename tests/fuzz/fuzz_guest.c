@@ -26,7 +26,7 @@ static void look(const struct guest_memory *g)
 	}
 	block_list_sort(&sorted);
 	seam_check(block_list_blocks(&sorted) == block_list_blocks(&g->blocks));
-	block_list_release(&sorted);
+	block_list_free(&sorted);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -53,8 +53,8 @@ static void read_event(const struct machine *m, struct json_object *event)
 	json_get_string(event, "event", &name);
 	json_get_object(event, "data", &data);
 	for (i = 0; i < m->devices_count; i++) {
-		verdict_read(name, data, &m->devices[i], true, why, sizeof(why));
-		verdict_read(name, data, &m->devices[i], false, why, sizeof(why));
+		device_event_read(name, data, &m->devices[i], true, why, sizeof(why));
+		device_event_read(name, data, &m->devices[i], false, why, sizeof(why));
 		seam_check(strlen(why) < sizeof(why));
 	}
 }
@@ -70,9 +70,9 @@ static void read_args(const struct machine *m, struct qmp *q)
 
 		if (!machine_args(&m->devices[i], q, &usual, &args, &err))
 			seam_check(args.object && args.device);
-		machine_args_release(&args);
+		machine_args_free(&args);
 	}
-	machine_usual_release(&usual);
+	machine_usual_free(&usual);
 }
 
 static void read_sharing(const struct machine *m, struct qmp *q)
@@ -88,7 +88,7 @@ static void read_sharing(const struct machine *m, struct qmp *q)
 			seam_check(sharing.reason && err.message[0]);
 		sharing_excludes(&sharing, "memhp0-mem");
 	}
-	sharing_release(&sharing);
+	sharing_free(&sharing);
 }
 
 static void look(const struct machine *m, char *events)
@@ -136,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_args(&m, q);
 	read_sharing(&m, q);
 	(void)!machine_query_devices(&m, q, &err);
-	machine_release(&m);
+	machine_free(&m);
 	qmp_close(q);
 	return 0;
 }

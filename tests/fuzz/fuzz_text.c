@@ -6,6 +6,7 @@
 
 #include "cli/out.h"
 #include "fuzz.h"
+#include "lib/text.h"
 
 /* Does nothing in @text drive a terminal? Lines end, that is all. */
 static void check_harmless(const char *text)

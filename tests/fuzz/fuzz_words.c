@@ -9,7 +9,7 @@
 #include "fuzz.h"
 #include "hotplug/change.h"
 #include "lib/size.h"
-#include "lib/words.h"
+#include "lib/text.h"
 #include "qemu/backend.h"
 
 #define WORDS_MAX 16
@@ -66,12 +66,12 @@ static void read_nodes(const char *word)
 
 static void read_line(const char *line)
 {
-	struct words words = { 0 };
+	struct argv words = { 0 };
 	struct err err = { 0 };
 
-	if (!words_split(line, &words, &err)) {
+	if (!argv_split(line, &words, &err)) {
 		seam_check(!words.list || !words.list[words.count]);
-		words_release(&words);
+		argv_free(&words);
 	}
 }
 
@@ -113,7 +113,7 @@ static void change(char **words, unsigned count, bool is_online)
 	t.is_dry_run = true;
 	if (!hotplug_change(&t, &job, &err))
 		seam_check(block_list_blocks(&job.blocks) <= 16);
-	change_release(&job);
+	change_free(&job);
 	transaction_free(&t);
 	vm_close(&vm);
 }

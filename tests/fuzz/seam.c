@@ -21,10 +21,10 @@ static struct end {
 	int near, far; /* of the last connection */
 } ends[] = { { SEAM_PATH, NULL, 0, 0, -1, -1 }, { SEAM_GUEST_PATH, NULL, 0, 0, -1, -1 } };
 
-int __wrap_wire_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
-			     struct err *err);
-int __wrap_wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err);
-int __real_wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err);
+int __wrap_stream_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
+			       struct err *err);
+int __wrap_stream_fill(struct stream *w, int64_t until_ms, struct deadline *d, struct err *err);
+int __real_stream_fill(struct stream *w, int64_t until_ms, struct deadline *d, struct err *err);
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags);
 FILE *__wrap_sink_stdout(void);
 int __wrap_peer_open_path(pid_t pid, const char *path, int flags);
@@ -63,8 +63,8 @@ void seam_fail(const char *condition, const char *file, int line)
 
 /* The far end reads nothing, but stays until the next connection: who talks to nobody hears of that
  * before the words. */
-int __wrap_wire_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
-			     struct err *err)
+int __wrap_stream_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
+			       struct err *err)
 {
 	struct end *end = &ends[!strcmp(name, SEAM_GUEST_PATH)];
 	int pair[2];
@@ -83,7 +83,7 @@ int __wrap_wire_connect_unix(const char *path, const char *name, int *fd, enum e
 }
 
 /* Its words come line by line, each when it is waited for: a reply is none before the request. */
-int __wrap_wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struct err *err)
+int __wrap_stream_fill(struct stream *w, int64_t until_ms, struct deadline *d, struct err *err)
 {
 	size_t i, len;
 
@@ -101,7 +101,7 @@ int __wrap_wire_fill(struct wire *w, int64_t until_ms, struct deadline *d, struc
 		end->said += len;
 		return 1;
 	}
-	return __real_wire_fill(w, until_ms, d, err);
+	return __real_stream_fill(w, until_ms, d, err);
 }
 
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags)

@@ -324,8 +324,8 @@ def test_the_program_is_hardened():
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="what is looked for is x86 code")
 def test_large_frames_are_probed_and_jumps_have_targets():
-    """wire_fill() reads into a buffer of four pages: each is touched before the next is entered."""
-    instructions = code("wire_fill")
+    """stream_fill() reads into a buffer of four pages: each is touched before the next is entered."""
+    instructions = code("stream_fill")
     assert "endbr64" in instructions
     assert IS_SANITIZED or re.search(r"or[qb]? +\$0x0,\(%rsp\)|movq +\$0x0,\(%rsp\)", instructions), instructions
     assert "endbr64" in code("main")

@@ -10,7 +10,7 @@
 static inline struct blocks run_of(uint64_t first, uint64_t last, const char *status,
 				   const char *zones)
 {
-	struct blocks run = { .first = first, .last = last, .node = 0, .is_removable = 1 };
+	struct blocks run = { .first = first, .last = last, .node = 0, .removable = REMOVABLE_YES };
 
 	snprintf(run.state, sizeof(run.state), "%s", status);
 	snprintf(run.zones, sizeof(run.zones), "%s", zones);

@@ -46,7 +46,7 @@ static void what_came_of_it_is_read(void **state)
 			check(answer.block == rows[i].block, "row %zu", i);
 			check(!strcmp(answer.why, rows[i].why), "row %zu", i);
 		}
-		answer_release(&answer);
+		answer_free(&answer);
 	}
 }
 
@@ -59,7 +59,7 @@ static void what_holds_a_block_is_kept(void **state)
 	answer_put(&answer, 0, "held -12 anon flags: 0x1");
 	assert_int_equal(answer_read(&answer, &err), 0);
 	assert_string_equal(answer.blocker, "-12 anon flags: 0x1");
-	answer_release(&answer);
+	answer_free(&answer);
 	assert_null(answer.blocker);
 }
 
@@ -74,7 +74,7 @@ static void an_answer_is_whole_with_its_end(void **state)
 	answer_put(&answer, 0, "memory 1 2 3");
 	assert_true(answer_end(&answer));
 	assert_int_equal(answer.count, 1);
-	answer_release(&answer);
+	answer_free(&answer);
 }
 
 int main(void)

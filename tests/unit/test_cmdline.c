@@ -30,7 +30,7 @@ static char *monitors_of(const char *text, const char *cwd)
 	buf_addf(&all, "%s", "");
 	for (i = 0; i < line.monitors_count; i++)
 		buf_addf(&all, "%s%s", i ? " " : "", line.monitors[i].text);
-	cmdline_release(&line);
+	cmdline_free(&line);
 	return all.data;
 }
 
@@ -167,7 +167,7 @@ static void no_more_monitors_are_taken_than_there_is_room(void **state)
 	line = parse(buf_text(&text), NULL);
 	assert_int_equal(line.monitors_count, CMDLINE_MONITORS_MAX);
 	assert_string_equal(line.monitors[CMDLINE_MONITORS_MAX - 1].text, "/7");
-	cmdline_release(&line);
+	cmdline_free(&line);
 	assert_int_equal(line.monitors_count, 0);
 }
 
@@ -231,7 +231,7 @@ static void name_memory_and_channels(void **state)
 			check(found[f] && expected[f] ? !strcmp(found[f], expected[f])
 						      : found[f] == expected[f],
 			      "%s: '%s'", rows[i].words, found[f] ? found[f] : "none");
-		cmdline_release(&line);
+		cmdline_free(&line);
 	}
 }
 
@@ -267,7 +267,7 @@ static void what_is_listened_on_for_something_else_is_known(void **state)
 	assert_int_equal(line.addresses_count, ARRAY_SIZE(known));
 	assert_string_equal(cmdline_find(&line, CMDLINE_HMP)->text, "/hmp");
 	assert_false(explains(&line, "/other"));
-	cmdline_release(&line);
+	cmdline_free(&line);
 }
 
 /* What a program of any name may be known by, and what other programs have too. */
@@ -302,7 +302,7 @@ static void words_that_only_qemu_has(void **state)
 		struct cmdline line = parse(rows[i].words, NULL);
 
 		check(line.is_qemus == rows[i].is_qemus, "%s", rows[i].words);
-		cmdline_release(&line);
+		cmdline_free(&line);
 	}
 }
 
@@ -321,7 +321,7 @@ static void a_monitor_behind_very_many_forwards_is_found(void **state)
 	assert_string_equal(line.monitors[0].text, "/m");
 	assert_string_equal(line.ssh.text, "ssh:root@127.0.0.1:22");
 	assert_string_equal(line.name, "web");
-	cmdline_release(&line);
+	cmdline_free(&line);
 }
 
 static void names_are_bounded(void **state)
@@ -339,7 +339,7 @@ static void names_are_bounded(void **state)
 		line = parse(text, NULL);
 		assert_true(len > CMDLINE_NAME_MAX ? !line.name && !line.memory
 						   : !strcmp(line.name, name));
-		cmdline_release(&line);
+		cmdline_free(&line);
 	}
 }
 
@@ -358,7 +358,7 @@ static void a_line_that_ends_early_is_read_to_its_end(void **state)
 
 		memcpy(bytes, text, len);
 		cmdline_parse(&line, bytes, len, "/home/me");
-		cmdline_release(&line);
+		cmdline_free(&line);
 	}
 }
 
@@ -383,7 +383,7 @@ static void hostile_lines_are_read_in_bounded_time(void **state)
 			buf_add(&text, units[i], strlen(units[i]));
 		line = parse(buf_text(&text), "/");
 		check(!line.monitors_count, "%s", units[i]);
-		cmdline_release(&line);
+		cmdline_free(&line);
 	}
 }
 

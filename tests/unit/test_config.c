@@ -57,7 +57,7 @@ static void profiles_are_read(void **state)
 	assert_int_equal(config_profile(&config, "empty")->settings_count, 0);
 	assert_null(config_profile(&config, "we"));
 	assert_null(config_profile(&config, ""));
-	config_release(&config);
+	config_free(&config);
 	assert_int_equal(config.count, 0);
 }
 
@@ -72,7 +72,7 @@ static void nothing_is_a_file_too(void **state)
 		struct err err;
 
 		check(!parse(&config, texts[i], &err) && !config.count, "'%s'", texts[i]);
-		config_release(&config);
+		config_free(&config);
 	}
 }
 
@@ -130,7 +130,7 @@ static void mistakes_are_named_with_file_and_line(void **state)
 		      "'%s': %s", rows[i].text, err.message);
 		check(strstr(err.message, rows[i].what), "'%s': %s", rows[i].text, err.message);
 		check(strstr(err.hint, rows[i].hint), "'%s': %s", rows[i].text, err.hint);
-		config_release(&config);
+		config_free(&config);
 	}
 }
 
@@ -144,15 +144,15 @@ static void bytes_that_are_no_text_are_refused(void **state)
 	(void)state;
 	assert_int_equal(parse_bytes(&config, nul, sizeof(nul) - 1, &err), -1);
 	assert_non_null(strstr(err.message, "line 2: a control character (0x00)"));
-	config_release(&config);
+	config_free(&config);
 	memset(line, '#', sizeof(line) - 1);
 	line[sizeof(line) - 1] = '\0';
 	assert_int_equal(parse(&config, line, &err), -1);
 	assert_non_null(strstr(err.message, "line 1: more than 1024 bytes"));
-	config_release(&config);
+	config_free(&config);
 	line[1024] = '\0';
 	assert_int_equal(parse(&config, line, &err), 0);
-	config_release(&config);
+	config_free(&config);
 }
 
 /* Every beginning of a file, at the end of its memory (SAN=1). */
@@ -167,7 +167,7 @@ static void a_file_that_ends_early_is_read_to_its_end(void **state)
 		struct err err;
 
 		(void)!parse_bytes(&config, text, len, &err);
-		config_release(&config);
+		config_free(&config);
 	}
 }
 
@@ -182,7 +182,7 @@ static void the_first_file_comes_before_the_second(void **state)
 	assert_int_equal(config.count, 4);
 	assert_string_equal(profile_get(config_profile(&config, "a"), "qmp"), "/1");
 	assert_null(profile_get(config_profile(&config, "a"), "dimm"));
-	config_release(&config);
+	config_free(&config);
 }
 
 int main(void)

@@ -13,13 +13,13 @@ static const struct memdev anonymous = {
 	.handle = path_anon, .type = dimm, .has = MEMDEV_HAS_SLOT, .slot = 5
 };
 
-static enum verdict read_text(const char *event, const char *data, const struct memdev *d,
-			      bool is_eject, char why[128])
+static enum device_event read_text(const char *event, const char *data, const struct memdev *d,
+				   bool is_eject, char why[128])
 {
 	_cleanup_json_ struct json_object *object = data ? json_tokener_parse(data) : NULL;
 
 	snprintf(why, 128, "untouched");
-	return verdict_read(event, object, d, is_eject, why, 128);
+	return device_event_read(event, object, d, is_eject, why, 128);
 }
 
 static char *ost(const char *slot, const char *type, unsigned source, unsigned status)
@@ -34,23 +34,23 @@ static void the_acpi_answers_to_a_new_dimm_are_understood(void **state)
 {
 	static const struct {
 		unsigned source, status;
-		enum verdict verdict;
+		enum device_event verdict;
 		const char *why;
 	} rows[] = {
-		{ 1, 0, VERDICT_INSERTED, NULL },
-		{ 0, 0, VERDICT_INSERTED, NULL },
-		{ 1, 0x80, VERDICT_PROGRESS, NULL }, /* in progress */
-		{ 1, 1, VERDICT_REFUSED, "OST status 1" },
-		{ 0, 1, VERDICT_REFUSED, "OST status 1" },
-		{ 1, 2, VERDICT_REFUSED, "OST status 2" },
-		{ 1, 0x81, VERDICT_REFUSED, "OST status 129" },
-		{ 1, 0x82, VERDICT_REFUSED, "OST status 130" },
+		{ 1, 0, DEVICE_EVENT_INSERTED, NULL },
+		{ 0, 0, DEVICE_EVENT_INSERTED, NULL },
+		{ 1, 0x80, DEVICE_EVENT_PROGRESS, NULL }, /* in progress */
+		{ 1, 1, DEVICE_EVENT_REFUSED, "OST status 1" },
+		{ 0, 1, DEVICE_EVENT_REFUSED, "OST status 1" },
+		{ 1, 2, DEVICE_EVENT_REFUSED, "OST status 2" },
+		{ 1, 0x81, DEVICE_EVENT_REFUSED, "OST status 129" },
+		{ 1, 0x82, DEVICE_EVENT_REFUSED, "OST status 130" },
 		/* ejections are not about a DIMM that comes: the last one's answer may be late */
-		{ 3, 0, VERDICT_PROGRESS, NULL },
-		{ 3, 1, VERDICT_PROGRESS, NULL },
-		{ 0x103, 0x82, VERDICT_PROGRESS, NULL },
-		{ 2, 0, VERDICT_PROGRESS, NULL },
-		{ 0x200, 0, VERDICT_PROGRESS, NULL },
+		{ 3, 0, DEVICE_EVENT_PROGRESS, NULL },
+		{ 3, 1, DEVICE_EVENT_PROGRESS, NULL },
+		{ 0x103, 0x82, DEVICE_EVENT_PROGRESS, NULL },
+		{ 2, 0, DEVICE_EVENT_PROGRESS, NULL },
+		{ 0x200, 0, DEVICE_EVENT_PROGRESS, NULL },
 	};
 	char why[128];
 	size_t i;
@@ -69,17 +69,17 @@ static void the_acpi_answers_to_an_ejection_are_understood(void **state)
 {
 	static const struct {
 		unsigned status;
-		enum verdict verdict;
+		enum device_event verdict;
 		const char *why, *words;
 	} rows[] = {
-		{ 0, VERDICT_PROGRESS, NULL, NULL },	/* DEVICE_DELETED tells */
-		{ 0x84, VERDICT_PROGRESS, NULL, NULL }, /* in progress */
-		{ 1, VERDICT_REFUSED, "OST status 1", NULL },
-		{ 0x80, VERDICT_REFUSED, "OST status 128", "not supported" },
-		{ 0x81, VERDICT_REFUSED, "OST status 129", "in use" },
-		{ 0x82, VERDICT_REFUSED, "OST status 130", "busy" },
-		{ 0x83, VERDICT_REFUSED, "OST status 131", "depends" },
-		{ 0x85, VERDICT_REFUSED, "OST status 133", NULL },
+		{ 0, DEVICE_EVENT_PROGRESS, NULL, NULL },    /* DEVICE_DELETED tells */
+		{ 0x84, DEVICE_EVENT_PROGRESS, NULL, NULL }, /* in progress */
+		{ 1, DEVICE_EVENT_REFUSED, "OST status 1", NULL },
+		{ 0x80, DEVICE_EVENT_REFUSED, "OST status 128", "not supported" },
+		{ 0x81, DEVICE_EVENT_REFUSED, "OST status 129", "in use" },
+		{ 0x82, DEVICE_EVENT_REFUSED, "OST status 130", "busy" },
+		{ 0x83, DEVICE_EVENT_REFUSED, "OST status 131", "depends" },
+		{ 0x85, DEVICE_EVENT_REFUSED, "OST status 133", NULL },
 	};
 	static const unsigned sources[] = { 3, 0x103 };
 	char why[128];
@@ -110,9 +110,9 @@ static void a_late_answer_to_the_insertion_does_not_end_an_ejection(void **state
 		_cleanup_free_ char *bus_data = ost("5", "DIMM", 0, statuses[i]);
 
 		assert_int_equal(read_text("ACPI_DEVICE_OST", check_data, &d0, true, why),
-				 VERDICT_PROGRESS);
+				 DEVICE_EVENT_PROGRESS);
 		assert_int_equal(read_text("ACPI_DEVICE_OST", bus_data, &d0, true, why),
-				 VERDICT_PROGRESS);
+				 DEVICE_EVENT_PROGRESS);
 	}
 }
 
@@ -149,10 +149,10 @@ static void the_acpi_answers_of_others_are_ignored(void **state)
 	for (i = 0; i < ARRAY_SIZE(datas); i++) {
 		const char *data = datas[i];
 
-		check(read_text("ACPI_DEVICE_OST", data, &d0, true, why) == VERDICT_NONE, "%s",
+		check(read_text("ACPI_DEVICE_OST", data, &d0, true, why) == DEVICE_EVENT_NONE, "%s",
 		      data);
-		check(read_text("ACPI_DEVICE_OST", data, &d0, false, why) == VERDICT_NONE, "%s",
-		      data);
+		check(read_text("ACPI_DEVICE_OST", data, &d0, false, why) == DEVICE_EVENT_NONE,
+		      "%s", data);
 		check(!strcmp(why, "untouched"), "%s", data);
 	}
 }
@@ -169,7 +169,7 @@ static void a_device_without_a_slot_has_no_acpi_answers(void **state)
 				   "{\"info\": {\"source\": 3, \"status\": 130, \"slot\": \"0\","
 				   " \"slot-type\": \"DIMM\"}}",
 				   &d, true, why),
-			 VERDICT_NONE);
+			 DEVICE_EVENT_NONE);
 }
 
 static void a_deletion_is_known_by_id_and_by_path(void **state)
@@ -177,29 +177,32 @@ static void a_deletion_is_known_by_id_and_by_path(void **state)
 	static const struct {
 		const struct memdev *device;
 		const char *data;
-		enum verdict verdict;
+		enum device_event verdict;
 	} rows[] = {
 		{ &d0, "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}",
-		  VERDICT_DELETED },
-		{ &d0, "{\"device\": \"d0\"}", VERDICT_DELETED },
-		{ &d0, "{\"device\": \"d1\", \"path\": \"/machine/peripheral/d1\"}", VERDICT_NONE },
-		{ &d0, "{\"device\": \"d\", \"path\": \"/machine/peripheral/d\"}", VERDICT_NONE },
-		{ &d0, "{\"path\": \"/machine/peripheral-anon/device[0]\"}", VERDICT_NONE },
+		  DEVICE_EVENT_DELETED },
+		{ &d0, "{\"device\": \"d0\"}", DEVICE_EVENT_DELETED },
+		{ &d0, "{\"device\": \"d1\", \"path\": \"/machine/peripheral/d1\"}",
+		  DEVICE_EVENT_NONE },
+		{ &d0, "{\"device\": \"d\", \"path\": \"/machine/peripheral/d\"}",
+		  DEVICE_EVENT_NONE },
+		{ &d0, "{\"path\": \"/machine/peripheral-anon/device[0]\"}", DEVICE_EVENT_NONE },
 		/* a part of a device goes before the device */
-		{ &d0, "{\"path\": \"/machine/peripheral/d0\"}", VERDICT_DELETED },
-		{ &d0, "{\"path\": \"/machine/peripheral/d01\"}", VERDICT_NONE },
-		{ &d0, "{\"path\": \"d0\"}", VERDICT_NONE },
-		{ &d0, "{\"path\": \"/machine/peripheral/d0/virtio-backend\"}", VERDICT_NONE },
-		{ &d0, "{\"device\": 7}", VERDICT_NONE },
-		{ &d0, "{}", VERDICT_NONE },
-		{ &d0, NULL, VERDICT_NONE },
+		{ &d0, "{\"path\": \"/machine/peripheral/d0\"}", DEVICE_EVENT_DELETED },
+		{ &d0, "{\"path\": \"/machine/peripheral/d01\"}", DEVICE_EVENT_NONE },
+		{ &d0, "{\"path\": \"d0\"}", DEVICE_EVENT_NONE },
+		{ &d0, "{\"path\": \"/machine/peripheral/d0/virtio-backend\"}", DEVICE_EVENT_NONE },
+		{ &d0, "{\"device\": 7}", DEVICE_EVENT_NONE },
+		{ &d0, "{}", DEVICE_EVENT_NONE },
+		{ &d0, NULL, DEVICE_EVENT_NONE },
 		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[0]\"}",
-		  VERDICT_DELETED },
-		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[1]\"}", VERDICT_NONE },
+		  DEVICE_EVENT_DELETED },
+		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[1]\"}",
+		  DEVICE_EVENT_NONE },
 		{ &anonymous, "{\"path\": \"/machine/peripheral-anon/device[0]/x\"}",
-		  VERDICT_NONE },
+		  DEVICE_EVENT_NONE },
 		{ &anonymous, "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}",
-		  VERDICT_NONE },
+		  DEVICE_EVENT_NONE },
 	};
 	char why[128];
 	size_t i;
@@ -216,33 +219,34 @@ static void the_refusals_of_other_machines_are_understood(void **state)
 	static const struct {
 		const struct memdev *device;
 		const char *event, *data;
-		enum verdict verdict;
+		enum device_event verdict;
 		const char *why;
 	} rows[] = {
 		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d0\", \"msg\": \"LMBs are in use\"}",
-		  VERDICT_REFUSED, "LMBs are in use" },
-		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d0\"}", VERDICT_REFUSED,
+		  DEVICE_EVENT_REFUSED, "LMBs are in use" },
+		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d0\"}", DEVICE_EVENT_REFUSED,
 		  "no reason given" },
-		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d1\", \"msg\": \"busy\"}", VERDICT_NONE,
-		  "untouched" },
+		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d1\", \"msg\": \"busy\"}",
+		  DEVICE_EVENT_NONE, "untouched" },
 		{ &d0, "DEVICE_UNPLUG_GUEST_ERROR",
-		  "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}", VERDICT_REFUSED,
-		  "no reason given" },
+		  "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}",
+		  DEVICE_EVENT_REFUSED, "no reason given" },
 		{ &d0, "DEVICE_UNPLUG_GUEST_ERROR", "{\"path\": \"/machine/peripheral/d0\"}",
-		  VERDICT_REFUSED, "no reason given" },
+		  DEVICE_EVENT_REFUSED, "no reason given" },
 		{ &d0, "MEM_UNPLUG_ERROR",
-		  "{\"path\": \"/machine/peripheral/d0\", \"msg\": \"busy\"}", VERDICT_REFUSED,
+		  "{\"path\": \"/machine/peripheral/d0\", \"msg\": \"busy\"}", DEVICE_EVENT_REFUSED,
 		  "busy" },
 		{ &d0, "DEVICE_UNPLUG_GUEST_ERROR", "{\"path\": \"/machine/peripheral/d1\"}",
-		  VERDICT_NONE, "untouched" },
+		  DEVICE_EVENT_NONE, "untouched" },
 		{ &anonymous, "DEVICE_UNPLUG_GUEST_ERROR",
-		  "{\"path\": \"/machine/peripheral-anon/device[0]\"}", VERDICT_REFUSED,
+		  "{\"path\": \"/machine/peripheral-anon/device[0]\"}", DEVICE_EVENT_REFUSED,
 		  "no reason given" },
-		{ &d0, "DEVICE_NOT_DELETED", "{\"device\": \"d0\"}", VERDICT_NONE, "untouched" },
+		{ &d0, "DEVICE_NOT_DELETED", "{\"device\": \"d0\"}", DEVICE_EVENT_NONE,
+		  "untouched" },
 		{ &d0, "MEMORY_DEVICE_SIZE_CHANGE", "{\"device\": \"d0\", \"size\": 0}",
-		  VERDICT_NONE, "untouched" },
-		{ &d0, "RESET", NULL, VERDICT_NONE, "untouched" },
-		{ &d0, "", "{\"device\": \"d0\"}", VERDICT_NONE, "untouched" },
+		  DEVICE_EVENT_NONE, "untouched" },
+		{ &d0, "RESET", NULL, DEVICE_EVENT_NONE, "untouched" },
+		{ &d0, "", "{\"device\": \"d0\"}", DEVICE_EVENT_NONE, "untouched" },
 	};
 	char why[128];
 	size_t i;
@@ -263,10 +267,10 @@ static void a_device_that_comes_is_not_told_of_its_going(void **state)
 	char why[128];
 
 	(void)state;
-	assert_int_equal(read_text("DEVICE_DELETED", data, &d0, false, why), VERDICT_NONE);
-	assert_int_equal(read_text("MEM_UNPLUG_ERROR", data, &d0, false, why), VERDICT_NONE);
+	assert_int_equal(read_text("DEVICE_DELETED", data, &d0, false, why), DEVICE_EVENT_NONE);
+	assert_int_equal(read_text("MEM_UNPLUG_ERROR", data, &d0, false, why), DEVICE_EVENT_NONE);
 	assert_int_equal(read_text("DEVICE_UNPLUG_GUEST_ERROR", data, &d0, false, why),
-			 VERDICT_NONE);
+			 DEVICE_EVENT_NONE);
 }
 
 static void a_device_that_cannot_be_named_gets_no_verdict(void **state)
@@ -277,7 +281,7 @@ static void a_device_that_cannot_be_named_gets_no_verdict(void **state)
 	(void)state;
 	assert_int_equal(read_text("DEVICE_DELETED", "{\"device\": \"\", \"path\": \"\"}",
 				   &nameless, true, why),
-			 VERDICT_NONE);
+			 DEVICE_EVENT_NONE);
 }
 
 static void a_long_reason_is_cut(void **state)
@@ -290,8 +294,8 @@ static void a_long_reason_is_cut(void **state)
 	text[sizeof(text) - 1] = '\0';
 	json_add_string(data, "device", "d0");
 	json_add_string(data, "msg", text);
-	assert_int_equal(verdict_read("MEM_UNPLUG_ERROR", data, &d0, true, why, sizeof(why)),
-			 VERDICT_REFUSED);
+	assert_int_equal(device_event_read("MEM_UNPLUG_ERROR", data, &d0, true, why, sizeof(why)),
+			 DEVICE_EVENT_REFUSED);
 	assert_string_equal(why, "xxxxxxxxxxxxxxx");
 }
 
@@ -329,7 +333,7 @@ static void an_ejection_that_goes_on_is_seen_in_the_slots(void **state)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_json_ struct json_object *slots = json_tokener_parse(rows[i].slots);
 
-		assert_int_equal(verdict_is_pending(slots, &d0), rows[i].is_pending);
+		assert_int_equal(device_event_is_pending(slots, &d0), rows[i].is_pending);
 	}
 }
 

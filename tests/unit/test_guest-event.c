@@ -84,8 +84,8 @@ static void changes_are_told_in_the_order_of_the_blocks(void **state)
 		assert_int_equal(guest_event_compare(&before, &after, note, &out), 0);
 		check(!strcmp(buf_text(&out), rows[i].words), "%s: '%s'", rows[i].words,
 		      buf_text(&out));
-		guest_memory_release(&before);
-		guest_memory_release(&after);
+		guest_memory_free(&before);
+		guest_memory_free(&after);
 	}
 }
 
@@ -99,8 +99,8 @@ static void whoever_is_told_can_end_it(void **state)
 	scan(&after, "blocks 1 1 online 0 1 Movable;blocks 3 3 offline 0 1 Movable");
 	assert_int_equal(guest_event_compare(&before, &after, refuse, &calls), -1);
 	assert_int_equal(calls, 1);
-	guest_memory_release(&before);
-	guest_memory_release(&after);
+	guest_memory_free(&before);
+	guest_memory_free(&after);
 }
 
 static void a_reason_from_outside_is_made_printable(void **state)

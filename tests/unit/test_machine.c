@@ -37,7 +37,7 @@ static void every_kind_of_device_is_read(void **state)
 		check(d->slot == rows[i].slot && d->node == rows[i].node, "row %zu", i);
 		check(d->is_hotplugged == rows[i].is_hotplugged, "row %zu", i);
 	}
-	machine_release(&m);
+	machine_free(&m);
 }
 
 static void a_device_is_found_by_its_id(void **state)
@@ -54,7 +54,7 @@ static void a_device_is_found_by_its_id(void **state)
 	m.devices[1].handle = xstrdup("/machine/peripheral-anon/device[0]");
 	assert_string_equal(memdev_name(&m.devices[1]), "/machine/peripheral-anon/device[0]");
 	assert_ptr_equal(machine_device(&m, "/machine/peripheral-anon/device[0]"), &m.devices[1]);
-	machine_release(&m);
+	machine_free(&m);
 	assert_int_equal(m.devices_count, 0);
 }
 
@@ -74,7 +74,7 @@ static void devices_come_by_address_whatever_the_order_of_the_answer(void **stat
 	assert_string_equal(m.devices[2].id, "c");
 	read_text(&m, "[]");
 	assert_int_equal(m.devices_count, 0);
-	machine_release(&m);
+	machine_free(&m);
 }
 
 static void an_empty_id_and_a_foreign_backend_are_unknown(void **state)
@@ -88,7 +88,7 @@ static void an_empty_id_and_a_foreign_backend_are_unknown(void **state)
 	assert_null(m.devices[0].handle);
 	assert_null(m.devices[0].backend);
 	assert_int_equal(m.devices[0].has, 0);
-	machine_release(&m);
+	machine_free(&m);
 }
 
 static void a_list_that_makes_no_sense_is_refused(void **state)
@@ -129,7 +129,7 @@ static void a_list_that_makes_no_sense_is_refused(void **state)
 
 		check(machine_read_devices(&m, reply, &err) == -1, "%s", texts[i]);
 		check(err.code == ERR_FAILED && err.message[0], "%s", texts[i]);
-		machine_release(&m);
+		machine_free(&m);
 	}
 }
 
@@ -164,7 +164,7 @@ static void a_list_that_adds_up_beyond_reason_is_refused(void **state)
 	assert_int_equal(read_many(&m, 1024, 1, &err), 0);
 	assert_int_equal(read_many(&m, 1025, 1, &err), -1);
 	assert_non_null(strstr(err.message, "more than 1024"));
-	machine_release(&m);
+	machine_free(&m);
 }
 
 static void a_name_that_fills_the_screen_is_refused(void **state)
@@ -186,7 +186,7 @@ static void a_name_that_fills_the_screen_is_refused(void **state)
 
 		check(machine_read_devices(&m, reply, &err) == -1, "%s", keys[i]);
 		check(strstr(err.message, "more than 255 bytes") != NULL, "%s", err.message);
-		machine_release(&m);
+		machine_free(&m);
 	}
 }
 
@@ -204,7 +204,7 @@ static void slots_and_objects_in_use_are_known(void **state)
 	assert_true(machine_has_object(&m, "d0-mem"));
 	assert_true(machine_has_object(&m, "pc.ram"));
 	assert_false(machine_has_object(&m, "d0"));
-	machine_release(&m);
+	machine_free(&m);
 }
 
 int main(void)

@@ -38,7 +38,7 @@ static void blocks_in_a_few_places_are_asked_for_alone(void **state)
 	/* neighbours are one place, whatever they are */
 	add(&list, 36, 39, "online");
 	asks(memory_ask_again, &list, "memory;near 1 32-43");
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 static void no_blocks_or_many_places_are_a_scan(void **state)
@@ -57,7 +57,7 @@ static void no_blocks_or_many_places_are_a_scan(void **state)
 	     "26-26 28-28 30-30");
 	add(&list, 32, 32, "online");
 	asks(memory_ask_again, &list, "scan");
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 /* A machine with DIMMs of 512 MiB at these addresses, and with something else. */
@@ -112,9 +112,9 @@ static void some_blocks_are_no_sum_of_all(void **state)
 	request_add(&scan, VERB_SCAN);
 	assert_int_equal(memory_read(&g, &scan, &answer, &err), 0);
 	assert_false(g.is_partial);
-	guest_memory_release(&g);
-	answer_release(&answer);
-	block_list_release(&list);
+	guest_memory_free(&g);
+	answer_free(&answer);
+	block_list_free(&list);
 }
 
 /* What an agent tells, which may be anything, is taken as strictly as what a shell says. */
@@ -150,9 +150,9 @@ static void an_agent_is_read_strictly(void **state)
 		assert_true(g.is_limited && !g.is_root && !strcmp(g.kernel, "6.1.0"));
 		if (rows[i].is_right)
 			assert_true(g.blocks.count == 2 && blocks_are_offline(&g.blocks.runs[1]) &&
-				    g.blocks.runs[1].is_removable == -1);
-		guest_memory_release(&g);
-		answer_release(&answer);
+				    g.blocks.runs[1].removable == REMOVABLE_UNKNOWN);
+		guest_memory_free(&g);
+		answer_free(&answer);
 	}
 }
 

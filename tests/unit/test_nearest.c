@@ -2,7 +2,7 @@
 /* Names that may have been meant. */
 #include "unit.h"
 
-#include "lib/nearest.h"
+#include "lib/text.h"
 
 static const char *const names[] = { "plug",	  "unplug", "online", "offline",   "list",
 				     "blocks",	  "status", "qmp",    "vms",	   "timeout",

@@ -20,6 +20,7 @@
 #include "lib/err.h"
 #include "lib/owner.h"
 #include "lib/peer.h"
+#include "lib/tcp.h"
 #include "lib/util.h"
 
 /* A process that holds none of the descriptors: it has closed them by now. */
@@ -77,8 +78,8 @@ static void the_holder_of_the_file_listens(void **state)
 	first = listen_at(&address, sizeof(address));
 	other = start_other();
 	path_fd = open(address.sun_path, O_PATH);
-	assert_int_equal(owner_listens(getpid(), path_fd), 1);
-	assert_int_equal(owner_listens(other, path_fd), 0);
+	assert_int_equal(owner_listens(getpid(), path_fd), OWNER_YES);
+	assert_int_equal(owner_listens(other, path_fd), OWNER_NO);
 	assert_int_equal(peer_connect_at(getpid(), path_fd, "s", &client, ERR_FAILED, &err), 0);
 	assert_int_equal(owner_of(client, &uid), getpid());
 	assert_int_equal(uid, getuid());
@@ -88,7 +89,8 @@ static void the_holder_of_the_file_listens(void **state)
 	close(path_fd);
 	path_fd = open(address.sun_path, O_PATH);
 	close(second);
-	assert_int_equal(owner_listens(getpid(), path_fd), -1); /* the first is at no path now */
+	assert_int_equal(owner_listens(getpid(), path_fd),
+			 OWNER_UNKNOWN); /* the first is at no path now */
 	close(path_fd);
 	close(first);
 	unlink(address.sun_path);
@@ -109,12 +111,12 @@ static void an_abstract_name_is_whole(void **state)
 	memcpy(address.sun_path + 1, name, len);
 	fd = listen_at(&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len));
 	other = start_other();
-	assert_int_equal(owner_listens_abstract(getpid(), name), 1);
-	assert_int_equal(owner_listens_abstract(other, name), 0);
-	assert_int_equal(owner_listens_abstract(getpid(), longer), -1);
+	assert_int_equal(owner_listens_abstract(getpid(), name), OWNER_YES);
+	assert_int_equal(owner_listens_abstract(other, name), OWNER_NO);
+	assert_int_equal(owner_listens_abstract(getpid(), longer), OWNER_UNKNOWN);
 	close(fd);
 	fd = listen_at(&address, sizeof(address)); /* filled up with zeros */
-	assert_int_equal(owner_listens_abstract(getpid(), name), 1);
+	assert_int_equal(owner_listens_abstract(getpid(), name), OWNER_YES);
 	close(fd);
 	end_other(other);
 }
@@ -135,7 +137,7 @@ static void a_line_that_another_has_written_makes_no_owner(void **state)
 		 (unsigned long long)st.st_ino, (int)getpid());
 	liar = listen_at(&address,
 			 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)));
-	assert_int_equal(owner_listens_abstract(getpid(), strchr(name, '@') + 1), -1);
+	assert_int_equal(owner_listens_abstract(getpid(), strchr(name, '@') + 1), OWNER_UNKNOWN);
 	close(honest);
 	close(liar);
 }
@@ -182,12 +184,12 @@ static void a_port_is_that_of_who_listens_there(void **state)
 			continue;
 		serve_tcp(cases[i].address, cases[i].family, &server, &client, &accepted);
 		other = start_other();
-		assert_int_equal(owner_listens_tcp(getpid(), client), 1);
-		assert_int_not_equal(owner_listens_tcp(other, client), 1);
-		assert_true(owner_has_accepted(getpid(), client));
-		assert_false(owner_has_accepted(other, client));
+		assert_int_equal(tcp_listens(getpid(), client), OWNER_YES);
+		assert_int_not_equal(tcp_listens(other, client), OWNER_YES);
+		assert_true(tcp_has_accepted(getpid(), client));
+		assert_false(tcp_has_accepted(other, client));
 		close(accepted);
-		assert_false(owner_has_accepted(getpid(), client));
+		assert_false(tcp_has_accepted(getpid(), client));
 		close(server);
 		close(client);
 		end_other(other);

@@ -89,7 +89,7 @@ static void a_dimm_goes_where_qemu_puts_it(void **state)
 		check(predict(&m, rows[i].size_mib * M, &address), "row %zu", i);
 		check(address == rows[i].address, "row %zu: 0x%llx", i,
 		      (unsigned long long)address);
-		machine_release(&m);
+		machine_free(&m);
 	}
 }
 
@@ -104,7 +104,7 @@ static void a_dimm_does_not_go_where_virtio_mem_may_grow(void **state)
 	read_text(&m, recorded);
 	assert_true(predict(&m, 384 * M, &address));
 	assert_int_equal(address, 0x190000000);
-	machine_release(&m);
+	machine_free(&m);
 }
 
 static void several_dimms_go_behind_and_between_each_other(void **state)
@@ -120,7 +120,7 @@ static void several_dimms_go_behind_and_between_each_other(void **state)
 	assert_int_equal(addresses[0], 0x110000000);
 	assert_int_equal(addresses[1], 0x100000000);
 	assert_int_equal(addresses[2], 0x120000000);
-	machine_release(&m);
+	machine_free(&m);
 }
 
 /* What a guest can use begins and ends at its blocks, whatever QEMU would take. */
@@ -167,7 +167,7 @@ static void several_places_are_multiples_of_the_alignment(void **state)
 		for (j = 0; j < 3; j++)
 			check(addresses[j] == rows[i].addresses[j], "row %zu, %zu: 0x%llx", i, j,
 			      (unsigned long long)addresses[j]);
-		machine_release(&m);
+		machine_free(&m);
 	}
 }
 
@@ -194,7 +194,7 @@ static void the_largest_gap_is_one_that_can_be_used(void **state)
 		put_devices(&m, rows[i].places);
 		gap = machine_largest_gap(&m, rows[i].end, 128 * M);
 		check(gap == rows[i].gap_mib * M, "row %zu: %llu", i, (unsigned long long)gap / M);
-		machine_release(&m);
+		machine_free(&m);
 	}
 }
 
@@ -211,7 +211,7 @@ static void a_device_is_found_by_what_it_takes(void **state)
 	assert_null(machine_device_in(&m, 0x110000000, 128 * M));
 	assert_ptr_equal(machine_device_in(&m, 0x120000000, 128 * M), &m.devices[1]);
 	assert_null(machine_device_in(&m, 0x120200000, UINT64_MAX - 0x120200000));
-	machine_release(&m);
+	machine_free(&m);
 }
 
 static void no_address_is_predicted_from_half_the_facts(void **state)
@@ -228,7 +228,7 @@ static void no_address_is_predicted_from_half_the_facts(void **state)
 	assert_false(predict(&m, UINT64_MAX, &address));
 	m.devices[0].span_bytes = UINT64_MAX;
 	assert_false(predict(&m, 128 * M, &address));
-	machine_release(&m);
+	machine_free(&m);
 }
 
 int main(void)

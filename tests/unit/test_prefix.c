@@ -2,7 +2,6 @@
 /* Which numbers begin with the digits that somebody has typed. */
 #include "unit.h"
 
-
 #include "cmd/prefix.h"
 
 #define MOST 256
@@ -75,9 +74,9 @@ static void few_numbers_are_all_told_in_order(void **state)
 
 		check(!strcmp(buf_text(&told.text), rows[i].numbers), "'%s': %s", rows[i].digits,
 		      buf_text(&told.text));
-		buf_release(&told.text);
+		buf_free(&told.text);
 	}
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 /* A shell completes what all offers have in common: that must be what all numbers have. */
@@ -87,11 +86,16 @@ static void of_many_numbers_those_are_told_that_show_what_can_follow(void **stat
 		uint64_t first, last;
 		const char *digits, *common;
 	} rows[] = {
-		{ 0, 9999998, "", "" },		     { 0, 9999998, "12", "12" },
-		{ 1000, 1999, "", "1" },	     { 1000, 2999, "", "" },
-		{ 1230000, 1239999, "", "123" },     { 1230000, 1239999, "1", "123" },
-		{ 100, 1999, "1", "1" },	     { 32, 543, "3", "3" },
-		{ 0, 300, "", "" },		     { 9999000, 9999999, "99", "9999" },
+		{ 0, 9999998, "", "" },
+		{ 0, 9999998, "12", "12" },
+		{ 1000, 1999, "", "1" },
+		{ 1000, 2999, "", "" },
+		{ 1230000, 1239999, "", "123" },
+		{ 1230000, 1239999, "1", "123" },
+		{ 100, 1999, "1", "1" },
+		{ 32, 543, "3", "3" },
+		{ 0, 300, "", "" },
+		{ 9999000, 9999999, "99", "9999" },
 	};
 	size_t i;
 
@@ -104,8 +108,8 @@ static void of_many_numbers_those_are_told_that_show_what_can_follow(void **stat
 		told = ask(&list, rows[i].digits);
 		check(told.count > 9 && !strcmp(told.common, rows[i].common), "row %zu: '%s'", i,
 		      told.common);
-		buf_release(&told.text);
-		block_list_release(&list);
+		buf_free(&told.text);
+		block_list_free(&list);
 	}
 }
 

@@ -34,7 +34,7 @@ static void requests_are_what_qemu_reads(void **state)
 	     "device[0]\"}}");
 	says(machine_request_object_del("memhp0-mem"),
 	     "{\"execute\":\"object-del\",\"arguments\":{\"id\":\"memhp0-mem\"}}");
-	dimm_request_release(&r);
+	dimm_request_free(&r);
 	assert_null(r.backend_id);
 }
 

@@ -45,12 +45,12 @@ static void settled(const struct sockets *s, const struct proc *p, bool is_own, 
 	struct cmdline line = { .addresses_count = 1 };
 
 	assert_true(address_of_listener(&line.addresses[0].address, xstrdup(text)));
-	sockets_settle(s, p, is_own, &line);
+	sockets_resolve(s, p, is_own, &line);
 	check(line.addresses_count == (expected ? 1 : 0), "%s", text);
 	if (expected)
 		check(!strcmp(line.monitors[0].text, expected), "%s: %s", text,
 		      line.monitors[0].text);
-	cmdline_release(&line);
+	cmdline_free(&line);
 }
 
 static bool is_at(const struct sockets *s, const char *text)
@@ -123,7 +123,7 @@ static void what_listens_is_found_and_named(void **state)
 	settled(&s, &p, true, "tcp::1-2", NULL);
 	settled(&s, &p, true, "/x", "/x");
 
-	sockets_release(&s);
+	sockets_free(&s);
 	proc_close(&p);
 	for (i = 0; i < ARRAY_SIZE(fds); i++)
 		close(fds[i]);
@@ -152,7 +152,7 @@ static void a_line_that_another_has_written_gives_no_address(void **state)
 	assert_true(proc_open(&p, getpid()));
 	sockets_read(&s, &p);
 	assert_true(s.count == 1 && is_at(&s, path));
-	sockets_release(&s);
+	sockets_free(&s);
 
 	snprintf(name + 1, sizeof(name) - 1, "x\n0: 2 0 00010000 0001 01 %llu /tmp/elsewhere",
 		 (unsigned long long)st.st_ino);
@@ -160,7 +160,7 @@ static void a_line_that_another_has_written_gives_no_address(void **state)
 	sockets_read(&s, &p);
 	assert_false(is_at(&s, "/tmp/elsewhere"));
 	assert_false(is_at(&s, path));
-	sockets_release(&s);
+	sockets_free(&s);
 	proc_close(&p);
 	close(liar);
 	close(honest);

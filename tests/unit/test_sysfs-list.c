@@ -17,13 +17,13 @@ static void runs_are_merged_where_all_facts_are_equal(void **state)
 	run.node = 1;
 	block_list_add(&list, &run);
 	run.first = run.last = 8;
-	run.is_removable = 0;
+	run.removable = REMOVABLE_NO;
 	block_list_add(&list, &run);
 	lists(&list,
 	      "0-2 online Normal, 4-4 online Normal, 5-5 offline Normal, 6-6 offline Movable, "
 	      "7-7 offline Movable, 8-8 offline Movable");
 	assert_int_equal(block_list_blocks(&list), 8);
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 static void a_sorted_list_has_each_block_once(void **state)
@@ -41,7 +41,7 @@ static void a_sorted_list_has_each_block_once(void **state)
 	block_list_sort(&list);
 	lists(&list, "32-47  , 50-50  ");
 	assert_int_equal(block_list_blocks(&list), 17);
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 static void a_sorted_list_keeps_different_facts_apart(void **state)
@@ -53,7 +53,7 @@ static void a_sorted_list_keeps_different_facts_apart(void **state)
 	add(&list, 0, 9, "online", "");
 	block_list_sort(&list);
 	lists(&list, "0-9 online , 10-19 offline ");
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 static void a_block_is_found_in_a_list(void **state)
@@ -70,7 +70,7 @@ static void a_block_is_found_in_a_list(void **state)
 	assert_null(block_list_find(&list, 5));
 	assert_ptr_equal(block_list_find(&list, 8), &list.runs[1]);
 	assert_null(block_list_find(&list, 9));
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 static void the_first_block_that_a_list_lacks_is_found(void **state)
@@ -88,7 +88,7 @@ static void the_first_block_that_a_list_lacks_is_found(void **state)
 	assert_true(block_list_lacks(&list, 1, 8, &block) && block == 1);
 	assert_true(block_list_lacks(&list, 3, 20, &block) && block == 9);
 	assert_true(block_list_lacks(&list, 10, 10000000, &block) && block == 10000000);
-	block_list_release(&list);
+	block_list_free(&list);
 }
 
 static void an_intersection_is_the_same_for_lists_in_no_order(void **state)
@@ -102,9 +102,9 @@ static void an_intersection_is_the_same_for_lists_in_no_order(void **state)
 	add(&wanted, 8, 21, "", "");
 	block_list_intersect(&found, &all, &wanted);
 	lists(&found, "8-9 online none, 25-25 online none, 20-21 online none");
-	block_list_release(&all);
-	block_list_release(&wanted);
-	block_list_release(&found);
+	block_list_free(&all);
+	block_list_free(&wanted);
+	block_list_free(&found);
 }
 
 static void an_intersection_has_the_facts_of_the_first_list(void **state)
@@ -124,9 +124,9 @@ static void an_intersection_has_the_facts_of_the_first_list(void **state)
 	block_list_intersect(&found, &all, &wanted);
 	lists(&found, "31-31 online none, 32-33 online Movable, 34-34 offline Movable, "
 		      "45-49 offline Movable");
-	block_list_release(&all);
-	block_list_release(&wanted);
-	block_list_release(&found);
+	block_list_free(&all);
+	block_list_free(&wanted);
+	block_list_free(&found);
 }
 
 int main(void)

@@ -32,7 +32,7 @@ static void pools_are_read(void **state)
 	assert_int_equal(pools_held_bytes(&g.pools, 2048), 3 * UINT64_C(2048) * 1024);
 	assert_true(g.pools.has_cpusets);
 	assert_int_equal(g.pools.cpusets, 3);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 static void what_is_not_known_is_not_0(void **state)
@@ -48,7 +48,7 @@ static void what_is_not_known_is_not_0(void **state)
 	assert_true(g.pools.cpusets == UINT64_MAX);
 	assert_int_equal(parse(&g, lines, 0, &err), 0);
 	assert_false(g.pools.is_known);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 /* A few pages that look like tails by chance are no huge page. */
@@ -61,7 +61,7 @@ static void fewer_tails_than_a_page_has_are_none(void **state)
 	(void)state;
 	assert_int_equal(parse(&g, lines, 1, &err), 0);
 	assert_int_equal(pools_held_bytes(&g.pools, 2048), 0);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 /* What is read one after the other need not fit together. */
@@ -75,7 +75,7 @@ static void more_free_than_there_are_is_all(void **state)
 	assert_int_equal(parse(&g, lines, 1, &err), 0);
 	assert_int_equal(pools_free_bytes(&g.pools), 10 * UINT64_C(2) << 20);
 	assert_int_equal(pools_lasting(&g.pools, POOL_ALL, 2048), 0);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 static void nonsense_is_refused(void **state)
@@ -108,7 +108,7 @@ static void nonsense_is_refused(void **state)
 		assert_int_equal(parse(&g, bad[i], bad[i][1] ? 2 : 1, &err), -1);
 		assert_int_equal(err.code, ERR_GUEST_UNREACHABLE);
 	}
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 int main(void)

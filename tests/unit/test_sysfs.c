@@ -39,10 +39,10 @@ static void a_scan_is_read(void **state)
 	lists(&g.blocks, "0-2 online none, 3-3 online DMA32, 32-34 offline Normal Movable, "
 			 "35-35 going-offline Movable");
 	assert_int_equal(g.blocks.runs[2].node, 1);
-	assert_int_equal(g.blocks.runs[0].is_removable, 1);
-	assert_int_equal(g.blocks.runs[1].is_removable, 0);
-	assert_int_equal(g.blocks.runs[3].is_removable, -1);
-	guest_memory_release(&g);
+	assert_int_equal(g.blocks.runs[0].removable, REMOVABLE_YES);
+	assert_int_equal(g.blocks.runs[1].removable, REMOVABLE_NO);
+	assert_int_equal(g.blocks.runs[3].removable, REMOVABLE_UNKNOWN);
+	guest_memory_free(&g);
 	assert_int_equal(g.blocks.count, 0);
 }
 
@@ -65,8 +65,8 @@ static void a_dash_is_unknown_and_not_zero(void **state)
 	assert_string_equal(g.blocks.runs[0].state, "");
 	assert_string_equal(g.blocks.runs[0].zones, "");
 	assert_int_equal(g.blocks.runs[0].node, -1);
-	assert_int_equal(g.blocks.runs[0].is_removable, -1);
-	guest_memory_release(&g);
+	assert_int_equal(g.blocks.runs[0].removable, REMOVABLE_UNKNOWN);
+	guest_memory_free(&g);
 }
 
 static void the_memory_map_policy_is_read(void **state)
@@ -89,7 +89,7 @@ static void the_memory_map_policy_is_read(void **state)
 
 		check(!parse(&g, &rows[i].line, 1, &err), "%s", rows[i].line);
 		check(g.memmap_on_memory == rows[i].is_on, "%s", rows[i].line);
-		guest_memory_release(&g);
+		guest_memory_free(&g);
 	}
 }
 
@@ -97,8 +97,8 @@ static void what_an_agent_without_a_shell_says_is_read(void **state)
 {
 	static const char *const timed[] = { "guest 6.1.0 1 offline contig-zones N timed" };
 	const struct blocks runs[] = {
-		{ .first = 0, .last = 3, .state = "online", .node = -1, .is_removable = 1 },
-		{ .first = 32, .last = 33, .state = "offline", .node = -1, .is_removable = -1 },
+		{ .first = 0, .last = 3, .state = "online", .node = -1, .removable = REMOVABLE_YES },
+		{ .first = 32, .last = 33, .state = "offline", .node = -1, .removable = REMOVABLE_UNKNOWN },
 	};
 	struct guest_memory g = { 0 };
 	char text[STATE_TEXT_MAX];
@@ -118,7 +118,7 @@ static void what_an_agent_without_a_shell_says_is_read(void **state)
 	assert_int_equal(sysfs_sum(&g, -1).movable_bytes, 0);
 	assert_int_equal(parse(&g, timed, 1, &err), 0);
 	assert_true(g.is_timed && !g.is_limited);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 static void a_state_is_put_into_words(void **state)
@@ -149,7 +149,7 @@ static void lines_of_other_commands_are_left_alone(void **state)
 	assert_int_equal(g.block_size_bytes, 128 * M);
 	assert_int_equal(parse(&g, lines, 0, &err), 0);
 	assert_int_equal(g.block_size_bytes, 0);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 static const char *const malformed[] = {
@@ -240,7 +240,7 @@ static void a_malformed_line_is_refused_and_quoted(void **state)
 		check(!strncmp(err.message + 30, malformed[i],
 			       20 < strlen(malformed[i]) ? 20 : strlen(malformed[i])),
 		      "'%s'", malformed[i]);
-		guest_memory_release(&g);
+		guest_memory_free(&g);
 	}
 }
 
@@ -273,7 +273,7 @@ static void what_is_free_in_movable_is_a_part_of_what_is_free(void **state)
 		check(!!(g.has & GUEST_HAS_MOVABLE_FREE) == rows[i].is_known, "row %zu", i);
 		check(g.movable_free_bytes == rows[i].bytes, "row %zu: %llu", i,
 		      (unsigned long long)g.movable_free_bytes);
-		guest_memory_release(&g);
+		guest_memory_free(&g);
 	}
 }
 
@@ -292,7 +292,7 @@ static void blocks_that_overlap_or_go_backwards_are_refused(void **state)
 		struct err err = { 0 };
 
 		check(parse(&g, lines, 2, &err) == -1, "'%s'", seconds[i]);
-		guest_memory_release(&g);
+		guest_memory_free(&g);
 	}
 }
 
@@ -308,7 +308,7 @@ static void a_second_scan_replaces_the_first(void **state)
 	assert_int_equal(parse(&g, second, 2, &err), 0);
 	assert_int_equal(g.block_size_bytes, 256 * M);
 	lists(&g.blocks, "0-1 online none");
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 static void memory_is_found_in_its_blocks(void **state)
@@ -345,7 +345,8 @@ static void memory_is_found_in_its_blocks(void **state)
 		      "row %zu", i);
 		check(!rows[i].is_whole || (run.first == rows[i].first && run.last == rows[i].last),
 		      "row %zu", i);
-		check(run.node == -1 && run.is_removable == -1 && !run.state[0] && !run.zones[0],
+		check(run.node == -1 && run.removable == REMOVABLE_UNKNOWN && !run.state[0] &&
+			      !run.zones[0],
 		      "row %zu", i);
 	}
 }
@@ -405,7 +406,7 @@ static void zones_and_states_are_added_up_in_bytes(void **state)
 	assert_int_equal(kernel_bytes, 4 * 2 * G);
 	assert_int_equal(sum.online_bytes, 7 * 2 * G);
 	assert_int_equal(sum.offline_bytes, 5 * 2 * G);
-	guest_memory_release(&g);
+	guest_memory_free(&g);
 }
 
 static void zones_have_the_words_of_the_guest_program(void **state)

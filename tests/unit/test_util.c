@@ -2,6 +2,8 @@
 /* Text from outside, numbers, growing strings. */
 #include "unit.h"
 
+#include "lib/text.h"
+
 #include <stdlib.h>
 
 static void text_that_could_drive_a_terminal_is_masked(void **state)
@@ -155,10 +157,10 @@ static void a_buffer_grows_and_is_always_a_string(void **state)
 	assert_int_equal(b.len, 10 * 2 + 90 * 3 + 900 * 4);
 	assert_int_equal(strncmp(buf_text(&b), "0,1,2,", 6), 0);
 	assert_string_equal(buf_text(&b) + b.len - 8, "998,999,");
-	buf_release(&b);
+	buf_free(&b);
 	assert_string_equal(buf_text(&b), "");
 	assert_int_equal(b.len, 0);
-	buf_release(&b);
+	buf_free(&b);
 }
 
 static void a_buffer_takes_bytes_of_any_value(void **state)

@@ -22,7 +22,8 @@ static void add_blocks(struct transaction *t, uint64_t first, uint64_t count, co
 /* A guest with so much online in the kernel's zones and in Movable, and something offline. */
 static void have(struct transaction *t, uint64_t kernel_bytes, uint64_t movable_bytes)
 {
-	*t = (struct transaction){ .view.has_guest = true, .view.before.block_size_bytes = 128 * M };
+	*t = (struct transaction){ .view.has_guest = true,
+				   .view.before.block_size_bytes = 128 * M };
 	add_blocks(t, 0, kernel_bytes / (128 * M), "online", "none");
 	add_blocks(t, 1000, movable_bytes / (128 * M), "online", "Movable");
 	add_blocks(t, 2000, 80, "offline", "Normal Movable");
@@ -57,7 +58,7 @@ static void one_piece_goes_to_movable_while_that_is_3_x_the_kernels(void **state
 		check(zone_choose(&t, rows[i].asked, rows[i].size_bytes, reason) == rows[i].taken,
 		      "row %zu", i);
 		check(!strcmp(reason, rows[i].reason), "row %zu: %s", i, reason);
-		guest_memory_release(&t.view.before);
+		guest_memory_free(&t.view.before);
 	}
 }
 
@@ -101,14 +102,14 @@ static void of_many_pieces_the_first_go_to_the_kernel(void **state)
 		check(t.kernel_added_bytes == first * rows[i].size_bytes, "row %zu", i);
 		check(t.movable_added_bytes == (rows[i].count - first) * rows[i].size_bytes,
 		      "row %zu", i);
-		guest_memory_release(&t.view.before);
+		guest_memory_free(&t.view.before);
 		have(&t, kernel, movable);
 		check(zone_split_even(&t, rows[i].asked, rows[i].size_bytes, rows[i].count, even) ==
 			      rows[i].first,
 		      "row %zu", i);
 		check(!strcmp(even, reason), "row %zu: %s", i, even);
 		check(t.kernel_added_bytes == first * rows[i].size_bytes, "row %zu", i);
-		guest_memory_release(&t.view.before);
+		guest_memory_free(&t.view.before);
 	}
 }
 
@@ -122,7 +123,7 @@ static void a_billion_pieces_are_not_counted_one_by_one(void **state)
 	have(&t, 512 * M, 0);
 	assert_true(zone_split_even(&t, ZONE_AUTO, 1 * M, UINT64_C(1) << 40, reason) ==
 		    (UINT64_C(1) << 38) - 384);
-	guest_memory_release(&t.view.before);
+	guest_memory_free(&t.view.before);
 }
 
 static void pieces_of_different_sizes_are_counted_as_they_are(void **state)
@@ -136,7 +137,7 @@ static void pieces_of_different_sizes_are_counted_as_they_are(void **state)
 	assert_int_equal(zone_split(&t, ZONE_AUTO, sizes, 3, reason), 1);
 	assert_string_equal(reason, "auto put 1 of 3 in kernel: 1.5 GiB Movable is at most 3 times "
 				    "its 2.5 GiB");
-	guest_memory_release(&t.view.before);
+	guest_memory_free(&t.view.before);
 }
 
 /* As resize does it: virtio-mem first, then DIMMs. */
@@ -155,7 +156,7 @@ static void several_calls_add_up(void **state)
 	assert_int_equal(zone_choose(&t, ZONE_AUTO, 128 * M, reason), ZONE_KERNEL);
 	assert_int_equal(t.movable_added_bytes, 5 * gib);
 	assert_int_equal(t.kernel_added_bytes, gib + 128 * M);
-	guest_memory_release(&t.view.before);
+	guest_memory_free(&t.view.before);
 }
 
 static void a_guest_that_cannot_be_told_chooses(void **state)

@@ -142,7 +142,7 @@ def test_dimms_that_a_booting_guest_refuses_to_give_up_are_asked_for_again(boot,
     if found["state"] == "rolled-back":
         assert code == 4 and vm.devices() == before and vm.backends() == backends, said
     else:  # a slow machine has not booted in the time that there is for it
-        assert code == 7 and "since it ended or began anew" in said, said
+        assert code == 7 and "since it ended or restarted" in said, said
     clean_up(vm)
 
 

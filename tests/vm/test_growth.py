@@ -129,7 +129,7 @@ def test_a_device_that_is_not_there_is_not_made_as_a_file(vm):
     """As /dev/kmem, on most machines: QEMU makes what it does not find."""
     name = "/dev/memhp-no-device"
     answer = vm.json("plug", "256M", "--mem-path", name, code=1)
-    assert f"'{name}' is no device" in answer["error"]["message"] and answer["state"] == "unchanged"
+    assert f"'{name}' does not exist" in answer["error"]["message"] and answer["state"] == "unchanged"
     assert not os.path.exists(name) and not vm.backends()
 
 

@@ -201,5 +201,5 @@ def test_a_socket_in_a_file_system_of_several_parts_is_known(tmp_path):
 def test_a_console_that_is_given_as_the_monitor_is_told_at_once(vm):
     """A monitor that is in use greets late: this one never would, and QEMU's words say so."""
     value = vm.json("--qmp", vm.path("serial.sock"), "--timeout", "600", "list", code=3)
-    assert value["error"]["message"].endswith("is a console of the VM with pid %d, no QMP monitor" % vm.pid), value
+    assert value["error"]["message"].endswith("is a console of the VM with pid %d, not a QMP monitor" % vm.pid), value
     assert f"--qmp {vm.path('qmp.sock')}" in value["error"]["hint"], value

@@ -14,6 +14,7 @@ import time
 
 import pytest
 import vm as virtual
+from binary import check_sanitizers
 from vm import GIB, MIB, PATIENCE, ROOT, wait_until
 from world import IS_ROOT, NOBODY, is_possible, world
 
@@ -57,7 +58,7 @@ class Host:
         """What the script prints on stdout and stderr; it ends with that status."""
         done = subprocess.run(self.command(script, env), text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=2 * PATIENCE, check=False)
-        virtual.check_sanitizers(done.stdout)
+        check_sanitizers(done.stdout)
         assert done.returncode == status, done.stdout
         return done.stdout
 

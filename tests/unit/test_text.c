@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "lib/err.h"
-#include "lib/words.h"
+#include "lib/text.h"
 
 static void a_line_is_split_as_a_shell_does_it(void **state)
 {
@@ -37,15 +37,15 @@ static void a_line_is_split_as_a_shell_does_it(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct words words;
+		struct argv words;
 
-		check(!words_split(rows[i].line, &words, &err), "%s", rows[i].line);
+		check(!argv_split(rows[i].line, &words, &err), "%s", rows[i].line);
 		check(words.count == rows[i].count, "%s: %d words", rows[i].line, words.count);
 		for (j = 0; j < words.count; j++)
 			check(!strcmp(words.list[j], rows[i].words[j]), "%s: '%s'", rows[i].line,
 			      words.list[j]);
 		check(!words.count || !words.list[words.count], "%s: no end", rows[i].line);
-		words_release(&words);
+		argv_free(&words);
 		check(!words.list && !words.count, "%s: released", rows[i].line);
 	}
 }
@@ -59,9 +59,9 @@ static void a_quote_that_does_not_end_is_refused(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(lines); i++) {
 		struct err err = { 0 };
-		struct words words;
+		struct argv words;
 
-		check(words_split(lines[i], &words, &err) == -1, "%s", lines[i]);
+		check(argv_split(lines[i], &words, &err) == -1, "%s", lines[i]);
 		check(err.code == ERR_USAGE && strstr(err.message, "no closing"), "%s: %s",
 		      lines[i], err.message);
 		check(!words.list && !words.count, "%s: words", lines[i]);

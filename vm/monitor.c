@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A connection to the monitor of a QEMU that was found. */
+/* A connection to a monitor of a QEMU. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,8 +8,9 @@
 
 #include "lib/owner.h"
 #include "lib/peer.h"
+#include "lib/tcp.h"
 #include "lib/util.h"
-#include "vm/reach.h"
+#include "vm/monitor.h"
 
 /* @path_fd: opened with O_PATH */
 static int check_user(const struct qemu *qemu, const char *path, int path_fd, struct err *err)
@@ -45,7 +46,7 @@ static int check_listener(const struct qemu *qemu, const struct address *address
 	if (other == qemu->pid && (uid == qemu->uid || !uid))
 		return 0;
 	if ((path_fd >= 0 ? owner_listens(qemu->pid, path_fd)
-			  : owner_listens_abstract(qemu->pid, address->path + 1)) == 1)
+			  : owner_listens_abstract(qemu->pid, address->path + 1)) == OWNER_YES)
 		return 0;
 	return belongs_to(qemu, address->text, other, err);
 }
@@ -110,15 +111,15 @@ static int connect_in_network(const struct qemu *qemu, const struct address *add
 		}
 		return -1;
 	}
-	if (is_tcp ? owner_listens_tcp(qemu->pid, *fd) == 1
+	if (is_tcp ? tcp_listens(qemu->pid, *fd) == OWNER_YES
 		   : !check_listener(qemu, address, -1, *fd, err))
 		return 0;
 	close(*fd);
 	return is_tcp ? belongs_to(qemu, address->text, 0, err) : -1;
 }
 
-int reach_monitor(struct qmp **out, const struct qemu *qemu, const struct address *address,
-		  const struct trace *trace, struct deadline *deadline, struct err *err)
+int monitor_connect(struct qmp **out, const struct qemu *qemu, const struct address *address,
+		    const struct trace *trace, struct deadline *deadline, struct err *err)
 {
 	bool is_path = address->kind == ADDRESS_UNIX && !address->is_abstract;
 	int fd;

@@ -2,7 +2,7 @@
 /* Files of -readconfig. */
 #include "unit.h"
 
-#include "vm/readconfig.h"
+#include "vm/qemuopt.h"
 
 /* The words, separated by '|'. */
 static char *words_of(const char *text)
@@ -10,7 +10,7 @@ static char *words_of(const char *text)
 	struct buf words = { 0 };
 	size_t i;
 
-	readconfig_words(&words, text);
+	qemuopt_file_words(&words, text);
 	for (i = 0; i < words.len; i++)
 		if (!words.data[i])
 			words.data[i] = '|';
