@@ -65,7 +65,7 @@ void completion_forget(struct completion *o)
 }
 
 /* Ask QEMU, and the guest where it is needed; what cannot be asked stays unknown. */
-static const struct transaction *look(struct completion *o, bool with_guest)
+static const struct view *look(struct completion *o, bool with_guest)
 {
 	struct vm *vm = o->vm;
 	struct deadline outer;
@@ -74,7 +74,7 @@ static const struct transaction *look(struct completion *o, bool with_guest)
 	struct err ignored;
 
 	if (o->is_known && o->knows_guest >= with_guest)
-		return &o->known;
+		return &o->known.view;
 	completion_forget(o);
 	outer = deadline_push(vm->deadline, LOOK_MS);
 	/* Tab on a shell's command line does not ask for a command to run; who has started memhp's
@@ -91,15 +91,15 @@ static const struct transaction *look(struct completion *o, bool with_guest)
 	deadline_pop(vm->deadline, outer);
 	o->is_known = true;
 	o->knows_guest = with_guest;
-	return &o->known;
+	return &o->known.view;
 }
 
-static void complete_devices(const struct place *p, const struct transaction *t)
+static void complete_devices(const struct place *p, const struct view *v)
 {
 	unsigned i;
 
-	for (i = 0; i < t->view.machine.devices_count; i++) {
-		const struct memdev *d = &t->view.machine.devices[i];
+	for (i = 0; i < v->machine.devices_count; i++) {
+		const struct memdev *d = &v->machine.devices[i];
 		char size[SIZE_TEXT_MAX];
 
 		if (d->id)
@@ -128,14 +128,14 @@ static const char *typed_digits(const char *word)
 }
 
 /* The blocks that are not yet as the command would have them, by name or by number. */
-static void complete_blocks(struct place *p, const struct transaction *t)
+static void complete_blocks(struct place *p, const struct view *v)
 {
 	const char *digits = typed_digits(p->word);
 	struct block_list other = { 0 };
 	unsigned i;
 
-	for (i = 0; i < t->view.before.blocks.count; i++) {
-		const struct blocks *run = &t->view.before.blocks.runs[i];
+	for (i = 0; i < v->before.blocks.count; i++) {
+		const struct blocks *run = &v->before.blocks.runs[i];
 
 		if (p->cmd->takes & TAKES_ONLINE ? !blocks_are_online(run)
 						 : !blocks_are_offline(run))
@@ -168,21 +168,21 @@ static void complete_sizes(const struct place *p, uint64_t first, uint64_t max)
 }
 
 /* What can be added: whole blocks, as far as maxmem goes. */
-static void complete_additions(const struct place *p, const struct transaction *t)
+static void complete_additions(const struct place *p, const struct view *v)
 {
-	const struct machine *m = &t->view.machine;
+	const struct machine *m = &v->machine;
 	uint64_t used = m->base_memory_bytes + machine_span_bytes(m);
 
-	if (t->view.has_guest && m->has_limits && used < m->max_memory_bytes)
-		complete_sizes(p, t->view.before.block_size_bytes, m->max_memory_bytes - used);
+	if (v->has_guest && m->has_limits && used < m->max_memory_bytes)
+		complete_sizes(p, v->before.block_size_bytes, m->max_memory_bytes - used);
 }
 
 /* Doubling; above what there is, such as are a number of blocks away. */
-static void complete_totals(const struct place *p, const struct transaction *t)
+static void complete_totals(const struct place *p, const struct view *v)
 {
-	const struct machine *m = &t->view.machine;
+	const struct machine *m = &v->machine;
 	uint64_t now_bytes = m->base_memory_bytes + m->plugged_memory_bytes;
-	uint64_t block_bytes = place_block_bytes(t), bytes;
+	uint64_t block_bytes = place_block_bytes(v), bytes;
 
 	if (!m->has_limits)
 		return;
@@ -285,20 +285,20 @@ static void complete_commands(const struct place *p)
 static void complete_arguments(struct place *p)
 {
 	const struct cmd *cmd = p->cmd;
-	const struct transaction *t;
+	const struct view *v;
 
 	if (!cmd->takes || !p->completion->vm ||
 	    (cmd->args_max >= 0 && p->words_count >= cmd->args_max))
 		return;
-	t = look(p->completion, cmd->takes & ~(TAKES_DEVICES | TAKES_TOTALS));
+	v = look(p->completion, cmd->takes & ~(TAKES_DEVICES | TAKES_TOTALS));
 	if (cmd->takes & TAKES_DEVICES)
-		complete_devices(p, t);
+		complete_devices(p, v);
 	if (cmd->takes & (TAKES_ONLINE | TAKES_OFFLINE))
-		complete_blocks(p, t);
+		complete_blocks(p, v);
 	if (cmd->takes & TAKES_SIZES)
-		complete_additions(p, t);
+		complete_additions(p, v);
 	if (cmd->takes & TAKES_TOTALS)
-		complete_totals(p, t);
+		complete_totals(p, v);
 }
 
 /* Which option the word before leaves without its value. */

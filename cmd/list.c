@@ -45,13 +45,13 @@ static void add_run(struct out_table *table, const struct blocks *b)
 }
 
 /* Does the guest count any device's node otherwise than QEMU? */
-static bool counts_otherwise(const struct transaction *t)
+static bool counts_otherwise(const struct view *v)
 {
 	unsigned i;
 
-	for (i = 0; t->view.has_guest && i < t->view.machine.devices_count; i++) {
-		const struct memdev *d = &t->view.machine.devices[i];
-		struct block_list blocks = view_found_blocks(&t->view, &t->view.before, d);
+	for (i = 0; v->has_guest && i < v->machine.devices_count; i++) {
+		const struct memdev *d = &v->machine.devices[i];
+		struct block_list blocks = view_found_blocks(v, &v->before, d);
 		bool differs = false;
 		unsigned b;
 
@@ -74,15 +74,15 @@ static void add_device_run(struct out_table *table, const struct blocks *b, bool
 }
 
 /* One row for each run of the device's blocks, the device named in the first. */
-static void add_device(struct out_table *table, const struct transaction *t, const struct memdev *d,
+static void add_device(struct out_table *table, const struct view *v, const struct memdev *d,
 		       bool has_nodes)
 {
 	struct block_list blocks = { 0 };
 	char size[SIZE_TEXT_MAX];
 	unsigned i;
 
-	if (t->view.has_guest)
-		blocks = view_found_blocks(&t->view, &t->view.before, d);
+	if (v->has_guest)
+		blocks = view_found_blocks(v, &v->before, d);
 	out_table_cell(table, memdev_name(d));
 	out_table_cell(table, d->type);
 	out_table_cell(table, size_format(size, d->size_bytes));
@@ -102,7 +102,7 @@ static void add_device(struct out_table *table, const struct transaction *t, con
 /* Blocks that belong to no device: what the guest booted with. */
 static struct block_list boot_blocks(const struct transaction *t)
 {
-	struct owners owners = owners_find(t);
+	struct owners owners = owners_find(&t->view);
 	struct block_list split = owners_split(&owners, &t->view.before.blocks), boot = { 0 };
 	unsigned i;
 
@@ -116,7 +116,7 @@ static struct block_list boot_blocks(const struct transaction *t)
 
 static void report_list(struct ctx *ctx, const struct transaction *t, void *job)
 {
-	bool has_nodes = counts_otherwise(t);
+	bool has_nodes = counts_otherwise(&t->view);
 	const char *const headings[] = { "DEVICE", "TYPE", "SIZE",
 					 "SLOT",   "NODE", "BLOCKS",
 					 "STATE",  "ZONE", has_nodes ? "GUEST NODE" : NULL,
@@ -131,8 +131,8 @@ static void report_list(struct ctx *ctx, const struct transaction *t, void *job)
 	for (i = 0; i < t->view.machine.devices_count; i++) {
 		const struct memdev *d = &t->view.machine.devices[i];
 
-		json_object_array_add(devices, cmd_json_device(t, &t->view.before, d));
-		add_device(&table, t, d, has_nodes);
+		json_object_array_add(devices, cmd_json_device(&t->view, &t->view.before, d));
+		add_device(&table, &t->view, d, has_nodes);
 	}
 	json_object_object_add(ctx->result, "devices", devices);
 	if (t->view.has_guest) {
@@ -149,7 +149,7 @@ static void report_list(struct ctx *ctx, const struct transaction *t, void *job)
 	if (ctx->globals->is_json)
 		return;
 	cmd_print_virtio_mem(&t->view.machine, "");
-	cmd_print_absent(t, "");
+	cmd_print_absent(&t->view, "");
 }
 
 /* Does a shell leave it as it is in qemu $(memhp list --qemu-args)? What it splits would be further
@@ -247,7 +247,7 @@ static void report_blocks(struct ctx *ctx, const struct transaction *t, void *jo
 	static const char *const headings[] = { "BLOCKS", "STATE",  "ZONE", "SIZE",
 						"NODE",	  "DEVICE", NULL };
 	struct out_table table = { .right = { false, false, false, true, true } };
-	struct owners owners = owners_find(t);
+	struct owners owners = owners_find(&t->view);
 	struct block_list split = owners_split(&owners, &t->view.before.blocks);
 	struct block_sum sum = sysfs_sum(&t->view.before, -1);
 	char size[SIZE_TEXT_MAX], online[SIZE_TEXT_MAX], offline[SIZE_TEXT_MAX];

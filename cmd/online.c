@@ -35,7 +35,7 @@ static void report(struct ctx *ctx, const struct transaction *t, void *job)
 	json_add_u64(ctx->result, "changed", true,
 		     block_list_blocks(&change->blocks) * t->view.before.block_size_bytes);
 	json_object_object_add(ctx->result, "blocks", cmd_json_blocks(&found, NULL));
-	json_object_object_add(ctx->result, "guest", cmd_json_guest(t));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(&t->view));
 	for (i = 0; i < found.count && cmd_is_text(ctx); i++) {
 		const struct blocks *b = &found.runs[i];
 
@@ -46,7 +46,7 @@ static void report(struct ctx *ctx, const struct transaction *t, void *job)
 		if (change->mixed.len)
 			out_printf("in several zones: %s\n", change->mixed.data);
 		if (change->blocks.count)
-			cmd_print_memory(t);
+			cmd_print_memory(&t->view);
 		else
 			out_printf("nothing to do\n");
 		out_printf("%s of %s changed\n",

@@ -5,21 +5,20 @@
 #include "cmd/owners.h"
 #include "lib/util.h"
 
-struct owners owners_find(const struct transaction *t)
+struct owners owners_find(const struct view *v)
 {
-	struct owners o = { .list = xcalloc(t->view.machine.devices_count, sizeof(*o.list)) };
+	struct owners o = { .list = xcalloc(v->machine.devices_count, sizeof(*o.list)) };
 	uint64_t next = 0;
 	unsigned i;
 
 	/* by address, and so by block; of devices that overlap the first has what both claim */
-	for (i = 0; i < t->view.machine.devices_count; i++) {
+	for (i = 0; i < v->machine.devices_count; i++) {
 		struct blocks run;
 
-		if (!view_device_blocks(&t->view, &t->view.machine.devices[i], &run) ||
-		    run.last < next)
+		if (!view_device_blocks(v, &v->machine.devices[i], &run) || run.last < next)
 			continue;
 		o.list[o.count++] = (struct owned){ run.first < next ? next : run.first, run.last,
-						    &t->view.machine.devices[i] };
+						    &v->machine.devices[i] };
 		next = run.last + 1;
 	}
 	return o;

@@ -23,7 +23,7 @@ struct owners {
 };
 
 /* owners_find() - of all devices of @t, which they are borrowed from; owners_free() it */
-struct owners owners_find(const struct transaction *t);
+struct owners owners_find(const struct view *v);
 void owners_free(struct owners *o);
 
 /*

@@ -67,7 +67,7 @@ static const struct opt opts[] = {
 static const char *const settings[] = { "zone", "dimm", NULL };
 
 /* The blocks of all DIMMs, as the guest shows them now; the caller releases it. */
-static struct block_list plugged_blocks(const struct transaction *t, const struct plug *plug)
+static struct block_list plugged_blocks(const struct view *v, const struct plug *plug)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
 	unsigned i;
@@ -76,14 +76,14 @@ static struct block_list plugged_blocks(const struct transaction *t, const struc
 		if (plug->units[i].has_blocks)
 			block_list_add(&wanted, &plug->units[i].blocks);
 	block_list_sort(&wanted);
-	block_list_intersect(&found, &t->view.after.blocks, &wanted);
+	block_list_intersect(&found, &v->after.blocks, &wanted);
 	block_list_free(&wanted);
 	return found;
 }
 
-static void print_blocks(const struct transaction *t, const struct plug *plug)
+static void print_blocks(const struct view *v, const struct plug *plug)
 {
-	struct block_list blocks = plugged_blocks(t, plug);
+	struct block_list blocks = plugged_blocks(v, plug);
 	char range[BLOCKS_TEXT_MAX], state[STATE_TEXT_MAX];
 	unsigned i;
 
@@ -111,7 +111,7 @@ static void print_device(const struct memdev *d)
 	out_printf(", at 0x%llx\n", (unsigned long long)d->address);
 }
 
-static void print_devices(const struct transaction *t, const struct plug *plug)
+static void print_devices(const struct view *v, const struct plug *plug)
 {
 	const struct plug_unit *units = plug->units;
 	char size[SIZE_TEXT_MAX];
@@ -122,14 +122,14 @@ static void print_devices(const struct transaction *t, const struct plug *plug)
 			   size_format(size, units[0].dimm.size_bytes), units[0].dimm.device_id,
 			   units[plug->units_count - 1].dimm.device_id);
 	for (i = 0; plug->units_count <= NAMES_MAX && i < plug->units_count; i++)
-		print_device(plug_unit_device(t, &units[i]));
+		print_device(plug_unit_device(v, &units[i]));
 }
 
 /* The end of both reports: memory and times. */
 static void print_end(const struct ctx *ctx, const struct transaction *t)
 {
 	if (t->view.has_guest)
-		cmd_print_memory(t);
+		cmd_print_memory(&t->view);
 	else
 		cmd_print_left(ctx);
 	cmd_print_times(t);
@@ -142,10 +142,10 @@ static void report_vmem(struct ctx *ctx, const struct transaction *t, void *job)
 	const struct memdev *d = machine_device(&t->view.machine, plug->device.device_id);
 	char size[SIZE_TEXT_MAX];
 
-	json_object_array_add(devices, cmd_json_device(t, view_now(&t->view), d));
+	json_object_array_add(devices, cmd_json_device(&t->view, view_now(&t->view), d));
 	json_object_object_add(ctx->result, "devices", devices);
 	json_object_object_add(ctx->result, "backend", cmd_json_backend(&plug->request.backend));
-	json_object_object_add(ctx->result, "guest", cmd_json_guest(t));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(&t->view));
 	if (!cmd_is_text(ctx))
 		return;
 	out_styled(OUT_BOLD, memdev_name(d));
@@ -164,18 +164,18 @@ static void report(struct ctx *ctx, const struct transaction *t, void *job)
 	unsigned i;
 
 	for (i = 0; i < plug->units_count; i++)
-		json_object_array_add(
-			devices,
-			cmd_json_device(t, &t->view.after, plug_unit_device(t, &plug->units[i])));
+		json_object_array_add(devices,
+				      cmd_json_device(&t->view, &t->view.after,
+						      plug_unit_device(&t->view, &plug->units[i])));
 	json_object_object_add(ctx->result, "devices", devices);
 	json_object_object_add(ctx->result, "backend", cmd_json_backend(&plug->request.backend));
-	json_object_object_add(ctx->result, "guest", cmd_json_guest(t));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(&t->view));
 	if (!cmd_is_text(ctx))
 		return;
-	print_devices(t, plug);
+	print_devices(&t->view, plug);
 	cmd_print_backend(&plug->request.backend);
 	if (t->view.has_guest)
-		print_blocks(t, plug);
+		print_blocks(&t->view, plug);
 	print_end(ctx, t);
 }
 

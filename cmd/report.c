@@ -185,7 +185,7 @@ struct json_object *cmd_json_blocks(const struct block_list *list, const struct 
 	return array;
 }
 
-struct json_object *cmd_json_device(const struct transaction *t, const struct guest_memory *g,
+struct json_object *cmd_json_device(const struct view *v, const struct guest_memory *g,
 				    const struct memdev *d)
 {
 	struct json_object *device = json_object_new_object();
@@ -204,8 +204,8 @@ struct json_object *cmd_json_device(const struct transaction *t, const struct gu
 		json_add_u64(device, "max_size", true, d->span_bytes);
 		json_add_u64(device, "block_size", true, d->step_bytes);
 	}
-	if (t->view.has_guest) {
-		struct block_list blocks = view_found_blocks(&t->view, g, d);
+	if (v->has_guest) {
+		struct block_list blocks = view_found_blocks(v, g, d);
 
 		json_object_object_add(device, "blocks", cmd_json_blocks(&blocks, NULL));
 		block_list_free(&blocks);
@@ -216,13 +216,13 @@ struct json_object *cmd_json_device(const struct transaction *t, const struct gu
 }
 
 /* What going offline has taken; NULL: unknown. */
-static struct json_object *json_taken(const struct transaction *t)
+static struct json_object *json_taken(const struct view *v)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(t, &count);
+	_cleanup_free_ struct taken *taken = hotplug_taken(v, &count);
 	struct json_object *array;
 
-	if (!view_now(&t->view)->pools.is_known)
+	if (!view_now(v)->pools.is_known)
 		return NULL;
 	array = json_object_new_array();
 	for (i = 0; i < count; i++) {
@@ -236,20 +236,20 @@ static struct json_object *json_taken(const struct transaction *t)
 	return array;
 }
 
-struct json_object *cmd_json_guest(const struct transaction *t)
+struct json_object *cmd_json_guest(const struct view *v)
 {
 	struct json_object *guest;
 
-	if (!t->view.has_guest)
+	if (!v->has_guest)
 		return NULL;
 	guest = json_object_new_object();
-	json_add_u64(guest, "block_size", true, t->view.before.block_size_bytes);
-	json_add_u64(guest, "mem_total_before", t->view.before.has & GUEST_HAS_TOTAL,
-		     t->view.before.total_bytes);
-	json_add_u64(guest, "mem_total_after", view_now(&t->view)->has & GUEST_HAS_TOTAL,
-		     view_now(&t->view)->total_bytes);
-	if (t->view.is_taking)
-		json_object_object_add(guest, "huge_pages_taken", json_taken(t));
+	json_add_u64(guest, "block_size", true, v->before.block_size_bytes);
+	json_add_u64(guest, "mem_total_before", v->before.has & GUEST_HAS_TOTAL,
+		     v->before.total_bytes);
+	json_add_u64(guest, "mem_total_after", view_now(v)->has & GUEST_HAS_TOTAL,
+		     view_now(v)->total_bytes);
+	if (v->is_taking)
+		json_object_object_add(guest, "huge_pages_taken", json_taken(v));
 	return guest;
 }
 
@@ -295,10 +295,10 @@ static void add_memory_row(struct out_table *table, const char *name, const stru
 	add_mib(table, g->has & GUEST_HAS_AVAILABLE, g->available_bytes);
 }
 
-static void print_taken(const struct transaction *t)
+static void print_taken(const struct view *v)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(t, &count);
+	_cleanup_free_ struct taken *taken = hotplug_taken(v, &count);
 	char page[SIZE_TEXT_MAX];
 
 	for (i = 0; i < count; i++)
@@ -308,20 +308,20 @@ static void print_taken(const struct transaction *t)
 			   (unsigned long long)taken[i].left);
 }
 
-void cmd_print_memory(const struct transaction *t)
+void cmd_print_memory(const struct view *v)
 {
 	static const char *const heading[] = { "MiB", "total", "free", "available" };
 	struct out_table table = { .columns = 4, .right = { false, true, true, true } };
 	unsigned i;
 
-	if (t->view.before.is_limited)
+	if (v->before.is_limited)
 		return; /* none of it is known */
 	for (i = 0; i < ARRAY_SIZE(heading); i++)
 		out_table_cell(&table, heading[i]);
-	add_memory_row(&table, "before", &t->view.before);
-	add_memory_row(&table, "after", view_now(&t->view));
+	add_memory_row(&table, "before", &v->before);
+	add_memory_row(&table, "after", view_now(v));
 	out_table_finish(&table, true);
-	print_taken(t);
+	print_taken(v);
 }
 
 void cmd_print_virtio_mem(const struct machine *m, const char *indent)
@@ -343,13 +343,13 @@ void cmd_print_virtio_mem(const struct machine *m, const char *indent)
 	}
 }
 
-void cmd_print_absent(const struct transaction *t, const char *indent)
+void cmd_print_absent(const struct view *v, const char *indent)
 {
 	unsigned i;
 
-	for (i = 0; i < t->view.machine.devices_count; i++) {
-		const struct memdev *d = &t->view.machine.devices[i];
-		enum added added = view_added(&t->view, &t->view.before, d);
+	for (i = 0; i < v->machine.devices_count; i++) {
+		const struct memdev *d = &v->machine.devices[i];
+		enum added added = view_added(v, &v->before, d);
 
 		if (added == ADDED_NOT || added == ADDED_PARTLY)
 			out_printf("%s%s: the guest has not added %s\n", indent, memdev_name(d),

@@ -119,11 +119,11 @@ int cmd_run_look(struct ctx *ctx, unsigned what, enum verb also, cmd_report_fn *
 /* cmd_json_blocks(), cmd_json_device() - the JSON of runs of blocks, and of a device with its
  * blocks; the caller owns the result. @owners (may be NULL) adds "device" to each run. */
 struct json_object *cmd_json_blocks(const struct block_list *list, const struct owners *owners);
-struct json_object *cmd_json_device(const struct transaction *t, const struct guest_memory *g,
+struct json_object *cmd_json_device(const struct view *v, const struct guest_memory *g,
 				    const struct memdev *d);
 
 /* cmd_json_guest() - {"block_size", "mem_total_before", "mem_total_after"} */
-struct json_object *cmd_json_guest(const struct transaction *t);
+struct json_object *cmd_json_guest(const struct view *v);
 
 /* cmd_json_backend() - {"type", "share", "reason"}: what new memory is on the host; the caller owns
  * it */
@@ -135,13 +135,13 @@ void cmd_print_backend(const struct backend_options *b);
 void cmd_note_backend(const struct ctx *ctx, const struct backend_options *b);
 
 /* cmd_print_memory() - the guest's memory before and after, in MiB as free -m has it */
-void cmd_print_memory(const struct transaction *t);
+void cmd_print_memory(const struct view *v);
 
 /* cmd_print_virtio_mem() - a line for each virtio-mem device: its size, and what it may have */
 void cmd_print_virtio_mem(const struct machine *m, const char *indent);
 
 /* cmd_print_absent() - a line for each DIMM that the guest has not added, or not all of */
-void cmd_print_absent(const struct transaction *t, const char *indent);
+void cmd_print_absent(const struct view *v, const char *indent);
 
 /* cmd_print_left() - new memory without a channel to the guest */
 void cmd_print_left(const struct ctx *ctx);

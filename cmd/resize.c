@@ -47,22 +47,22 @@ static void remember(struct unplug *unplug, const struct transaction *t, const s
 	struct resize_job *job = job_of(unplug);
 	char size[SIZE_TEXT_MAX];
 
-	json_object_array_add(job->unplugged, cmd_json_device(t, &t->view.before, d));
+	json_object_array_add(job->unplugged, cmd_json_device(&t->view, &t->view.before, d));
 	buf_addf(&job->changes, "%s: unplugged %s\n", memdev_name(d),
 		 size_exact(size, d->size_bytes));
 }
 
-static void add_plugged(struct resize_job *job, const struct transaction *t)
+static void add_plugged(struct resize_job *job, const struct view *v)
 {
 	const struct plug *plug = &job->resize.plug;
 	char size[SIZE_TEXT_MAX];
 	unsigned i;
 
 	for (i = 0; i < plug->units_count; i++) {
-		const struct memdev *d = plug_unit_device(t, &plug->units[i]);
-		enum zone zone = t->view.has_guest ? plug->units[i].zone : ZONE_ANY;
+		const struct memdev *d = plug_unit_device(v, &plug->units[i]);
+		enum zone zone = v->has_guest ? plug->units[i].zone : ZONE_ANY;
 
-		json_object_array_add(job->plugged, cmd_json_device(t, &t->view.after, d));
+		json_object_array_add(job->plugged, cmd_json_device(v, &v->after, d));
 		buf_addf(&job->changes, "%s: plugged %s%s%s\n", memdev_name(d),
 			 size_exact(size, d->size_bytes), zone == ZONE_ANY ? "" : " in zone ",
 			 zone == ZONE_ANY ? "" : sysfs_zone_word(zone));
@@ -71,7 +71,7 @@ static void add_plugged(struct resize_job *job, const struct transaction *t)
 		buf_addf(&job->changes, "  %s\n", plug->zone_reason);
 }
 
-static void add_resized(struct resize_job *job, const struct transaction *t)
+static void add_resized(struct resize_job *job, const struct view *v)
 {
 	const struct vmem *vmem = &job->resize.vmem;
 	char before[SIZE_TEXT_MAX], after[SIZE_TEXT_MAX];
@@ -79,11 +79,10 @@ static void add_resized(struct resize_job *job, const struct transaction *t)
 
 	for (i = 0; i < vmem->units_count; i++) {
 		const struct vmem_unit *unit = &vmem->units[i];
-		const struct memdev *d = machine_device(&t->view.machine, unit->handle);
+		const struct memdev *d = machine_device(&v->machine, unit->handle);
 
 		if (d)
-			json_object_array_add(job->resized,
-					      cmd_json_device(t, view_now(&t->view), d));
+			json_object_array_add(job->resized, cmd_json_device(v, view_now(v), d));
 		buf_addf(&job->changes, "%s: %s, was %s\n", unit->handle,
 			 size_exact(after, unit->size_bytes),
 			 size_exact(before, unit->before_bytes));
@@ -98,15 +97,15 @@ static void report(struct ctx *ctx, const struct transaction *t, void *data)
 	const struct resize *r = &job->resize;
 	char before[SIZE_TEXT_MAX], after[SIZE_TEXT_MAX];
 
-	add_resized(job, t);
-	add_plugged(job, t);
+	add_resized(job, &t->view);
+	add_plugged(job, &t->view);
 	json_object_object_add(ctx->result, "plugged", json_object_get(job->plugged));
 	json_object_object_add(ctx->result, "unplugged", json_object_get(job->unplugged));
 	json_object_object_add(ctx->result, "resized", json_object_get(job->resized));
 	json_object_object_add(ctx->result, "backend",
 			       r->plug.units_count ? cmd_json_backend(&r->plug.request.backend)
 						   : NULL);
-	json_object_object_add(ctx->result, "guest", cmd_json_guest(t));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(&t->view));
 	if (!cmd_is_text(ctx))
 		return;
 	out_styled(OUT_BOLD, size_exact(after, r->after_bytes));
@@ -117,7 +116,7 @@ static void report(struct ctx *ctx, const struct transaction *t, void *data)
 			   buf_text(&job->changes));
 	cmd_print_backend(&r->plug.request.backend);
 	if (t->view.has_guest)
-		cmd_print_memory(t);
+		cmd_print_memory(&t->view);
 	else if (r->plug.units_count)
 		cmd_print_left(ctx);
 	cmd_print_times(t);

@@ -58,27 +58,26 @@ static uint64_t plugged_bytes(const struct machine *m, int node)
 }
 
 /* Is there another node than 0, as QEMU or the guest counts? */
-static bool has_nodes(const struct transaction *t)
+static bool has_nodes(const struct view *v)
 {
 	unsigned i;
 
-	for (i = 0; i < t->view.machine.devices_count; i++)
-		if ((t->view.machine.devices[i].has & MEMDEV_HAS_NODE) &&
-		    t->view.machine.devices[i].node)
+	for (i = 0; i < v->machine.devices_count; i++)
+		if ((v->machine.devices[i].has & MEMDEV_HAS_NODE) && v->machine.devices[i].node)
 			return true;
-	for (i = 0; i < t->view.before.blocks.count; i++)
-		if (t->view.before.blocks.runs[i].node > 0)
+	for (i = 0; i < v->before.blocks.count; i++)
+		if (v->before.blocks.runs[i].node > 0)
 			return true;
 	return false;
 }
 
 /* With one node the guest's is QEMU's; else each is found out. */
-static void read_nodes(struct node_map *map, const struct transaction *t)
+static void read_nodes(struct node_map *map, const struct view *v)
 {
 	struct err ignored;
-	bool is_known = !node_map_read(map, t, &ignored);
+	bool is_known = !node_map_read(map, v, &ignored);
 
-	if (!has_nodes(t) && (!is_known || map->nodes.count < 2))
+	if (!has_nodes(v) && (!is_known || map->nodes.count < 2))
 		*map = (struct node_map){ .nodes.count = 1 };
 	else if (map->nodes.count < 2)
 		map->nodes.count =
@@ -86,17 +85,17 @@ static void read_nodes(struct node_map *map, const struct transaction *t)
 }
 
 /* One object, and a line where there are several; -1: not known, or not counted. */
-static void report_node(struct ctx *ctx, const struct transaction *t, struct json_object *nodes,
+static void report_node(struct ctx *ctx, const struct view *v, struct json_object *nodes,
 			bool is_alone, int node, int guest)
 {
-	bool is_known = t->view.has_guest && !t->view.before.is_limited && guest >= 0;
+	bool is_known = v->has_guest && !v->before.is_limited && guest >= 0;
 	struct block_sum sum = { 0 };
 	struct json_object *object = json_object_new_object();
-	uint64_t plugged = node < 0 ? 0 : plugged_bytes(&t->view.machine, node);
+	uint64_t plugged = node < 0 ? 0 : plugged_bytes(&v->machine, node);
 	char text[SIZE_TEXT_MAX], movable[SIZE_TEXT_MAX];
 
 	if (is_known)
-		sum = sysfs_sum(&t->view.before, guest);
+		sum = sysfs_sum(&v->before, guest);
 	json_add_u64(object, "node", node >= 0, (uint64_t)node);
 	json_add_u64(object, "guest_node", is_known, (uint64_t)guest);
 	json_add_u64(object, "plugged", node >= 0, plugged);
@@ -109,8 +108,8 @@ static void report_node(struct ctx *ctx, const struct transaction *t, struct jso
 	if (node >= 0)
 		out_printf("Node %-3d plugged %s; ", node, size_format(text, plugged));
 	if (!is_known) {
-		out_printf(t->view.has_guest && !plugged ? "the guest has no memory there\n"
-							 : "in the guest not known\n");
+		out_printf(v->has_guest && !plugged ? "the guest has no memory there\n"
+						    : "in the guest not known\n");
 		return;
 	}
 	out_printf(node == guest ? "in the guest " : "the guest's node %d: ", guest);
@@ -119,8 +118,8 @@ static void report_node(struct ctx *ctx, const struct transaction *t, struct jso
 }
 
 /* The guest's nodes that are none of QEMU's, or of several. */
-static void report_guest_nodes(struct ctx *ctx, const struct transaction *t,
-			       struct json_object *nodes, const struct node_map *map)
+static void report_guest_nodes(struct ctx *ctx, const struct view *v, struct json_object *nodes,
+			       const struct node_map *map)
 {
 	bool done[MACHINE_NODES_MAX] = { false };
 	unsigned i;
@@ -128,34 +127,34 @@ static void report_guest_nodes(struct ctx *ctx, const struct transaction *t,
 	for (i = 0; i < MACHINE_NODES_MAX; i++)
 		if (node_map_is_own(map, (int)i) && map->guest[i] < MACHINE_NODES_MAX)
 			done[map->guest[i]] = true;
-	for (i = 0; i < t->view.before.blocks.count; i++) {
-		int guest = t->view.before.blocks.runs[i].node;
+	for (i = 0; i < v->before.blocks.count; i++) {
+		int guest = v->before.blocks.runs[i].node;
 
 		if (guest < 0 || guest >= MACHINE_NODES_MAX || done[guest])
 			continue;
 		done[guest] = true;
-		report_node(ctx, t, nodes, map->nodes.count == 1, -1, guest);
+		report_node(ctx, v, nodes, map->nodes.count == 1, -1, guest);
 	}
 }
 
 /* Each of QEMU's NUMA nodes, with what the guest counts as that, then others of the guest. */
-static void report_nodes(struct ctx *ctx, const struct transaction *t)
+static void report_nodes(struct ctx *ctx, const struct view *v)
 {
 	struct json_object *nodes = json_object_new_array();
 	struct node_map map;
 	unsigned i;
 
-	read_nodes(&map, t);
+	read_nodes(&map, v);
 	for (i = 0; i < map.nodes.count; i++) {
 		int guest = node_map_is_own(&map, (int)i) ? map.guest[i] : NODE_UNKNOWN;
-		struct block_sum sum = sysfs_sum(&t->view.before, guest < 0 ? INT_MAX : guest);
+		struct block_sum sum = sysfs_sum(&v->before, guest < 0 ? INT_MAX : guest);
 
-		if (plugged_bytes(&t->view.machine, (int)i) || map.nodes.list[i].is_there ||
+		if (plugged_bytes(&v->machine, (int)i) || map.nodes.list[i].is_there ||
 		    sum.online_bytes || sum.offline_bytes)
-			report_node(ctx, t, nodes, map.nodes.count == 1, (int)i, guest);
+			report_node(ctx, v, nodes, map.nodes.count == 1, (int)i, guest);
 	}
-	if (t->view.has_guest)
-		report_guest_nodes(ctx, t, nodes, &map);
+	if (v->has_guest)
+		report_guest_nodes(ctx, v, nodes, &map);
 	json_object_object_add(ctx->result, "nodes", nodes);
 }
 
@@ -234,18 +233,18 @@ static void report(struct ctx *ctx, const struct transaction *t, void *job)
 	json_object_object_add(ctx->result, "guest",
 			       t->view.has_guest ? json_guest(ctx, &t->view.before) : NULL);
 	if (ctx->globals->is_json) {
-		report_nodes(ctx, t);
+		report_nodes(ctx, &t->view);
 		report_repair(ctx, t);
 		return;
 	}
 	print_qemu(&t->view.machine);
 	cmd_print_virtio_mem(&t->view.machine, "        ");
-	cmd_print_absent(t, "        ");
+	cmd_print_absent(&t->view, "        ");
 	if (t->view.has_guest)
 		print_guest(ctx, &t->view.before);
 	else
 		out_printf("Guest   not known\n");
-	report_nodes(ctx, t);
+	report_nodes(ctx, &t->view);
 	report_repair(ctx, t);
 }
 

@@ -38,7 +38,7 @@ static void report(struct ctx *ctx, const struct transaction *t, void *data)
 	unsigned i;
 
 	json_object_object_add(ctx->result, "devices", json_object_get(job->devices));
-	json_object_object_add(ctx->result, "guest", cmd_json_guest(t));
+	json_object_object_add(ctx->result, "guest", cmd_json_guest(&t->view));
 	if (!cmd_is_text(ctx))
 		return;
 	if (job->count > NAMES_MAX)
@@ -50,7 +50,7 @@ static void report(struct ctx *ctx, const struct transaction *t, void *data)
 		out_printf("%s stays: %s\n", job->unplug.stayers.list[i].name,
 			   job->unplug.stayers.list[i].err.message);
 	if (t->view.has_guest && (t->view.after.has & GUEST_HAS_TOTAL))
-		cmd_print_memory(t);
+		cmd_print_memory(&t->view);
 	cmd_print_times(t);
 }
 
@@ -59,7 +59,7 @@ static void remember(struct unplug *unplug, const struct transaction *t, const s
 {
 	struct unplug_job *job = (struct unplug_job *)unplug;
 
-	json_object_array_add(job->devices, cmd_json_device(t, &t->view.before, d));
+	json_object_array_add(job->devices, cmd_json_device(&t->view, &t->view.before, d));
 	buf_addf(&job->names, "%s%s", job->names.len ? ", " : "", memdev_name(d));
 	job->count++;
 }
@@ -68,9 +68,9 @@ static int choose(const struct transaction *t, struct unplug *unplug, bool is_al
 		  char **argv, struct err *err)
 {
 	if (is_all)
-		return unplug_add_all(t, unplug, err);
+		return unplug_add_all(&t->view, unplug, err);
 	if (!argc)
-		return unplug_add_last(t, unplug, err);
+		return unplug_add_last(&t->view, unplug, err);
 	return unplug_add_words(t, unplug, argv, (unsigned)argc, err);
 }
 

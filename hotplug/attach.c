@@ -95,18 +95,18 @@ static int take_replies(struct transaction *t, struct plug *plug, unsigned which
 }
 
 /* Only the file of a single DIMM has a name: others are in a directory. */
-static void expect_file(const struct transaction *t, struct plug *plug)
+static void expect_file(const struct view *v, struct plug *plug)
 {
 	if (plug->request.backend.mem_path && plug->units_count == 1)
-		mem_file_expect(&plug->file, qmp_peer_pid(t->view.qmp),
-				plug->request.backend.mem_path, plug->units[0].dimm.size_bytes);
+		mem_file_expect(&plug->file, qmp_peer_pid(v->qmp), plug->request.backend.mem_path,
+				plug->units[0].dimm.size_bytes);
 }
 
 static int add_backends(struct transaction *t, struct plug *plug, struct err *err)
 {
 	unsigned i;
 
-	expect_file(t, plug);
+	expect_file(&t->view, plug);
 	for (i = plug->from; i < plug->to; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
@@ -118,7 +118,7 @@ static int add_backends(struct transaction *t, struct plug *plug, struct err *er
 
 /* Only for backends that are ours: one that somebody else has made under that name, a moment ago,
  * is his. */
-static int send_devices(struct transaction *t, struct plug *plug, struct err *err)
+static int send_devices(struct view *v, struct plug *plug, struct err *err)
 {
 	unsigned i;
 
@@ -126,25 +126,24 @@ static int send_devices(struct transaction *t, struct plug *plug, struct err *er
 		struct plug_unit *unit = &plug->units[i];
 
 		if (!unit->is_failed &&
-		    qmp_send(t->view.qmp, machine_request_device_add(&unit->dimm), &unit->ids[1],
-			     err))
+		    qmp_send(v->qmp, machine_request_device_add(&unit->dimm), &unit->ids[1], err))
 			return -1;
 	}
 	return 0;
 }
 
 /* Is the DIMM in QEMU's list as requested, at blocks that the guest can use? */
-static int read_unit(const struct transaction *t, struct plug *plug, struct plug_unit *unit,
+static int read_unit(const struct view *v, struct plug *plug, struct plug_unit *unit,
 		     struct err *err)
 {
-	const struct memdev *d = plug_unit_device(t, unit);
+	const struct memdev *d = plug_unit_device(v, unit);
 
 	if (!d || d->size_bytes != unit->dimm.size_bytes || !(d->has & MEMDEV_HAS_ADDRESS))
 		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as requested",
 			       unit->dimm.device_id);
-	if (!t->view.has_guest)
+	if (!v->has_guest)
 		return 0;
-	unit->has_blocks = view_device_blocks(&t->view, d, &unit->blocks);
+	unit->has_blocks = view_device_blocks(v, d, &unit->blocks);
 	if (unit->has_blocks)
 		return 0;
 	plug->is_misplaced = true;
@@ -154,22 +153,22 @@ static int read_unit(const struct transaction *t, struct plug *plug, struct plug
 }
 
 /* Read the devices and, where that says more, the backends back. */
-static int read_back(struct transaction *t, struct plug *plug, const uint64_t *ids, struct err *err)
+static int read_back(struct view *v, struct plug *plug, const uint64_t *ids, struct err *err)
 {
 	_cleanup_json_ struct json_object *devices = NULL;
 	_cleanup_json_ struct json_object *backends = NULL;
 	unsigned i;
 
-	if (qmp_receive(t->view.qmp, ids[0], &devices, err) ||
-	    machine_read_devices(&t->view.machine, devices, err) ||
-	    (ids[1] && qmp_receive(t->view.qmp, ids[1], &backends, err)))
+	if (qmp_receive(v->qmp, ids[0], &devices, err) ||
+	    machine_read_devices(&v->machine, devices, err) ||
+	    (ids[1] && qmp_receive(v->qmp, ids[1], &backends, err)))
 		return err_wrap(err, "cannot read the DIMMs back");
 	for (i = plug->from; i < plug->to; i++) {
 		struct plug_unit *unit = &plug->units[i];
 
 		if (unit->is_failed)
 			continue;
-		if (read_unit(t, plug, unit, err) ||
+		if (read_unit(v, plug, unit, err) ||
 		    (backends && backend_verify(&plug->request.backend, unit->dimm.backend_id,
 						unit->dimm.size_bytes, backends, err)))
 			return -1;
@@ -197,13 +196,14 @@ static int attach_round(struct transaction *t, struct plug *plug, struct err *er
 {
 	uint64_t ids[2] = { 0 };
 
-	if (choose_round(t, plug, err) || add_backends(t, plug, err) || send_devices(t, plug, err))
+	if (choose_round(t, plug, err) || add_backends(t, plug, err) ||
+	    send_devices(&t->view, plug, err))
 		return -1;
 	if (qmp_send(t->view.qmp, qmp_request("query-memory-devices", NULL), &ids[0], err) ||
 	    (!backend_is_plain(&plug->request.backend) &&
 	     qmp_send(t->view.qmp, qmp_request("query-memdev", NULL), &ids[1], err)))
 		return -1;
-	return take_replies(t, plug, 1, err) || read_back(t, plug, ids, err) ? -1 : 0;
+	return take_replies(t, plug, 1, err) || read_back(&t->view, plug, ids, err) ? -1 : 0;
 }
 
 int plug_attach(struct transaction *t, void *job, struct err *err)
@@ -255,14 +255,14 @@ static int collect_replies(struct transaction *t, struct plug *plug, struct err 
 }
 
 /* Has a kernel that does not answer to DIMMs given one up by itself? */
-static bool is_given_up(const struct transaction *t, const struct leaving *leaving, unsigned count)
+static bool is_given_up(const struct view *v, const struct leaving *leaving, unsigned count)
 {
 	unsigned i;
 
-	for (i = 0; t->view.has_guest && !t->view.machine.has_acpi_ost && i < count; i++) {
+	for (i = 0; v->has_guest && !v->machine.has_acpi_ost && i < count; i++) {
 		const struct memdev *d = &leaving[i].device;
-		struct block_list shown = view_found_blocks(&t->view, view_now(&t->view), d);
-		uint64_t bytes = block_list_blocks(&shown) * t->view.before.block_size_bytes;
+		struct block_list shown = view_found_blocks(v, view_now(v), d);
+		uint64_t bytes = block_list_blocks(&shown) * v->before.block_size_bytes;
 
 		block_list_free(&shown);
 		if (bytes < d->size_bytes)
@@ -278,7 +278,7 @@ static int take_back(struct transaction *t, struct leaving *leaving, unsigned co
 	int64_t final_ms = t->deadline->final_ms;
 	int status;
 
-	if (!is_given_up(t, leaving, count))
+	if (!is_given_up(&t->view, leaving, count))
 		return hotplug_release_devices(t, leaving, count, err);
 	t->deadline->final_ms = deadline_within(t->deadline, TAKE_BACK_MS);
 	status = hotplug_release_devices(t, leaving, count, err);
@@ -298,7 +298,7 @@ static int detach_devices(struct transaction *t, struct plug *plug, struct err *
 	for (i = 0; i < plug->units_count; i++) {
 		struct plug_unit *unit = &plug->units[i];
 		const struct memdev *d = unit->is_device_there && !plug_is_kept(plug, unit)
-						 ? plug_unit_device(t, unit)
+						 ? plug_unit_device(&t->view, unit)
 						 : NULL;
 
 		unit->is_device_there &= plug_is_kept(plug, unit);

@@ -79,13 +79,13 @@ static void add_ranges(struct command *c, const struct block_list *list, bool is
 }
 
 /* Can a node lose its memory? The first has what the guest booted with. */
-static bool is_of_later_node(const struct transaction *t, const struct block_list *list)
+static bool is_of_later_node(const struct view *v, const struct block_list *list)
 {
 	struct block_list found = { 0 };
 	bool is_so = false;
 	unsigned i;
 
-	block_list_intersect(&found, &t->view.before.blocks, list);
+	block_list_intersect(&found, &v->before.blocks, list);
 	for (i = 0; i < found.count; i++)
 		is_so |= found.runs[i].node > 0;
 	block_list_free(&found);
@@ -93,12 +93,12 @@ static bool is_of_later_node(const struct transaction *t, const struct block_lis
 }
 
 /* Is a node about to lose memory, of which its cpusets are to be kept in mind? */
-static bool wants_cpusets(const struct transaction *t, const struct block_change *c)
+static bool wants_cpusets(const struct view *v, const struct block_change *c)
 {
 	unsigned i;
 
-	for (i = 0; t->view.is_taking && !t->view.has_cpusets && i < c->parts_count; i++)
-		if (c->parts[i].state == BLOCK_OFFLINE && is_of_later_node(t, &c->parts[i].list))
+	for (i = 0; v->is_taking && !v->has_cpusets && i < c->parts_count; i++)
+		if (c->parts[i].state == BLOCK_OFFLINE && is_of_later_node(v, &c->parts[i].list))
 			return true;
 	return false;
 }
@@ -121,7 +121,7 @@ static void make_request(const struct transaction *t, const struct block_change 
 {
 	unsigned i;
 
-	if (wants_cpusets(t, c))
+	if (wants_cpusets(&t->view, c))
 		request_add(r, VERB_CPUSETS);
 	if (c->awaited.count) {
 		struct command *appear = request_add(r, VERB_APPEAR);
@@ -151,13 +151,13 @@ static bool is_as_wanted(const struct block_part *part, const struct blocks *run
 }
 
 /* Is the whole part? A block that has gone is offline as well. */
-static bool is_part_done(const struct transaction *t, const struct block_part *part)
+static bool is_part_done(const struct view *v, const struct block_part *part)
 {
 	struct block_list found = { 0 };
 	bool is_done;
 	unsigned i;
 
-	block_list_intersect(&found, &t->view.after.blocks, &part->list);
+	block_list_intersect(&found, &v->after.blocks, &part->list);
 	is_done = part->state == BLOCK_OFFLINE ||
 		  block_list_blocks(&found) == block_list_blocks(&part->list);
 	for (i = 0; i < found.count; i++)
@@ -166,12 +166,12 @@ static bool is_part_done(const struct transaction *t, const struct block_part *p
 	return is_done;
 }
 
-static bool is_all_done(const struct transaction *t, const struct block_change *c)
+static bool is_all_done(const struct view *v, const struct block_change *c)
 {
 	unsigned i;
 
 	for (i = 0; i < c->parts_count; i++)
-		if (!is_part_done(t, &c->parts[i]))
+		if (!is_part_done(v, &c->parts[i]))
 			return false;
 	return true;
 }
@@ -206,7 +206,7 @@ int blocks_change(struct transaction *t, const struct block_change *c, struct er
 
 	t->has_hanging = false;
 	status = try_change(t, c, may_be_fast, &is_final, err);
-	if (status || is_final || is_all_done(t, c))
+	if (status || is_final || is_all_done(&t->view, c))
 		return status;
 	return try_change(t, c, false, &is_final, err);
 }
@@ -270,8 +270,7 @@ static void restore_part(struct block_change *c, const struct block_list *were,
 }
 
 /* Are the blocks as they were? State and zone count, not what may change by itself. */
-static int check_restored(const struct transaction *t, const struct block_list *were,
-			  struct err *err)
+static int check_restored(const struct view *v, const struct block_list *were, struct err *err)
 {
 	char is[STATE_TEXT_MAX], was[STATE_TEXT_MAX];
 	unsigned i, j;
@@ -279,8 +278,8 @@ static int check_restored(const struct transaction *t, const struct block_list *
 	for (i = 0; i < were->count; i++) {
 		const struct blocks *then = &were->runs[i];
 
-		for (j = 0; j < t->view.after.blocks.count; j++) {
-			const struct blocks *now = &t->view.after.blocks.runs[j];
+		for (j = 0; j < v->after.blocks.count; j++) {
+			const struct blocks *now = &v->after.blocks.runs[j];
 
 			if (now->last < then->first || now->first > then->last)
 				continue;
@@ -325,7 +324,7 @@ static int restore(struct transaction *t, const struct block_list *were, struct 
 	make_request(t, &c, false, &r);
 	status = c.parts_count ? hotplug_ask(t, &r, WORK_RESTORE, err) : 0;
 	if (!status && c.parts_count)
-		status = check_restored(t, were, err);
+		status = check_restored(&t->view, were, err);
 	block_change_free(&c);
 	return status;
 }

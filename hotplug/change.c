@@ -43,27 +43,27 @@ static bool parse_range(const char *word, struct blocks *run)
 	       run->last >= run->first;
 }
 
-static int unknown_word(const struct transaction *t, const char *word, struct err *err)
+static int unknown_word(const struct view *v, const char *word, struct err *err)
 {
 	err_set(err, ERR_FAILED, "no memory block or device '%s'", word);
-	return view_hint_device(&t->view, word, "see memhp blocks and memhp list", err);
+	return view_hint_device(v, word, "see memhp blocks and memhp list", err);
 }
 
-static int add_device_blocks(const struct transaction *t, struct change *change, const char *word,
+static int add_device_blocks(const struct view *v, struct change *change, const char *word,
 			     struct err *err)
 {
-	const struct memdev *d = view_find_device(&t->view, word);
+	const struct memdev *d = view_find_device(v, word);
 	struct blocks run;
 
 	if (!d)
-		return unknown_word(t, word, err);
-	if (view_added(&t->view, &t->view.before, d) == ADDED_NOT) {
+		return unknown_word(v, word, err);
+	if (view_added(v, &v->before, d) == ADDED_NOT) {
 		_cleanup_free_ char *command = view_absent_command(d);
 
 		err_set(err, ERR_FAILED, "the guest has not added '%s'", word);
 		return err_hint(err, "take it away with: %s", command);
 	}
-	if (!view_device_blocks(&t->view, d, &run))
+	if (!view_device_blocks(v, d, &run))
 		return err_set(err, ERR_FAILED, "the guest has no memory blocks of '%s'", word);
 	block_list_add(&change->named, &run);
 	return 0;
@@ -78,21 +78,20 @@ static bool can_change(const struct change *change, const struct blocks *b)
 
 /* A size: that much of what is offline, lowest first; of what is online and movable, highest first.
  */
-static int add_size(const struct transaction *t, struct change *change, const char *word,
-		    struct err *err)
+static int add_size(const struct view *v, struct change *change, const char *word, struct err *err)
 {
-	const struct block_list *all = &t->view.before.blocks;
+	const struct block_list *all = &v->before.blocks;
 	uint64_t size_bytes, left;
 	char block[SIZE_TEXT_MAX];
 	unsigned i;
 
 	if (size_parse(word, &size_bytes, err))
 		return -1;
-	if (size_bytes % t->view.before.block_size_bytes)
+	if (size_bytes % v->before.block_size_bytes)
 		return err_set(err, ERR_FAILED,
 			       "'%s' is not a multiple of the memory block size, %s", word,
-			       size_format(block, t->view.before.block_size_bytes));
-	left = size_bytes / t->view.before.block_size_bytes;
+			       size_format(block, v->before.block_size_bytes));
+	left = size_bytes / v->before.block_size_bytes;
 	for (i = 0; i < all->count && left; i++) {
 		struct blocks run = all->runs[change->is_online ? i : all->count - 1 - i];
 		uint64_t blocks = run.last - run.first + 1;
@@ -112,13 +111,13 @@ static int add_size(const struct transaction *t, struct change *change, const ch
 	return 0;
 }
 
-static void add_all(const struct transaction *t, struct change *change)
+static void add_all(const struct view *v, struct change *change)
 {
 	unsigned i;
 
-	for (i = 0; i < t->view.before.blocks.count; i++)
-		if (can_change(change, &t->view.before.blocks.runs[i]))
-			block_list_add(&change->named, &t->view.before.blocks.runs[i]);
+	for (i = 0; i < v->before.blocks.count; i++)
+		if (can_change(change, &v->before.blocks.runs[i]))
+			block_list_add(&change->named, &v->before.blocks.runs[i]);
 }
 
 /* Only Movable blocks are taken unless they are named. */
@@ -130,24 +129,23 @@ static int unknown_zones(struct err *err)
 	return err_hint(err, "name blocks, or a device of memhp list");
 }
 
-static int add_word(const struct transaction *t, struct change *change, const char *word,
-		    struct err *err)
+static int add_word(const struct view *v, struct change *change, const char *word, struct err *err)
 {
 	struct blocks run;
 	uint64_t block;
 
-	if (!change->is_online && t->view.before.is_limited &&
+	if (!change->is_online && v->before.is_limited &&
 	    (!strcmp(word, "all") || size_looks_like(word)))
 		return unknown_zones(err);
 	if (!strcmp(word, "all")) {
-		add_all(t, change);
+		add_all(v, change);
 		return 0;
 	}
 	if (size_looks_like(word))
-		return add_size(t, change, word, err);
+		return add_size(v, change, word, err);
 	if (!parse_range(word, &run))
-		return add_device_blocks(t, change, word, err);
-	if (block_list_lacks(&t->view.before.blocks, run.first, run.last, &block)) {
+		return add_device_blocks(v, change, word, err);
+	if (block_list_lacks(&v->before.blocks, run.first, run.last, &block)) {
 		err_set(err, ERR_FAILED, "no memory block 'memory%llu'", (unsigned long long)block);
 		return err_hint(err, "see memhp blocks");
 	}
@@ -164,16 +162,16 @@ static bool needs_change(const struct change *change, const struct blocks *b)
 	       (change->zone != ZONE_AUTO && blocks_zone(b) != change->zone);
 }
 
-static int resolve(const struct transaction *t, struct change *change, struct err *err)
+static int resolve(const struct view *v, struct change *change, struct err *err)
 {
 	struct block_list found = { 0 };
 	unsigned i;
 
 	for (i = 0; i < change->words_count; i++)
-		if (add_word(t, change, change->words[i], err))
+		if (add_word(v, change, change->words[i], err))
 			return -1;
 	block_list_sort(&change->named);
-	block_list_intersect(&found, &t->view.before.blocks, &change->named);
+	block_list_intersect(&found, &v->before.blocks, &change->named);
 	block_list_free(&change->named);
 	change->named = found;
 	for (i = 0; i < found.count; i++)
@@ -197,14 +195,14 @@ static struct block_change online_change(const struct change *change)
 }
 
 /* Read back. */
-static int check(const struct transaction *t, const struct change *change, struct err *err)
+static int check(const struct view *v, const struct change *change, struct err *err)
 {
 	struct block_list found = { 0 };
 	const struct blocks *wrong = NULL;
 	char state[STATE_TEXT_MAX];
 	unsigned i;
 
-	block_list_intersect(&found, &t->view.after.blocks, &change->blocks);
+	block_list_intersect(&found, &v->after.blocks, &change->blocks);
 	for (i = 0; i < found.count && !wrong; i++)
 		if (needs_change(change, &found.runs[i]))
 			wrong = &found.runs[i];
@@ -240,7 +238,7 @@ static int bring_online(struct transaction *t, void *job, struct err *err)
 	int status = blocks_change(t, &c, err);
 
 	block_change_free(&c);
-	if (status || check(t, change, err))
+	if (status || check(&t->view, change, err))
 		return -1;
 	if (is_move(change))
 		hotplug_settle_floor(t);
@@ -251,7 +249,7 @@ static int take_offline(struct transaction *t, void *job, struct err *err)
 {
 	struct change *change = job;
 
-	if (hotplug_take_offline(t, &change->blocks, err) || check(t, change, err))
+	if (hotplug_take_offline(t, &change->blocks, err) || check(&t->view, change, err))
 		return -1;
 	hotplug_settle_floor(t);
 	return 0;
@@ -284,22 +282,21 @@ static const struct step online_steps[] = { { "online", bring_online, undo, brin
 static const struct step offline_steps[] = { { "offline", take_offline, undo, take_offline_show,
 					       NULL } };
 
-static uint64_t bytes_of(const struct transaction *t, const struct block_list *list)
+static uint64_t bytes_of(const struct view *v, const struct block_list *list)
 {
-	return block_list_blocks(list) * t->view.before.block_size_bytes;
+	return block_list_blocks(list) * v->before.block_size_bytes;
 }
 
 /* Those blocks that are the device's go to the zone that it has begun in, if any. */
-static void follow_device(const struct transaction *t, struct change *change,
-			  const struct memdev *d)
+static void follow_device(const struct view *v, struct change *change, const struct memdev *d)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
 	bool is_mixed = false;
-	enum zone zone = zone_begun(t, d, &is_mixed);
+	enum zone zone = zone_begun(v, d, &is_mixed);
 	struct blocks span;
 	unsigned i;
 
-	if (!view_device_blocks(&t->view, d, &span))
+	if (!view_device_blocks(v, d, &span))
 		return;
 	block_list_add(&wanted, &span);
 	block_list_intersect(&found, &change->blocks, &wanted);
@@ -331,12 +328,13 @@ static void choose_zones(struct transaction *t, struct change *change)
 	unsigned i;
 
 	for (i = 0; change->zone == ZONE_AUTO && i < t->view.machine.devices_count; i++)
-		follow_device(t, change, &t->view.machine.devices[i]);
+		follow_device(&t->view, change, &t->view.machine.devices[i]);
 	for (i = 0; i < ARRAY_SIZE(change->parts); i++)
 		block_list_sort(&change->parts[i]);
 	followed = parted(change);
 	block_list_subtract(&rest, &change->blocks, &followed);
-	change->zone_taken = zone_choose(t, change->zone, bytes_of(t, &rest), change->zone_reason);
+	change->zone_taken =
+		zone_choose(t, change->zone, bytes_of(&t->view, &rest), change->zone_reason);
 	for (i = 0; i < rest.count; i++)
 		block_list_add(&change->parts[change->zone_taken], &rest.runs[i]);
 	block_list_sort(&change->parts[change->zone_taken]);
@@ -360,8 +358,8 @@ static int check_change(struct transaction *t, const struct change *change, stru
 		return change->is_online
 			       ? err_hint(err, "take them first: memhp offline --force BLOCKS")
 			       : -1;
-	return change->is_online ? zone_check(t, change->zone, err)
-				 : hotplug_check_room(t, bytes_of(t, &change->blocks), err);
+	return change->is_online ? zone_check(&t->view, change->zone, err)
+				 : hotplug_check_room(t, bytes_of(&t->view, &change->blocks), err);
 }
 
 /* Are few blocks named by their numbers, so that the others do not matter? The zone that auto takes
@@ -402,7 +400,8 @@ int hotplug_change(struct transaction *t, struct change *change, struct err *err
 	_cleanup_buf_ struct buf subject = { 0 };
 	unsigned i;
 
-	if (!look(t, change, err) && !resolve(t, change, err) && !check_change(t, change, err)) {
+	if (!look(t, change, err) && !resolve(&t->view, change, err) &&
+	    !check_change(t, change, err)) {
 		change_prepare(t, change);
 		if (!transaction_run(t, err))
 			return 0;

@@ -128,10 +128,9 @@ static int check_size(uint64_t size_bytes, uint64_t block_bytes, struct err *err
 			size_exact(above, down_bytes + block_bytes));
 }
 
-static int check_sizes(const struct transaction *t, const uint64_t *sizes, unsigned count,
-		       struct err *err)
+static int check_sizes(const struct view *v, const uint64_t *sizes, unsigned count, struct err *err)
 {
-	uint64_t block_bytes = place_block_bytes(t);
+	uint64_t block_bytes = place_block_bytes(v);
 	unsigned i;
 
 	for (i = 0; block_bytes && i < count; i++)
@@ -141,22 +140,21 @@ static int check_sizes(const struct transaction *t, const uint64_t *sizes, unsig
 }
 
 /* ... or what lies in a block only in part. */
-static int find_places(const struct transaction *t, const struct plug_request *r,
-		       const uint64_t *sizes, unsigned count, struct device_place *places,
-		       struct err *err)
+static int find_places(const struct view *v, const struct plug_request *r, const uint64_t *sizes,
+		       unsigned count, struct device_place *places, struct err *err)
 {
 	if (!r->has_address)
-		return place_choose(t, &r->backend, sizes, count, places, err);
+		return place_choose(v, &r->backend, sizes, count, places, err);
 	places[0] =
 		(struct device_place){ .is_known = true, .is_told = true, .address = r->address };
-	return place_check(t, r->address, sizes[0], err);
+	return place_check(v, r->address, sizes[0], err);
 }
 
 /* One file would be the memory of all DIMMs at once. */
-static int check_file(const struct transaction *t, const struct plug_request *r, unsigned count,
+static int check_file(const struct view *v, const struct plug_request *r, unsigned count,
 		      struct err *err)
 {
-	pid_t pid = qmp_peer_pid(t->view.qmp);
+	pid_t pid = qmp_peer_pid(v->qmp);
 	struct mem_path path;
 
 	if (count < 2 || !r->backend.mem_path || !pid ||
@@ -206,16 +204,15 @@ static int check_host(struct transaction *t, const struct plug_request *r, const
  * 2 GiB, as that end is a multiple of (probe_memory_block_size()). QEMU begins with devices at the
  * next GiB behind it. 0: not known, or no larger ones.
  */
-static uint64_t likely_block_bytes(const struct transaction *t)
+static uint64_t likely_block_bytes(const struct view *v)
 {
 	const uint64_t gib = UINT64_C(1) << 30;
-	uint64_t rest = t->view.machine.base_memory_bytes % gib, bytes = 2 * gib;
-	uint64_t end = t->view.machine.base_address - (rest ? gib - rest : 0);
+	uint64_t rest = v->machine.base_memory_bytes % gib, bytes = 2 * gib;
+	uint64_t end = v->machine.base_address - (rest ? gib - rest : 0);
 
-	if (t->view.has_guest || !place_block_bytes(t) || !t->view.machine.has_base_address ||
-	    end < 64 * gib)
+	if (v->has_guest || !place_block_bytes(v) || !v->machine.has_base_address || end < 64 * gib)
 		return 0;
-	while (bytes > place_block_bytes(t) && end % bytes)
+	while (bytes > place_block_bytes(v) && end % bytes)
 		bytes /= 2;
 	return bytes;
 }
@@ -223,7 +220,7 @@ static uint64_t likely_block_bytes(const struct transaction *t)
 static void warn_blocks(struct transaction *t, const uint64_t *sizes, unsigned count,
 			const struct device_place *places)
 {
-	uint64_t block_bytes = likely_block_bytes(t);
+	uint64_t block_bytes = likely_block_bytes(&t->view);
 	_cleanup_free_ char *text = NULL;
 	char block[SIZE_TEXT_MAX];
 	bool is_odd = false;
@@ -244,8 +241,9 @@ static void warn_blocks(struct transaction *t, const uint64_t *sizes, unsigned c
 int plug_check_device(struct transaction *t, const struct plug_request *r,
 		      struct device_place *place, struct err *err)
 {
-	if (check_limit(&t->view.machine, r, err) || check_sizes(t, &r->size_bytes, 1, err) ||
-	    find_places(t, r, &r->size_bytes, 1, place, err) ||
+	if (check_limit(&t->view.machine, r, err) ||
+	    check_sizes(&t->view, &r->size_bytes, 1, err) ||
+	    find_places(&t->view, r, &r->size_bytes, 1, place, err) ||
 	    check_host(t, r, &r->size_bytes, 1, err))
 		return -1;
 	warn_blocks(t, &r->size_bytes, 1, place);
@@ -256,8 +254,9 @@ int plug_check(struct transaction *t, const struct plug_request *r, const uint64
 	       unsigned count, struct device_place *places, struct err *err)
 {
 	if (check_slots(&t->view.machine, r, count, err) || check_limit(&t->view.machine, r, err) ||
-	    check_sizes(t, sizes, count, err) || find_places(t, r, sizes, count, places, err) ||
-	    check_host(t, r, sizes, count, err) || check_file(t, r, count, err))
+	    check_sizes(&t->view, sizes, count, err) ||
+	    find_places(&t->view, r, sizes, count, places, err) ||
+	    check_host(t, r, sizes, count, err) || check_file(&t->view, r, count, err))
 		return -1;
 	warn_blocks(t, sizes, count, places);
 	return 0;
@@ -283,21 +282,21 @@ struct pieces {
 };
 
 /* What the kernel needs for a piece from the memory it has. */
-static uint64_t map_bytes(const struct transaction *t, const struct pieces *p, unsigned i)
+static uint64_t map_bytes(const struct view *v, const struct pieces *p, unsigned i)
 {
-	bool is_inside = !p->is_virtio_mem &&
-			 memmap_lies_inside(view_now(&t->view), t->view.machine.arch, p->sizes[i]);
+	bool is_inside =
+		!p->is_virtio_mem && memmap_lies_inside(view_now(v), v->machine.arch, p->sizes[i]);
 
 	return is_inside ? 0 : p->sizes[i] / MAP_SHARE;
 }
 
-static uint64_t all_map_bytes(const struct transaction *t, const struct pieces *p)
+static uint64_t all_map_bytes(const struct view *v, const struct pieces *p)
 {
 	uint64_t bytes = 0;
 	unsigned i;
 
 	for (i = 0; i < p->count; i++)
-		bytes += map_bytes(t, p, i);
+		bytes += map_bytes(v, p, i);
 	return bytes;
 }
 
@@ -314,7 +313,7 @@ static int kernel_available(struct transaction *t, const struct pieces *p, uint6
 	_cleanup_request_ struct request r = { 0 };
 
 	*bytes = kernel_bytes(g, movable_bytes);
-	if (*bytes >= HEADROOM_BYTES + all_map_bytes(t, p) ||
+	if (*bytes >= HEADROOM_BYTES + all_map_bytes(&t->view, p) ||
 	    (!movable_bytes && !memmap_wants_page_size(g, t->view.machine.arch)))
 		return 0;
 	request_add(&r, VERB_SCAN);
@@ -337,26 +336,25 @@ int plug_count_fitting(struct transaction *t, const uint64_t *sizes, unsigned co
 		return (int)count;
 	if (kernel_available(t, &p, &have_bytes, err))
 		return -1;
-	need_bytes = all_map_bytes(t, &p);
+	need_bytes = all_map_bytes(&t->view, &p);
 	for (; count && need_bytes && need_bytes + HEADROOM_BYTES > have_bytes; count--)
-		need_bytes -= map_bytes(t, &p, count - 1);
+		need_bytes -= map_bytes(&t->view, &p, count - 1);
 	return (int)count;
 }
 
-static int no_headroom(const struct transaction *t, const struct pieces *p, uint64_t have_bytes,
+static int no_headroom(const struct view *v, const struct pieces *p, uint64_t have_bytes,
 		       struct err *err)
 {
-	uint64_t block_bytes = t->view.before.block_size_bytes;
+	uint64_t block_bytes = v->before.block_size_bytes;
 	uint64_t fit_bytes =
 		have_bytes > HEADROOM_BYTES ? (have_bytes - HEADROOM_BYTES) * MAP_SHARE : 0;
 	char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX], fit[SIZE_TEXT_MAX];
 
 	err_set(err, ERR_GUEST_REFUSED,
 		"the guest needs %s for its memory map and its kernel has %s available",
-		size_format(need, all_map_bytes(t, p)), size_format(have, have_bytes));
+		size_format(need, all_map_bytes(v, p)), size_format(have, have_bytes));
 	size_exact(fit, fit_bytes - fit_bytes % block_bytes);
-	if (!p->is_virtio_mem &&
-	    memmap_lies_inside(view_now(&t->view), t->view.machine.arch, block_bytes))
+	if (!p->is_virtio_mem && memmap_lies_inside(view_now(v), v->machine.arch, block_bytes))
 		return err_hint(err,
 				"at most %s fits; DIMMs of one block hold their map themselves, as "
 				"memmap_on_memory is on: --dimm %lluM; --force tries anyway",
@@ -384,11 +382,11 @@ static int check_pieces(struct transaction *t, struct pieces *p, unsigned kernel
 		return -1;
 	left_bytes = have_bytes;
 	for (i = 0; i < p->count; i++) {
-		uint64_t need_bytes = map_bytes(t, p, i);
+		uint64_t need_bytes = map_bytes(&t->view, p, i);
 
 		if (need_bytes && left_bytes < need_bytes + HEADROOM_BYTES) {
 			p->count = i ? p->count : 1;
-			return no_headroom(t, p, have_bytes, err);
+			return no_headroom(&t->view, p, have_bytes, err);
 		}
 		left_bytes -= need_bytes;
 		if (i < kernels)

@@ -107,11 +107,10 @@ int hotplug_notice_gone(struct transaction *t, struct leaving *leaving, unsigned
 	return ready < 0 ? -1 : 0;
 }
 
-int hotplug_read_gone(struct transaction *t, struct leaving *leaving, unsigned count,
-		      struct err *err)
+int hotplug_read_gone(struct view *v, struct leaving *leaving, unsigned count, struct err *err)
 {
 	struct machine now = { 0 };
-	int status = machine_query_devices(&now, t->view.qmp, err);
+	int status = machine_query_devices(&now, v->qmp, err);
 	unsigned i;
 
 	for (i = 0; i < count && !status; i++)
@@ -300,7 +299,7 @@ int hotplug_release_devices(struct transaction *t, struct leaving *leaving, unsi
 		       : -1;
 }
 
-int hotplug_remove_backends(struct transaction *t, struct leaving *leaving, unsigned count,
+int hotplug_remove_backends(struct view *v, struct leaving *leaving, unsigned count,
 			    struct err *err)
 {
 	_cleanup_free_ uint64_t *ids = xcalloc(count, sizeof(*ids));
@@ -309,13 +308,12 @@ int hotplug_remove_backends(struct transaction *t, struct leaving *leaving, unsi
 
 	for (i = 0; i < count; i++)
 		if (leaving[i].is_gone && leaving[i].backend &&
-		    qmp_send(t->view.qmp, machine_request_object_del(leaving[i].backend), &ids[i],
-			     err))
+		    qmp_send(v->qmp, machine_request_object_del(leaving[i].backend), &ids[i], err))
 			return -1;
 	for (i = 0; i < count; i++) {
 		if (!ids[i])
 			continue;
-		if (qmp_receive(t->view.qmp, ids[i], NULL, err)) {
+		if (qmp_receive(v->qmp, ids[i], NULL, err)) {
 			status = err_wrap(err, "the backend '%s' is left", leaving[i].backend);
 			continue;
 		}

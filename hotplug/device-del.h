@@ -37,14 +37,14 @@ int hotplug_notice_gone(struct transaction *t, struct leaving *leaving, unsigned
 			int64_t until_ms, struct err *err) __attribute__((warn_unused_result));
 
 /* hotplug_read_gone() - the same by asking QEMU which are still there */
-int hotplug_read_gone(struct transaction *t, struct leaving *leaving, unsigned count,
-		      struct err *err) __attribute__((warn_unused_result));
+int hotplug_read_gone(struct view *v, struct leaving *leaving, unsigned count, struct err *err)
+	__attribute__((warn_unused_result));
 
 /*
  * hotplug_remove_backends() - object-del the backends of those that are gone, each once
  * Return: 0; -1 when one is left, named in @err
  */
-int hotplug_remove_backends(struct transaction *t, struct leaving *leaving, unsigned count,
+int hotplug_remove_backends(struct view *v, struct leaving *leaving, unsigned count,
 			    struct err *err) __attribute__((warn_unused_result));
 
 #endif

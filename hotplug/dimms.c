@@ -45,9 +45,9 @@ void plug_free(struct plug *plug)
 	mem_file_free(&plug->file);
 }
 
-const struct memdev *plug_unit_device(const struct transaction *t, const struct plug_unit *unit)
+const struct memdev *plug_unit_device(const struct view *v, const struct plug_unit *unit)
 {
-	return machine_device(&t->view.machine, unit->dimm.device_id);
+	return machine_device(&v->machine, unit->dimm.device_id);
 }
 
 /* Each DIMM's size, as the checks take them; the caller frees the array. */

@@ -54,7 +54,7 @@ void plug_free(struct plug *plug);
 uint64_t *plug_sizes(const struct plug *plug);
 
 /* plug_unit_device() - the DIMM in QEMU's list; NULL before it is there */
-const struct memdev *plug_unit_device(const struct transaction *t, const struct plug_unit *unit);
+const struct memdev *plug_unit_device(const struct view *v, const struct plug_unit *unit);
 
 /* plug_expect(), plug_show() - of all DIMMs, those that have come so far are the work that is
  * shown: from now on, and when one more may have */

@@ -96,57 +96,57 @@ static uint64_t smaller_step(const struct view *v, int node, uint64_t below_byte
 }
 
 /* Let a device change by as much of @bytes as it can; returns what is left of them. */
-static uint64_t change(const struct transaction *t, struct vmem *vmem, int node,
-		       const struct memdev *d, uint64_t bytes, bool is_growing)
+static uint64_t change(const struct view *v, struct vmem *vmem, int node, const struct memdev *d,
+		       uint64_t bytes, bool is_growing)
 {
-	uint64_t take = (is_growing ? room_bytes : given_bytes)(&t->view, node, d);
+	uint64_t take = (is_growing ? room_bytes : given_bytes)(v, node, d);
 
 	if (!take)
 		return bytes;
 	take = take < bytes ? take : bytes;
 	take -= take % d->step_bytes;
 	if (take)
-		vmem_add(t, vmem, d, is_growing ? d->size_bytes + take : d->size_bytes - take);
+		vmem_add(v, vmem, d, is_growing ? d->size_bytes + take : d->size_bytes - take);
 	return bytes - take;
 }
 
 /* Those with steps of @step_bytes (0: all): the first grows first, the last shrinks first. */
-static uint64_t change_those(const struct transaction *t, struct vmem *vmem, int node,
-			     uint64_t step_bytes, uint64_t bytes, bool is_growing)
+static uint64_t change_those(const struct view *v, struct vmem *vmem, int node, uint64_t step_bytes,
+			     uint64_t bytes, bool is_growing)
 {
-	unsigned i, count = t->view.machine.devices_count;
+	unsigned i, count = v->machine.devices_count;
 
 	for (i = 0; i < count && bytes; i++) {
-		const struct memdev *d = &t->view.machine.devices[is_growing ? i : count - 1 - i];
+		const struct memdev *d = &v->machine.devices[is_growing ? i : count - 1 - i];
 
 		if (!step_bytes || d->step_bytes == step_bytes)
-			bytes = change(t, vmem, node, d, bytes, is_growing);
+			bytes = change(v, vmem, node, d, bytes, is_growing);
 	}
 	return bytes;
 }
 
 /* Steps are powers of two: a rest that large ones leave is all that the small ones have to make. */
-static uint64_t share_out(const struct transaction *t, struct vmem *vmem, int node, uint64_t bytes,
+static uint64_t share_out(const struct view *v, struct vmem *vmem, int node, uint64_t bytes,
 			  bool is_growing)
 {
-	uint64_t left = change_those(t, vmem, node, 0, bytes, is_growing);
-	uint64_t step_bytes = smaller_step(&t->view, node, UINT64_MAX);
+	uint64_t left = change_those(v, vmem, node, 0, bytes, is_growing);
+	uint64_t step_bytes = smaller_step(v, node, UINT64_MAX);
 
 	if (!left)
 		return 0;
 	vmem_free(vmem);
 	*vmem = (struct vmem){ 0 };
-	for (; bytes && step_bytes; step_bytes = smaller_step(&t->view, node, step_bytes))
-		bytes = change_those(t, vmem, node, step_bytes, bytes, is_growing);
+	for (; bytes && step_bytes; step_bytes = smaller_step(v, node, step_bytes))
+		bytes = change_those(v, vmem, node, step_bytes, bytes, is_growing);
 	return bytes;
 }
 
-uint64_t elastic_grow(const struct transaction *t, struct vmem *vmem, int node, uint64_t bytes)
+uint64_t elastic_grow(const struct view *v, struct vmem *vmem, int node, uint64_t bytes)
 {
-	return share_out(t, vmem, node, bytes, true);
+	return share_out(v, vmem, node, bytes, true);
 }
 
-uint64_t elastic_shrink(const struct transaction *t, struct vmem *vmem, int node, uint64_t bytes)
+uint64_t elastic_shrink(const struct view *v, struct vmem *vmem, int node, uint64_t bytes)
 {
-	return share_out(t, vmem, node, bytes, false);
+	return share_out(v, vmem, node, bytes, false);
 }

@@ -23,7 +23,7 @@ uint64_t elastic_next_step(const struct view *v, int node, uint64_t step_bytes);
  * order, or, where their steps leave a rest then, those of large steps first
  * Return: what is left, less than they could do in any order
  */
-uint64_t elastic_grow(const struct transaction *t, struct vmem *vmem, int node, uint64_t bytes);
-uint64_t elastic_shrink(const struct transaction *t, struct vmem *vmem, int node, uint64_t bytes);
+uint64_t elastic_grow(const struct view *v, struct vmem *vmem, int node, uint64_t bytes);
+uint64_t elastic_shrink(const struct view *v, struct vmem *vmem, int node, uint64_t bytes);
 
 #endif

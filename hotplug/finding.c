@@ -125,12 +125,12 @@ static void find_offline(struct findings *f, const struct memdev *d, uint64_t on
 }
 
 /* A DIMM whose blocks are not all there, or a device whose blocks are not all online. */
-static void find_blocks(const struct transaction *t, struct findings *f, const struct memdev *d,
+static void find_blocks(const struct view *v, struct findings *f, const struct memdev *d,
 			bool is_back, bool is_all)
 {
-	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
+	struct block_list found = view_found_blocks(v, &v->before, d);
 	uint64_t shown = block_list_blocks(&found), online = count_online(&found);
-	enum added added = view_added(&t->view, &t->view.before, d);
+	enum added added = view_added(v, &v->before, d);
 	bool is_ours = memdev_is_virtio_mem(d) || (memdev_is_dimm(d) && d->is_hotplugged);
 
 	block_list_free(&found);
@@ -146,19 +146,19 @@ static void find_blocks(const struct transaction *t, struct findings *f, const s
 }
 
 /* Of DIMMs that the guest makes no use of, those that it is letting go of. Only ACPI remembers. */
-static int find_pending(const struct transaction *t, struct findings *f, struct err *err)
+static int find_pending(const struct view *v, struct findings *f, struct err *err)
 {
 	_cleanup_json_ struct json_object *slots = NULL;
 	unsigned i;
 
 	for (i = 0; i < f->count; i++) {
 		struct finding *finding = &f->list[i];
-		const struct memdev *d = machine_device(&t->view.machine, finding->id);
+		const struct memdev *d = machine_device(&v->machine, finding->id);
 
-		if (!d || !memdev_is_dimm(d) || !t->view.machine.has_acpi_ost ||
+		if (!d || !memdev_is_dimm(d) || !v->machine.has_acpi_ost ||
 		    (finding->kind != FINDING_OFFLINE && !findings_is_absent(finding)))
 			continue;
-		if (!slots && qmp_execute(t->view.qmp, "query-acpi-ospm-status", NULL, &slots, err))
+		if (!slots && qmp_execute(v->qmp, "query-acpi-ospm-status", NULL, &slots, err))
 			return err_wrap(err, "cannot ask QEMU (query-acpi-ospm-status)");
 		if (!device_event_is_pending(slots, d))
 			continue;
@@ -184,7 +184,7 @@ int findings_look(struct findings *f, const struct transaction *t, enum repair_d
 			    direction == REPAIR_FORWARD ? ACTION_RESIZE : ACTION_SETTLE,
 			    memdev_name(d));
 		if (t->view.has_guest)
-			find_blocks(t, f, d, direction == REPAIR_BACK, is_all);
+			find_blocks(&t->view, f, d, direction == REPAIR_BACK, is_all);
 	}
-	return find_pending(t, f, err) || find_backends(t, f, is_all, err) ? -1 : 0;
+	return find_pending(&t->view, f, err) || find_backends(t, f, is_all, err) ? -1 : 0;
 }

@@ -52,7 +52,7 @@ static bool is_on(const struct properties *p, const char *name)
 }
 
 /* What the backend of a device is; false when QEMU does not tell. */
-static bool read_backend(struct share *share, const struct transaction *t, const struct memdev *d)
+static bool read_backend(struct share *share, const struct view *v, const struct memdev *d)
 {
 	static const char *const names[] = { "type", "mem-path", "share", "hugetlb",
 					     "hugetlbsize" };
@@ -63,7 +63,7 @@ static bool read_backend(struct share *share, const struct transaction *t, const
 	const char *type, *file;
 
 	*share = (struct share){ .options = { .type = BACKEND_RAM } };
-	if (properties_query_named(&p, t->view.qmp, path, names, ARRAY_SIZE(names), &ignored)) {
+	if (properties_query_named(&p, v->qmp, path, names, ARRAY_SIZE(names), &ignored)) {
 		properties_free(&p);
 		return false;
 	}
@@ -86,13 +86,13 @@ static bool read_backend(struct share *share, const struct transaction *t, const
 }
 
 /* Does the device take its memory at once? */
-static bool is_prealloc(const struct transaction *t, const char *handle)
+static bool is_prealloc(const struct view *v, const char *handle)
 {
 	static const char *const names[] = { "prealloc" };
 	_cleanup_free_ char *path = qom_device_path(handle);
 	struct properties p = { 0 };
 	struct err ignored;
-	bool is_now = !properties_query_named(&p, t->view.qmp, path, names, 1, &ignored) &&
+	bool is_now = !properties_query_named(&p, v->qmp, path, names, 1, &ignored) &&
 		      is_on(&p, names[0]);
 
 	properties_free(&p);
@@ -124,21 +124,21 @@ static void add(struct shares *s, struct share *share)
 	s->list[s->count++] = *share;
 }
 
-static void find_shares(struct shares *s, const struct transaction *t, const struct vmem *vmem)
+static void find_shares(struct shares *s, const struct view *v, const struct vmem *vmem)
 {
-	pid_t pid = qmp_peer_pid(t->view.qmp);
+	pid_t pid = qmp_peer_pid(v->qmp);
 	unsigned i;
 
 	for (i = 0; i < vmem->units_count; i++) {
 		const struct vmem_unit *unit = &vmem->units[i];
-		const struct memdev *d = machine_device(&t->view.machine, unit->handle);
+		const struct memdev *d = machine_device(&v->machine, unit->handle);
 		struct mem_path path;
 		struct share share;
 
-		if (!d || unit->target_bytes <= unit->before_bytes || !read_backend(&share, t, d))
+		if (!d || unit->target_bytes <= unit->before_bytes || !read_backend(&share, v, d))
 			continue;
 		share.bytes = unit->target_bytes - unit->before_bytes;
-		share.is_now = is_prealloc(t, unit->handle);
+		share.is_now = is_prealloc(v, unit->handle);
 		if (share.mem_path && mem_path_read(&path, pid, share.mem_path))
 			share.device = path.device;
 		add(s, &share);
@@ -177,7 +177,7 @@ int growth_check(struct transaction *t, const struct vmem *vmem, struct err *err
 	if (t->is_forced || !growth_bytes(vmem) ||
 	    !demand_is_of(qmp_peer_pid(t->view.qmp), t->view.machine.base_memory_bytes))
 		return 0;
-	find_shares(&shares, t, vmem);
+	find_shares(&shares, &t->view, vmem);
 	for (i = 0; i < shares.count && !status; i++)
 		status = check_share(t, &shares.list[i], err);
 	shares_free(&shares);

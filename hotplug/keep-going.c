@@ -20,7 +20,7 @@ static int all_stay(const struct unplug *unplug, struct err *err)
 static int admit(struct transaction *t, const struct memdev *d, uint64_t *bytes, struct err *err)
 {
 	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
-	uint64_t more = room_online_bytes(t, d);
+	uint64_t more = room_online_bytes(&t->view, d);
 	int status = hotplug_check_pool(t, &found, err);
 
 	if (!status)
@@ -47,7 +47,7 @@ static int admit_from(struct transaction *t, struct unplug *unplug, unsigned i, 
 	unsigned j;
 
 	for (j = 0; t->view.has_guest && j < i; j++)
-		bytes += room_online_bytes(t, &unplug->leaving[j].device);
+		bytes += room_online_bytes(&t->view, &unplug->leaving[j].device);
 	while (t->view.has_guest && i < unplug->leaving_count) {
 		if (!admit(t, &unplug->leaving[i].device, &bytes, err)) {
 			is_safe &= t->is_pool_safe;
@@ -60,7 +60,7 @@ static int admit_from(struct transaction *t, struct unplug *unplug, unsigned i, 
 		unplug_make_up(t, unplug);
 	}
 	t->is_pool_safe = is_safe;
-	unplug_find_blocks(t, unplug);
+	unplug_find_blocks(&t->view, unplug);
 	return 0;
 }
 
@@ -107,12 +107,12 @@ static int keep(struct transaction *t, struct unplug *unplug, unsigned i, const 
 }
 
 /* The blocks of what is to leave that are not offline, as they were seen last. */
-static struct block_list blocks_left(const struct transaction *t, const struct unplug *unplug)
+static struct block_list blocks_left(const struct view *v, const struct unplug *unplug)
 {
 	struct block_list all = { 0 }, left = { 0 };
 	unsigned i;
 
-	block_list_intersect(&all, &view_now(&t->view)->blocks, &unplug->blocks);
+	block_list_intersect(&all, &view_now(v)->blocks, &unplug->blocks);
 	for (i = 0; i < all.count; i++)
 		if (!blocks_are_offline(&all.runs[i]))
 			block_list_add(&left, &all.runs[i]);
@@ -121,7 +121,7 @@ static struct block_list blocks_left(const struct transaction *t, const struct u
 }
 
 /* Which device is the work at? Blocks go offline from the highest down. */
-static unsigned find_holder(const struct transaction *t, const struct unplug *unplug,
+static unsigned find_holder(const struct view *v, const struct unplug *unplug,
 			    const struct block_list *left)
 {
 	uint64_t block = left->count ? left->runs[left->count - 1].last : 0;
@@ -129,8 +129,8 @@ static unsigned find_holder(const struct transaction *t, const struct unplug *un
 	unsigned i = 0;
 
 	while (i < unplug->leaving_count &&
-	       (!view_device_blocks(&t->view, &unplug->leaving[i].device, &span) ||
-		block < span.first || block > span.last))
+	       (!view_device_blocks(v, &unplug->leaving[i].device, &span) || block < span.first ||
+		block > span.last))
 		i++;
 	return i;
 }
@@ -145,7 +145,9 @@ static int try_offline(struct transaction *t, const struct block_list *list, str
 		t->deadline->work_ms = deadline_within(
 			t->deadline, left_ms == DEADLINE_NEVER ? MOST_MS : left_ms / 2);
 	t->is_try = true;
-	status = hotplug_take_offline(t, list, err) || unplug_check_offline(t, list, err) ? -1 : 0;
+	status = hotplug_take_offline(t, list, err) || unplug_check_offline(&t->view, list, err)
+			 ? -1
+			 : 0;
 	t->is_try = false;
 	t->deadline->work_ms = work_ms;
 	deadline_work(t->deadline);
@@ -157,8 +159,8 @@ static int try_offline(struct transaction *t, const struct block_list *list, str
 static int drop_holder(struct transaction *t, struct unplug *unplug, uint64_t blocks,
 		       struct err *err)
 {
-	struct block_list left = blocks_left(t, unplug);
-	unsigned i = find_holder(t, unplug, &left);
+	struct block_list left = blocks_left(&t->view, unplug);
+	unsigned i = find_holder(&t->view, unplug, &left);
 	bool is_further = err->code == ERR_TIMEOUT && block_list_blocks(&left) < blocks;
 	struct err why = *err;
 
@@ -179,7 +181,7 @@ static int drop_holder(struct transaction *t, struct unplug *unplug, uint64_t bl
 int keep_going_offline(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	while (unplug->leaving_count) {
-		struct block_list left = blocks_left(t, unplug);
+		struct block_list left = blocks_left(&t->view, unplug);
 		uint64_t blocks = block_list_blocks(&left);
 		int status = blocks ? try_offline(t, &left, err) : 0;
 

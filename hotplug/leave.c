@@ -16,7 +16,7 @@
 /* Can the guest do without those blocks that are online? */
 static int check_blocks(struct transaction *t, struct unplug *unplug, struct err *err)
 {
-	unplug_find_blocks(t, unplug);
+	unplug_find_blocks(&t->view, unplug);
 	return hotplug_check_pool(t, &unplug->blocks, err) ||
 			       room_check(t, unplug->leaving, unplug->leaving_count, err)
 		       ? -1
@@ -26,7 +26,7 @@ static int check_blocks(struct transaction *t, struct unplug *unplug, struct err
 static int offline_all(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	return hotplug_take_offline(t, &unplug->blocks, err) ||
-			       unplug_check_offline(t, &unplug->blocks, err)
+			       unplug_check_offline(&t->view, &unplug->blocks, err)
 		       ? -1
 		       : 0;
 }
@@ -149,8 +149,8 @@ static bool have_more_gone(struct transaction *t, struct unplug *unplug)
 		before += unplug->leaving[i].is_gone;
 	if (hotplug_notice_gone(t, unplug->leaving, unplug->leaving_count,
 				deadline_within(t->deadline, EJECT_MS), &ignored) ||
-	    hotplug_read_gone(t, unplug->leaving, unplug->leaving_count, &ignored) ||
-	    hotplug_remove_backends(t, unplug->leaving, unplug->leaving_count, &ignored))
+	    hotplug_read_gone(&t->view, unplug->leaving, unplug->leaving_count, &ignored) ||
+	    hotplug_remove_backends(&t->view, unplug->leaving, unplug->leaving_count, &ignored))
 		return false;
 	for (i = 0; i < unplug->leaving_count; i++)
 		now += unplug->leaving[i].is_gone;
@@ -211,8 +211,8 @@ static int release_undo(struct transaction *t, void *job, struct err *err)
 
 	if (hotplug_notice_gone(t, unplug->leaving, unplug->leaving_count, 0, err) ||
 	    (transaction_guest_has_ended(t) &&
-	     hotplug_read_gone(t, unplug->leaving, unplug->leaving_count, err)) ||
-	    hotplug_remove_backends(t, unplug->leaving, unplug->leaving_count, err))
+	     hotplug_read_gone(&t->view, unplug->leaving, unplug->leaving_count, err)) ||
+	    hotplug_remove_backends(&t->view, unplug->leaving, unplug->leaving_count, err))
 		return -1;
 	for (i = 0; i < unplug->leaving_count; i++)
 		if (is_pending(&unplug->leaving[i]))
@@ -230,7 +230,7 @@ static int tell_staying(struct transaction *t, struct unplug *unplug, struct err
 	if (!stayers_count_against(&unplug->stayers, unplug->is_short))
 		return 0;
 	stayers_explain(&unplug->stayers, buf_text(&gone), count, err);
-	return hotplug_tell_taken(t, err);
+	return hotplug_tell_taken(&t->view, err);
 }
 
 static int remove_step(struct transaction *t, void *job, struct err *err)
@@ -238,7 +238,7 @@ static int remove_step(struct transaction *t, void *job, struct err *err)
 	struct unplug *unplug = job;
 	int status = 0;
 
-	if (hotplug_remove_backends(t, unplug->leaving, unplug->leaving_count, err))
+	if (hotplug_remove_backends(&t->view, unplug->leaving, unplug->leaving_count, err))
 		return -1;
 	if (unplug->is_keep_going)
 		status = tell_staying(t, unplug, err);

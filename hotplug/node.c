@@ -15,10 +15,9 @@ static int common_node(const struct block_list *list)
 	return node;
 }
 
-int node_of_device(const struct transaction *t, const struct guest_memory *g,
-		   const struct memdev *d)
+int node_of_device(const struct view *v, const struct guest_memory *g, const struct memdev *d)
 {
-	struct block_list found = view_found_blocks(&t->view, g, d);
+	struct block_list found = view_found_blocks(v, g, d);
 	int node = common_node(&found);
 
 	block_list_free(&found);
@@ -49,16 +48,16 @@ static uint64_t boot_bytes(const struct machine_node *node)
 }
 
 /* What the guest has booted with: all blocks but those of devices; the caller releases the list. */
-static struct block_list boot_blocks(const struct transaction *t)
+static struct block_list boot_blocks(const struct view *v)
 {
 	struct block_list devices = { 0 }, boot = { 0 };
 	struct blocks rest = { 0 };
 	unsigned i;
 
-	for (i = 0; i < t->view.machine.devices_count; i++) {
+	for (i = 0; i < v->machine.devices_count; i++) {
 		struct blocks run;
 
-		if (view_device_blocks(&t->view, &t->view.machine.devices[i], &run))
+		if (view_device_blocks(v, &v->machine.devices[i], &run))
 			block_list_add(&devices, &run);
 	}
 	block_list_sort(&devices);
@@ -73,7 +72,7 @@ static struct block_list boot_blocks(const struct transaction *t)
 	block_list_free(&devices);
 	devices = boot;
 	boot = (struct block_list){ 0 };
-	block_list_intersect(&boot, &t->view.before.blocks, &devices);
+	block_list_intersect(&boot, &v->before.blocks, &devices);
 	block_list_free(&devices);
 	return boot;
 }
@@ -101,10 +100,10 @@ static struct block_list slice(const struct block_list *list, uint64_t from, uin
 
 /* QEMU lays out the memory of its nodes one behind the other: the guest's blocks show their nodes.
  */
-static void map_boot_memory(struct node_map *map, const struct transaction *t)
+static void map_boot_memory(struct node_map *map, const struct view *v)
 {
-	uint64_t block_bytes = t->view.before.block_size_bytes, at = 0, sum = 0;
-	struct block_list boot = boot_blocks(t);
+	uint64_t block_bytes = v->before.block_size_bytes, at = 0, sum = 0;
+	struct block_list boot = boot_blocks(v);
 	unsigned n;
 
 	for (n = 0; n < map->nodes.count; n++)
@@ -160,13 +159,13 @@ static void map_cpus(struct node_map *map)
 }
 
 /* Of a node without either, what was plugged shows the number, unless that is another's. */
-static void map_devices(struct node_map *map, const struct transaction *t)
+static void map_devices(struct node_map *map, const struct view *v)
 {
 	unsigned i;
 
-	for (i = 0; i < t->view.machine.devices_count; i++) {
-		const struct memdev *d = &t->view.machine.devices[i];
-		int guest = node_of_device(t, &t->view.before, d);
+	for (i = 0; i < v->machine.devices_count; i++) {
+		const struct memdev *d = &v->machine.devices[i];
+		int guest = node_of_device(v, &v->before, d);
 
 		if ((d->has & MEMDEV_HAS_NODE) && d->node < map->nodes.count &&
 		    map->guest[d->node] == NODE_UNKNOWN && guest != NODE_UNKNOWN &&
@@ -175,20 +174,20 @@ static void map_devices(struct node_map *map, const struct transaction *t)
 	}
 }
 
-int node_map_read(struct node_map *map, const struct transaction *t, struct err *err)
+int node_map_read(struct node_map *map, const struct view *v, struct err *err)
 {
 	unsigned n;
 
 	for (n = 0; n < MACHINE_NODES_MAX; n++)
 		map->guest[n] = NODE_UNKNOWN;
-	if (machine_query_nodes(&map->nodes, t->view.qmp, err))
+	if (machine_query_nodes(&map->nodes, v->qmp, err))
 		return -1;
-	if (!t->view.has_guest || !t->view.before.block_size_bytes)
+	if (!v->has_guest || !v->before.block_size_bytes)
 		return 0;
-	map_boot_memory(map, t);
-	if (t->view.machine.has_acpi_ost && map->nodes.has_all_cpus)
+	map_boot_memory(map, v);
+	if (v->machine.has_acpi_ost && map->nodes.has_all_cpus)
 		map_cpus(map);
-	map_devices(map, t);
+	map_devices(map, v);
 	return 0;
 }
 
@@ -223,14 +222,14 @@ int node_map_check(const struct node_map *map, uint64_t node, const struct block
 	return is_elsewhere(map, node, run, err);
 }
 
-int node_map_check_wish(const struct node_map *map, const struct transaction *t, uint64_t node,
+int node_map_check_wish(const struct node_map *map, const struct view *v, uint64_t node,
 			struct err *err)
 {
 	const struct machine_node *n = node < map->nodes.count ? &map->nodes.list[node] : NULL;
 
 	/* the last node's number is that of the address space for devices (build_srat() of QEMU) */
-	if (!n || !t->view.has_guest || !t->view.machine.has_acpi_ost || n->has_cpus ||
-	    boot_bytes(n) || node + 1 == map->nodes.count || map->guest[node] != NODE_UNKNOWN)
+	if (!n || !v->has_guest || !v->machine.has_acpi_ost || n->has_cpus || boot_bytes(n) ||
+	    node + 1 == map->nodes.count || map->guest[node] != NODE_UNKNOWN)
 		return 0;
 	err_set(err, ERR_FAILED,
 		"the guest does not count QEMU's node %llu, which had neither CPUs nor memory when "

@@ -21,7 +21,7 @@ struct node_map {
  * node_map_read() - after transaction_query() at all blocks: find out from where the guest shows
  * the memory of each node, and its CPUs Return: 0; -1 when QEMU cannot be asked
  */
-int node_map_read(struct node_map *map, const struct transaction *t, struct err *err)
+int node_map_read(struct node_map *map, const struct view *v, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* node_map_is_own() - is it the guest's node of one of QEMU's nodes, and no other's? */
@@ -36,12 +36,11 @@ int node_map_check(const struct node_map *map, uint64_t node, const struct block
 
 /* node_map_check_wish() - may a device that QEMU does not let go of be made on that node? 0; -1
  * with ERR_FAILED when the guest is known not to count it */
-int node_map_check_wish(const struct node_map *map, const struct transaction *t, uint64_t node,
+int node_map_check_wish(const struct node_map *map, const struct view *v, uint64_t node,
 			struct err *err) __attribute__((warn_unused_result));
 
 /* node_of_device() - on which of its nodes the guest shows a device; NODE_UNKNOWN when it shows
  * none or several */
-int node_of_device(const struct transaction *t, const struct guest_memory *g,
-		   const struct memdev *d);
+int node_of_device(const struct view *v, const struct guest_memory *g, const struct memdev *d);
 
 #endif

@@ -153,26 +153,26 @@ static void add_zone(struct block_change *c, const struct plug *plug, enum zone 
 
 /* What the round changes: blocks appear, and go online. Those of DIMMs that the guest has said it
  * took are there. @list is for what is read back; the caller releases both. */
-static struct block_change online_change(const struct transaction *t, const struct plug *plug,
+static struct block_change online_change(const struct view *v, const struct plug *plug,
 					 struct block_list *list)
 {
 	struct block_change c = { .awaited = round_blocks(plug, true, ZONE_ANY) };
 
 	if (plug->request.is_online_wanted) {
 		add_zone(&c, plug, ZONE_KERNEL);
-		add_zone(&c, plug, zone_of_others(t));
+		add_zone(&c, plug, zone_of_others(v));
 	}
 	c.read_back = is_read_back_whole(plug, list) ? NULL : list;
 	return c;
 }
 
 /* What the guest shows of the DIMM's blocks; the caller releases it. */
-static struct block_list found_blocks(const struct transaction *t, const struct plug_unit *unit)
+static struct block_list found_blocks(const struct view *v, const struct plug_unit *unit)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
 
 	block_list_add(&wanted, &unit->blocks);
-	block_list_intersect(&found, &t->view.after.blocks, &wanted);
+	block_list_intersect(&found, &v->after.blocks, &wanted);
 	block_list_free(&wanted);
 	return found;
 }
@@ -188,13 +188,13 @@ static int not_added(uint64_t block, struct err *err)
 
 /* Where the guest shows nothing of a DIMM that it took, that is the reason, not what its shell says
  * of the write. */
-static void explain_absent(const struct transaction *t, const struct plug *plug, struct err *err)
+static void explain_absent(const struct view *v, const struct plug *plug, struct err *err)
 {
 	unsigned i;
 
 	for (i = plug->from; i < plug->to && err->code == ERR_GUEST_REFUSED; i++) {
 		const struct plug_unit *unit = &plug->units[i];
-		struct block_list found = found_blocks(t, unit);
+		struct block_list found = found_blocks(v, unit);
 		bool is_absent = unit->has_blocks && !unit->is_failed && !found.count;
 
 		block_list_free(&found);
@@ -218,10 +218,10 @@ static int check_node(const struct plug *plug, const struct block_list *found, s
 
 /* Read back: every block of the DIMM is there, on the node, and online in the zone, that was asked
  * for. */
-static int check_unit(const struct transaction *t, const struct plug *plug, struct plug_unit *unit,
+static int check_unit(const struct view *v, const struct plug *plug, struct plug_unit *unit,
 		      struct err *err)
 {
-	struct block_list found = found_blocks(t, unit);
+	struct block_list found = found_blocks(v, unit);
 	uint64_t block;
 	bool is_absent = block_list_lacks(&found, unit->blocks.first, unit->blocks.last, &block);
 	const struct blocks *wrong = NULL;
@@ -243,7 +243,7 @@ static int check_unit(const struct transaction *t, const struct plug *plug, stru
 }
 
 /* Read the whole round back; all units are looked at, the first error is kept. */
-static int check_round(const struct transaction *t, struct plug *plug, struct err *err)
+static int check_round(const struct view *v, struct plug *plug, struct err *err)
 {
 	struct err other;
 	int status = 0;
@@ -251,7 +251,7 @@ static int check_round(const struct transaction *t, struct plug *plug, struct er
 
 	for (i = plug->from; i < plug->to; i++)
 		if (!plug->units[i].is_failed && plug->units[i].has_blocks &&
-		    check_unit(t, plug, &plug->units[i], status ? &other : err))
+		    check_unit(v, plug, &plug->units[i], status ? &other : err))
 			status = -1;
 	return status;
 }
@@ -260,7 +260,7 @@ static int check_round(const struct transaction *t, struct plug *plug, struct er
 static int try_online(struct transaction *t, struct plug *plug, struct err *err)
 {
 	struct block_list list = { 0 };
-	struct block_change c = online_change(t, plug, &list);
+	struct block_change c = online_change(&t->view, plug, &list);
 	int status = blocks_change(t, &c, err);
 
 	block_change_free(&c);
@@ -280,8 +280,8 @@ static int online_round(struct transaction *t, struct plug *plug, struct err *er
 		status = try_online(t, plug, err);
 	while (status > 0);
 	if (status)
-		explain_absent(t, plug, err);
-	return status ? -1 : check_round(t, plug, err);
+		explain_absent(&t->view, plug, err);
+	return status ? -1 : check_round(&t->view, plug, err);
 }
 
 /* Has the last round come to its end after all, when time was up and its work was to be stopped? */
@@ -297,7 +297,7 @@ int plug_online(struct transaction *t, void *job, struct err *err)
 
 	if (online_round(t, plug, err)) {
 		struct err ignored;
-		bool is_complete = !check_round(t, plug, &ignored); /* what is may be kept */
+		bool is_complete = !check_round(&t->view, plug, &ignored); /* what is may be kept */
 
 		if (!is_late(plug, is_complete, err) && plug_fail(plug, err))
 			return -1;
@@ -322,7 +322,7 @@ void plug_online_show(struct transaction *t, void *job)
 			return;
 		}
 	}
-	c = online_change(t, plug, &list);
+	c = online_change(&t->view, plug, &list);
 	blocks_change_show(t, &c);
 	block_change_free(&c);
 	block_list_free(&list);
@@ -339,7 +339,7 @@ static int look_again(struct transaction *t, struct plug *plug, struct err *err)
 	if (!status)
 		status = hotplug_scan(t, err);
 	if (!status && plug->failure.code)
-		(void)!check_round(t, plug, &ignored);
+		(void)!check_round(&t->view, plug, &ignored);
 	return status;
 }
 

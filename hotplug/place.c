@@ -10,19 +10,19 @@
 
 #define X86_BLOCK_BYTES (UINT64_C(128) << 20) /* no x86 guest has smaller blocks */
 
-uint64_t place_block_bytes(const struct transaction *t)
+uint64_t place_block_bytes(const struct view *v)
 {
-	bool is_x86 = t->view.machine.arch && !strcmp(t->view.machine.arch, "x86_64");
+	bool is_x86 = v->machine.arch && !strcmp(v->machine.arch, "x86_64");
 
-	if (t->view.has_guest)
-		return t->view.before.block_size_bytes;
+	if (v->has_guest)
+		return v->before.block_size_bytes;
 	return is_x86 ? X86_BLOCK_BYTES : 0;
 }
 
 /* The size of huge pages, to which QEMU aligns a device; 0 for pages smaller than any block. */
-static uint64_t page_bytes(const struct transaction *t, const struct backend_options *b)
+static uint64_t page_bytes(const struct view *v, const struct backend_options *b)
 {
-	pid_t pid = qmp_peer_pid(t->view.qmp);
+	pid_t pid = qmp_peer_pid(v->qmp);
 	struct huge_pages pages = { .page_bytes = b->hugetlb.value };
 	struct mem_path file;
 
@@ -40,22 +40,22 @@ static uint64_t page_bytes(const struct transaction *t, const struct backend_opt
  * to @last: it is as large as maxmem leaves it, or larger. False when QEMU need not be asked, or
  * does not say.
  */
-static bool find_end(const struct transaction *t, uint64_t first, uint64_t last, uint64_t *end)
+static bool find_end(const struct view *v, uint64_t first, uint64_t last, uint64_t *end)
 {
-	const struct machine *m = &t->view.machine;
+	const struct machine *m = &v->machine;
 
 	if (!m->has_base_address || !m->has_limits || m->max_memory_bytes < m->base_memory_bytes ||
 	    (first >= m->base_address &&
 	     last - m->base_address <= m->max_memory_bytes - m->base_memory_bytes))
 		return false;
-	return machine_query_end(m, t->view.qmp, end);
+	return machine_query_end(m, v->qmp, end);
 }
 
-static int no_gap(const struct transaction *t, uint64_t size_bytes, uint64_t end,
-		  uint64_t align_bytes, unsigned fit, unsigned count, struct err *err)
+static int no_gap(const struct view *v, uint64_t size_bytes, uint64_t end, uint64_t align_bytes,
+		  unsigned fit, unsigned count, struct err *err)
 {
 	char size[SIZE_TEXT_MAX], gap[SIZE_TEXT_MAX], align[SIZE_TEXT_MAX];
-	uint64_t gap_bytes = machine_largest_gap(&t->view.machine, end, align_bytes);
+	uint64_t gap_bytes = machine_largest_gap(&v->machine, end, align_bytes);
 
 	if (count > 1)
 		err_set(err, ERR_FAILED,
@@ -73,7 +73,7 @@ static int no_gap(const struct transaction *t, uint64_t size_bytes, uint64_t end
 			gap_bytes ? "smaller devices may fit (--dimm splits DIMMs); else " : "");
 }
 
-static int check_ends(const struct transaction *t, const uint64_t *sizes, const uint64_t *addresses,
+static int check_ends(const struct view *v, const uint64_t *sizes, const uint64_t *addresses,
 		      unsigned count, uint64_t align_bytes, struct err *err)
 {
 	uint64_t last = 0, end;
@@ -82,29 +82,28 @@ static int check_ends(const struct transaction *t, const uint64_t *sizes, const 
 	for (i = 0; i < count; i++)
 		if (addresses[i] + sizes[i] > last)
 			last = addresses[i] + sizes[i];
-	if (!find_end(t, t->view.machine.base_address, last, &end))
+	if (!find_end(v, v->machine.base_address, last, &end))
 		return 0;
 	for (i = 0; i < count; i++)
 		if (addresses[i] + sizes[i] > end)
-			return no_gap(t, sizes[i], end, align_bytes, i, count, err);
+			return no_gap(v, sizes[i], end, align_bytes, i, count, err);
 	return 0;
 }
 
-int place_choose(const struct transaction *t, const struct backend_options *b,
-		 const uint64_t *sizes, unsigned count, struct device_place *places,
-		 struct err *err)
+int place_choose(const struct view *v, const struct backend_options *b, const uint64_t *sizes,
+		 unsigned count, struct device_place *places, struct err *err)
 {
 	_cleanup_free_ uint64_t *ours = xcalloc(count + 1, sizeof(*ours));
 	_cleanup_free_ uint64_t *tight = xcalloc(count + 1, sizeof(*tight));
-	uint64_t block_bytes = place_block_bytes(t), pages = page_bytes(t, b);
+	uint64_t block_bytes = place_block_bytes(v), pages = page_bytes(v, b);
 	uint64_t align_bytes = block_bytes > pages ? block_bytes : pages ? pages : 1;
-	bool is_known = machine_place(&t->view.machine, sizes, count, align_bytes, ours) &&
-			machine_place(&t->view.machine, sizes, count, 1, tight);
+	bool is_known = machine_place(&v->machine, sizes, count, align_bytes, ours) &&
+			machine_place(&v->machine, sizes, count, 1, tight);
 	/* QEMU's alignment, that of the backend, lies between the two: so does what it chooses */
 	bool is_told = is_known && block_bytes && memcmp(ours, tight, count * sizeof(*ours)) != 0;
 	unsigned i;
 
-	if (is_known && block_bytes && check_ends(t, sizes, ours, count, align_bytes, err))
+	if (is_known && block_bytes && check_ends(v, sizes, ours, count, align_bytes, err))
 		return -1;
 	for (i = 0; i < count; i++)
 		places[i] = (struct device_place){ .is_known = is_known && block_bytes,
@@ -114,22 +113,21 @@ int place_choose(const struct transaction *t, const struct backend_options *b,
 }
 
 /* Another address, which is free. */
-static int hint_place(const struct transaction *t, uint64_t size_bytes, struct err *err)
+static int hint_place(const struct view *v, uint64_t size_bytes, struct err *err)
 {
-	uint64_t block_bytes = place_block_bytes(t), address, end;
+	uint64_t block_bytes = place_block_bytes(v), address, end;
 
-	if (!machine_place(&t->view.machine, &size_bytes, 1, block_bytes ? block_bytes : 1,
-			   &address) ||
-	    (find_end(t, address, address + size_bytes, &end) && address + size_bytes > end))
+	if (!machine_place(&v->machine, &size_bytes, 1, block_bytes ? block_bytes : 1, &address) ||
+	    (find_end(v, address, address + size_bytes, &end) && address + size_bytes > end))
 		return err_hint(err, "memhp list shows what is where");
 	return err_hint(err, "leave out --addr, or take 0x%llx, which is free",
 			(unsigned long long)address);
 }
 
-int place_check(const struct transaction *t, uint64_t address, uint64_t size_bytes, struct err *err)
+int place_check(const struct view *v, uint64_t address, uint64_t size_bytes, struct err *err)
 {
-	const struct machine *m = &t->view.machine;
-	uint64_t block_bytes = place_block_bytes(t), end;
+	const struct machine *m = &v->machine;
+	uint64_t block_bytes = place_block_bytes(v), end;
 	const struct memdev *taken = machine_device_in(m, address, size_bytes);
 	char block[SIZE_TEXT_MAX];
 
@@ -137,21 +135,21 @@ int place_check(const struct transaction *t, uint64_t address, uint64_t size_byt
 		err_set(err, ERR_FAILED,
 			"the address 0x%llx is not a multiple of the guest's memory block size, %s",
 			(unsigned long long)address, size_format(block, block_bytes));
-		return hint_place(t, size_bytes, err);
+		return hint_place(v, size_bytes, err);
 	}
 	if (taken) {
 		err_set(err, ERR_FAILED, "'%s' lies at 0x%llx to 0x%llx", memdev_name(taken),
 			(unsigned long long)taken->address,
 			(unsigned long long)(taken->address + taken->span_bytes - 1));
-		return hint_place(t, size_bytes, err);
+		return hint_place(v, size_bytes, err);
 	}
 	if (address > UINT64_MAX - size_bytes ||
-	    !find_end(t, address, address + size_bytes, &end) ||
+	    !find_end(v, address, address + size_bytes, &end) ||
 	    (address >= m->base_address && address + size_bytes <= end))
 		return 0;
 	err_set(err, ERR_FAILED,
 		"0x%llx is outside of the address space for memory devices, 0x%llx to 0x%llx",
 		(unsigned long long)address, (unsigned long long)m->base_address,
 		(unsigned long long)end - 1);
-	return hint_place(t, size_bytes, err);
+	return hint_place(v, size_bytes, err);
 }

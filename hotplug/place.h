@@ -18,7 +18,7 @@ struct device_place {
 
 /* place_block_bytes() - the guest's memory block size; without a guest the smallest that its
  * architecture has; 0 when that is not known */
-uint64_t place_block_bytes(const struct transaction *t);
+uint64_t place_block_bytes(const struct view *v);
 
 /*
  * place_choose() - a place for each device, in the first gap that is large enough
@@ -27,12 +27,12 @@ uint64_t place_block_bytes(const struct transaction *t);
  * @places:	receives @count places; none is known where it is not known what is taken
  * Return: 0; -1 with ERR_FAILED when there is no gap for one of them
  */
-int place_choose(const struct transaction *t, const struct backend_options *b,
-		 const uint64_t *sizes, unsigned count, struct device_place *places,
-		 struct err *err) __attribute__((warn_unused_result));
+int place_choose(const struct view *v, const struct backend_options *b, const uint64_t *sizes,
+		 unsigned count, struct device_place *places, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* place_check() - can a device be at this address? 0; -1 with ERR_FAILED and the reason */
-int place_check(const struct transaction *t, uint64_t address, uint64_t size_bytes, struct err *err)
+int place_check(const struct view *v, uint64_t address, uint64_t size_bytes, struct err *err)
 	__attribute__((warn_unused_result));
 
 #endif

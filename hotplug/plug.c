@@ -17,19 +17,19 @@ static int name_unit(const struct machine *m, struct plug_unit *unit, const char
 }
 
 /* A name that was given is a single DIMM's own, and the beginning of the names of several. */
-static int name_units(const struct transaction *t, struct plug *plug, struct err *err)
+static int name_units(const struct view *v, struct plug *plug, struct err *err)
 {
 	const char *base = plug->request.name ? plug->request.name : MACHINE_DEFAULT_NAME;
-	uint64_t number = machine_next_number(&t->view.machine, base);
+	uint64_t number = machine_next_number(&v->machine, base);
 	unsigned i;
 
 	if (plug->request.name && plug->units_count == 1)
-		return name_unit(&t->view.machine, &plug->units[0], base, err);
+		return name_unit(&v->machine, &plug->units[0], base, err);
 	for (i = 0; i < plug->units_count; i++) {
 		_cleanup_free_ char *name =
 			xasprintf("%s%llu", base, (unsigned long long)number + i);
 
-		if (name_unit(&t->view.machine, &plug->units[i], name, err))
+		if (name_unit(&v->machine, &plug->units[i], name, err))
 			return -1;
 	}
 	return 0;
@@ -74,10 +74,10 @@ static int read_nodes(const struct transaction *t, struct plug *plug, struct err
 	if (!plug->request.has_node)
 		return 0;
 	plug->nodes = xcalloc(1, sizeof(*plug->nodes));
-	if (node_map_read(plug->nodes, t, err) ||
+	if (node_map_read(plug->nodes, &t->view, err) ||
 	    machine_check_node(&plug->nodes->nodes, node, err))
 		return -1;
-	if (!t->is_dry_run || !node_map_check_wish(plug->nodes, t, node, err))
+	if (!t->is_dry_run || !node_map_check_wish(plug->nodes, &t->view, node, err))
 		return 0;
 	err->code = ERR_GUEST_REFUSED; /* as it will when it has been tried */
 	return -1;
@@ -90,7 +90,7 @@ static int choose_zones(struct transaction *t, struct plug *plug, const uint64_t
 					 plug->zone_reason);
 
 	for (i = 0; i < plug->units_count; i++)
-		plug->units[i].zone = i < kernels ? ZONE_KERNEL : zone_of_others(t);
+		plug->units[i].zone = i < kernels ? ZONE_KERNEL : zone_of_others(&t->view);
 	if (!plug->request.is_online_wanted)
 		kernels = 0;
 	return plug_check_headroom(t, sizes, plug->units_count, kernels, err);
@@ -112,7 +112,7 @@ int plug_prepare(struct transaction *t, struct plug *plug, struct err *err)
 	_cleanup_free_ struct device_place *places =
 		xcalloc(plug->units_count + 1, sizeof(*places));
 
-	if (name_units(t, plug, err) ||
+	if (name_units(&t->view, plug, err) ||
 	    sharing_apply(&t->view.sharing, &t->view.machine, &plug->request.backend, err) ||
 	    plug_check(t, &plug->request, sizes, plug->units_count, places, err) ||
 	    read_nodes(t, plug, err) || choose_zones(t, plug, sizes, err))
@@ -128,17 +128,16 @@ int plug_prepare(struct transaction *t, struct plug *plug, struct err *err)
 static int plug_once(struct transaction *t, struct plug *plug, struct err *err)
 {
 	return transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) ||
-			       zone_check(t, plug->request.zone, err) ||
+			       zone_check(&t->view, plug->request.zone, err) ||
 			       plug_prepare(t, plug, err) || transaction_run(t, err)
 		       ? -1
 		       : 0;
 }
 
 /* Is its name, or the place that was chosen for it, somebody else's now? */
-static bool is_taken(const struct transaction *t, const struct plug *plug,
-		     const struct dimm_request *dimm)
+static bool is_taken(const struct view *v, const struct plug *plug, const struct dimm_request *dimm)
 {
-	const struct machine *m = &t->view.machine;
+	const struct machine *m = &v->machine;
 
 	if (!plug->request.name && dimm->backend_id &&
 	    (machine_has_object(m, dimm->backend_id) || machine_device(m, dimm->device_id)))
@@ -160,7 +159,7 @@ static bool is_overtaken(struct transaction *t, const struct plug *plug, const s
 	if (plug->is_misplaced)
 		return true;
 	for (i = 0; i < plug->units_count; i++)
-		if (is_taken(t, plug, &plug->units[i].dimm))
+		if (is_taken(&t->view, plug, &plug->units[i].dimm))
 			return true;
 	return false;
 }

@@ -122,10 +122,10 @@ static uint64_t missing(const struct pools *before, const struct pools *now, int
  * those that are left. A number for one node is taken as that of all, with what the others have,
  * and surplus pages come to count first (set_max_huge_pages() in mm/hugetlb.c).
  */
-static uint64_t add_nodes(const struct transaction *t, const struct pools *now, uint64_t page_kib,
+static uint64_t add_nodes(const struct view *v, const struct pools *now, uint64_t page_kib,
 			  uint64_t pages, struct command *c)
 {
-	const struct pools *before = &t->view.before.pools;
+	const struct pools *before = &v->before.pools;
 	const struct pool *all = pools_find(now, POOL_ALL, page_kib);
 	uint64_t surplus = all ? all->surplus_pages : 0;
 	unsigned i;
@@ -157,7 +157,7 @@ static void add_refill(const struct transaction *t, const struct pools *now, str
 		uint64_t kib = before->list[i].page_kib,
 			 pages = missing(before, now, POOL_ALL, kib);
 
-		if (before->list[i].node == POOL_ALL && add_nodes(t, now, kib, pages, c))
+		if (before->list[i].node == POOL_ALL && add_nodes(&t->view, now, kib, pages, c))
 			command_add_refill(
 				c, &(struct refill){ POOL_ALL, kib,
 						     pools_lasting(before, POOL_ALL, kib) });
@@ -262,9 +262,9 @@ void hotplug_settle_floor(struct transaction *t)
 	(void)!refill(t, &r, &ignored);
 }
 
-struct taken *hotplug_taken(const struct transaction *t, unsigned *count)
+struct taken *hotplug_taken(const struct view *v, unsigned *count)
 {
-	const struct pools *before = &t->view.before.pools, *now = &t->view.after.pools;
+	const struct pools *before = &v->before.pools, *now = &v->after.pools;
 	struct taken *taken = xcalloc(before->count + 1, sizeof(*taken));
 	unsigned i;
 
@@ -282,10 +282,10 @@ struct taken *hotplug_taken(const struct transaction *t, unsigned *count)
 	return taken;
 }
 
-int hotplug_tell_taken(const struct transaction *t, struct err *err)
+int hotplug_tell_taken(const struct view *v, struct err *err)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(t, &count);
+	_cleanup_free_ struct taken *taken = hotplug_taken(v, &count);
 	char page[SIZE_TEXT_MAX];
 
 	for (i = 0; i < count; i++)

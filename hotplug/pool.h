@@ -36,9 +36,9 @@ struct taken {
 };
 
 /* hotplug_taken() - what the guest lacks now of what it had; the caller frees the array */
-struct taken *hotplug_taken(const struct transaction *t, unsigned *count);
+struct taken *hotplug_taken(const struct view *v, unsigned *count);
 
 /* hotplug_tell_taken() - append it to a message; returns -1 */
-int hotplug_tell_taken(const struct transaction *t, struct err *err);
+int hotplug_tell_taken(const struct view *v, struct err *err);
 
 #endif

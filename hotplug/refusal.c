@@ -34,7 +34,7 @@ static bool find_unchanged(const struct block_list *blocks, const struct range *
 }
 
 /* The block that the changes were at when they were stopped: they go in order. */
-static bool find_hanging(const struct transaction *t, const struct request *r, uint64_t *block)
+static bool find_hanging(const struct view *v, const struct request *r, uint64_t *block)
 {
 	unsigned i, j;
 
@@ -42,8 +42,8 @@ static bool find_hanging(const struct transaction *t, const struct request *r, u
 		const struct command *c = &r->list[i];
 
 		for (j = 0; verb_changes(c->verb) && j < c->ranges_count; j++)
-			if (find_unchanged(&t->view.after.blocks, &c->ranges[j],
-					   verb_is_online(c->verb), block))
+			if (find_unchanged(&v->after.blocks, &c->ranges[j], verb_is_online(c->verb),
+					   block))
 				return true;
 	}
 	return false;
@@ -51,14 +51,14 @@ static bool find_hanging(const struct transaction *t, const struct request *r, u
 
 /* Was the block online in a zone of the kernel's own? There its memory may be what cannot be moved.
  */
-static bool is_kernels(const struct transaction *t, uint64_t block)
+static bool is_kernels(const struct view *v, uint64_t block)
 {
-	const struct blocks *b = block_list_find(&t->view.before.blocks, block);
+	const struct blocks *b = block_list_find(&v->before.blocks, block);
 
 	return b && blocks_are_online(b) && b->zones[0] && blocks_zone(b) != ZONE_MOVABLE;
 }
 
-static int refused(const struct transaction *t, const struct answer *answer, enum work work,
+static int refused(const struct view *v, const struct answer *answer, enum work work,
 		   struct err *err)
 {
 	const char *why = answer->why;
@@ -66,11 +66,11 @@ static int refused(const struct transaction *t, const struct answer *answer, enu
 	err_set(err, ERR_GUEST_REFUSED, "the guest cannot %s 'memory%llu' %s: %.200s",
 		phrases[work].verb, (unsigned long long)answer->block, phrases[work].to,
 		*why ? why : "no reason given");
-	if (strstr(why, "busy") && is_kernels(t, answer->block))
+	if (strstr(why, "busy") && is_kernels(v, answer->block))
 		err_hint(err, "it lies in the kernel's own zone, where some memory cannot be "
 			      "moved; memory "
 			      "plugged with --zone movable can be taken back");
-	else if (strstr(why, "busy") && t->view.before.is_limited)
+	else if (strstr(why, "busy") && v->before.is_limited)
 		err_hint(err,
 			 "the guest's kernel chose its zone: with memory_hotplug.online_policy="
 			 "auto-movable on its command line new memory can be movable");
@@ -92,7 +92,7 @@ int refusal_tell(const struct transaction *t, const struct answer *answer, enum 
 {
 	switch (answer->result) {
 	case RESULT_FAILED:
-		return refused(t, answer, work, err);
+		return refused(&t->view, answer, work, err);
 	case RESULT_GONE:
 		return err_set(err, ERR_GUEST_REFUSED,
 			       "the guest has not added the memory: its kernel has dealt with the "
@@ -117,21 +117,19 @@ static bool is_nothing(const char *name, struct json_object *data, void *context
 
 /* The shell in the guest has ended at its work, as *err says: QEMU may know why, or have ended
  * itself, which ends the wait. */
-static void explain_loss(struct transaction *t, enum work work, struct err *err)
+static void explain_loss(struct view *v, enum work work, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
 	int64_t until_ms = monotonic_ms() + LAST_WORDS_MS;
 	struct err gone = { 0 };
 
-	if (t->view.qmp &&
-	    qmp_wait_event(t->view.qmp, is_nothing, NULL, until_ms, &event, &gone) < 0) {
+	if (v->qmp && qmp_wait_event(v->qmp, is_nothing, NULL, until_ms, &event, &gone) < 0) {
 		*err = gone;
 		return;
 	}
 	err->code = ERR_GUEST_REFUSED;
 	err_wrap(err, "the %s that was to %s the guest's memory %s has gone",
-		 t->view.before.is_limited ? "agent" : "shell", phrases[work].verb,
-		 phrases[work].to);
+		 v->before.is_limited ? "agent" : "shell", phrases[work].verb, phrases[work].to);
 	err_hint(err, "the guest's dmesg may tell why; it may have run out of memory");
 }
 
@@ -144,7 +142,7 @@ static void explain_block(struct transaction *t, const struct request *r, enum w
 	uint64_t block;
 
 	if ((!is_ended && err->code != ERR_GUEST_REFUSED) || !t->view.after.blocks.count ||
-	    !find_hanging(t, r, &block))
+	    !find_hanging(&t->view, r, &block))
 		return;
 	if (t->is_try && err->code == ERR_TIMEOUT)
 		err_set(err, ERR_TIMEOUT, "its share of the time passed");
@@ -170,6 +168,6 @@ void refusal_explain(struct transaction *t, const struct request *r, enum work w
 	}
 	if (guest_is_lost(t->view.guest) && err->code != ERR_INTERRUPTED &&
 	    !transaction_guest_has_ended(t))
-		explain_loss(t, work, err);
+		explain_loss(&t->view, work, err);
 	explain_block(t, r, work, err);
 }

@@ -32,9 +32,9 @@ void repair_free(struct repair *r)
 	jobs_free(r);
 }
 
-static void add_online(const struct transaction *t, struct repair *r, const struct memdev *d)
+static void add_online(const struct view *v, struct repair *r, const struct memdev *d)
 {
-	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
+	struct block_list found = view_found_blocks(v, &v->before, d);
 	unsigned i;
 
 	for (i = 0; i < found.count; i++)
@@ -44,33 +44,33 @@ static void add_online(const struct transaction *t, struct repair *r, const stru
 }
 
 /* What a device gets more goes where the rest of it is, unless devices differ in that. */
-static void add_resize(struct transaction *t, struct repair *r, const struct memdev *d)
+static void add_resize(struct view *v, struct repair *r, const struct memdev *d)
 {
 	bool is_first = !r->vmem.units_count, is_mixed = false;
-	enum zone zone = zone_begun(t, d, &is_mixed);
+	enum zone zone = zone_begun(v, d, &is_mixed);
 
 	r->vmem.zone = is_first || r->vmem.zone == zone ? zone : ZONE_AUTO;
-	vmem_add(t, &r->vmem, d, d->requested_bytes);
+	vmem_add(v, &r->vmem, d, d->requested_bytes);
 }
 
-static int prepare_device(struct transaction *t, struct repair *r, const struct finding *f,
+static int prepare_device(struct view *v, struct repair *r, const struct finding *f,
 			  struct err *err)
 {
-	const struct memdev *d = machine_device(&t->view.machine, f->id);
+	const struct memdev *d = machine_device(&v->machine, f->id);
 
 	if (!d)
 		return err_set(err, ERR_FAILED, "'%s' is gone", f->id);
 	switch (f->action) {
 	case ACTION_ONLINE:
-		add_online(t, r, d);
+		add_online(v, r, d);
 		return 0;
 	case ACTION_UNPLUG:
 		return unplug_add(&r->unplug, d, err);
 	case ACTION_SETTLE:
-		vmem_add(t, &r->vmem, d, d->size_bytes);
+		vmem_add(v, &r->vmem, d, d->size_bytes);
 		return 0;
 	case ACTION_RESIZE:
-		add_resize(t, r, d);
+		add_resize(v, r, d);
 		return 0;
 	case ACTION_NONE:
 	case ACTION_REMOVE:
@@ -129,7 +129,7 @@ static int prepare(struct transaction *t, struct repair *r, struct err *err)
 
 	for (i = 0; i < r->due.count; i++)
 		if (r->due.list[i].kind != FINDING_BACKEND &&
-		    prepare_device(t, r, &r->due.list[i], err))
+		    prepare_device(&t->view, r, &r->due.list[i], err))
 			return -1;
 	if (has_removals(r)) {
 		transaction_add_steps(t, remove_steps, ARRAY_SIZE(remove_steps), r);

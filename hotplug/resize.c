@@ -115,15 +115,15 @@ static void add_dimms(struct resize *r, uint64_t bytes, uint64_t dimm_bytes, uin
 }
 
 /* The smallest DIMM that makes sense; without a guest to ask, what x86 guests have. */
-static uint64_t block_bytes_of(const struct transaction *t)
+static uint64_t block_bytes_of(const struct view *v)
 {
-	return t->view.has_guest ? t->view.before.block_size_bytes : UINT64_C(128) << 20;
+	return v->has_guest ? v->before.block_size_bytes : UINT64_C(128) << 20;
 }
 
 /* What every DIMM that is added is a multiple of. */
-static uint64_t dimm_unit(const struct transaction *t, const struct resize *r)
+static uint64_t dimm_unit(const struct view *v, const struct resize *r)
 {
-	return r->dimm_bytes ? r->dimm_bytes : block_bytes_of(t);
+	return r->dimm_bytes ? r->dimm_bytes : block_bytes_of(v);
 }
 
 /* The next smaller DIMM: blocks, doubled as often as can be. */
@@ -136,23 +136,24 @@ static uint64_t smaller_dimm(uint64_t dimm_bytes, uint64_t block_bytes)
 	return bytes;
 }
 
-static bool has_gaps(const struct transaction *t, const struct plug *plug)
+static bool has_gaps(const struct view *v, const struct plug *plug)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
 	_cleanup_free_ struct device_place *places =
 		xcalloc(plug->units_count + 1, sizeof(*places));
 	struct err ignored;
 
-	return !place_choose(t, &plug->request.backend, sizes, plug->units_count, places, &ignored);
+	return !place_choose(v, &plug->request.backend, sizes, plug->units_count, places, &ignored);
 }
 
 /* DIMMs that add up to @bytes, smaller ones where there are no gaps for the others. */
 static void add_chosen(struct transaction *t, struct resize *r, uint64_t bytes)
 {
-	uint64_t block_bytes = block_bytes_of(t), dimm_bytes = choose_dimm(t, bytes, block_bytes);
+	uint64_t block_bytes = block_bytes_of(&t->view),
+		 dimm_bytes = choose_dimm(t, bytes, block_bytes);
 
 	add_dimms(r, bytes, dimm_bytes, block_bytes);
-	while (dimm_bytes > block_bytes && !has_gaps(t, &r->plug)) {
+	while (dimm_bytes > block_bytes && !has_gaps(&t->view, &r->plug)) {
 		dimm_bytes = smaller_dimm(dimm_bytes, block_bytes);
 		if (count_dimms(bytes, dimm_bytes, block_bytes) > free_slots(&t->view.machine))
 			return;
@@ -185,15 +186,15 @@ static int add_units(struct transaction *t, struct resize *r, uint64_t bytes, st
  * DIMMs take what virtio-mem has no room for, rounded up to whole ones, and what its steps are too
  * large for; virtio-mem takes the rest. Returns what is too little for either.
  */
-static uint64_t share(struct transaction *t, struct resize *r, uint64_t *dimms_bytes)
+static uint64_t share(struct view *v, struct resize *r, uint64_t *dimms_bytes)
 {
-	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(t, r), left;
-	uint64_t room = elastic_room(&t->view, r->node);
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(v, r), left;
+	uint64_t room = elastic_room(v, r->node);
 
 	*dimms_bytes = bytes > room ? (bytes - room + unit - 1) / unit * unit : 0;
 	if (*dimms_bytes > bytes)
 		return (bytes - room) % unit;
-	left = elastic_grow(t, &r->vmem, r->node, bytes - *dimms_bytes);
+	left = elastic_grow(v, &r->vmem, r->node, bytes - *dimms_bytes);
 	if (left % unit)
 		return left;
 	*dimms_bytes += left;
@@ -211,7 +212,7 @@ static bool can_grow_to(struct transaction *t, const struct resize *r, uint64_t 
 			      .target_bytes = total_bytes };
 	uint64_t dimms_bytes;
 	struct err ignored;
-	bool can = total_bytes > r->before_bytes && !share(t, &try, &dimms_bytes) &&
+	bool can = total_bytes > r->before_bytes && !share(&t->view, &try, &dimms_bytes) &&
 		   (!dimms_bytes || !add_units(t, &try, dimms_bytes, &ignored));
 
 	if (can && dimms_bytes) {
@@ -229,7 +230,7 @@ static bool can_grow_to(struct transaction *t, const struct resize *r, uint64_t 
 /* The least total above the target that can be reached; what there is already when none can. */
 static uint64_t next_above(struct transaction *t, const struct resize *r)
 {
-	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(t, r), step = 0;
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(&t->view, r), step = 0;
 	uint64_t least = UINT64_MAX;
 
 	do {
@@ -260,12 +261,13 @@ static int grow(struct transaction *t, struct resize *r, struct err *err)
 {
 	uint64_t dimms_bytes, left_bytes, step_bytes = elastic_next_step(&t->view, r->node, 0);
 
-	if (zone_check(t, r->zone, err))
+	if (zone_check(&t->view, r->zone, err))
 		return -1;
-	left_bytes = share(t, r, &dimms_bytes);
+	left_bytes = share(&t->view, r, &dimms_bytes);
 	if (left_bytes)
 		return refuse_size(t, r, left_bytes,
-				   step_bytes && !dimms_bytes ? step_bytes : dimm_unit(t, r), err);
+				   step_bytes && !dimms_bytes ? step_bytes : dimm_unit(&t->view, r),
+				   err);
 	r->vmem.zone = r->zone;
 	if (r->vmem.units_count &&
 	    growth_check_headroom(t, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes,
@@ -273,7 +275,8 @@ static int grow(struct transaction *t, struct resize *r, struct err *err)
 		return -1;
 	if (growth_check(t, &r->vmem, err) || (!t->is_dry_run && hotplug_hold(t, err)))
 		return -1;
-	if (r->vmem.units_count && r->node >= 0 && vmem_wish(t, &r->vmem, (uint64_t)r->node, err))
+	if (r->vmem.units_count && r->node >= 0 &&
+	    vmem_wish(&t->view, &r->vmem, (uint64_t)r->node, err))
 		return -1;
 	if (r->vmem.units_count)
 		vmem_prepare(t, &r->vmem);
@@ -327,7 +330,7 @@ static int shrink(struct transaction *t, struct resize *r, struct err *err)
 	if (!unplug_add_sum(t, &r->unplug, r->node, bytes > elastic ? bytes - elastic : 0, bytes,
 			    &choice))
 		return cannot_shrink(r, elastic, &choice, err);
-	left = elastic_shrink(t, &r->vmem, r->node, bytes - choice.sum);
+	left = elastic_shrink(&t->view, &r->vmem, r->node, bytes - choice.sum);
 	if (left && can_leave(t, r, choice.sum + left)) {
 		choice.sum += left;
 		left = 0;

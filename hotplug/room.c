@@ -34,18 +34,18 @@ int hotplug_check_room(const struct transaction *t, uint64_t bytes, struct err *
 	return err_hint(err, "free memory in the guest first; --force tries anyway");
 }
 
-uint64_t room_online_bytes(const struct transaction *t, const struct memdev *d)
+uint64_t room_online_bytes(const struct view *v, const struct memdev *d)
 {
-	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
+	struct block_list found = view_found_blocks(v, &v->before, d);
 	uint64_t bytes = 0;
 	unsigned i;
 
 	for (i = 0; i < found.count; i++)
 		if (blocks_are_online(&found.runs[i]))
 			bytes += (found.runs[i].last - found.runs[i].first + 1) *
-				 t->view.before.block_size_bytes;
+				 v->before.block_size_bytes;
 	block_list_free(&found);
-	return memmap_lies_inside(&t->view.before, t->view.machine.arch, d->size_bytes)
+	return memmap_lies_inside(&v->before, v->machine.arch, d->size_bytes)
 		       ? bytes - bytes / MAP_SHARE
 		       : bytes;
 }
@@ -57,7 +57,7 @@ static int check(const struct transaction *t, const struct leaving *leaving, uns
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		bytes += room_online_bytes(t, &leaving[i].device);
+		bytes += room_online_bytes(&t->view, &leaving[i].device);
 	return hotplug_check_room(t, bytes, err);
 }
 

@@ -9,7 +9,7 @@
 
 /* room_online_bytes() - what the guest has online of the device; a memory map that lies in the DIMM
  * itself is not among it */
-uint64_t room_online_bytes(const struct transaction *t, const struct memdev *d);
+uint64_t room_online_bytes(const struct view *v, const struct memdev *d);
 
 /*
  * hotplug_check_room() - can the guest do without @bytes? compares MemAvailable

@@ -88,12 +88,12 @@ static bool can_leave(const struct memdev *d)
 }
 
 /* After a migration all DIMMs have been there from the start. */
-static int none_hotplugged(const struct transaction *t, struct err *err)
+static int none_hotplugged(const struct view *v, struct err *err)
 {
 	unsigned i, count = 0;
 
-	for (i = 0; i < t->view.machine.devices_count; i++) {
-		const struct memdev *d = &t->view.machine.devices[i];
+	for (i = 0; i < v->machine.devices_count; i++) {
+		const struct memdev *d = &v->machine.devices[i];
 
 		count += memdev_is_dimm(d) && !d->is_hotplugged && d->handle;
 	}
@@ -105,32 +105,32 @@ static int none_hotplugged(const struct transaction *t, struct err *err)
 			count > 1 ? "them" : "it");
 }
 
-int unplug_add_last(const struct transaction *t, struct unplug *unplug, struct err *err)
+int unplug_add_last(const struct view *v, struct unplug *unplug, struct err *err)
 {
 	const struct memdev *last = NULL;
 	unsigned i;
 
-	for (i = 0; i < t->view.machine.devices_count; i++) {
-		const struct memdev *d = &t->view.machine.devices[i];
+	for (i = 0; i < v->machine.devices_count; i++) {
+		const struct memdev *d = &v->machine.devices[i];
 
 		if (can_leave(d) && (!last || is_newer(d, last)))
 			last = d;
 	}
-	return last ? unplug_add(unplug, last, err) : none_hotplugged(t, err);
+	return last ? unplug_add(unplug, last, err) : none_hotplugged(v, err);
 }
 
-int unplug_add_all(const struct transaction *t, struct unplug *unplug, struct err *err)
+int unplug_add_all(const struct view *v, struct unplug *unplug, struct err *err)
 {
 	unsigned i;
 
-	for (i = 0; i < t->view.machine.devices_count; i++) {
-		const struct memdev *d = &t->view.machine.devices[i];
+	for (i = 0; i < v->machine.devices_count; i++) {
+		const struct memdev *d = &v->machine.devices[i];
 
 		if (d->is_hotplugged && memdev_is_dimm(d) && unplug_add(unplug, d, err) &&
 		    unplug_stay(unplug, memdev_name(d), err))
 			return -1;
 	}
-	return unplug->leaving_count || unplug->stayers.count ? 0 : none_hotplugged(t, err);
+	return unplug->leaving_count || unplug->stayers.count ? 0 : none_hotplugged(v, err);
 }
 
 static bool is_taken(const struct unplug *unplug, const struct memdev *d)
@@ -278,7 +278,7 @@ int unplug_add_words(const struct transaction *t, struct unplug *unplug, char *c
 	return 0;
 }
 
-void unplug_find_blocks(const struct transaction *t, struct unplug *unplug)
+void unplug_find_blocks(const struct view *v, struct unplug *unplug)
 {
 	struct block_list wanted = { 0 };
 	unsigned i;
@@ -288,22 +288,21 @@ void unplug_find_blocks(const struct transaction *t, struct unplug *unplug)
 		const struct memdev *d = &unplug->leaving[i].device;
 		struct blocks run;
 
-		if (view_device_blocks(&t->view, d, &run))
+		if (view_device_blocks(v, d, &run))
 			block_list_add(&wanted, &run);
 	}
 	block_list_sort(&wanted);
-	block_list_intersect(&unplug->blocks, &t->view.before.blocks, &wanted);
+	block_list_intersect(&unplug->blocks, &v->before.blocks, &wanted);
 	block_list_free(&wanted);
 }
 
-int unplug_check_offline(const struct transaction *t, const struct block_list *wanted,
-			 struct err *err)
+int unplug_check_offline(const struct view *v, const struct block_list *wanted, struct err *err)
 {
 	struct block_list found = { 0 };
 	int status = 0;
 	unsigned i;
 
-	block_list_intersect(&found, &t->view.after.blocks, wanted);
+	block_list_intersect(&found, &v->after.blocks, wanted);
 	for (i = 0; i < found.count && !status; i++)
 		if (!blocks_are_offline(&found.runs[i]))
 			status = err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not offline",

@@ -34,11 +34,11 @@ int unplug_stay(struct unplug *unplug, const char *name, const struct err *err)
 void unplug_keep(struct unplug *unplug, unsigned i, const struct err *err);
 
 /* unplug_find_blocks() - which of the guest's blocks are those of what is to leave */
-void unplug_find_blocks(const struct transaction *t, struct unplug *unplug);
+void unplug_find_blocks(const struct view *v, struct unplug *unplug);
 
 /* unplug_check_offline() - read back: every block of @wanted is offline */
-int unplug_check_offline(const struct transaction *t, const struct block_list *wanted,
-			 struct err *err) __attribute__((warn_unused_result));
+int unplug_check_offline(const struct view *v, const struct block_list *wanted, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* unplug_make_up() - choose others in the place of those that a size stood for and that stay */
 void unplug_make_up(const struct transaction *t, struct unplug *unplug);
@@ -53,9 +53,9 @@ int unplug_add_words(const struct transaction *t, struct unplug *unplug, char *c
 
 /* unplug_add_last(), unplug_add_all() - take the DIMM that was plugged last; every hotplugged one
  */
-int unplug_add_last(const struct transaction *t, struct unplug *unplug, struct err *err)
+int unplug_add_last(const struct view *v, struct unplug *unplug, struct err *err)
 	__attribute__((warn_unused_result));
-int unplug_add_all(const struct transaction *t, struct unplug *unplug, struct err *err)
+int unplug_add_all(const struct view *v, struct unplug *unplug, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*

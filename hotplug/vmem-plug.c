@@ -34,18 +34,18 @@ static int read_back(struct transaction *t, struct vmem_plug *plug, struct err *
 	if (!d || d->span_bytes != plug->device.size_bytes)
 		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as requested",
 			       plug->device.device_id);
-	vmem_add(t, &plug->vmem, d, plug->device.size_bytes);
+	vmem_add(&t->view, &plug->vmem, d, plug->device.size_bytes);
 	vmem_choose_zones(t, &plug->vmem);
 	return 0;
 }
 
-static int verify_backend(struct transaction *t, const struct vmem_plug *plug, struct err *err)
+static int verify_backend(struct view *v, const struct vmem_plug *plug, struct err *err)
 {
 	_cleanup_json_ struct json_object *list = NULL;
 
 	if (backend_is_plain(&plug->request.backend))
 		return 0;
-	return qmp_execute(t->view.qmp, "query-memdev", NULL, &list, err) ||
+	return qmp_execute(v->qmp, "query-memdev", NULL, &list, err) ||
 			       backend_verify(&plug->request.backend, plug->device.backend_id,
 					      plug->device.size_bytes, list, err)
 		       ? -1
@@ -86,7 +86,7 @@ static int attach(struct transaction *t, void *job, struct err *err)
 	return ask(t, plug, 0, object_add(plug), err) ||
 			       ask(t, plug, 1, machine_request_vmem_add(&plug->device, plug->bus),
 				   err) ||
-			       verify_backend(t, plug, err) || read_back(t, plug, err)
+			       verify_backend(&t->view, plug, err) || read_back(t, plug, err)
 		       ? -1
 		       : 0;
 }
@@ -170,12 +170,12 @@ static const struct step attach_steps[] = { { "attach", attach, detach, attach_s
 static const struct step verify_steps[] = { { "verify", verify, NULL, NULL, NULL } };
 
 /* Before the device is there: QEMU may not let go of it. */
-static int check_node(const struct transaction *t, struct vmem_plug *plug, struct err *err)
+static int check_node(const struct view *v, struct vmem_plug *plug, struct err *err)
 {
 	uint64_t node = plug->request.node;
 
-	return vmem_wish(t, &plug->vmem, node, err) ||
-			       node_map_check_wish(plug->vmem.nodes, t, node, err)
+	return vmem_wish(v, &plug->vmem, node, err) ||
+			       node_map_check_wish(plug->vmem.nodes, v, node, err)
 		       ? -1
 		       : 0;
 }
@@ -196,7 +196,8 @@ static int prepare(struct transaction *t, struct vmem_plug *plug, struct err *er
 	if (machine_name(&t->view.machine, name, "vmem", &plug->device.backend_id,
 			 &plug->device.device_id, err) ||
 	    sharing_apply(&t->view.sharing, &t->view.machine, &r->backend, err) ||
-	    plug_check_device(t, r, &place, err) || (r->has_node && check_node(t, plug, err)))
+	    plug_check_device(t, r, &place, err) ||
+	    (r->has_node && check_node(&t->view, plug, err)))
 		return -1;
 	plug->device.has_address = place.is_told;
 	plug->device.address = place.address;
@@ -216,7 +217,7 @@ int hotplug_vmem_plug(struct transaction *t, struct vmem_plug *plug, struct err 
 	t->view.preload = VERB_BIT(VERB_ONLINE_FAST);
 	t->view.extra = t->is_dry_run ? VERB_NONE : VERB_FREEZE_POLICY;
 	if (!transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) &&
-	    !zone_check(t, plug->request.zone, err) && !prepare(t, plug, err) &&
+	    !zone_check(&t->view, plug->request.zone, err) && !prepare(t, plug, err) &&
 	    !transaction_run(t, err))
 		return 0;
 	return err_wrap(err, "cannot plug '%s'", plug->request.size_text);

@@ -15,7 +15,7 @@
 /* QEMU says MEMORY_DEVICE_SIZE_CHANGE once a second at most: it is asked as well. */
 #define ASK_MS 20
 
-void vmem_add(const struct transaction *t, struct vmem *vmem, const struct memdev *d,
+void vmem_add(const struct view *v, struct vmem *vmem, const struct memdev *d,
 	      uint64_t target_bytes)
 {
 	struct vmem_unit *unit;
@@ -27,7 +27,7 @@ void vmem_add(const struct transaction *t, struct vmem *vmem, const struct memde
 				    .before_bytes = d->size_bytes,
 				    .size_bytes = d->size_bytes,
 				    .target_bytes = target_bytes };
-	unit->has_span = view_device_blocks(&t->view, d, &unit->span);
+	unit->has_span = view_device_blocks(v, d, &unit->span);
 }
 
 void vmem_free(struct vmem *vmem)
@@ -40,11 +40,11 @@ void vmem_free(struct vmem *vmem)
 	free(vmem->nodes);
 }
 
-int vmem_wish(const struct transaction *t, struct vmem *vmem, uint64_t node, struct err *err)
+int vmem_wish(const struct view *v, struct vmem *vmem, uint64_t node, struct err *err)
 {
 	vmem->nodes = xcalloc(1, sizeof(*vmem->nodes));
 	vmem->node = node;
-	return node_map_read(vmem->nodes, t, err) ||
+	return node_map_read(vmem->nodes, v, err) ||
 			       machine_check_node(&vmem->nodes->nodes, node, err)
 		       ? -1
 		       : 0;
@@ -61,10 +61,10 @@ bool vmem_is_growing(const struct vmem *vmem)
 }
 
 /* Wait for the reply of a device that was asked; one that refuses is as it was. */
-static int take_reply(struct transaction *t, struct vmem_unit *unit, uint64_t id, bool is_back,
+static int take_reply(struct view *v, struct vmem_unit *unit, uint64_t id, bool is_back,
 		      struct err *err)
 {
-	if (!qmp_receive(t->view.qmp, id, NULL, err))
+	if (!qmp_receive(v->qmp, id, NULL, err))
 		return 0;
 	if (!is_back && err->code == ERR_QEMU_REFUSED)
 		unit->is_asked = false;
@@ -75,7 +75,7 @@ static int take_reply(struct transaction *t, struct vmem_unit *unit, uint64_t id
 
 /* Ask all devices for their target, or, those that were asked, for what they had been asked for
  * before; the first failure is the one that is told. */
-static int request_sizes(struct transaction *t, struct vmem *vmem, bool is_back, struct err *err)
+static int request_sizes(struct view *v, struct vmem *vmem, bool is_back, struct err *err)
 {
 	_cleanup_free_ uint64_t *ids = xcalloc(vmem->units_count, sizeof(*ids));
 	struct err other;
@@ -89,13 +89,12 @@ static int request_sizes(struct transaction *t, struct vmem *vmem, bool is_back,
 		if (is_back && !unit->is_asked)
 			continue;
 		unit->is_asked = true;
-		if (qmp_send(t->view.qmp, machine_request_size(unit->handle, size_bytes), &ids[i],
-			     err))
+		if (qmp_send(v->qmp, machine_request_size(unit->handle, size_bytes), &ids[i], err))
 			return -1;
 	}
 	for (i = 0; i < vmem->units_count; i++)
 		if (ids[i] &&
-		    take_reply(t, &vmem->units[i], ids[i], is_back, status ? &other : err))
+		    take_reply(v, &vmem->units[i], ids[i], is_back, status ? &other : err))
 			status = -1;
 	return status;
 }
@@ -120,10 +119,10 @@ static uint64_t bytes_left(const struct vmem *vmem, bool is_back)
 }
 
 /* See how far the guest has come. The list is not t->view.machine's: others hold on to that. */
-static int refresh(struct transaction *t, struct vmem *vmem, struct err *err)
+static int refresh(struct view *v, struct vmem *vmem, struct err *err)
 {
 	struct machine now = { 0 };
-	int status = machine_query_devices(&now, t->view.qmp, err);
+	int status = machine_query_devices(&now, v->qmp, err);
 	unsigned i;
 
 	for (i = 0; i < vmem->units_count && !status; i++) {
@@ -139,7 +138,7 @@ static int refresh(struct transaction *t, struct vmem *vmem, struct err *err)
 }
 
 /* The blocks that the devices may fill, as the guest shows them; the caller releases the list. */
-static struct block_list shown_blocks(const struct transaction *t, const struct vmem *vmem)
+static struct block_list shown_blocks(const struct view *v, const struct vmem *vmem)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
 	unsigned i;
@@ -148,7 +147,7 @@ static struct block_list shown_blocks(const struct transaction *t, const struct 
 		if (vmem->units[i].has_span)
 			block_list_add(&wanted, &vmem->units[i].span);
 	block_list_sort(&wanted);
-	block_list_intersect(&found, &t->view.after.blocks, &wanted);
+	block_list_intersect(&found, &v->after.blocks, &wanted);
 	block_list_free(&wanted);
 	return found;
 }
@@ -177,9 +176,9 @@ static void take_first(struct block_list *list, uint64_t count, struct block_lis
 }
 
 /* What the driver has added and nobody has brought online; the caller releases the list. */
-static struct block_list waiting_blocks(const struct transaction *t, const struct vmem *vmem)
+static struct block_list waiting_blocks(const struct view *v, const struct vmem *vmem)
 {
-	struct block_list shown = shown_blocks(t, vmem), offline = { 0 };
+	struct block_list shown = shown_blocks(v, vmem), offline = { 0 };
 	unsigned i;
 
 	for (i = 0; i < shown.count; i++)
@@ -190,13 +189,13 @@ static struct block_list waiting_blocks(const struct transaction *t, const struc
 }
 
 /* How many blocks of @list are online in the kernel's zones. */
-static uint64_t count_kernel(const struct transaction *t, const struct block_list *list)
+static uint64_t count_kernel(const struct view *v, const struct block_list *list)
 {
 	struct block_list found = { 0 };
 	uint64_t blocks = 0;
 	unsigned i;
 
-	block_list_intersect(&found, &t->view.after.blocks, list);
+	block_list_intersect(&found, &v->after.blocks, list);
 	for (i = 0; i < found.count; i++)
 		if (blocks_zone(&found.runs[i]) == ZONE_KERNEL)
 			blocks += found.runs[i].last - found.runs[i].first + 1;
@@ -212,10 +211,10 @@ static int bring_lists(struct transaction *t, struct vmem *vmem, const struct bl
 	int status;
 
 	block_change_add(&c, kernel, BLOCK_ONLINE_IF_OFFLINE, ZONE_KERNEL);
-	block_change_add(&c, movable, BLOCK_ONLINE_IF_OFFLINE, zone_of_others(t));
+	block_change_add(&c, movable, BLOCK_ONLINE_IF_OFFLINE, zone_of_others(&t->view));
 	status = c.parts_count ? blocks_change(t, &c, err) : 0;
 	block_change_free(&c);
-	vmem->kernel_blocks -= count_kernel(t, kernel);
+	vmem->kernel_blocks -= count_kernel(&t->view, kernel);
 	return status;
 }
 
@@ -228,7 +227,7 @@ static int bring_online(struct transaction *t, struct vmem *vmem, struct err *er
 
 	if (hotplug_scan(t, err))
 		return -1;
-	movable = waiting_blocks(t, vmem);
+	movable = waiting_blocks(&t->view, vmem);
 	take_first(&movable, vmem->kernel_blocks, &kernel);
 	status = bring_lists(t, vmem, &kernel, &movable, err);
 	block_list_free(&movable);
@@ -237,10 +236,10 @@ static int bring_online(struct transaction *t, struct vmem *vmem, struct err *er
 }
 
 /* Read back: is there a block, online, for all that the devices hold? */
-static bool is_online(const struct transaction *t, const struct vmem *vmem)
+static bool is_online(const struct view *v, const struct vmem *vmem)
 {
-	struct block_list shown = shown_blocks(t, vmem);
-	uint64_t bytes = block_list_blocks(&shown) * t->view.before.block_size_bytes, held = 0;
+	struct block_list shown = shown_blocks(v, vmem);
+	uint64_t bytes = block_list_blocks(&shown) * v->before.block_size_bytes, held = 0;
 	bool is_whole = true;
 	unsigned i;
 
@@ -290,11 +289,11 @@ static int follow(struct transaction *t, struct vmem *vmem, bool is_back, struct
 	for (;;) {
 		_cleanup_json_ struct json_object *event = NULL;
 
-		if (transaction_check_runs(t, err) || refresh(t, vmem, err) ||
+		if (transaction_check_runs(t, err) || refresh(&t->view, vmem, err) ||
 		    (is_adding && bring_online(t, vmem, err)))
 			return -1;
 		progress_reach(&t->progress, 0, bytes - bytes_left(vmem, is_back), monotonic_ms());
-		if (is_reached(vmem, is_back) && (!is_adding || is_online(t, vmem)))
+		if (is_reached(vmem, is_back) && (!is_adding || is_online(&t->view, vmem)))
 			return is_adding || !has_guest ? 0 : read_less(t, err);
 		if (qmp_wait_event(t->view.qmp, is_size_change, t,
 				   deadline_within(t->deadline, ASK_MS), &event, err) < 0)
@@ -340,7 +339,7 @@ static int stop_short(struct transaction *t, struct vmem *vmem, struct err *err)
 		err_hint(err, "its memory is in use: free some in the guest, or raise --timeout");
 		return -1;
 	}
-	if (request_sizes(t, vmem, false, &other) || refresh(t, vmem, &other))
+	if (request_sizes(&t->view, vmem, false, &other) || refresh(&t->view, vmem, &other))
 		err_append(err, "%s", other.message);
 	transaction_commit(t);
 	err->code = ERR_PARTIAL;
@@ -349,15 +348,15 @@ static int stop_short(struct transaction *t, struct vmem *vmem, struct err *err)
 }
 
 /* Read back: is all of it on the node that was asked for? */
-static int check_nodes(const struct transaction *t, const struct vmem *vmem, struct err *err)
+static int check_nodes(const struct view *v, const struct vmem *vmem, struct err *err)
 {
 	struct block_list shown = { 0 };
 	int status = 0;
 	unsigned i;
 
-	if (!vmem->nodes || !t->view.has_guest || !vmem_is_growing(vmem))
+	if (!vmem->nodes || !v->has_guest || !vmem_is_growing(vmem))
 		return 0;
-	shown = shown_blocks(t, vmem);
+	shown = shown_blocks(v, vmem);
 	for (i = 0; i < shown.count && !status; i++)
 		status = node_map_check(vmem->nodes, vmem->node, &shown.runs[i], err);
 	block_list_free(&shown);
@@ -368,10 +367,10 @@ static int resize(struct transaction *t, void *job, struct err *err)
 {
 	struct vmem *vmem = job;
 
-	if (request_sizes(t, vmem, false, err))
+	if (request_sizes(&t->view, vmem, false, err))
 		return -1;
 	if (!follow(t, vmem, false, err))
-		return check_nodes(t, vmem, err);
+		return check_nodes(&t->view, vmem, err);
 	if (err->code != ERR_TIMEOUT)
 		return -1;
 	if (!vmem_is_growing(vmem))
@@ -398,7 +397,7 @@ static int resize_back(struct transaction *t, void *job, struct err *err)
 
 	if (!is_asked(vmem))
 		return 0;
-	if (!request_sizes(t, vmem, true, err) && !follow(t, vmem, true, err))
+	if (!request_sizes(&t->view, vmem, true, err) && !follow(t, vmem, true, err))
 		return t->view.has_guest ? hotplug_give_back(t, err) : 0;
 	for (i = 0; i < vmem->units_count; i++)
 		if (vmem->units[i].size_bytes != vmem->units[i].before_bytes)
@@ -409,7 +408,7 @@ static int resize_back(struct transaction *t, void *job, struct err *err)
 }
 
 /* How much is to be added, in memory blocks, rounded up. */
-static uint64_t blocks_added(const struct transaction *t, const struct vmem *vmem)
+static uint64_t blocks_added(const struct view *v, const struct vmem *vmem)
 {
 	uint64_t blocks = 0;
 	unsigned i;
@@ -417,20 +416,20 @@ static uint64_t blocks_added(const struct transaction *t, const struct vmem *vme
 	for (i = 0; i < vmem->units_count; i++)
 		if (vmem->units[i].target_bytes > vmem->units[i].before_bytes)
 			blocks += (vmem->units[i].target_bytes - vmem->units[i].before_bytes +
-				   t->view.before.block_size_bytes - 1) /
-				  t->view.before.block_size_bytes;
+				   v->before.block_size_bytes - 1) /
+				  v->before.block_size_bytes;
 	return blocks;
 }
 
 /* Which blocks it will be is not known before they come. */
 static void plan_online(struct transaction *t, const struct vmem *vmem)
 {
-	uint64_t kernel = vmem->kernel_blocks, blocks = blocks_added(t, vmem);
+	uint64_t kernel = vmem->kernel_blocks, blocks = blocks_added(&t->view, vmem);
 
 	if (kernel)
 		transaction_plan(t, "guest", by_hand_for_each(ZONE_KERNEL));
 	if (kernel < blocks)
-		transaction_plan(t, "guest", by_hand_for_each(zone_of_others(t)));
+		transaction_plan(t, "guest", by_hand_for_each(zone_of_others(&t->view)));
 }
 
 static void resize_show(struct transaction *t, void *job)
@@ -454,7 +453,7 @@ static const struct step steps[] = {
 
 void vmem_choose_zones(struct transaction *t, struct vmem *vmem)
 {
-	uint64_t blocks = t->view.has_guest ? blocks_added(t, vmem) : 0;
+	uint64_t blocks = t->view.has_guest ? blocks_added(&t->view, vmem) : 0;
 
 	if (blocks)
 		vmem->kernel_blocks = zone_split_even(

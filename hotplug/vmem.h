@@ -33,11 +33,11 @@ struct vmem {
 };
 
 /* vmem_add() - let the device have @target_bytes, a multiple of its step */
-void vmem_add(const struct transaction *t, struct vmem *vmem, const struct memdev *d,
+void vmem_add(const struct view *v, struct vmem *vmem, const struct memdev *d,
 	      uint64_t target_bytes);
 
 /* vmem_wish() - what is added is to be on that node of QEMU's, as will be read back; 0, or -1 */
-int vmem_wish(const struct transaction *t, struct vmem *vmem, uint64_t node, struct err *err)
+int vmem_wish(const struct view *v, struct vmem *vmem, uint64_t node, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* vmem_prepare() - after devices were added: choose zones, add the step */

@@ -97,13 +97,13 @@ static uint64_t split_even(const struct transaction *t, uint64_t size_bytes, uin
 }
 
 /* May auto choose? Else *reason says why not. */
-static bool is_auto(const struct transaction *t, enum zone zone, char *reason)
+static bool is_auto(const struct view *v, enum zone zone, char *reason)
 {
 	*reason = '\0';
-	if (t->view.before.is_limited)
+	if (v->before.is_limited)
 		snprintf(reason, ZONE_REASON_MAX,
 			 "auto left the zone to the guest's kernel: its agent forbids guest-exec");
-	return !t->view.before.is_limited && zone == ZONE_AUTO && t->view.has_guest;
+	return !v->before.is_limited && zone == ZONE_AUTO && v->has_guest;
 }
 
 unsigned zone_split(struct transaction *t, enum zone zone, const uint64_t *sizes, unsigned count,
@@ -111,7 +111,7 @@ unsigned zone_split(struct transaction *t, enum zone zone, const uint64_t *sizes
 {
 	unsigned i, first = zone == ZONE_KERNEL ? count : 0;
 
-	if (is_auto(t, zone, reason))
+	if (is_auto(&t->view, zone, reason))
 		first = split_auto(t, sizes, count, reason);
 	for (i = 0; i < count; i++)
 		*(i < first ? &t->kernel_added_bytes : &t->movable_added_bytes) += sizes[i];
@@ -123,26 +123,26 @@ uint64_t zone_split_even(struct transaction *t, enum zone zone, uint64_t size_by
 {
 	uint64_t first = zone == ZONE_KERNEL ? count : 0;
 
-	if (is_auto(t, zone, reason))
+	if (is_auto(&t->view, zone, reason))
 		first = split_even(t, size_bytes, count, reason);
 	t->kernel_added_bytes += first * size_bytes;
 	t->movable_added_bytes += (count - first) * size_bytes;
 	return first;
 }
 
-enum zone zone_of_others(const struct transaction *t)
+enum zone zone_of_others(const struct view *v)
 {
-	return t->view.before.is_limited ? ZONE_ANY : ZONE_MOVABLE;
+	return v->before.is_limited ? ZONE_ANY : ZONE_MOVABLE;
 }
 
 enum zone zone_choose(struct transaction *t, enum zone zone, uint64_t size_bytes, char *reason)
 {
-	return zone_split(t, zone, &size_bytes, 1, reason) ? ZONE_KERNEL : zone_of_others(t);
+	return zone_split(t, zone, &size_bytes, 1, reason) ? ZONE_KERNEL : zone_of_others(&t->view);
 }
 
-enum zone zone_begun(const struct transaction *t, const struct memdev *d, bool *is_mixed)
+enum zone zone_begun(const struct view *v, const struct memdev *d, bool *is_mixed)
 {
-	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
+	struct block_list found = view_found_blocks(v, &v->before, d);
 	enum zone zone = ZONE_AUTO;
 	unsigned i;
 
@@ -158,9 +158,9 @@ enum zone zone_begun(const struct transaction *t, const struct memdev *d, bool *
 	return *is_mixed ? ZONE_AUTO : zone;
 }
 
-int zone_check(const struct transaction *t, enum zone zone, struct err *err)
+int zone_check(const struct view *v, enum zone zone, struct err *err)
 {
-	if (zone == ZONE_AUTO || !t->view.before.is_limited)
+	if (zone == ZONE_AUTO || !v->before.is_limited)
 		return 0;
 	err_set(err, ERR_FAILED,
 		"the guest agent forbids guest-exec: without it memhp cannot choose zone %s",

@@ -26,11 +26,11 @@ uint64_t zone_split_even(struct transaction *t, enum zone zone, uint64_t size_by
 			 char *reason);
 
 /* zone_of_others() - where those go: ZONE_MOVABLE, or ZONE_ANY where only the kernel can choose */
-enum zone zone_of_others(const struct transaction *t);
+enum zone zone_of_others(const struct view *v);
 
 /* zone_check() - can the guest be told a zone, where one was asked for? an agent without guest-exec
  * cannot */
-int zone_check(const struct transaction *t, enum zone zone, struct err *err)
+int zone_check(const struct view *v, enum zone zone, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
@@ -39,7 +39,7 @@ int zone_check(const struct transaction *t, enum zone zone, struct err *err)
  * @is_mixed:	set when they lie in more than one
  * Return: ZONE_MOVABLE or ZONE_KERNEL; ZONE_AUTO when none is online, or several zones are
  */
-enum zone zone_begun(const struct transaction *t, const struct memdev *d, bool *is_mixed);
+enum zone zone_begun(const struct view *v, const struct memdev *d, bool *is_mixed);
 
 /* zone_choose() - the same as zone_split() for one piece */
 enum zone zone_choose(struct transaction *t, enum zone zone, uint64_t size_bytes, char *reason);

@@ -168,12 +168,12 @@ static void a_guest_that_cannot_be_told_chooses(void **state)
 	(void)state;
 	assert_int_equal(zone_choose(&t, ZONE_AUTO, 64 * G, reason), ZONE_ANY);
 	assert_non_null(strstr(reason, "left the zone to the guest's kernel"));
-	assert_int_equal(zone_check(&t, ZONE_AUTO, &err), 0);
-	assert_int_equal(zone_check(&t, ZONE_MOVABLE, &err), -1);
-	assert_int_equal(zone_check(&t, ZONE_KERNEL, &err), -1);
+	assert_int_equal(zone_check(&t.view, ZONE_AUTO, &err), 0);
+	assert_int_equal(zone_check(&t.view, ZONE_MOVABLE, &err), -1);
+	assert_int_equal(zone_check(&t.view, ZONE_KERNEL, &err), -1);
 	assert_int_equal(err.code, ERR_FAILED);
 	t.view.before.is_limited = false;
-	assert_int_equal(zone_check(&t, ZONE_MOVABLE, &err), 0);
+	assert_int_equal(zone_check(&t.view, ZONE_MOVABLE, &err), 0);
 }
 
 static void a_guest_that_is_not_known_has_no_say(void **state)
