@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import threading
 
 import pytest
 import sshd
@@ -55,11 +56,14 @@ def machines():
     def stop(*_):
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    # a worker of xdist that was asked for two things as it began runs tests beside its main thread
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, stop) if is_main else None
     found = virtual.Machines()
     yield found
     found.close()
-    signal.signal(signal.SIGTERM, before)
+    if is_main:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.hookimpl(hookwrapper=True)
