@@ -10,11 +10,11 @@
 #include "hotplug/zone.h"
 #include "qemu/mem-path.h"
 
-#define UNITS_MAX 1024 /* more slots than any machine has */
+#define PLUG_DIMMS_MAX 1024 /* more slots than any machine has */
 
 /* One DIMM of a plug. */
-struct plug_unit {
-	struct dimm_request dimm;
+struct plug_dimm {
+	struct dimm_request request;
 	enum zone zone;	      /* where its memory goes */
 	struct blocks blocks; /* valid with has_blocks: foreseen, then as it is */
 	bool has_blocks;
@@ -32,18 +32,18 @@ struct plug {
 	struct plug_request request;
 	bool is_misplaced;  /* another device has come, and one of ours lies inside a block */
 	bool is_keep_going; /* what is complete stays when another DIMM fails */
-	struct plug_unit *units;
-	unsigned units_count;
+	struct plug_dimm *dimms;
+	unsigned dimms_count;
 	char zone_reason[ZONE_REASON_MAX]; /* why auto took it; "" otherwise */
 	struct node_map *nodes; /* where a node was asked for, and the guest can tell; owned */
-	/* the round under way: units[from] to units[to - 1] */
+	/* the round under way: dimms[from] to dimms[to - 1] */
 	unsigned from, to;
 	struct err failure;   /* with is_keep_going: the first */
 	struct mem_file file; /* that a --mem-path means */
 };
 
-/* plug_add_units() - @count DIMMs of @size_bytes each, behind those that were added before */
-void plug_add_units(struct plug *plug, uint64_t size_bytes, unsigned count);
+/* plug_add_dimms() - @count DIMMs of @size_bytes each, behind those that were added before */
+void plug_add_dimms(struct plug *plug, uint64_t size_bytes, unsigned count);
 
 /* plug_reset() - all DIMMs are as they were added: nameless, and not begun */
 void plug_reset(struct plug *plug);
@@ -53,8 +53,8 @@ void plug_free(struct plug *plug);
 /* plug_sizes() - each DIMM's size, as the checks take them; the caller frees the array */
 uint64_t *plug_sizes(const struct plug *plug);
 
-/* plug_unit_device() - the DIMM in QEMU's list; NULL before it is there */
-const struct memdev *plug_unit_device(const struct view *v, const struct plug_unit *unit);
+/* plug_device() - the DIMM in QEMU's list; NULL before it is there */
+const struct memdev *plug_device(const struct view *v, const struct plug_dimm *dimm);
 
 /* plug_expect(), plug_show() - of all DIMMs, those that have come so far are the work that is
  * shown: from now on, and when one more may have */
@@ -75,7 +75,7 @@ int plug_finish(const struct plug *plug, struct err *err) __attribute__((warn_un
 
 /* plug_is_kept(), plug_count_kept() - what stays although something failed: complete DIMMs, if
  * others were to go on */
-bool plug_is_kept(const struct plug *plug, const struct plug_unit *unit);
+bool plug_is_kept(const struct plug *plug, const struct plug_dimm *dimm);
 unsigned plug_count_kept(const struct plug *plug);
 
 /* plug_explain_kept() - after the undoing, put in front of @err which DIMMs stay, which do not, and

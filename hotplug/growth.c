@@ -15,9 +15,9 @@ uint64_t growth_bytes(const struct vmem *vmem)
 	uint64_t bytes = 0;
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].target_bytes > vmem->units[i].before_bytes)
-			bytes += vmem->units[i].target_bytes - vmem->units[i].before_bytes;
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].target_bytes > vmem->devices[i].before_bytes)
+			bytes += vmem->devices[i].target_bytes - vmem->devices[i].before_bytes;
 	return bytes;
 }
 
@@ -129,16 +129,17 @@ static void find_shares(struct shares *s, const struct view *v, const struct vme
 	pid_t pid = qmp_peer_pid(v->qmp);
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++) {
-		const struct vmem_unit *unit = &vmem->units[i];
-		const struct memdev *d = machine_device(&v->machine, unit->handle);
+	for (i = 0; i < vmem->devices_count; i++) {
+		const struct vmem_device *device = &vmem->devices[i];
+		const struct memdev *d = machine_device(&v->machine, device->handle);
 		struct mem_path path;
 		struct share share;
 
-		if (!d || unit->target_bytes <= unit->before_bytes || !read_backend(&share, v, d))
+		if (!d || device->target_bytes <= device->before_bytes ||
+		    !read_backend(&share, v, d))
 			continue;
-		share.bytes = unit->target_bytes - unit->before_bytes;
-		share.is_now = is_prealloc(v, unit->handle);
+		share.bytes = device->target_bytes - device->before_bytes;
+		share.is_now = is_prealloc(v, device->handle);
 		if (share.mem_path && mem_path_read(&path, pid, share.mem_path))
 			share.device = path.device;
 		add(s, &share);

@@ -20,17 +20,17 @@
 struct answers {
 	const struct transaction *t;
 	struct plug *plug;
-	const struct plug_unit *refused;
+	const struct plug_dimm *refused;
 	char why[128];
 };
 
-static bool is_awaited(const struct plug_unit *unit)
+static bool is_awaited(const struct plug_dimm *dimm)
 {
-	return !unit->is_failed && !unit->is_inserted;
+	return !dimm->is_failed && !dimm->is_inserted;
 }
 
 /* The DIMM of the round that the event is about, and QEMU's device of it; NULL: none. */
-static struct plug_unit *unit_of(const struct answers *a, const char *name,
+static struct plug_dimm *dimm_of(const struct answers *a, const char *name,
 				 struct json_object *data, const struct memdev **d)
 {
 	const struct machine *m = &a->t->view.machine;
@@ -44,8 +44,8 @@ static struct plug_unit *unit_of(const struct answers *a, const char *name,
 		if (!(*d)->id || !device_event_is_about(&subject, *d))
 			continue;
 		for (j = a->plug->from; j < a->plug->to; j++)
-			if (!strcmp(a->plug->units[j].dimm.device_id, (*d)->id))
-				return &a->plug->units[j];
+			if (!strcmp(a->plug->dimms[j].request.device_id, (*d)->id))
+				return &a->plug->dimms[j];
 	}
 	return NULL;
 }
@@ -54,16 +54,16 @@ static bool is_answer(const char *name, struct json_object *data, void *context)
 {
 	struct answers *a = context;
 	const struct memdev *d;
-	struct plug_unit *unit = unit_of(a, name, data, &d);
+	struct plug_dimm *dimm = dimm_of(a, name, data, &d);
 	enum device_event verdict;
 
-	if (!unit || !is_awaited(unit))
+	if (!dimm || !is_awaited(dimm))
 		return false;
 	verdict = device_event_read(name, data, d, false, a->why, sizeof(a->why));
-	unit->is_inserted |= verdict == DEVICE_EVENT_INSERTED;
-	unit->is_failed |= verdict == DEVICE_EVENT_REFUSED;
+	dimm->is_inserted |= verdict == DEVICE_EVENT_INSERTED;
+	dimm->is_failed |= verdict == DEVICE_EVENT_REFUSED;
 	if (verdict == DEVICE_EVENT_REFUSED)
-		a->refused = unit;
+		a->refused = dimm;
 	return verdict != DEVICE_EVENT_NONE;
 }
 
@@ -72,7 +72,7 @@ static bool is_answered(const struct plug *plug)
 	unsigned i;
 
 	for (i = plug->from; i < plug->to; i++)
-		if (is_awaited(&plug->units[i]))
+		if (is_awaited(&plug->dimms[i]))
 			return false;
 	return true;
 }
@@ -94,7 +94,7 @@ static int wait_answers(struct transaction *t, struct plug *plug, int64_t patien
 		if (!a.refused)
 			continue;
 		err_set(err, ERR_GUEST_REFUSED, "the guest does not take '%s': %s",
-			a.refused->dimm.device_id, a.why);
+			a.refused->request.device_id, a.why);
 		if (plug_fail(plug, err))
 			return -1;
 	}
@@ -119,11 +119,11 @@ static struct block_list round_blocks(const struct plug *plug, bool is_waited, e
 	unsigned i;
 
 	for (i = plug->from; i < plug->to; i++) {
-		const struct plug_unit *unit = &plug->units[i];
+		const struct plug_dimm *dimm = &plug->dimms[i];
 
-		if (unit->has_blocks && !unit->is_failed &&
-		    (is_waited ? !unit->is_inserted : unit->zone == zone))
-			block_list_add(&list, &unit->blocks);
+		if (dimm->has_blocks && !dimm->is_failed &&
+		    (is_waited ? !dimm->is_inserted : dimm->zone == zone))
+			block_list_add(&list, &dimm->blocks);
 	}
 	block_list_sort(&list);
 	return list;
@@ -133,12 +133,12 @@ static struct block_list round_blocks(const struct plug *plug, bool is_waited, e
  * needs to know all, and where blocks are unknown, all. The caller releases the list. */
 static bool is_read_back_whole(const struct plug *plug, struct block_list *list)
 {
-	bool is_whole = plug->to < plug->units_count;
+	bool is_whole = plug->to < plug->dimms_count;
 	unsigned i;
 
 	for (i = 0; i < plug->to; i++) {
-		is_whole |= !plug->units[i].has_blocks;
-		block_list_add(list, &plug->units[i].blocks);
+		is_whole |= !plug->dimms[i].has_blocks;
+		block_list_add(list, &plug->dimms[i].blocks);
 	}
 	return is_whole;
 }
@@ -167,11 +167,11 @@ static struct block_change online_change(const struct view *v, const struct plug
 }
 
 /* What the guest shows of the DIMM's blocks; the caller releases it. */
-static struct block_list found_blocks(const struct view *v, const struct plug_unit *unit)
+static struct block_list found_blocks(const struct view *v, const struct plug_dimm *dimm)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
 
-	block_list_add(&wanted, &unit->blocks);
+	block_list_add(&wanted, &dimm->blocks);
 	block_list_intersect(&found, &v->after.blocks, &wanted);
 	block_list_free(&wanted);
 	return found;
@@ -193,13 +193,13 @@ static void explain_absent(const struct view *v, const struct plug *plug, struct
 	unsigned i;
 
 	for (i = plug->from; i < plug->to && err->code == ERR_GUEST_REFUSED; i++) {
-		const struct plug_unit *unit = &plug->units[i];
-		struct block_list found = found_blocks(v, unit);
-		bool is_absent = unit->has_blocks && !unit->is_failed && !found.count;
+		const struct plug_dimm *dimm = &plug->dimms[i];
+		struct block_list found = found_blocks(v, dimm);
+		bool is_absent = dimm->has_blocks && !dimm->is_failed && !found.count;
 
 		block_list_free(&found);
 		if (is_absent) {
-			(void)not_added(unit->blocks.first, err);
+			(void)not_added(dimm->blocks.first, err);
 			return;
 		}
 	}
@@ -218,31 +218,31 @@ static int check_node(const struct plug *plug, const struct block_list *found, s
 
 /* Read back: every block of the DIMM is there, on the node, and online in the zone, that was asked
  * for. */
-static int check_unit(const struct view *v, const struct plug *plug, struct plug_unit *unit,
+static int check_dimm(const struct view *v, const struct plug *plug, struct plug_dimm *dimm,
 		      struct err *err)
 {
-	struct block_list found = found_blocks(v, unit);
+	struct block_list found = found_blocks(v, dimm);
 	uint64_t block;
-	bool is_absent = block_list_lacks(&found, unit->blocks.first, unit->blocks.last, &block);
+	bool is_absent = block_list_lacks(&found, dimm->blocks.first, dimm->blocks.last, &block);
 	const struct blocks *wrong = NULL;
 	char state[STATE_TEXT_MAX];
 	unsigned i;
 
 	for (i = 0; plug->request.is_online_wanted && i < found.count && !wrong; i++)
-		if (!blocks_are_online(&found.runs[i]) || blocks_zone(&found.runs[i]) != unit->zone)
+		if (!blocks_are_online(&found.runs[i]) || blocks_zone(&found.runs[i]) != dimm->zone)
 			wrong = &found.runs[i];
 	if (is_absent)
 		(void)not_added(block, err);
 	else if (wrong)
 		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not %s",
 			(unsigned long long)wrong->first, blocks_format_state(state, wrong),
-			unit->zone == ZONE_ANY ? "online" : sysfs_zone_word(unit->zone));
-	unit->is_complete = !wrong && !is_absent && !check_node(plug, &found, err);
+			dimm->zone == ZONE_ANY ? "online" : sysfs_zone_word(dimm->zone));
+	dimm->is_complete = !wrong && !is_absent && !check_node(plug, &found, err);
 	block_list_free(&found);
-	return unit->is_complete ? 0 : -1;
+	return dimm->is_complete ? 0 : -1;
 }
 
-/* Read the whole round back; all units are looked at, the first error is kept. */
+/* Read the whole round back; all dimms are looked at, the first error is kept. */
 static int check_round(const struct view *v, struct plug *plug, struct err *err)
 {
 	struct err other;
@@ -250,8 +250,8 @@ static int check_round(const struct view *v, struct plug *plug, struct err *err)
 	unsigned i;
 
 	for (i = plug->from; i < plug->to; i++)
-		if (!plug->units[i].is_failed && plug->units[i].has_blocks &&
-		    check_unit(v, plug, &plug->units[i], status ? &other : err))
+		if (!plug->dimms[i].is_failed && plug->dimms[i].has_blocks &&
+		    check_dimm(v, plug, &plug->dimms[i], status ? &other : err))
 			status = -1;
 	return status;
 }
@@ -287,7 +287,7 @@ static int online_round(struct transaction *t, struct plug *plug, struct err *er
 /* Has the last round come to its end after all, when time was up and its work was to be stopped? */
 static bool is_late(const struct plug *plug, bool is_complete, const struct err *err)
 {
-	return plug->is_keep_going && is_complete && plug->to == plug->units_count &&
+	return plug->is_keep_going && is_complete && plug->to == plug->dimms_count &&
 	       err->code == ERR_TIMEOUT;
 }
 
@@ -302,7 +302,7 @@ int plug_online(struct transaction *t, void *job, struct err *err)
 		if (!is_late(plug, is_complete, err) && plug_fail(plug, err))
 			return -1;
 	}
-	return plug->to < plug->units_count ? 1 : plug_finish(plug, err);
+	return plug->to < plug->dimms_count ? 1 : plug_finish(plug, err);
 }
 
 void plug_online_show(struct transaction *t, void *job)
@@ -313,11 +313,11 @@ void plug_online_show(struct transaction *t, void *job)
 	unsigned i;
 
 	plug->from = 0;
-	plug->to = plug->units_count;
-	for (i = 0; i < plug->units_count; i++) {
-		plug->units[i].is_inserted =
+	plug->to = plug->dimms_count;
+	for (i = 0; i < plug->dimms_count; i++) {
+		plug->dimms[i].is_inserted =
 			t->view.machine.has_acpi_ost; /* as the guest would say */
-		if (!plug->units[i].has_blocks) {
+		if (!plug->dimms[i].has_blocks) {
 			transaction_plan(t, "guest", by_hand_for_each(plug->request.zone));
 			return;
 		}
@@ -357,8 +357,8 @@ int plug_offline(struct transaction *t, void *job, struct err *err)
 		return 0;
 
 	for (i = 0; i < plug->to; i++)
-		if (plug->units[i].has_blocks && !plug_is_kept(plug, &plug->units[i]))
-			block_list_add(&list, &plug->units[i].blocks);
+		if (plug->dimms[i].has_blocks && !plug_is_kept(plug, &plug->dimms[i]))
+			block_list_add(&list, &plug->dimms[i].blocks);
 	block_list_sort(&list);
 	if (!status)
 		block_list_intersect(&there, &t->view.after.blocks, &list);

@@ -46,7 +46,7 @@ static void add_online(const struct view *v, struct repair *r, const struct memd
 /* What a device gets more goes where the rest of it is, unless devices differ in that. */
 static void add_resize(struct view *v, struct repair *r, const struct memdev *d)
 {
-	bool is_first = !r->vmem.units_count, is_mixed = false;
+	bool is_first = !r->vmem.devices_count, is_mixed = false;
 	enum zone zone = zone_begun(v, d, &is_mixed);
 
 	r->vmem.zone = is_first || r->vmem.zone == zone ? zone : ZONE_AUTO;
@@ -135,7 +135,7 @@ static int prepare(struct transaction *t, struct repair *r, struct err *err)
 		transaction_add_steps(t, remove_steps, ARRAY_SIZE(remove_steps), r);
 		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
 	}
-	if (r->vmem.units_count) {
+	if (r->vmem.devices_count) {
 		vmem_prepare(t, &r->vmem);
 		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
 	}

@@ -109,7 +109,7 @@ static uint64_t choose_dimm(struct transaction *t, uint64_t bytes, uint64_t bloc
 static void add_dimms(struct resize *r, uint64_t bytes, uint64_t dimm_bytes, uint64_t block_bytes)
 {
 	for (; dimm_bytes >= block_bytes; dimm_bytes /= 2) {
-		plug_add_units(&r->plug, dimm_bytes, (unsigned)(bytes / dimm_bytes));
+		plug_add_dimms(&r->plug, dimm_bytes, (unsigned)(bytes / dimm_bytes));
 		bytes %= dimm_bytes;
 	}
 }
@@ -121,7 +121,7 @@ static uint64_t block_bytes_of(const struct view *v)
 }
 
 /* What every DIMM that is added is a multiple of. */
-static uint64_t dimm_unit(const struct view *v, const struct resize *r)
+static uint64_t dimm_multiple(const struct view *v, const struct resize *r)
 {
 	return r->dimm_bytes ? r->dimm_bytes : block_bytes_of(v);
 }
@@ -140,10 +140,10 @@ static bool has_gaps(const struct view *v, const struct plug *plug)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
 	_cleanup_free_ struct device_place *places =
-		xcalloc(plug->units_count + 1, sizeof(*places));
+		xcalloc(plug->dimms_count + 1, sizeof(*places));
 	struct err ignored;
 
-	return !place_choose(v, &plug->request.backend, sizes, plug->units_count, places, &ignored);
+	return !place_choose(v, &plug->request.backend, sizes, plug->dimms_count, places, &ignored);
 }
 
 /* DIMMs that add up to @bytes, smaller ones where there are no gaps for the others. */
@@ -157,12 +157,12 @@ static void add_chosen(struct transaction *t, struct resize *r, uint64_t bytes)
 		dimm_bytes = smaller_dimm(dimm_bytes, block_bytes);
 		if (count_dimms(bytes, dimm_bytes, block_bytes) > free_slots(&t->view.machine))
 			return;
-		r->plug.units_count = 0;
+		r->plug.dimms_count = 0;
 		add_dimms(r, bytes, dimm_bytes, block_bytes);
 	}
 }
 
-static int add_units(struct transaction *t, struct resize *r, uint64_t bytes, struct err *err)
+static int plan_dimms(struct transaction *t, struct resize *r, uint64_t bytes, struct err *err)
 {
 	r->plug.request = (struct plug_request){ .size_text = r->text,
 						 .size_bytes = bytes,
@@ -173,10 +173,10 @@ static int add_units(struct transaction *t, struct resize *r, uint64_t bytes, st
 						 .node = (uint64_t)r->node };
 	if (plug_check_request(&r->plug.request, err))
 		return -1;
-	if (r->dimm_bytes && bytes / r->dimm_bytes > UNITS_MAX)
-		return err_set(err, ERR_FAILED, "that is more than %d DIMMs", UNITS_MAX);
+	if (r->dimm_bytes && bytes / r->dimm_bytes > PLUG_DIMMS_MAX)
+		return err_set(err, ERR_FAILED, "that is more than %d DIMMs", PLUG_DIMMS_MAX);
 	if (r->dimm_bytes)
-		plug_add_units(&r->plug, r->dimm_bytes, (unsigned)(bytes / r->dimm_bytes));
+		plug_add_dimms(&r->plug, r->dimm_bytes, (unsigned)(bytes / r->dimm_bytes));
 	else
 		add_chosen(t, r, bytes);
 	return 0;
@@ -188,7 +188,7 @@ static int add_units(struct transaction *t, struct resize *r, uint64_t bytes, st
  */
 static uint64_t share(struct view *v, struct resize *r, uint64_t *dimms_bytes)
 {
-	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(v, r), left;
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_multiple(v, r), left;
 	uint64_t room = elastic_room(v, r->node);
 
 	*dimms_bytes = bytes > room ? (bytes - room + unit - 1) / unit * unit : 0;
@@ -213,14 +213,14 @@ static bool can_grow_to(struct transaction *t, const struct resize *r, uint64_t 
 	uint64_t dimms_bytes;
 	struct err ignored;
 	bool can = total_bytes > r->before_bytes && !share(&t->view, &try, &dimms_bytes) &&
-		   (!dimms_bytes || !add_units(t, &try, dimms_bytes, &ignored));
+		   (!dimms_bytes || !plan_dimms(t, &try, dimms_bytes, &ignored));
 
 	if (can && dimms_bytes) {
 		_cleanup_free_ uint64_t *sizes = plug_sizes(&try.plug);
 		_cleanup_free_ struct device_place *places =
-			xcalloc(try.plug.units_count + 1, sizeof(*places));
+			xcalloc(try.plug.dimms_count + 1, sizeof(*places));
 
-		can = !plug_check(t, &try.plug.request, sizes, try.plug.units_count, places,
+		can = !plug_check(t, &try.plug.request, sizes, try.plug.dimms_count, places,
 				  &ignored);
 	}
 	resize_free(&try);
@@ -230,7 +230,8 @@ static bool can_grow_to(struct transaction *t, const struct resize *r, uint64_t 
 /* The least total above the target that can be reached; what there is already when none can. */
 static uint64_t next_above(struct transaction *t, const struct resize *r)
 {
-	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(&t->view, r), step = 0;
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_multiple(&t->view, r),
+		 step = 0;
 	uint64_t least = UINT64_MAX;
 
 	do {
@@ -265,24 +266,24 @@ static int grow(struct transaction *t, struct resize *r, struct err *err)
 		return -1;
 	left_bytes = share(&t->view, r, &dimms_bytes);
 	if (left_bytes)
-		return refuse_size(t, r, left_bytes,
-				   step_bytes && !dimms_bytes ? step_bytes : dimm_unit(&t->view, r),
-				   err);
+		return refuse_size(
+			t, r, left_bytes,
+			step_bytes && !dimms_bytes ? step_bytes : dimm_multiple(&t->view, r), err);
 	r->vmem.zone = r->zone;
-	if (r->vmem.units_count &&
+	if (r->vmem.devices_count &&
 	    growth_check_headroom(t, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes,
 				  err))
 		return -1;
 	if (growth_check(t, &r->vmem, err) || (!t->is_dry_run && hotplug_hold(t, err)))
 		return -1;
-	if (r->vmem.units_count && r->node >= 0 &&
+	if (r->vmem.devices_count && r->node >= 0 &&
 	    vmem_wish(&t->view, &r->vmem, (uint64_t)r->node, err))
 		return -1;
-	if (r->vmem.units_count)
+	if (r->vmem.devices_count)
 		vmem_prepare(t, &r->vmem);
 	if (!dimms_bytes)
 		return 0;
-	return add_units(t, r, dimms_bytes, err) || plug_prepare(t, &r->plug, err) ? -1 : 0;
+	return plan_dimms(t, r, dimms_bytes, err) || plug_prepare(t, &r->plug, err) ? -1 : 0;
 }
 
 static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
@@ -342,7 +343,7 @@ static int shrink(struct transaction *t, struct resize *r, struct err *err)
 	}
 	if (t->view.has_guest && hotplug_check_room(t, bytes - choice.sum, err))
 		return -1;
-	if (r->vmem.units_count)
+	if (r->vmem.devices_count)
 		vmem_prepare(t, &r->vmem);
 	return r->unplug.leaving_count ? leave_prepare(t, &r->unplug, err) : 0;
 }

@@ -18,25 +18,25 @@
 void vmem_add(const struct view *v, struct vmem *vmem, const struct memdev *d,
 	      uint64_t target_bytes)
 {
-	struct vmem_unit *unit;
+	struct vmem_device *device;
 
-	vmem->units = xgrow(vmem->units, vmem->units_count, sizeof(*vmem->units));
-	unit = &vmem->units[vmem->units_count++];
-	*unit = (struct vmem_unit){ .handle = xstrdup(memdev_name(d)),
-				    .requested_bytes = d->requested_bytes,
-				    .before_bytes = d->size_bytes,
-				    .size_bytes = d->size_bytes,
-				    .target_bytes = target_bytes };
-	unit->has_span = view_device_blocks(v, d, &unit->span);
+	vmem->devices = xgrow(vmem->devices, vmem->devices_count, sizeof(*vmem->devices));
+	device = &vmem->devices[vmem->devices_count++];
+	*device = (struct vmem_device){ .handle = xstrdup(memdev_name(d)),
+					.requested_bytes = d->requested_bytes,
+					.before_bytes = d->size_bytes,
+					.size_bytes = d->size_bytes,
+					.target_bytes = target_bytes };
+	device->has_span = view_device_blocks(v, d, &device->span);
 }
 
 void vmem_free(struct vmem *vmem)
 {
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		free(vmem->units[i].handle);
-	free(vmem->units);
+	for (i = 0; i < vmem->devices_count; i++)
+		free(vmem->devices[i].handle);
+	free(vmem->devices);
 	free(vmem->nodes);
 }
 
@@ -54,22 +54,22 @@ bool vmem_is_growing(const struct vmem *vmem)
 {
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].target_bytes > vmem->units[i].before_bytes)
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].target_bytes > vmem->devices[i].before_bytes)
 			return true;
 	return false;
 }
 
 /* Wait for the reply of a device that was asked; one that refuses is as it was. */
-static int take_reply(struct view *v, struct vmem_unit *unit, uint64_t id, bool is_back,
+static int take_reply(struct view *v, struct vmem_device *device, uint64_t id, bool is_back,
 		      struct err *err)
 {
 	if (!qmp_receive(v->qmp, id, NULL, err))
 		return 0;
 	if (!is_back && err->code == ERR_QEMU_REFUSED)
-		unit->is_asked = false;
+		device->is_asked = false;
 	return err->code == ERR_QEMU_REFUSED
-		       ? err_wrap(err, "QEMU does not resize '%s'", unit->handle)
+		       ? err_wrap(err, "QEMU does not resize '%s'", device->handle)
 		       : -1;
 }
 
@@ -77,31 +77,32 @@ static int take_reply(struct view *v, struct vmem_unit *unit, uint64_t id, bool 
  * before; the first failure is the one that is told. */
 static int request_sizes(struct view *v, struct vmem *vmem, bool is_back, struct err *err)
 {
-	_cleanup_free_ uint64_t *ids = xcalloc(vmem->units_count, sizeof(*ids));
+	_cleanup_free_ uint64_t *ids = xcalloc(vmem->devices_count, sizeof(*ids));
 	struct err other;
 	int status = 0;
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++) {
-		struct vmem_unit *unit = &vmem->units[i];
-		uint64_t size_bytes = is_back ? unit->requested_bytes : unit->target_bytes;
+	for (i = 0; i < vmem->devices_count; i++) {
+		struct vmem_device *device = &vmem->devices[i];
+		uint64_t size_bytes = is_back ? device->requested_bytes : device->target_bytes;
 
-		if (is_back && !unit->is_asked)
+		if (is_back && !device->is_asked)
 			continue;
-		unit->is_asked = true;
-		if (qmp_send(v->qmp, machine_request_size(unit->handle, size_bytes), &ids[i], err))
+		device->is_asked = true;
+		if (qmp_send(v->qmp, machine_request_size(device->handle, size_bytes), &ids[i],
+			     err))
 			return -1;
 	}
-	for (i = 0; i < vmem->units_count; i++)
+	for (i = 0; i < vmem->devices_count; i++)
 		if (ids[i] &&
-		    take_reply(v, &vmem->units[i], ids[i], is_back, status ? &other : err))
+		    take_reply(v, &vmem->devices[i], ids[i], is_back, status ? &other : err))
 			status = -1;
 	return status;
 }
 
-static uint64_t wanted(const struct vmem_unit *unit, bool is_back)
+static uint64_t wanted(const struct vmem_device *device, bool is_back)
 {
-	return is_back ? unit->before_bytes : unit->target_bytes;
+	return is_back ? device->before_bytes : device->target_bytes;
 }
 
 /* How far the devices are from the sizes they are to have. */
@@ -110,8 +111,8 @@ static uint64_t bytes_left(const struct vmem *vmem, bool is_back)
 	uint64_t bytes = 0;
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++) {
-		uint64_t has = vmem->units[i].size_bytes, to = wanted(&vmem->units[i], is_back);
+	for (i = 0; i < vmem->devices_count; i++) {
+		uint64_t has = vmem->devices[i].size_bytes, to = wanted(&vmem->devices[i], is_back);
 
 		bytes += has < to ? to - has : has - to;
 	}
@@ -125,13 +126,13 @@ static int refresh(struct view *v, struct vmem *vmem, struct err *err)
 	int status = machine_query_devices(&now, v->qmp, err);
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count && !status; i++) {
-		const struct memdev *d = machine_device(&now, vmem->units[i].handle);
+	for (i = 0; i < vmem->devices_count && !status; i++) {
+		const struct memdev *d = machine_device(&now, vmem->devices[i].handle);
 
 		if (d)
-			vmem->units[i].size_bytes = d->size_bytes;
+			vmem->devices[i].size_bytes = d->size_bytes;
 		else
-			status = err_set(err, ERR_FAILED, "'%s' is gone", vmem->units[i].handle);
+			status = err_set(err, ERR_FAILED, "'%s' is gone", vmem->devices[i].handle);
 	}
 	machine_free(&now);
 	return status;
@@ -143,9 +144,9 @@ static struct block_list shown_blocks(const struct view *v, const struct vmem *v
 	struct block_list wanted = { 0 }, found = { 0 };
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].has_span)
-			block_list_add(&wanted, &vmem->units[i].span);
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].has_span)
+			block_list_add(&wanted, &vmem->devices[i].span);
 	block_list_sort(&wanted);
 	block_list_intersect(&found, &v->after.blocks, &wanted);
 	block_list_free(&wanted);
@@ -245,9 +246,9 @@ static bool is_online(const struct view *v, const struct vmem *vmem)
 
 	for (i = 0; i < shown.count; i++)
 		is_whole &= blocks_are_online(&shown.runs[i]);
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].has_span)
-			held += vmem->units[i].size_bytes;
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].has_span)
+			held += vmem->devices[i].size_bytes;
 	block_list_free(&shown);
 	return is_whole && bytes >= held;
 }
@@ -263,8 +264,8 @@ static bool is_reached(const struct vmem *vmem, bool is_back)
 {
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].size_bytes != wanted(&vmem->units[i], is_back))
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].size_bytes != wanted(&vmem->devices[i], is_back))
 			return false;
 	return true;
 }
@@ -307,13 +308,13 @@ static int short_of(const struct vmem *vmem, struct err *err)
 	char size[SIZE_TEXT_MAX], target[SIZE_TEXT_MAX];
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++) {
-		const struct vmem_unit *unit = &vmem->units[i];
+	for (i = 0; i < vmem->devices_count; i++) {
+		const struct vmem_device *device = &vmem->devices[i];
 
-		if (unit->size_bytes != unit->target_bytes)
-			return err_wrap(err, "'%s' has reached %s, not %s", unit->handle,
-					size_format(size, unit->size_bytes),
-					size_format(target, unit->target_bytes));
+		if (device->size_bytes != device->target_bytes)
+			return err_wrap(err, "'%s' has reached %s, not %s", device->handle,
+					size_format(size, device->size_bytes),
+					size_format(target, device->target_bytes));
 	}
 	return err_wrap(err, "the guest has not brought all of it online");
 }
@@ -330,9 +331,9 @@ static int stop_short(struct transaction *t, struct vmem *vmem, struct err *err)
 
 	deadline_undo(t->deadline);
 	short_of(vmem, err);
-	for (i = 0; i < vmem->units_count; i++) {
-		vmem->units[i].target_bytes = vmem->units[i].size_bytes;
-		is_changed |= vmem->units[i].size_bytes != vmem->units[i].before_bytes;
+	for (i = 0; i < vmem->devices_count; i++) {
+		vmem->devices[i].target_bytes = vmem->devices[i].size_bytes;
+		is_changed |= vmem->devices[i].size_bytes != vmem->devices[i].before_bytes;
 	}
 	if (!is_changed) {
 		err->code = ERR_GUEST_REFUSED;
@@ -383,8 +384,8 @@ static bool is_asked(const struct vmem *vmem)
 {
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].is_asked)
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].is_asked)
 			return true;
 	return false;
 }
@@ -399,11 +400,11 @@ static int resize_back(struct transaction *t, void *job, struct err *err)
 		return 0;
 	if (!request_sizes(&t->view, vmem, true, err) && !follow(t, vmem, true, err))
 		return t->view.has_guest ? hotplug_give_back(t, err) : 0;
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].size_bytes != vmem->units[i].before_bytes)
-			return err_wrap(err, "'%s' is at %s, was at %s", vmem->units[i].handle,
-					size_format(size, vmem->units[i].size_bytes),
-					size_format(before, vmem->units[i].before_bytes));
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].size_bytes != vmem->devices[i].before_bytes)
+			return err_wrap(err, "'%s' is at %s, was at %s", vmem->devices[i].handle,
+					size_format(size, vmem->devices[i].size_bytes),
+					size_format(before, vmem->devices[i].before_bytes));
 	return -1;
 }
 
@@ -413,9 +414,9 @@ static uint64_t blocks_added(const struct view *v, const struct vmem *vmem)
 	uint64_t blocks = 0;
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].target_bytes > vmem->units[i].before_bytes)
-			blocks += (vmem->units[i].target_bytes - vmem->units[i].before_bytes +
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].target_bytes > vmem->devices[i].before_bytes)
+			blocks += (vmem->devices[i].target_bytes - vmem->devices[i].before_bytes +
 				   v->before.block_size_bytes - 1) /
 				  v->before.block_size_bytes;
 	return blocks;
@@ -437,12 +438,13 @@ static void resize_show(struct transaction *t, void *job)
 	const struct vmem *vmem = job;
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		transaction_plan_request(t, machine_request_size(vmem->units[i].handle,
-								 vmem->units[i].target_bytes));
-	for (i = 0; i < vmem->units_count; i++)
-		transaction_plan(t, "event",
-				 xasprintf("MEMORY_DEVICE_SIZE_CHANGE %s", vmem->units[i].handle));
+	for (i = 0; i < vmem->devices_count; i++)
+		transaction_plan_request(t, machine_request_size(vmem->devices[i].handle,
+								 vmem->devices[i].target_bytes));
+	for (i = 0; i < vmem->devices_count; i++)
+		transaction_plan(
+			t, "event",
+			xasprintf("MEMORY_DEVICE_SIZE_CHANGE %s", vmem->devices[i].handle));
 	if (t->view.has_guest && vmem_is_growing(vmem))
 		plan_online(t, vmem);
 }

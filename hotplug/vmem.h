@@ -12,7 +12,7 @@
 #include "hotplug/zone.h"
 
 /* One device. */
-struct vmem_unit {
+struct vmem_device {
 	char *handle;				/* id or QOM path; owned */
 	uint64_t requested_bytes, before_bytes; /* before: asked for, and taken */
 	uint64_t target_bytes;			/* to be asked for */
@@ -23,8 +23,8 @@ struct vmem_unit {
 };
 
 struct vmem {
-	struct vmem_unit *units;
-	unsigned units_count;
+	struct vmem_device *devices;
+	unsigned devices_count;
 	enum zone zone;		/* asked for */
 	uint64_t kernel_blocks; /* of what is added, the first so many go to the kernel's zones */
 	char zone_reason[ZONE_REASON_MAX];
