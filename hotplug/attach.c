@@ -279,9 +279,9 @@ static int take_back(struct transaction *t, struct leaving *leaving, unsigned co
 	int status;
 
 	if (!is_given_up(&t->view, leaving, count))
-		return hotplug_release_devices(t, leaving, count, err);
+		return hotplug_device_del(t, leaving, count, err);
 	t->deadline->final_ms = deadline_within(t->deadline, TAKE_BACK_MS);
-	status = hotplug_release_devices(t, leaving, count, err);
+	status = hotplug_device_del(t, leaving, count, err);
 	t->deadline->final_ms = final_ms;
 	if (status && err->code == ERR_TIMEOUT)
 		return err_set(err, ERR_PARTIAL,

@@ -13,7 +13,7 @@ static const char no_room[] = "-12 "; /* ENOMEM of migrate_pages(): the page has
 
 /* The first sign that the dump has says what the page is. */
 static const struct {
-	const char *sign, *words;
+	const char *sign, *text;
 } kinds[] = {
 	{ "aops:shmem_aops", "a file in tmpfs or shared memory" },
 	{ "aops:", "a cached file" },
@@ -28,7 +28,7 @@ static const char *kind_of(const char *dump)
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (strstr(dump, kinds[i].sign))
-			return kinds[i].words;
+			return kinds[i].text;
 	return "memory of the kernel";
 }
 
@@ -57,7 +57,7 @@ static void describe(const char *dump, struct err *err)
 			   : "");
 }
 
-void hotplug_explain_held(struct transaction *t, uint64_t block, struct err *err)
+void hotplug_explain_blocker(struct transaction *t, uint64_t block, struct err *err)
 {
 	_cleanup_request_ struct request r = { 0 };
 	struct answer answer = { 0 };

@@ -7,7 +7,8 @@
 
 #include "hotplug/transaction.h"
 
-/* hotplug_explain_held() - after a block could not be taken offline: add to @err what holds it */
-void hotplug_explain_held(struct transaction *t, uint64_t block, struct err *err);
+/* hotplug_explain_blocker() - after a block could not be taken offline: add to @err what holds it
+ */
+void hotplug_explain_blocker(struct transaction *t, uint64_t block, struct err *err);
 
 #endif

@@ -239,7 +239,7 @@ void hotplug_take_offline_show(struct transaction *t, const struct block_list *l
 	block_change_free(&c);
 }
 
-int hotplug_hold(struct transaction *t, struct err *err)
+int hotplug_freeze_policy(struct transaction *t, struct err *err)
 {
 	_cleanup_request_ struct request r = { 0 };
 	const char *policy = t->view.before.auto_online;

@@ -53,10 +53,11 @@ int hotplug_take_offline(struct transaction *t, const struct block_list *list, s
 void hotplug_take_offline_show(struct transaction *t, const struct block_list *list);
 
 /*
- * hotplug_hold() - let the guest leave new memory offline from now on, where it would bring it
- * online by itself in a zone of its choice; until the channel is closed
+ * hotplug_freeze_policy() - let the guest leave new memory offline from now on, where it would
+ * bring it online by itself in a zone of its choice; until the channel is closed
  */
-int hotplug_hold(struct transaction *t, struct err *err) __attribute__((warn_unused_result));
+int hotplug_freeze_policy(struct transaction *t, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* hotplug_restore() - put the blocks of @list back to the state and zone they had before; checks */
 int hotplug_restore(struct transaction *t, const struct block_list *list, struct err *err)

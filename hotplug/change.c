@@ -129,12 +129,12 @@ static int unknown_zones(struct err *err)
 	return err_hint(err, "name blocks, or a device of memhp list");
 }
 
-static int add_word(const struct view *v, struct change *change, const char *word, struct err *err)
+static int add_arg(const struct view *v, struct change *change, const char *word, struct err *err)
 {
 	struct blocks run;
 	uint64_t block;
 
-	if (!change->is_online && v->before.is_limited &&
+	if (!change->is_online && v->before.is_agent_only &&
 	    (!strcmp(word, "all") || size_looks_like(word)))
 		return unknown_zones(err);
 	if (!strcmp(word, "all")) {
@@ -167,8 +167,8 @@ static int resolve(const struct view *v, struct change *change, struct err *err)
 	struct block_list found = { 0 };
 	unsigned i;
 
-	for (i = 0; i < change->words_count; i++)
-		if (add_word(v, change, change->words[i], err))
+	for (i = 0; i < change->args_count; i++)
+		if (add_arg(v, change, change->args[i], err))
 			return -1;
 	block_list_sort(&change->named);
 	block_list_intersect(&found, &v->before.blocks, &change->named);
@@ -241,7 +241,7 @@ static int bring_online(struct transaction *t, void *job, struct err *err)
 	if (status || check(&t->view, change, err))
 		return -1;
 	if (is_move(change))
-		hotplug_settle_floor(t);
+		hotplug_restore_floor(t);
 	return 0;
 }
 
@@ -251,7 +251,7 @@ static int take_offline(struct transaction *t, void *job, struct err *err)
 
 	if (hotplug_take_offline(t, &change->blocks, err) || check(&t->view, change, err))
 		return -1;
-	hotplug_settle_floor(t);
+	hotplug_restore_floor(t);
 	return 0;
 }
 
@@ -364,15 +364,15 @@ static int check_change(struct transaction *t, const struct change *change, stru
 
 /* Are few blocks named by their numbers, so that the others do not matter? The zone that auto takes
  * depends on all. */
-static bool is_about_few(const struct change *change, struct block_list *named)
+static bool names_few_blocks(const struct change *change, struct block_list *named)
 {
 	struct blocks run;
 	unsigned i;
 
 	if (change->is_online && change->zone == ZONE_AUTO)
 		return false;
-	for (i = 0; i < change->words_count; i++) {
-		if (size_looks_like(change->words[i]) || !parse_range(change->words[i], &run) ||
+	for (i = 0; i < change->args_count; i++) {
+		if (size_looks_like(change->args[i]) || !parse_range(change->args[i], &run) ||
 		    run.last - run.first >= FEW_BLOCKS)
 			return false;
 		block_list_add(named, &run);
@@ -380,17 +380,17 @@ static bool is_about_few(const struct change *change, struct block_list *named)
 	return named->count;
 }
 
-static int look(struct transaction *t, const struct change *change, struct err *err)
+static int query_view(struct transaction *t, const struct change *change, struct err *err)
 {
 	struct block_list named = { 0 };
 	int status;
 
 	t->view.preload = VERB_BIT(change->is_online ? VERB_ONLINE_FAST : VERB_OFFLINE_FAST) |
 			  VERB_BIT(VERB_BLOCKS);
-	t->view.about = is_about_few(change, &named) ? &named : NULL;
+	t->view.scope = names_few_blocks(change, &named) ? &named : NULL;
 	t->view.is_taking = !change->is_online || change->zone != ZONE_AUTO;
 	status = transaction_query(t, QUERY_GUEST | QUERY_CHANGE, err);
-	t->view.about = NULL;
+	t->view.scope = NULL;
 	block_list_free(&named);
 	return status;
 }
@@ -400,13 +400,13 @@ int hotplug_change(struct transaction *t, struct change *change, struct err *err
 	_cleanup_buf_ struct buf subject = { 0 };
 	unsigned i;
 
-	if (!look(t, change, err) && !resolve(&t->view, change, err) &&
+	if (!query_view(t, change, err) && !resolve(&t->view, change, err) &&
 	    !check_change(t, change, err)) {
 		change_prepare(t, change);
 		if (!transaction_run(t, err))
 			return 0;
 	}
-	for (i = 0; i < change->words_count; i++)
-		buf_addf(&subject, "%s%s", i ? " " : "", change->words[i]);
+	for (i = 0; i < change->args_count; i++)
+		buf_addf(&subject, "%s%s", i ? " " : "", change->args[i]);
 	return err_wrap(err, "cannot %s '%s'", step_name(change), buf_text(&subject));
 }

@@ -10,13 +10,13 @@
 
 struct change {
 	/* asked for */
-	char *const *words; /* blocks, devices, sizes, "all"; borrowed */
-	unsigned words_count;
+	char *const *args; /* blocks, devices, sizes, "all"; borrowed */
+	unsigned args_count;
 	bool is_online; /* bring online, else take offline */
 	enum zone zone;
 	/* found out */
 	struct block_list blocks; /* to be changed: those already there are left out */
-	struct block_list named;  /* all that the words mean */
+	struct block_list named;  /* all that the args mean */
 	enum zone zone_taken;	  /* of what lies in no device that has begun in a zone */
 	char zone_reason[ZONE_REASON_MAX];
 	struct block_list parts[ZONE_ANY + 1]; /* online: those of blocks that go to each zone */

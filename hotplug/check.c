@@ -100,7 +100,7 @@ static int check_slots(const struct machine *m, const struct plug_request *r, un
 
 static int check_limit(const struct machine *m, const struct plug_request *r, struct err *err)
 {
-	uint64_t used = m->base_memory_bytes + machine_span_bytes(m);
+	uint64_t used = m->base_memory_bytes + machine_devices_max_bytes(m);
 	char left[SIZE_TEXT_MAX], max[SIZE_TEXT_MAX];
 
 	if (!m->has_limits ||

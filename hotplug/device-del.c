@@ -83,7 +83,7 @@ static bool concerns(const char *name, struct json_object *data, void *context)
 	return false;
 }
 
-static bool all_settled(const struct leaving *leaving, unsigned count)
+static bool all_answered(const struct leaving *leaving, unsigned count)
 {
 	unsigned i;
 
@@ -103,7 +103,7 @@ int hotplug_notice_gone(struct transaction *t, struct leaving *leaving, unsigned
 		_cleanup_json_ struct json_object *event = NULL;
 
 		ready = qmp_wait_event(t->view.qmp, concerns, &watch, until_ms, &event, err);
-	} while (ready > 0 && !all_settled(leaving, count));
+	} while (ready > 0 && !all_answered(leaving, count));
 	return ready < 0 ? -1 : 0;
 }
 
@@ -226,11 +226,11 @@ static void expect_to_go(struct transaction *t, const struct leaving *leaving, u
 }
 
 /* Take verdicts until all are settled; 0 when none has come for RESEND_MS. */
-static int take_verdicts(struct transaction *t, struct watch *watch, struct err *err)
+static int take_events(struct transaction *t, struct watch *watch, struct err *err)
 {
 	int ready = 1;
 
-	while (ready > 0 && !all_settled(watch->leaving, watch->count)) {
+	while (ready > 0 && !all_answered(watch->leaving, watch->count)) {
 		_cleanup_json_ struct json_object *event = NULL;
 
 		if (transaction_check_runs(t, err))
@@ -251,11 +251,12 @@ static bool is_any_asked(const struct leaving *leaving, unsigned count)
 	return i < count;
 }
 
-static int settle(struct transaction *t, struct watch *watch, bool is_again, struct err *err)
+static int ask_until_answered(struct transaction *t, struct watch *watch, bool is_again,
+			      struct err *err)
 {
-	while (!all_settled(watch->leaving, watch->count)) {
+	while (!all_answered(watch->leaving, watch->count)) {
 		if (ask_all(t, watch->leaving, watch->count, is_again, err) ||
-		    take_verdicts(t, watch, err) < 0)
+		    take_events(t, watch, err) < 0)
 			return -1;
 		is_again = true;
 	}
@@ -277,22 +278,23 @@ static bool reopen(const struct transaction *t, struct leaving *leaving, unsigne
 
 /* Until they are gone; a guest that began anew is asked again until the time for its boot is over.
  */
-static int settle_for_good(struct transaction *t, struct watch *watch, struct err *err)
+static int ask_until_gone(struct transaction *t, struct watch *watch, struct err *err)
 {
-	int status = settle(t, watch, is_any_asked(watch->leaving, watch->count), err);
+	int status = ask_until_answered(t, watch, is_any_asked(watch->leaving, watch->count), err);
 
 	while (!status && reopen(t, watch->leaving, watch->count))
-		status = take_verdicts(t, watch, err) < 0 ? -1 : settle(t, watch, true, err);
+		status = take_events(t, watch, err) < 0 ? -1
+							: ask_until_answered(t, watch, true, err);
 	return status;
 }
 
-int hotplug_release_devices(struct transaction *t, struct leaving *leaving, unsigned count,
-			    struct err *err)
+int hotplug_device_del(struct transaction *t, struct leaving *leaving, unsigned count,
+		       struct err *err)
 {
 	struct watch watch = { t, leaving, count };
 
 	expect_to_go(t, leaving, count);
-	if (!settle_for_good(t, &watch, err))
+	if (!ask_until_gone(t, &watch, err))
 		return report_refusal(leaving, count, err);
 	return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED || err->code == ERR_PARTIAL
 		       ? report_pending(t, leaving, count, err)

@@ -25,11 +25,11 @@ void leaving_add(struct leaving **list, unsigned *count, const struct memdev *d)
 void leaving_free(struct leaving **list, unsigned *count);
 
 /*
- * hotplug_release_devices() - device_del for each, wait until each is gone or refused
+ * hotplug_device_del() - device_del for each, wait until each is gone or refused
  * Return: 0 when all are gone; -1 with ERR_GUEST_REFUSED, ERR_TIMEOUT (still pending), ...
  */
-int hotplug_release_devices(struct transaction *t, struct leaving *leaving, unsigned count,
-			    struct err *err) __attribute__((warn_unused_result));
+int hotplug_device_del(struct transaction *t, struct leaving *leaving, unsigned count,
+		       struct err *err) __attribute__((warn_unused_result));
 
 /* hotplug_notice_gone() - mark those that QEMU lets go of until @until_ms (CLOCK_MONOTONIC; 0:
  * without waiting), or until nothing more is to come */

@@ -170,19 +170,19 @@ static unsigned list_dimms(const struct plug *plug, enum fate fate, struct buf *
 
 void plug_explain_kept(const struct plug *plug, struct err *err)
 {
-	_cleanup_buf_ struct buf kept = { 0 }, gone = { 0 }, unknown = { 0 }, words = { 0 };
+	_cleanup_buf_ struct buf kept = { 0 }, gone = { 0 }, unknown = { 0 }, text = { 0 };
 	unsigned count = list_dimms(plug, FATE_KEPT, &kept);
 
-	buf_addf(&words, "%u of %u DIMMs are plugged (%s)", count, plug->dimms_count,
+	buf_addf(&text, "%u of %u DIMMs are plugged (%s)", count, plug->dimms_count,
 		 buf_text(&kept));
 	count = list_dimms(plug, FATE_GONE, &gone);
 	if (count)
-		buf_addf(&words, ", %u %s not (%s)", count, count > 1 ? "are" : "is",
+		buf_addf(&text, ", %u %s not (%s)", count, count > 1 ? "are" : "is",
 			 buf_text(&gone));
 	count = list_dimms(plug, FATE_UNKNOWN, &unknown);
 	if (count)
-		buf_addf(&words, ", %u may be (%s)", count, buf_text(&unknown));
-	err_wrap(err, "%s", buf_text(&words));
+		buf_addf(&text, ", %u may be (%s)", count, buf_text(&unknown));
+	err_wrap(err, "%s", buf_text(&text));
 	err->code = ERR_PARTIAL;
 }
 

@@ -4,7 +4,7 @@
 #include "hotplug/elastic.h"
 
 /* Is it a virtio-mem device that this resize may change? */
-static bool is_elastic(const struct memdev *d, int node)
+static bool is_resizable(const struct memdev *d, int node)
 {
 	return memdev_is_virtio_mem(d) && d->handle && memdev_is_on_node(d, node);
 }
@@ -15,7 +15,7 @@ static uint64_t most_bytes(const struct view *v, const struct memdev *d)
 	struct blocks span;
 
 	if (!v->has_guest)
-		return d->span_bytes;
+		return d->max_size_bytes;
 	return view_device_blocks(v, d, &span)
 		       ? (span.last - span.first + 1) * v->before.block_size_bytes
 		       : 0;
@@ -24,7 +24,7 @@ static uint64_t most_bytes(const struct view *v, const struct memdev *d)
 /* More of a device whose backend other processes cannot reach would only do harm. */
 static bool can_grow(const struct view *v, int node, const struct memdev *d)
 {
-	return is_elastic(d, node) && !sharing_excludes(&v->sharing, d->backend);
+	return is_resizable(d, node) && !sharing_excludes(&v->sharing, d->backend);
 }
 
 /* How much a device can take more. */
@@ -33,14 +33,14 @@ static uint64_t room_bytes(const struct view *v, int node, const struct memdev *
 	uint64_t most = can_grow(v, node, d) ? most_bytes(v, d) : 0;
 	uint64_t room = most > d->size_bytes ? most - d->size_bytes : 0;
 
-	return room - (room ? room % d->step_bytes : 0);
+	return room - (room ? room % d->block_size_bytes : 0);
 }
 
 /* How much a device can give back. */
 static uint64_t given_bytes(const struct view *v, int node, const struct memdev *d)
 {
 	(void)v;
-	return is_elastic(d, node) ? d->size_bytes : 0;
+	return is_resizable(d, node) ? d->size_bytes : 0;
 }
 
 typedef uint64_t most_fn(const struct view *v, int node, const struct memdev *d);
@@ -65,7 +65,7 @@ uint64_t elastic_bytes(const struct view *v, int node)
 	return sum(v, node, given_bytes);
 }
 
-uint64_t elastic_next_step(const struct view *v, int node, uint64_t step_bytes)
+uint64_t elastic_next_block_size(const struct view *v, int node, uint64_t block_size_bytes)
 {
 	uint64_t least = 0;
 	unsigned i;
@@ -73,15 +73,15 @@ uint64_t elastic_next_step(const struct view *v, int node, uint64_t step_bytes)
 	for (i = 0; i < v->machine.devices_count; i++) {
 		const struct memdev *d = &v->machine.devices[i];
 
-		if (room_bytes(v, node, d) && d->step_bytes > step_bytes &&
-		    (!least || d->step_bytes < least))
-			least = d->step_bytes;
+		if (room_bytes(v, node, d) && d->block_size_bytes > block_size_bytes &&
+		    (!least || d->block_size_bytes < least))
+			least = d->block_size_bytes;
 	}
 	return least;
 }
 
 /* The largest step of a device that is smaller than @below_bytes; 0 when there is none. */
-static uint64_t smaller_step(const struct view *v, int node, uint64_t below_bytes)
+static uint64_t smaller_block_size(const struct view *v, int node, uint64_t below_bytes)
 {
 	uint64_t most = 0;
 	unsigned i;
@@ -89,8 +89,9 @@ static uint64_t smaller_step(const struct view *v, int node, uint64_t below_byte
 	for (i = 0; i < v->machine.devices_count; i++) {
 		const struct memdev *d = &v->machine.devices[i];
 
-		if (is_elastic(d, node) && d->step_bytes < below_bytes && d->step_bytes > most)
-			most = d->step_bytes;
+		if (is_resizable(d, node) && d->block_size_bytes < below_bytes &&
+		    d->block_size_bytes > most)
+			most = d->block_size_bytes;
 	}
 	return most;
 }
@@ -104,22 +105,22 @@ static uint64_t change(const struct view *v, struct vmem *vmem, int node, const 
 	if (!take)
 		return bytes;
 	take = take < bytes ? take : bytes;
-	take -= take % d->step_bytes;
+	take -= take % d->block_size_bytes;
 	if (take)
 		vmem_add(v, vmem, d, is_growing ? d->size_bytes + take : d->size_bytes - take);
 	return bytes - take;
 }
 
-/* Those with steps of @step_bytes (0: all): the first grows first, the last shrinks first. */
-static uint64_t change_those(const struct view *v, struct vmem *vmem, int node, uint64_t step_bytes,
-			     uint64_t bytes, bool is_growing)
+/* Those with steps of @block_size_bytes (0: all): the first grows first, the last shrinks first. */
+static uint64_t change_those(const struct view *v, struct vmem *vmem, int node,
+			     uint64_t block_size_bytes, uint64_t bytes, bool is_growing)
 {
 	unsigned i, count = v->machine.devices_count;
 
 	for (i = 0; i < count && bytes; i++) {
 		const struct memdev *d = &v->machine.devices[is_growing ? i : count - 1 - i];
 
-		if (!step_bytes || d->step_bytes == step_bytes)
+		if (!block_size_bytes || d->block_size_bytes == block_size_bytes)
 			bytes = change(v, vmem, node, d, bytes, is_growing);
 	}
 	return bytes;
@@ -130,14 +131,15 @@ static uint64_t share_out(const struct view *v, struct vmem *vmem, int node, uin
 			  bool is_growing)
 {
 	uint64_t left = change_those(v, vmem, node, 0, bytes, is_growing);
-	uint64_t step_bytes = smaller_step(v, node, UINT64_MAX);
+	uint64_t block_size_bytes = smaller_block_size(v, node, UINT64_MAX);
 
 	if (!left)
 		return 0;
 	vmem_free(vmem);
 	*vmem = (struct vmem){ 0 };
-	for (; bytes && step_bytes; step_bytes = smaller_step(v, node, step_bytes))
-		bytes = change_those(v, vmem, node, step_bytes, bytes, is_growing);
+	for (; bytes && block_size_bytes;
+	     block_size_bytes = smaller_block_size(v, node, block_size_bytes))
+		bytes = change_those(v, vmem, node, block_size_bytes, bytes, is_growing);
 	return bytes;
 }
 

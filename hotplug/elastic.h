@@ -14,9 +14,9 @@ uint64_t elastic_room(const struct view *v, int node);
 /* elastic_bytes() - how many they have */
 uint64_t elastic_bytes(const struct view *v, int node);
 
-/* elastic_next_step() - the least step in which one with room grows that is larger than
- * @step_bytes; 0 when there is none */
-uint64_t elastic_next_step(const struct view *v, int node, uint64_t step_bytes);
+/* elastic_next_block_size() - the least step in which one with room grows that is larger than
+ * @block_size_bytes; 0 when there is none */
+uint64_t elastic_next_block_size(const struct view *v, int node, uint64_t block_size_bytes);
 
 /*
  * elastic_grow(), elastic_shrink() - share out @bytes among them, as sizes in @vmem: in their

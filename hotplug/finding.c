@@ -168,8 +168,8 @@ static int find_pending(const struct view *v, struct findings *f, struct err *er
 	return 0;
 }
 
-int findings_look(struct findings *f, const struct transaction *t, enum repair_direction direction,
-		  bool is_all, struct err *err)
+int findings_collect(struct findings *f, const struct transaction *t,
+		     enum repair_direction direction, bool is_all, struct err *err)
 {
 	unsigned i;
 
@@ -181,7 +181,7 @@ int findings_look(struct findings *f, const struct transaction *t, enum repair_d
 			continue;
 		if (memdev_is_virtio_mem(d) && d->requested_bytes != d->size_bytes)
 			add(f, FINDING_SIZE,
-			    direction == REPAIR_FORWARD ? ACTION_RESIZE : ACTION_SETTLE,
+			    direction == REPAIR_FORWARD ? ACTION_RESIZE : ACTION_ACCEPT_SIZE,
 			    memdev_name(d));
 		if (t->view.has_guest)
 			find_blocks(&t->view, f, d, direction == REPAIR_BACK, is_all);

@@ -23,8 +23,8 @@ enum finding_action {
 	ACTION_REMOVE,
 	ACTION_ONLINE,
 	ACTION_UNPLUG,
-	ACTION_SETTLE, /* what was reached is what is asked for */
-	ACTION_RESIZE, /* what was asked for is to be reached */
+	ACTION_ACCEPT_SIZE, /* what was reached is what is asked for */
+	ACTION_RESIZE,	    /* what was asked for is to be reached */
 };
 
 struct finding {
@@ -45,13 +45,15 @@ enum repair_direction {
 };
 
 /*
- * findings_look() - after transaction_query(): what is half done, and what is to be done about it
+ * findings_collect() - after transaction_query(): what is half done, and what is to be done about
+ *it
  * @is_all:	also about backends that do not have a name as memhp gives them, and DIMMs that were
  *		there when QEMU started
  * Return: 0, also when nothing was found; -1 when QEMU cannot be asked
  */
-int findings_look(struct findings *f, const struct transaction *t, enum repair_direction direction,
-		  bool is_all, struct err *err) __attribute__((warn_unused_result));
+int findings_collect(struct findings *f, const struct transaction *t,
+		     enum repair_direction direction, bool is_all, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* findings_due() - how many have an action */
 unsigned findings_due(const struct findings *f);

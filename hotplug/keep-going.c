@@ -100,7 +100,7 @@ static int keep(struct transaction *t, struct unplug *unplug, unsigned i, const 
 		return err_append(err, "%s", left.message);
 	}
 	if (t->has_hanging)
-		hotplug_explain_held(t, t->hanging_block, &told);
+		hotplug_explain_blocker(t, t->hanging_block, &told);
 	t->has_hanging = false;
 	unplug_keep(unplug, i, &told);
 	return 0;
@@ -121,8 +121,8 @@ static struct block_list blocks_left(const struct view *v, const struct unplug *
 }
 
 /* Which device is the work at? Blocks go offline from the highest down. */
-static unsigned find_holder(const struct view *v, const struct unplug *unplug,
-			    const struct block_list *left)
+static unsigned find_failing(const struct view *v, const struct unplug *unplug,
+			     const struct block_list *left)
 {
 	uint64_t block = left->count ? left->runs[left->count - 1].last : 0;
 	struct blocks span;
@@ -156,11 +156,11 @@ static int try_offline(struct transaction *t, const struct block_list *list, str
 
 /* Something was refused, or took too long: who holds it stays. Where a try got anywhere in its
  * time, the next goes on. */
-static int drop_holder(struct transaction *t, struct unplug *unplug, uint64_t blocks,
-		       struct err *err)
+static int drop_failing(struct transaction *t, struct unplug *unplug, uint64_t blocks,
+			struct err *err)
 {
 	struct block_list left = blocks_left(&t->view, unplug);
-	unsigned i = find_holder(&t->view, unplug, &left);
+	unsigned i = find_failing(&t->view, unplug, &left);
 	bool is_further = err->code == ERR_TIMEOUT && block_list_blocks(&left) < blocks;
 	struct err why = *err;
 
@@ -188,7 +188,7 @@ int keep_going_offline(struct transaction *t, struct unplug *unplug, struct err 
 		block_list_free(&left);
 		if (!status)
 			return 0;
-		if (!can_go_on(t, err) || drop_holder(t, unplug, blocks, err))
+		if (!can_go_on(t, err) || drop_failing(t, unplug, blocks, err))
 			return -1;
 	}
 	return all_stay(unplug, err);
@@ -225,7 +225,7 @@ static int drop_refused(struct transaction *t, struct unplug *unplug, struct err
 
 int keep_going_free(struct transaction *t, struct unplug *unplug, struct err *err)
 {
-	while (hotplug_release_devices(t, unplug->leaving, unplug->leaving_count, err)) {
+	while (hotplug_device_del(t, unplug->leaving, unplug->leaving_count, err)) {
 		unsigned count = unplug->leaving_count;
 
 		if (!can_go_on(t, err) || drop_refused(t, unplug, err) ||

@@ -40,7 +40,7 @@ static int offline(struct transaction *t, void *job, struct err *err)
 	if (unplug->is_keep_going ? keep_going_offline(t, unplug, err)
 				  : offline_all(t, unplug, err))
 		return -1;
-	hotplug_settle_floor(t);
+	hotplug_restore_floor(t);
 	if (!t->view.has_cpusets)
 		guest_leave(t->view.guest); /* else its session would forget them */
 	return 0;
@@ -178,7 +178,7 @@ static int back_online(struct transaction *t, void *job, struct err *err)
 }
 
 /* Not when the user has interrupted since the last wait: what is asked for cannot be taken back. */
-static int release(struct transaction *t, void *job, struct err *err)
+static int device_del(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 
@@ -186,10 +186,10 @@ static int release(struct transaction *t, void *job, struct err *err)
 		return -1;
 	return unplug->is_keep_going
 		       ? keep_going_free(t, unplug, err)
-		       : hotplug_release_devices(t, unplug->leaving, unplug->leaving_count, err);
+		       : hotplug_device_del(t, unplug->leaving, unplug->leaving_count, err);
 }
 
-static void release_show(struct transaction *t, void *job)
+static void device_del_show(struct transaction *t, void *job)
 {
 	struct unplug *unplug = job;
 	unsigned i;
@@ -204,7 +204,7 @@ static void release_show(struct transaction *t, void *job)
 
 /* A request once made cannot be taken back: it may still be granted, and those granted are final.
  */
-static int release_undo(struct transaction *t, void *job, struct err *err)
+static int device_del_undo(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 	unsigned i;
@@ -259,7 +259,7 @@ static void remove_show(struct transaction *t, void *job)
 
 static const struct step steps[] = {
 	{ "offline", offline, back_online, offline_show, NULL },
-	{ "release", release, release_undo, release_show, NULL },
+	{ "release", device_del, device_del_undo, device_del_show, NULL },
 	{ "remove", remove_step, NULL, remove_show, NULL },
 };
 

@@ -55,16 +55,16 @@ static bool is_answer(const char *name, struct json_object *data, void *context)
 	struct answers *a = context;
 	const struct memdev *d;
 	struct plug_dimm *dimm = dimm_of(a, name, data, &d);
-	enum device_event verdict;
+	enum device_event event;
 
 	if (!dimm || !is_awaited(dimm))
 		return false;
-	verdict = device_event_read(name, data, d, false, a->why, sizeof(a->why));
-	dimm->is_inserted |= verdict == DEVICE_EVENT_INSERTED;
-	dimm->is_failed |= verdict == DEVICE_EVENT_REFUSED;
-	if (verdict == DEVICE_EVENT_REFUSED)
+	event = device_event_read(name, data, d, false, a->why, sizeof(a->why));
+	dimm->is_inserted |= event == DEVICE_EVENT_INSERTED;
+	dimm->is_failed |= event == DEVICE_EVENT_REFUSED;
+	if (event == DEVICE_EVENT_REFUSED)
 		a->refused = dimm;
-	return verdict != DEVICE_EVENT_NONE;
+	return event != DEVICE_EVENT_NONE;
 }
 
 static bool is_answered(const struct plug *plug)
@@ -329,7 +329,7 @@ void plug_online_show(struct transaction *t, void *job)
 }
 
 /* Stop what is under way, and see how far it has come: what is complete by now may be kept. */
-static int look_again(struct transaction *t, struct plug *plug, struct err *err)
+static int rescan(struct transaction *t, struct plug *plug, struct err *err)
 {
 	struct answer late = { 0 };
 	struct err ignored;
@@ -349,7 +349,7 @@ int plug_offline(struct transaction *t, void *job, struct err *err)
 	struct plug *plug = job;
 	struct block_list list = { 0 }, there = { 0 };
 	char range[BLOCKS_TEXT_MAX];
-	bool is_silent = look_again(t, plug, err);
+	bool is_silent = rescan(t, plug, err);
 	int status = is_silent ? -1 : 0;
 	unsigned i;
 

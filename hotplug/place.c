@@ -140,7 +140,7 @@ int place_check(const struct view *v, uint64_t address, uint64_t size_bytes, str
 	if (taken) {
 		err_set(err, ERR_FAILED, "'%s' lies at 0x%llx to 0x%llx", memdev_name(taken),
 			(unsigned long long)taken->address,
-			(unsigned long long)(taken->address + taken->span_bytes - 1));
+			(unsigned long long)(taken->address + taken->max_size_bytes - 1));
 		return hint_place(v, size_bytes, err);
 	}
 	if (address > UINT64_MAX - size_bytes ||

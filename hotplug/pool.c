@@ -62,8 +62,8 @@ static int refuse(uint64_t bytes, uint64_t free_bytes, bool is_known, struct err
 }
 
 /* How much of the blocks lies in huge pages; *is_known: false when the guest cannot tell. */
-static int read_held(struct transaction *t, const struct block_list *runs, uint64_t *bytes,
-		     bool *is_known, struct err *err)
+static int read_huge_bytes(struct transaction *t, const struct block_list *runs, uint64_t *bytes,
+			   bool *is_known, struct err *err)
 {
 	_cleanup_request_ struct request r = { 0 };
 	struct command *tails = request_add(&r, VERB_HUGE_TAILS);
@@ -75,24 +75,24 @@ static int read_held(struct transaction *t, const struct block_list *runs, uint6
 		command_add_range(tails, runs->runs[i].first, runs->runs[i].last);
 	status = ask(t, &r, WORK_READ, &answer, err);
 	*is_known = answer.pools.tails_count;
-	*bytes = pools_held_bytes(&answer.pools, pools_smallest_kib(&t->view.before.pools));
+	*bytes = pools_bytes_in_blocks(&answer.pools, pools_smallest_kib(&t->view.before.pools));
 	guest_memory_free(&answer);
 	return status;
 }
 
 int hotplug_check_pool(struct transaction *t, const struct block_list *list, struct err *err)
 {
-	uint64_t free_bytes = pools_free_bytes(&t->view.before.pools), held_bytes;
+	uint64_t free_bytes = pools_free_bytes(&t->view.before.pools), huge_bytes;
 	struct block_list runs = online_runs(list);
 	bool is_known;
 	int status = 0;
 
 	t->is_pool_safe = !free_bytes || !runs.count;
 	if (!t->is_pool_safe && !t->is_forced) {
-		status = read_held(t, &runs, &held_bytes, &is_known, err);
-		t->is_pool_safe = !status && is_known && !held_bytes;
+		status = read_huge_bytes(t, &runs, &huge_bytes, &is_known, err);
+		t->is_pool_safe = !status && is_known && !huge_bytes;
 		if (!status && !t->is_pool_safe)
-			status = refuse(is_known && held_bytes < free_bytes ? held_bytes
+			status = refuse(is_known && huge_bytes < free_bytes ? huge_bytes
 									    : free_bytes,
 					free_bytes, is_known, err);
 	}
@@ -250,7 +250,7 @@ int hotplug_give_back(struct transaction *t, struct err *err)
 	return 0;
 }
 
-void hotplug_settle_floor(struct transaction *t)
+void hotplug_restore_floor(struct transaction *t)
 {
 	_cleanup_request_ struct request r = { 0 };
 	const struct refill floor = { POOL_ALL, 0, t->view.before.pools.floor_kib };

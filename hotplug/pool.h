@@ -17,11 +17,11 @@ int hotplug_check_pool(struct transaction *t, const struct block_list *list, str
 	__attribute__((warn_unused_result));
 
 /*
- * hotplug_settle_floor() - blocks are offline, and t->view.after has been read: put a
+ * hotplug_restore_floor() - blocks are offline, and t->view.after has been read: put a
  * vm.min_free_kbytes back that somebody has set and the kernel has raised. What cannot be put back
  * is left.
  */
-void hotplug_settle_floor(struct transaction *t);
+void hotplug_restore_floor(struct transaction *t);
 
 /*
  * hotplug_give_back() - after hotplug_restore(): what went offline is back, and so is to be what

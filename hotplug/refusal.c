@@ -70,7 +70,7 @@ static int refused(const struct view *v, const struct answer *answer, enum work 
 		err_hint(err, "it lies in the kernel's own zone, where some memory cannot be "
 			      "moved; memory "
 			      "plugged with --zone movable can be taken back");
-	else if (strstr(why, "busy") && v->before.is_limited)
+	else if (strstr(why, "busy") && v->before.is_agent_only)
 		err_hint(err,
 			 "the guest's kernel chose its zone: with memory_hotplug.online_policy="
 			 "auto-movable on its command line new memory can be movable");
@@ -129,7 +129,7 @@ static void explain_loss(struct view *v, enum work work, struct err *err)
 	}
 	err->code = ERR_GUEST_REFUSED;
 	err_wrap(err, "the %s that was to %s the guest's memory %s has gone",
-		 v->before.is_limited ? "agent" : "shell", phrases[work].verb, phrases[work].to);
+		 v->before.is_agent_only ? "agent" : "shell", phrases[work].verb, phrases[work].to);
 	err_hint(err, "the guest's dmesg may tell why; it may have run out of memory");
 }
 
@@ -156,7 +156,7 @@ static void explain_block(struct transaction *t, const struct request *r, enum w
 	t->has_hanging = err->code == ERR_TIMEOUT;
 	t->hanging_block = block;
 	if (!t->has_hanging)
-		hotplug_explain_held(t, block, err);
+		hotplug_explain_blocker(t, block, err);
 }
 
 void refusal_explain(struct transaction *t, const struct request *r, enum work work,

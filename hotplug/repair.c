@@ -66,7 +66,7 @@ static int prepare_device(struct view *v, struct repair *r, const struct finding
 		return 0;
 	case ACTION_UNPLUG:
 		return unplug_add(&r->unplug, d, err);
-	case ACTION_SETTLE:
+	case ACTION_ACCEPT_SIZE:
 		vmem_add(v, &r->vmem, d, d->size_bytes);
 		return 0;
 	case ACTION_RESIZE:
@@ -102,7 +102,7 @@ static void remove_show(struct transaction *t, void *job)
 }
 
 /* What is repaired stays, also when something else cannot be. */
-static int settle(struct transaction *t, void *job, struct err *err)
+static int commit(struct transaction *t, void *job, struct err *err)
 {
 	(void)job, (void)err;
 	transaction_commit(t);
@@ -111,7 +111,7 @@ static int settle(struct transaction *t, void *job, struct err *err)
 
 static const struct step remove_steps[] = { { "remove", remove_backends, NULL, remove_show,
 					      NULL } };
-static const struct step settle_steps[] = { { "settle", settle, NULL, NULL, NULL } };
+static const struct step commit_steps[] = { { "settle", commit, NULL, NULL, NULL } };
 
 static bool has_removals(const struct repair *r)
 {
@@ -133,17 +133,17 @@ static int prepare(struct transaction *t, struct repair *r, struct err *err)
 			return -1;
 	if (has_removals(r)) {
 		transaction_add_steps(t, remove_steps, ARRAY_SIZE(remove_steps), r);
-		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
+		transaction_add_steps(t, commit_steps, ARRAY_SIZE(commit_steps), r);
 	}
 	if (r->vmem.devices_count) {
 		vmem_prepare(t, &r->vmem);
-		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
+		transaction_add_steps(t, commit_steps, ARRAY_SIZE(commit_steps), r);
 	}
 	if (r->change.blocks.count) {
 		change_prepare(t, &r->change);
 		if (r->change.mixed.len)
 			buf_addf(&r->mixed, "%s%s", r->mixed.len ? " " : "", r->change.mixed.data);
-		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
+		transaction_add_steps(t, commit_steps, ARRAY_SIZE(commit_steps), r);
 	}
 	return r->unplug.leaving_count ? leave_prepare(t, &r->unplug, err) : 0;
 }
@@ -184,11 +184,11 @@ static bool has_absent(const struct repair *r)
 	return false;
 }
 
-static int look_once(struct transaction *t, struct repair *r, struct err *err)
+static int query_once(struct transaction *t, struct repair *r, struct err *err)
 {
 	if (transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err))
 		return -1;
-	return findings_look(&r->due, t, r->direction, r->is_all, err);
+	return findings_collect(&r->due, t, r->direction, r->is_all, err);
 }
 
 /* A DIMM without blocks may have been plugged, or released, a moment ago: as long as the guest
@@ -203,17 +203,17 @@ static int wait_moving(struct transaction *t, struct repair *r, struct err *err)
 
 		ready = qmp_wait_event(t->view.qmp, has_arrived, &moving,
 				       deadline_within(t->deadline, MOVING_MS), &event, err);
-		if (ready < 0 || look_once(t, r, err))
+		if (ready < 0 || query_once(t, r, err))
 			return -1;
 	}
 	return 0;
 }
 
-static int look(struct transaction *t, struct repair *r, struct err *err)
+static int query_findings(struct transaction *t, struct repair *r, struct err *err)
 {
 	unsigned i;
 
-	if (look_once(t, r, err))
+	if (query_once(t, r, err))
 		return -1;
 	if (!r->has_waited && has_absent(r)) {
 		r->has_waited = true;
@@ -250,7 +250,7 @@ static int repair_round(struct transaction *t, struct repair *r, struct err *err
 {
 	int status;
 
-	if (look(t, r, err))
+	if (query_findings(t, r, err))
 		return -1;
 	if (!findings_due(&r->due)) {
 		t->outcome = OUTCOME_DONE;

@@ -237,7 +237,7 @@ static uint64_t next_above(struct transaction *t, const struct resize *r)
 	do {
 		uint64_t above;
 
-		step = elastic_next_step(&t->view, r->node, step);
+		step = elastic_next_block_size(&t->view, r->node, step);
 		above = (bytes / (step ? step : unit) + 1) * (step ? step : unit);
 		if (above < least && can_grow_to(t, r, r->before_bytes + above))
 			least = above;
@@ -260,21 +260,23 @@ static int refuse_size(struct transaction *t, const struct resize *r, uint64_t l
 
 static int grow(struct transaction *t, struct resize *r, struct err *err)
 {
-	uint64_t dimms_bytes, left_bytes, step_bytes = elastic_next_step(&t->view, r->node, 0);
+	uint64_t dimms_bytes, left_bytes,
+		block_size_bytes = elastic_next_block_size(&t->view, r->node, 0);
 
 	if (zone_check(&t->view, r->zone, err))
 		return -1;
 	left_bytes = share(&t->view, r, &dimms_bytes);
 	if (left_bytes)
-		return refuse_size(
-			t, r, left_bytes,
-			step_bytes && !dimms_bytes ? step_bytes : dimm_multiple(&t->view, r), err);
+		return refuse_size(t, r, left_bytes,
+				   block_size_bytes && !dimms_bytes ? block_size_bytes
+								    : dimm_multiple(&t->view, r),
+				   err);
 	r->vmem.zone = r->zone;
 	if (r->vmem.devices_count &&
 	    growth_check_headroom(t, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes,
 				  err))
 		return -1;
-	if (growth_check(t, &r->vmem, err) || (!t->is_dry_run && hotplug_hold(t, err)))
+	if (growth_check(t, &r->vmem, err) || (!t->is_dry_run && hotplug_freeze_policy(t, err)))
 		return -1;
 	if (r->vmem.devices_count && r->node >= 0 &&
 	    vmem_wish(&t->view, &r->vmem, (uint64_t)r->node, err))

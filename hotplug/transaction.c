@@ -158,7 +158,7 @@ static int check_machine(const struct transaction *t, struct err *err)
 
 static int cannot_change(const struct transaction *t, struct err *err)
 {
-	if (t->view.before.is_limited) {
+	if (t->view.before.is_agent_only) {
 		err_set(err, ERR_GUEST_UNREACHABLE,
 			"the guest agent allows neither guest-exec nor guest-set-memory-blocks");
 		return err_hint(err, "allow one in the guest's /etc/qemu/qemu-ga.conf, or use "
@@ -314,7 +314,7 @@ static void undo_steps(struct transaction *t, struct err *err)
 		}
 	}
 	if (t->has_hanging && is_whole && !transaction_guest_has_ended(t))
-		hotplug_explain_held(t, t->hanging_block, err);
+		hotplug_explain_blocker(t, t->hanging_block, err);
 	t->has_hanging = false;
 	set_outcome(t, is_whole, is_changed, err);
 }

@@ -254,8 +254,8 @@ static int add_size(const struct transaction *t, struct unplug *unplug, const ch
 	return err_hint(err, "see memhp list");
 }
 
-static int add_word(const struct transaction *t, struct unplug *unplug, const char *word,
-		    struct err *err)
+static int add_arg(const struct transaction *t, struct unplug *unplug, const char *word,
+		   struct err *err)
 {
 	const struct memdev *d = view_find_device(&t->view, word);
 
@@ -267,13 +267,13 @@ static int add_word(const struct transaction *t, struct unplug *unplug, const ch
 	return view_hint_device(&t->view, word, "see memhp list", err);
 }
 
-int unplug_add_words(const struct transaction *t, struct unplug *unplug, char *const *words,
-		     unsigned count, struct err *err)
+int unplug_add_args(const struct transaction *t, struct unplug *unplug, char *const *args,
+		    unsigned count, struct err *err)
 {
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		if (add_word(t, unplug, words[i], err) && unplug_stay(unplug, words[i], err))
+		if (add_arg(t, unplug, args[i], err) && unplug_stay(unplug, args[i], err))
 			return -1;
 	return 0;
 }

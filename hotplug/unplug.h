@@ -47,9 +47,9 @@ void unplug_make_up(const struct transaction *t, struct unplug *unplug);
 int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* unplug_add_words() - take what the user named: devices, memhp's base names, sizes */
-int unplug_add_words(const struct transaction *t, struct unplug *unplug, char *const *words,
-		     unsigned count, struct err *err) __attribute__((warn_unused_result));
+/* unplug_add_args() - take what the user named: devices, memhp's base names, sizes */
+int unplug_add_args(const struct transaction *t, struct unplug *unplug, char *const *args,
+		    unsigned count, struct err *err) __attribute__((warn_unused_result));
 
 /* unplug_add_last(), unplug_add_all() - take the DIMM that was plugged last; every hotplugged one
  */

@@ -46,10 +46,10 @@ static void make_request(const struct view *v, struct request *r)
 	/* where the guest does not answer to a DIMM, its device events tell */
 	if (v->extra && v->has_machine && !v->machine.has_acpi_ost)
 		request_add(r, VERB_MARK);
-	if (v->is_about_devices)
+	if (v->is_scope_devices)
 		memory_ask_devices(r, &v->machine);
 	else
-		memory_ask_first(r, v->about);
+		memory_ask_first(r, v->scope);
 	if (v->is_taking)
 		request_add(r, VERB_POOLS);
 	if (v->extra)
@@ -123,7 +123,7 @@ bool view_device_blocks(const struct view *v, const struct memdev *d, struct blo
 	if (!memdev_is_virtio_mem(d))
 		return sysfs_blocks_of(d->address, d->size_bytes, block_bytes, out);
 	/* virtio-mem: the guest uses whatever whole blocks lie in its part of the address space */
-	end = (d->address + d->span_bytes) / block_bytes;
+	end = (d->address + d->max_size_bytes) / block_bytes;
 	*out = (struct blocks){ .first = (d->address + block_bytes - 1) / block_bytes,
 				.last = end - 1,
 				.node = -1 };

@@ -53,8 +53,8 @@ struct view {
 	verb_set preload;    /* that it will be asked for later */
 	/* the blocks that are asked for first: those of QEMU's devices, or of a list (borrowed, not
 	 * empty); otherwise all */
-	bool is_about_devices;
-	const struct block_list *about;
+	bool is_scope_devices;
+	const struct block_list *scope;
 
 	bool has_cpusets; /* the guest keeps in mind which nodes its cpusets may use */
 };

@@ -31,7 +31,7 @@ static int read_back(struct transaction *t, struct vmem_plug *plug, struct err *
 	if (machine_query_devices(&t->view.machine, t->view.qmp, err))
 		return -1;
 	d = machine_device(&t->view.machine, plug->device.device_id);
-	if (!d || d->span_bytes != plug->device.size_bytes)
+	if (!d || d->max_size_bytes != plug->device.size_bytes)
 		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as requested",
 			       plug->device.device_id);
 	vmem_add(&t->view, &plug->vmem, d, plug->device.size_bytes);
@@ -121,7 +121,7 @@ static int detach(struct transaction *t, void *job, struct err *err)
 	d = plug->is_device_there ? machine_device(&t->view.machine, plug->device.device_id) : NULL;
 	if (d) {
 		leaving_add(&leaving, &count, d);
-		if (hotplug_release_devices(t, leaving, count, err))
+		if (hotplug_device_del(t, leaving, count, err))
 			status = err_wrap(err, "'%s' stays plugged", plug->device.device_id);
 		leaving_free(&leaving, &count);
 	}

@@ -275,7 +275,7 @@ static int read_less(struct transaction *t, struct err *err)
 {
 	if (hotplug_scan(t, err))
 		return -1;
-	hotplug_settle_floor(t);
+	hotplug_restore_floor(t);
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 
 /* What a phase waits for. */
 static const struct {
-	const char *phase, *words;
+	const char *phase, *text;
 } waits[] = {
 	{ "attach", "QEMU was adding memory" },
 	{ "appear", "memhp waited for it to take the new memory" },
@@ -22,13 +22,13 @@ static const struct {
 	{ "undo", "memhp was undoing what it had begun" },
 };
 
-static const char *words_of(const char *phase)
+static const char *text_of(const char *phase)
 {
 	size_t i;
 
 	for (i = 0; phase && i < ARRAY_SIZE(waits); i++)
 		if (!strcmp(waits[i].phase, phase))
-			return waits[i].words;
+			return waits[i].text;
 	return "memhp waited for its answer";
 }
 
@@ -197,12 +197,12 @@ int64_t watch_limit_ms(const struct guest_watch *w)
 
 int watch_tell(const struct guest_watch *w, struct err *err)
 {
-	_cleanup_buf_ struct buf words = { 0 };
+	_cleanup_buf_ struct buf text = { 0 };
 
-	endings_describe(&w->endings, &words);
+	endings_describe(&w->endings, &text);
 	return err_set(
 		err, endings_end_qemu(&w->endings) ? ERR_QEMU_UNREACHABLE : ERR_GUEST_UNREACHABLE,
-		"%s while %s", buf_text(&words), words_of(w->progress ? w->progress->phase : NULL));
+		"%s while %s", buf_text(&text), text_of(w->progress ? w->progress->phase : NULL));
 }
 
 bool watch_notice_stop(struct guest_watch *w, const char *event)

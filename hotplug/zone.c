@@ -100,10 +100,10 @@ static uint64_t split_even(const struct transaction *t, uint64_t size_bytes, uin
 static bool is_auto(const struct view *v, enum zone zone, char *reason)
 {
 	*reason = '\0';
-	if (v->before.is_limited)
+	if (v->before.is_agent_only)
 		snprintf(reason, ZONE_REASON_MAX,
 			 "auto left the zone to the guest's kernel: its agent forbids guest-exec");
-	return !v->before.is_limited && zone == ZONE_AUTO && v->has_guest;
+	return !v->before.is_agent_only && zone == ZONE_AUTO && v->has_guest;
 }
 
 unsigned zone_split(struct transaction *t, enum zone zone, const uint64_t *sizes, unsigned count,
@@ -132,7 +132,7 @@ uint64_t zone_split_even(struct transaction *t, enum zone zone, uint64_t size_by
 
 enum zone zone_of_others(const struct view *v)
 {
-	return v->before.is_limited ? ZONE_ANY : ZONE_MOVABLE;
+	return v->before.is_agent_only ? ZONE_ANY : ZONE_MOVABLE;
 }
 
 enum zone zone_choose(struct transaction *t, enum zone zone, uint64_t size_bytes, char *reason)
@@ -160,7 +160,7 @@ enum zone zone_begun(const struct view *v, const struct memdev *d, bool *is_mixe
 
 int zone_check(const struct view *v, enum zone zone, struct err *err)
 {
-	if (zone == ZONE_AUTO || !v->before.is_limited)
+	if (zone == ZONE_AUTO || !v->before.is_agent_only)
 		return 0;
 	err_set(err, ERR_FAILED,
 		"the guest agent forbids guest-exec: without it memhp cannot choose zone %s",

@@ -104,7 +104,7 @@ static const char *below(const char *path, const char *root)
 /* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS... - TYPE SOURCE SUPER" (proc_pid_mountinfo(5)) */
 static bool read_mount(char *line, const char *controller, const char *path, struct place *place)
 {
-	char *words[6], *tail = strstr(line, " - "), *super;
+	char *fields[6], *tail = strstr(line, " - "), *super;
 	const char *rest;
 	unsigned i;
 
@@ -112,8 +112,8 @@ static bool read_mount(char *line, const char *controller, const char *path, str
 		return false;
 	*tail = '\0';
 	tail += 3;
-	for (i = 0; i < ARRAY_SIZE(words); i++)
-		if (!(words[i] = strsep(&line, " ")))
+	for (i = 0; i < ARRAY_SIZE(fields); i++)
+		if (!(fields[i] = strsep(&line, " ")))
 			return false;
 	super = strrchr(tail, ' ');
 	if (!super ||
@@ -123,13 +123,13 @@ static bool read_mount(char *line, const char *controller, const char *path, str
 		return false;
 	place->counts_huge_pages =
 		has_word(super + 1, strlen(super + 1), "memory_hugetlb_accounting");
-	unescape(words[3]);
-	unescape(words[4]);
-	rest = below(path, words[3]);
+	unescape(fields[3]);
+	unescape(fields[4]);
+	rest = below(path, fields[3]);
 	if (!rest)
 		return false;
-	place->top_len = strlen(words[4]);
-	place->directory = xasprintf("%s%s", words[4], strcmp(rest, "/") ? rest : "");
+	place->top_len = strlen(fields[4]);
+	place->directory = xasprintf("%s%s", fields[4], strcmp(rest, "/") ? rest : "");
 	return true;
 }
 

@@ -49,7 +49,8 @@ static void read_path(struct demand *d)
 	if (!d->has_path)
 		return;
 	/* what the file of a device has is in use */
-	rest_bytes = d->is_growth ? d->size_bytes : bytes_less(d->size_bytes, d->path.held_bytes);
+	rest_bytes =
+		d->is_growth ? d->size_bytes : bytes_less(d->size_bytes, d->path.allocated_bytes);
 	switch (d->path.medium) {
 	case MEDIUM_HUGE:
 		d->is_huge = true;

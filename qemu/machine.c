@@ -74,7 +74,7 @@ static int read_list(struct machine *m, struct json_object *list, size_t count, 
 		m->devices_count++;
 		if (memdev_read(&m->devices[i], json_object_array_get_idx(list, i), err))
 			return -1;
-		total_bytes += m->devices[i].span_bytes;
+		total_bytes += m->devices[i].max_size_bytes;
 		if (total_bytes > SIZE_LIMIT_BYTES)
 			return err_set(err, ERR_FAILED, "their sizes add up beyond reason");
 	}
@@ -316,13 +316,13 @@ unsigned machine_slots_used(const struct machine *m)
 	return used;
 }
 
-uint64_t machine_span_bytes(const struct machine *m)
+uint64_t machine_devices_max_bytes(const struct machine *m)
 {
 	uint64_t bytes = 0;
 	unsigned i;
 
 	for (i = 0; i < m->devices_count; i++)
-		bytes += m->devices[i].span_bytes;
+		bytes += m->devices[i].max_size_bytes;
 	return bytes;
 }
 

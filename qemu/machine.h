@@ -156,8 +156,9 @@ bool machine_map_has(const char *map, const char *backend_id);
 /* machine_slots_used() - DIMMs that hold a slot */
 unsigned machine_slots_used(const struct machine *m);
 
-/* machine_span_bytes() - address space of all memory devices: virtio-mem takes its maximum */
-uint64_t machine_span_bytes(const struct machine *m);
+/* machine_devices_max_bytes() - address space of all memory devices: virtio-mem takes its maximum
+ */
+uint64_t machine_devices_max_bytes(const struct machine *m);
 
 /* What the names of backends and devices begin with unless --name says otherwise. */
 #define MACHINE_DEFAULT_NAME "memhp"

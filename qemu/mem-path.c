@@ -103,7 +103,7 @@ static bool read_path(struct mem_path *out, pid_t pid, const char *path)
 	out->is_directory = out->is_there && S_ISDIR(file.st_mode);
 	if (out->is_there && S_ISREG(file.st_mode)) {
 		out->file_bytes = (uint64_t)file.st_size;
-		out->held_bytes = (uint64_t)file.st_blocks * 512;
+		out->allocated_bytes = (uint64_t)file.st_blocks * 512;
 	}
 	return !out->is_there || S_ISREG(file.st_mode) || out->is_directory;
 }

@@ -23,9 +23,9 @@ enum medium {
 struct mem_path {
 	bool is_known; /* else nothing else is */
 	bool is_there, is_directory;
-	uint64_t file_bytes, held_bytes; /* of a file that is there: its size, and its share of the
-					    file system */
-	uint64_t device;		 /* of the file system */
+	uint64_t file_bytes, allocated_bytes; /* of a file that is there: its size, and its share of
+					    the file system */
+	uint64_t device;		      /* of the file system */
 	enum medium medium;
 	uint64_t page_bytes; /* MEDIUM_HUGE: of a page */
 	uint64_t free_bytes; /* in the file system; UINT64_MAX: as much as there is memory */

@@ -11,7 +11,7 @@
 #define OBJECTS "/objects/" /* where backends live whose id is known */
 
 /* hw/virtio/virtio-mem.c: VIRTIO_MEM_MIN_BLOCK_SIZE */
-#define STEP_MIN_BYTES (UINT64_C(1) << 20)
+#define BLOCK_SIZE_MIN_BYTES (UINT64_C(1) << 20)
 
 void memdev_free(struct memdev *d)
 {
@@ -53,13 +53,14 @@ static int read_names(struct memdev *d, struct json_object *data, struct err *er
 static int read_virtio_mem(struct memdev *d, struct json_object *data, struct err *err)
 {
 	if (json_need_u64(data, "requested-size", &d->requested_bytes, err) ||
-	    json_need_u64(data, "block-size", &d->step_bytes, err))
+	    json_need_u64(data, "block-size", &d->block_size_bytes, err))
 		return -1;
-	if (d->step_bytes < STEP_MIN_BYTES || (d->step_bytes & (d->step_bytes - 1)) ||
-	    d->step_bytes > SIZE_LIMIT_BYTES)
+	if (d->block_size_bytes < BLOCK_SIZE_MIN_BYTES ||
+	    (d->block_size_bytes & (d->block_size_bytes - 1)) ||
+	    d->block_size_bytes > SIZE_LIMIT_BYTES)
 		return err_set(err, ERR_FAILED, "a virtio-mem device with blocks of %llu bytes",
-			       (unsigned long long)d->step_bytes);
-	if (d->requested_bytes > d->span_bytes)
+			       (unsigned long long)d->block_size_bytes);
+	if (d->requested_bytes > d->max_size_bytes)
 		return err_set(err, ERR_FAILED,
 			       "a virtio-mem device that is asked for more than it can have");
 	return 0;
@@ -69,13 +70,13 @@ static int read_sizes_of(struct memdev *d, struct json_object *data, struct err 
 {
 	if (json_need_u64(data, "size", &d->size_bytes, err))
 		return -1;
-	if (!json_get_u64(data, "max-size", &d->span_bytes))
-		d->span_bytes = d->size_bytes;
+	if (!json_get_u64(data, "max-size", &d->max_size_bytes))
+		d->max_size_bytes = d->size_bytes;
 	/* DIMMs say "addr", virtio devices "memaddr" */
 	if (json_get_u64(data, "addr", &d->address) || json_get_u64(data, "memaddr", &d->address))
 		d->has |= MEMDEV_HAS_ADDRESS;
-	if (d->address > SIZE_LIMIT_BYTES || d->span_bytes > SIZE_LIMIT_BYTES ||
-	    d->size_bytes > d->span_bytes)
+	if (d->address > SIZE_LIMIT_BYTES || d->max_size_bytes > SIZE_LIMIT_BYTES ||
+	    d->size_bytes > d->max_size_bytes)
 		return err_set(err, ERR_FAILED, "an address or size beyond reason");
 	return memdev_is_virtio_mem(d) ? read_virtio_mem(d, data, err) : 0;
 }

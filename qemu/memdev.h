@@ -32,12 +32,12 @@ struct memdev {
 	unsigned has;	  /* MEMDEV_HAS_* */
 	uint64_t address; /* guest-physical, bytes */
 	uint64_t size_bytes;
-	uint64_t span_bytes; /* of the address space: virtio-mem takes its maximum */
+	uint64_t max_size_bytes; /* of the address space: virtio-mem takes its maximum */
 	uint64_t slot;
 	uint64_t node;
 	bool is_hotplugged; /* came after the start of the VM; valid with MEMDEV_HAS_HOTPLUGGED */
-	uint64_t requested_bytes; /* virtio-mem: what the guest has been asked for ... */
-	uint64_t step_bytes;	  /* ... in multiples of this; 0 for other devices */
+	uint64_t requested_bytes;  /* virtio-mem: what the guest has been asked for ... */
+	uint64_t block_size_bytes; /* ... in multiples of this; 0 for other devices */
 };
 
 /*

@@ -42,11 +42,11 @@ static bool take_devices(struct taken *taken, const struct machine *m, unsigned 
 	*taken = (struct taken){ 0 };
 	for (i = 0; i < m->devices_count; i++)
 		if (!(m->devices[i].has & MEMDEV_HAS_ADDRESS) ||
-		    m->devices[i].address > PLACE_MAX || m->devices[i].span_bytes > PLACE_MAX)
+		    m->devices[i].address > PLACE_MAX || m->devices[i].max_size_bytes > PLACE_MAX)
 			return false;
 	taken->list = xcalloc((size_t)m->devices_count + more + 1, sizeof(*taken->list));
 	for (i = 0; i < m->devices_count; i++)
-		take(taken, m->devices[i].address, m->devices[i].span_bytes);
+		take(taken, m->devices[i].address, m->devices[i].max_size_bytes);
 	return true;
 }
 
@@ -107,9 +107,9 @@ const struct memdev *machine_device_in(const struct machine *m, uint64_t address
 	for (i = 0; i < m->devices_count; i++) {
 		const struct memdev *d = &m->devices[i];
 
-		if ((d->has & MEMDEV_HAS_ADDRESS) && d->span_bytes &&
+		if ((d->has & MEMDEV_HAS_ADDRESS) && d->max_size_bytes &&
 		    (d->address > address ? d->address - address < bytes
-					  : address - d->address < d->span_bytes))
+					  : address - d->address < d->max_size_bytes))
 			return d;
 	}
 	return NULL;

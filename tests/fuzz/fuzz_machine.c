@@ -100,7 +100,7 @@ static void look(const struct machine *m, char *events)
 	machine_slots_used(m);
 	machine_has_object(m, "memhp0-mem");
 	machine_device(m, "memhp0-dimm");
-	machine_span_bytes(m);
+	machine_devices_max_bytes(m);
 	if (machine_place(m, sizes, ARRAY_SIZE(sizes), sizes[1], addresses))
 		seam_check(!(addresses[0] % sizes[1]) && !(addresses[1] % sizes[1]));
 	machine_largest_gap(m, UINT64_C(1) << 40, sizes[1]);

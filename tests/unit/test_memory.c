@@ -147,7 +147,7 @@ static void an_agent_is_read_strictly(void **state)
 		answer_add_run(&answer, &rows[i].runs[0]);
 		answer_add_run(&answer, &rows[i].runs[1]);
 		assert_int_equal(memory_read(&g, &r, &answer, &err), rows[i].is_right ? 0 : -1);
-		assert_true(g.is_limited && !g.is_root && !strcmp(g.kernel, "6.1.0"));
+		assert_true(g.is_agent_only && !g.is_root && !strcmp(g.kernel, "6.1.0"));
 		if (rows[i].is_right)
 			assert_true(g.blocks.count == 2 && blocks_are_offline(&g.blocks.runs[1]) &&
 				    g.blocks.runs[1].removable == REMOVABLE_UNKNOWN);
