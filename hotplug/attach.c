@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* QEMU's half of a plug: backends and DIMMs made, read back, and taken away again. */
+/* QEMU's half of a plug: backends and DIMMs are added, read back, and removed again. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 #include "lib/util.h"
 #include "qemu/refusal.h"
 
-/* A guest that has given a DIMM up on its own gets so long to let go of it. */
+/* how long a guest that gave a DIMM up by itself may take to release it */
 #define TAKE_BACK_MS 5000
 
 static struct json_object *object_add(const struct plug *plug, const struct plug_dimm *dimm)
@@ -17,7 +17,7 @@ static struct json_object *object_add(const struct plug *plug, const struct plug
 			       dimm->request.size_bytes);
 }
 
-/* Wait for the reply to object-add (0) or device_add (1), if it is under way. */
+/* Wait for the reply to object-add (0) or device_add (1), if one is due. */
 static int take_reply(struct transaction *t, struct plug_dimm *dimm, unsigned i, struct err *err)
 {
 	if (!dimm->ids[i])
@@ -30,8 +30,8 @@ static int take_reply(struct transaction *t, struct plug_dimm *dimm, unsigned i,
 }
 
 /*
- * The smallest DIMMs of one size that as many pieces as were taken are enough for; 0 when there are
- * none. QEMU takes them again once these have been taken back.
+ * The smallest DIMM size with which the memory fits into as many pieces as QEMU accepted; 0 if
+ * there is none. QEMU accepts that many again once these have been removed.
  */
 static uint64_t larger_dimm(const struct plug *plug)
 {
@@ -50,7 +50,7 @@ static uint64_t larger_dimm(const struct plug *plug)
 	return dimm_bytes;
 }
 
-/* What can be done when QEMU takes no further DIMM. */
+/* Hint at what to do when QEMU accepts no further DIMM. */
 static void hint_refusal(const struct plug *plug, struct err *err)
 {
 	uint64_t dimm_bytes = refusal_is_of_slots(err) ? larger_dimm(plug) : 0;
@@ -64,7 +64,7 @@ static void hint_refusal(const struct plug *plug, struct err *err)
 		refusal_hint(err);
 }
 
-/* The replies to all object-add (0) or device_add (1) of this round. */
+/* Collect the replies to all object-add (0) or device_add (1) of this round. */
 static int take_replies(struct transaction *t, struct plug *plug, unsigned which, struct err *err)
 {
 	enum plug_stage stage = which ? STAGE_DEVICE : STAGE_OBJECT;
@@ -94,7 +94,7 @@ static int take_replies(struct transaction *t, struct plug *plug, unsigned which
 	return 0;
 }
 
-/* Only the file of a single DIMM has a name: others are in a directory. */
+/* Only a single DIMM can have a named file: several need a directory. */
 static void expect_file(const struct view *v, struct plug *plug)
 {
 	if (plug->request.backend.mem_path && plug->dimms_count == 1)
@@ -116,8 +116,7 @@ static int add_backends(struct transaction *t, struct plug *plug, struct err *er
 	return take_replies(t, plug, 0, err);
 }
 
-/* Only for backends that are ours: one that somebody else has made under that name, a moment ago,
- * is his. */
+/* Only for backends that this plug made: another client may have just made one of the same name. */
 static int send_devices(struct view *v, struct plug *plug, struct err *err)
 {
 	unsigned i;
@@ -132,7 +131,7 @@ static int send_devices(struct view *v, struct plug *plug, struct err *err)
 	return 0;
 }
 
-/* Is the DIMM in QEMU's list as requested, at blocks that the guest can use? */
+/* Does QEMU list the DIMM as requested, at an address that the guest can use? */
 static int read_dimm(const struct view *v, struct plug *plug, struct plug_dimm *dimm,
 		     struct err *err)
 {
@@ -152,7 +151,7 @@ static int read_dimm(const struct view *v, struct plug *plug, struct plug_dimm *
 	return err_hint(err, "another device was added at the same time: try again");
 }
 
-/* Read the devices and, where that says more, the backends back. */
+/* Read back the devices and, if they have options, the backends. */
 static int read_back(struct view *v, struct plug *plug, const uint64_t *ids, struct err *err)
 {
 	_cleanup_json_ struct json_object *devices = NULL;
@@ -176,7 +175,7 @@ static int read_back(struct view *v, struct plug *plug, const uint64_t *ids, str
 	return 0;
 }
 
-/* Which DIMMs are next: as many as the guest has room for. */
+/* Choose the DIMMs of the next round: as many as the guest has room for. */
 static int choose_round(struct transaction *t, struct plug *plug, struct err *err)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
@@ -211,7 +210,7 @@ int plug_attach(struct transaction *t, void *job, struct err *err)
 	return attach_round(t, job, err) ? plug_stop(job, err) : 0;
 }
 
-/* Without a guest the rounds end here. */
+/* Without a guest this step ends the round. */
 int plug_attach_only(struct transaction *t, void *job, struct err *err)
 {
 	struct plug *plug = job;
@@ -235,7 +234,7 @@ void plug_attach_show(struct transaction *t, void *job)
 		transaction_plan_request(t, machine_request_device_add(&plug->dimms[i].request));
 }
 
-/* Replies that were not waited for tell what is there to be undone. */
+/* Collect outstanding replies: they tell what there is to undo. */
 static int collect_replies(struct transaction *t, struct plug *plug, struct err *err)
 {
 	struct err ignored;
@@ -254,7 +253,7 @@ static int collect_replies(struct transaction *t, struct plug *plug, struct err 
 	return 0;
 }
 
-/* Has a kernel that does not answer to DIMMs given one up by itself? */
+/* Has a kernel that sends no ACPI answer given a DIMM up by itself? */
 static bool is_given_up(const struct view *v, const struct leaving *leaving, unsigned count)
 {
 	unsigned i;
@@ -271,7 +270,7 @@ static bool is_given_up(const struct view *v, const struct leaving *leaving, uns
 	return false;
 }
 
-/* Have the DIMMs released. A kernel that gave one up may have no more to say about it. */
+/* Unplug the DIMMs. A kernel that gave one up may not report it again. */
 static int take_back(struct transaction *t, struct leaving *leaving, unsigned count,
 		     struct err *err)
 {
@@ -332,7 +331,7 @@ static int remove_objects(struct transaction *t, struct plug *plug, struct err *
 	return mem_file_remove(&plug->file, t->deadline, err);
 }
 
-/* The first DIMM that is to be taken back from QEMU, or NULL. */
+/* The first DIMM that is to be removed from QEMU, or NULL. */
 static const struct plug_dimm *first_device(const struct plug *plug)
 {
 	unsigned i;

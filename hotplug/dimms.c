@@ -5,7 +5,7 @@
 #include "hotplug/dimms.h"
 #include "lib/util.h"
 
-#define RUNS_MAX 4 /* of DIMMs that a message names */
+#define RUNS_MAX 4 /* runs of DIMMs that a message names */
 
 void plug_add_dimms(struct plug *plug, uint64_t size_bytes, unsigned count)
 {
@@ -50,7 +50,7 @@ const struct memdev *plug_device(const struct view *v, const struct plug_dimm *d
 	return machine_device(&v->machine, dimm->request.device_id);
 }
 
-/* Each DIMM's size, as the checks take them; the caller frees the array. */
+/* Each DIMM's size, for the checks; the caller frees the array. */
 uint64_t *plug_sizes(const struct plug *plug)
 {
 	uint64_t *sizes = xcalloc(plug->dimms_count, sizeof(*sizes));
@@ -103,7 +103,7 @@ void plug_show(struct transaction *t, const struct plug *plug, enum plug_stage s
 int plug_fail(struct plug *plug, const struct err *err)
 {
 	if (err->code == ERR_INTERRUPTED)
-		plug->failure = (struct err){ 0 }; /* all is to be taken back */
+		plug->failure = (struct err){ 0 }; /* everything is undone */
 	if (!plug->is_keep_going || err->code == ERR_INTERRUPTED ||
 	    err->code == ERR_QEMU_UNREACHABLE)
 		return -1;
@@ -118,7 +118,7 @@ int plug_stop(struct plug *plug, const struct err *err)
 	return -1;
 }
 
-/* What stays although something failed: complete DIMMs, if others were to go on. */
+/* Which DIMMs stay although another failed: with is_keep_going, those that are complete. */
 bool plug_is_kept(const struct plug *plug, const struct plug_dimm *dimm)
 {
 	return plug->failure.code && dimm->is_complete;
@@ -133,7 +133,7 @@ unsigned plug_count_kept(const struct plug *plug)
 	return kept;
 }
 
-/* What has become of a DIMM when not all could be plugged. */
+/* The outcome of a DIMM when not all could be plugged. */
 enum fate { FATE_KEPT, FATE_GONE, FATE_UNKNOWN };
 
 static enum fate fate_of(const struct plug *plug, const struct plug_dimm *dimm)
@@ -143,7 +143,8 @@ static enum fate fate_of(const struct plug *plug, const struct plug_dimm *dimm)
 	return dimm->is_object_there || dimm->ids[0] || dimm->ids[1] ? FATE_UNKNOWN : FATE_GONE;
 }
 
-/* "'x0-dimm', 'x2-dimm' to 'x5-dimm'": the runs of DIMMs of one fate, and how many DIMMs that is */
+/* "'x0-dimm', 'x2-dimm' to 'x5-dimm'": list the runs of DIMMs with that fate; returns the number of
+ * DIMMs */
 static unsigned list_dimms(const struct plug *plug, enum fate fate, struct buf *names)
 {
 	unsigned i, last, count = 0, runs = 0;
@@ -186,7 +187,7 @@ void plug_explain_kept(const struct plug *plug, struct err *err)
 	err->code = ERR_PARTIAL;
 }
 
-/* All rounds are over. */
+/* After the last round. */
 int plug_finish(const struct plug *plug, struct err *err)
 {
 	if (!plug->failure.code)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which virtio-mem devices take or give how much. */
+/* How a resize is distributed among virtio-mem devices. */
 #include "hotplug/blocks.h"
 #include "hotplug/elastic.h"
 
-/* Is it a virtio-mem device that this resize may change? */
+/* May this resize change the device? */
 static bool is_resizable(const struct memdev *d, int node)
 {
 	return memdev_is_virtio_mem(d) && d->handle && memdev_is_on_node(d, node);
 }
 
-/* How much of a virtio-mem device the guest can use: whole blocks only. */
+/* The size up to which the guest can use a device: whole memory blocks only. */
 static uint64_t most_bytes(const struct view *v, const struct memdev *d)
 {
 	struct blocks span;
@@ -21,13 +21,13 @@ static uint64_t most_bytes(const struct view *v, const struct memdev *d)
 		       : 0;
 }
 
-/* More of a device whose backend other processes cannot reach would only do harm. */
+/* Growing a device whose backend another process must map but cannot would only do harm. */
 static bool can_grow(const struct view *v, int node, const struct memdev *d)
 {
 	return is_resizable(d, node) && !sharing_excludes(&v->sharing, d->backend);
 }
 
-/* How much a device can take more. */
+/* By how much a device can grow. */
 static uint64_t room_bytes(const struct view *v, int node, const struct memdev *d)
 {
 	uint64_t most = can_grow(v, node, d) ? most_bytes(v, d) : 0;
@@ -36,7 +36,7 @@ static uint64_t room_bytes(const struct view *v, int node, const struct memdev *
 	return room - (room ? room % d->block_size_bytes : 0);
 }
 
-/* How much a device can give back. */
+/* By how much a device can shrink. */
 static uint64_t given_bytes(const struct view *v, int node, const struct memdev *d)
 {
 	(void)v;
@@ -80,7 +80,7 @@ uint64_t elastic_next_block_size(const struct view *v, int node, uint64_t block_
 	return least;
 }
 
-/* The largest step of a device that is smaller than @below_bytes; 0 when there is none. */
+/* The largest block size of a device below @below_bytes; 0 if there is none. */
 static uint64_t smaller_block_size(const struct view *v, int node, uint64_t below_bytes)
 {
 	uint64_t most = 0;
@@ -96,7 +96,7 @@ static uint64_t smaller_block_size(const struct view *v, int node, uint64_t belo
 	return most;
 }
 
-/* Let a device change by as much of @bytes as it can; returns what is left of them. */
+/* Change a device by as much of @bytes as it can; returns the remainder. */
 static uint64_t change(const struct view *v, struct vmem *vmem, int node, const struct memdev *d,
 		       uint64_t bytes, bool is_growing)
 {
@@ -111,7 +111,7 @@ static uint64_t change(const struct view *v, struct vmem *vmem, int node, const 
 	return bytes - take;
 }
 
-/* Those with steps of @block_size_bytes (0: all): the first grows first, the last shrinks first. */
+/* Change the devices of one block size (0: any): the first grows first, the last shrinks first. */
 static uint64_t change_those(const struct view *v, struct vmem *vmem, int node,
 			     uint64_t block_size_bytes, uint64_t bytes, bool is_growing)
 {
@@ -126,7 +126,8 @@ static uint64_t change_those(const struct view *v, struct vmem *vmem, int node,
 	return bytes;
 }
 
-/* Steps are powers of two: a rest that large ones leave is all that the small ones have to make. */
+/* Block sizes are powers of two: with the largest first, the smaller ones only need to make up the
+ * remainder. */
 static uint64_t share_out(const struct view *v, struct vmem *vmem, int node, uint64_t bytes,
 			  bool is_growing)
 {

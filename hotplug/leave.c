@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The steps of the job "unplug": blocks offline, DIMMs released, backends removed. */
+/* The steps of the job "unplug": take blocks offline, unplug DIMMs, remove backends. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,10 +10,10 @@
 #include "hotplug/room.h"
 #include "lib/util.h"
 
-#define NAMES_MAX 8    /* that a message has */
-#define EJECT_MS  1000 /* from when the guest has let go of a DIMM until QEMU has */
+#define NAMES_MAX 8    /* devices that a message names */
+#define EJECT_MS  1000 /* from the guest's release of a DIMM until QEMU deletes it */
 
-/* Can the guest do without those blocks that are online? */
+/* Can the guest do without the blocks that are online? */
 static int check_blocks(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	unplug_find_blocks(&t->view, unplug);
@@ -42,7 +42,8 @@ static int offline(struct transaction *t, void *job, struct err *err)
 		return -1;
 	hotplug_restore_floor(t);
 	if (!t->view.has_cpusets)
-		guest_leave(t->view.guest); /* else its session would forget them */
+		guest_leave(t->view.guest); /* otherwise the session must stay: it keeps the saved
+					       cpusets */
 	return 0;
 }
 
@@ -56,13 +57,14 @@ static void offline_show(struct transaction *t, void *job)
 	t->is_try = false;
 }
 
-/* Has the guest been asked for it, and not answered? */
+/* Was the guest asked to release it, without an answer so far? */
 static bool is_pending(const struct leaving *l)
 {
 	return l->is_asked && !l->is_gone && !l->is_refused;
 }
 
-/* "'x0-dimm', 'x1-dimm', ...": those that are gone, or those pending, and how many they are */
+/* "'x0-dimm', 'x1-dimm', ...": list the devices that are gone, or those pending; returns their
+ * number */
 static unsigned list_leaving(const struct unplug *unplug, bool is_gone, struct buf *names)
 {
 	unsigned i, count = 0;
@@ -79,7 +81,7 @@ static unsigned list_leaving(const struct unplug *unplug, bool is_gone, struct b
 	return count;
 }
 
-/* When some devices are gone: which, and which may still go. */
+/* If some devices are gone: report which, and which may still go. */
 static int tell_gone(const struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf gone = { 0 }, pending = { 0 };
@@ -95,7 +97,7 @@ static int tell_gone(const struct unplug *unplug, struct err *err)
 		     : -1;
 }
 
-/* Of a guest that has ended or restarted nobody knows more than which devices QEMU still has. */
+/* After the guest has ended or restarted, report which devices QEMU still has: no more is known. */
 static int tell_left(const struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf left = { 0 };
@@ -118,7 +120,7 @@ static int tell_left(const struct unplug *unplug, struct err *err)
 		       may_go ? " and may still go" : "");
 }
 
-/* Blocks of devices that are gone cannot come back; the others do. */
+/* Restore the blocks of the devices that are still there. */
 static int restore(struct transaction *t, const struct unplug *unplug, struct err *err)
 {
 	struct block_list there = { 0 };
@@ -138,8 +140,8 @@ static int restore(struct transaction *t, const struct unplug *unplug, struct er
 	return status;
 }
 
-/* Have more devices gone since QEMU was asked last? A request that is pending may be granted while
- * it is undone. Their backends go too. */
+/* Are more devices gone since the last query? The guest may grant a pending request during the
+ * undo. Their backends are removed too. */
 static bool have_more_gone(struct transaction *t, struct unplug *unplug)
 {
 	struct err ignored;
@@ -177,7 +179,7 @@ static int back_online(struct transaction *t, void *job, struct err *err)
 	return -1;
 }
 
-/* Not when the user has interrupted since the last wait: what is asked for cannot be taken back. */
+/* Check for Ctrl-C first: a device_del request cannot be withdrawn. */
 static int device_del(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
@@ -202,8 +204,8 @@ static void device_del_show(struct transaction *t, void *job)
 				 xasprintf("DEVICE_DELETED %s", unplug->leaving[i].device.handle));
 }
 
-/* A request once made cannot be taken back: it may still be granted, and those granted are final.
- */
+/* A device_del request cannot be withdrawn: a pending one may still be granted, a granted one is
+ * final. */
 static int device_del_undo(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
@@ -242,7 +244,7 @@ static int remove_step(struct transaction *t, void *job, struct err *err)
 		return -1;
 	if (unplug->is_keep_going)
 		status = tell_staying(t, unplug, err);
-	transaction_commit(t); /* nothing of this can be undone */
+	transaction_commit(t); /* none of this can be undone */
 	return status ? -1 : machine_query_devices(&t->view.machine, t->view.qmp, err);
 }
 

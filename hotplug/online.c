@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The guest's half of a plug: the blocks of its DIMMs appear and go online, or offline again. */
+/* The guest's half of a plug: the blocks of its DIMMs appear, go online, and on undo offline
+ * again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,12 @@
 #include "lib/util.h"
 #include "qemu/device-event.h"
 
-/* A guest that boots sends no OST: then look at its blocks instead. One that takes many DIMMs may
- * be silent for longer in between. */
+/* A booting guest sends no OST: after this its blocks are read instead. Between many DIMMs a guest
+ * may be silent for longer. */
 #define OST_MS	    1000
 #define OST_EACH_MS 25
 
-/* What qmp_wait_event() looks for: the guest's answer to any DIMM of the round. */
+/* The events to wait for: the guest's answer to any DIMM of the round. */
 struct answers {
 	const struct transaction *t;
 	struct plug *plug;
@@ -29,7 +30,7 @@ static bool is_awaited(const struct plug_dimm *dimm)
 	return !dimm->is_failed && !dimm->is_inserted;
 }
 
-/* The DIMM of the round that the event is about, and QEMU's device of it; NULL: none. */
+/* The DIMM of the round that an event is about, and its device in QEMU; NULL: none. */
 static struct plug_dimm *dimm_of(const struct answers *a, const char *name,
 				 struct json_object *data, const struct memdev **d)
 {
@@ -77,7 +78,8 @@ static bool is_answered(const struct plug *plug)
 	return true;
 }
 
-/* Wait for the guest's answers to the DIMMs while they come: without one its blocks will tell. */
+/* Wait for the guest's answers to the DIMMs while they keep coming; without one, its blocks
+ * tell. */
 static int wait_answers(struct transaction *t, struct plug *plug, int64_t patience_ms,
 			struct err *err)
 {
@@ -111,8 +113,8 @@ int plug_appear(struct transaction *t, void *job, struct err *err)
 	return 0;
 }
 
-/* The blocks of DIMMs of this round: of those that the guest has not said it took, or else of those
- * that go to @zone. The caller releases the list. */
+/* The blocks of this round's DIMMs: of those that the guest has not reported as taken (@is_waited),
+ * or else of those for @zone. The caller frees the list. */
 static struct block_list round_blocks(const struct plug *plug, bool is_waited, enum zone zone)
 {
 	struct block_list list = { 0 };
@@ -129,8 +131,8 @@ static struct block_list round_blocks(const struct plug *plug, bool is_waited, e
 	return list;
 }
 
-/* The blocks that are read back: what the plug has brought so far; before another round, which
- * needs to know all, and where blocks are unknown, all. The caller releases the list. */
+/* List the blocks to read back: those plugged so far. True if all must be read: before another
+ * round, or if a DIMM's blocks are unknown. The caller frees the list. */
 static bool is_read_back_whole(const struct plug *plug, struct block_list *list)
 {
 	bool is_whole = plug->to < plug->dimms_count;
@@ -151,8 +153,8 @@ static void add_zone(struct block_change *c, const struct plug *plug, enum zone 
 	block_list_free(&list);
 }
 
-/* What the round changes: blocks appear, and go online. Those of DIMMs that the guest has said it
- * took are there. @list is for what is read back; the caller releases both. */
+/* The change of this round: blocks appear and go online. Those of DIMMs reported as taken need no
+ * wait. @list receives the blocks to read back; the caller frees both. */
 static struct block_change online_change(const struct view *v, const struct plug *plug,
 					 struct block_list *list)
 {
@@ -166,7 +168,7 @@ static struct block_change online_change(const struct view *v, const struct plug
 	return c;
 }
 
-/* What the guest shows of the DIMM's blocks; the caller releases it. */
+/* The DIMM's blocks as the guest shows them; the caller frees the list. */
 static struct block_list found_blocks(const struct view *v, const struct plug_dimm *dimm)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
@@ -186,8 +188,7 @@ static int not_added(uint64_t block, struct err *err)
 			     "with acpi_no_memhotplug, adds none");
 }
 
-/* Where the guest shows nothing of a DIMM that it took, that is the reason, not what its shell says
- * of the write. */
+/* If the guest shows no block of a DIMM, report that instead of the shell's error for the write. */
 static void explain_absent(const struct view *v, const struct plug *plug, struct err *err)
 {
 	unsigned i;
@@ -205,7 +206,7 @@ static void explain_absent(const struct view *v, const struct plug *plug, struct
 	}
 }
 
-/* Are all blocks on the node that was asked for? */
+/* Are all blocks on the requested node? */
 static int check_node(const struct plug *plug, const struct block_list *found, struct err *err)
 {
 	unsigned i;
@@ -216,8 +217,8 @@ static int check_node(const struct plug *plug, const struct block_list *found, s
 	return 0;
 }
 
-/* Read back: every block of the DIMM is there, on the node, and online in the zone, that was asked
- * for. */
+/* Read back: does every block of the DIMM exist, on the requested node and online in the requested
+ * zone? */
 static int check_dimm(const struct view *v, const struct plug *plug, struct plug_dimm *dimm,
 		      struct err *err)
 {
@@ -242,7 +243,7 @@ static int check_dimm(const struct view *v, const struct plug *plug, struct plug
 	return dimm->is_complete ? 0 : -1;
 }
 
-/* Read the whole round back; all dimms are looked at, the first error is kept. */
+/* Read back the whole round: all DIMMs are checked, the first error is kept. */
 static int check_round(const struct view *v, struct plug *plug, struct err *err)
 {
 	struct err other;
@@ -256,7 +257,7 @@ static int check_round(const struct view *v, struct plug *plug, struct err *err)
 	return status;
 }
 
-/* 0: all is online, or may be; 1: the blocks are not there yet */
+/* 0: everything is online, or may be; 1: blocks have not appeared yet */
 static int try_online(struct transaction *t, struct plug *plug, struct err *err)
 {
 	struct block_list list = { 0 };
@@ -284,7 +285,7 @@ static int online_round(struct transaction *t, struct plug *plug, struct err *er
 	return status ? -1 : check_round(&t->view, plug, err);
 }
 
-/* Has the last round come to its end after all, when time was up and its work was to be stopped? */
+/* Did the last round complete after all, just as the time ran out? */
 static bool is_late(const struct plug *plug, bool is_complete, const struct err *err)
 {
 	return plug->is_keep_going && is_complete && plug->to == plug->dimms_count &&
@@ -297,7 +298,8 @@ int plug_online(struct transaction *t, void *job, struct err *err)
 
 	if (online_round(t, plug, err)) {
 		struct err ignored;
-		bool is_complete = !check_round(&t->view, plug, &ignored); /* what is may be kept */
+		bool is_complete =
+			!check_round(&t->view, plug, &ignored); /* complete DIMMs may be kept */
 
 		if (!is_late(plug, is_complete, err) && plug_fail(plug, err))
 			return -1;
@@ -316,7 +318,7 @@ void plug_online_show(struct transaction *t, void *job)
 	plug->to = plug->dimms_count;
 	for (i = 0; i < plug->dimms_count; i++) {
 		plug->dimms[i].is_inserted =
-			t->view.machine.has_acpi_ost; /* as the guest would say */
+			t->view.machine.has_acpi_ost; /* as the guest would report */
 		if (!plug->dimms[i].has_blocks) {
 			transaction_plan(t, "guest", by_hand_for_each(plug->request.zone));
 			return;
@@ -328,7 +330,7 @@ void plug_online_show(struct transaction *t, void *job)
 	block_list_free(&list);
 }
 
-/* Stop what is under way, and see how far it has come: what is complete by now may be kept. */
+/* Stop the current work and read what it has done: DIMMs that are complete by now may be kept. */
 static int rescan(struct transaction *t, struct plug *plug, struct err *err)
 {
 	struct answer late = { 0 };
@@ -343,7 +345,7 @@ static int rescan(struct transaction *t, struct plug *plug, struct err *err)
 	return status;
 }
 
-/* The blocks of what is to be undone go offline, as far as they are there. */
+/* Take the blocks of the DIMMs to undo offline, as far as they exist. */
 int plug_offline(struct transaction *t, void *job, struct err *err)
 {
 	struct plug *plug = job;
@@ -353,7 +355,8 @@ int plug_offline(struct transaction *t, void *job, struct err *err)
 	int status = is_silent ? -1 : 0;
 	unsigned i;
 
-	if (transaction_guest_has_ended(t)) /* its blocks go with the DIMM, or are told with it */
+	if (transaction_guest_has_ended(
+		    t)) /* its blocks go with the DIMM, or are reported with it */
 		return 0;
 
 	for (i = 0; i < plug->to; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job "plug": DIMMs named, placed and checked, then made and brought online. */
+/* The job "plug": name, place and check DIMMs, then add them and bring them online. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 #include "hotplug/plug.h"
 #include "lib/util.h"
 
-#define TRIES_MAX 4 /* with names and places that others take meanwhile */
+#define TRIES_MAX 4 /* when another client takes the chosen name or place first */
 
 static int name_dimm(const struct machine *m, struct plug_dimm *dimm, const char *name,
 		     struct err *err)
@@ -17,7 +17,7 @@ static int name_dimm(const struct machine *m, struct plug_dimm *dimm, const char
 			    err);
 }
 
-/* A name that was given is a single DIMM's own, and the beginning of the names of several. */
+/* A given name is the name of a single DIMM, or the prefix for several. */
 static int name_dimms(const struct view *v, struct plug *plug, struct err *err)
 {
 	const char *base = plug->request.name ? plug->request.name : MACHINE_DEFAULT_NAME;
@@ -36,7 +36,7 @@ static int name_dimms(const struct view *v, struct plug *plug, struct err *err)
 	return 0;
 }
 
-/* Its blocks are foreseen for the dry run only: those of a DIMM that is there are read back. */
+/* The blocks are predicted only for a dry run: those of a plugged DIMM are read back. */
 static void place_dimm(const struct transaction *t, struct plug_dimm *dimm,
 		       const struct device_place *place)
 {
@@ -66,8 +66,8 @@ static void place_dimms(const struct transaction *t, struct plug *plug,
 	}
 }
 
-/* A wish for a node is read back: the guest may count other nodes than QEMU. A plan says so as far
- * as that is known before. */
+/* A requested node is read back: the guest may number nodes differently from QEMU. A dry run
+ * reports a mismatch if it can be known beforehand. */
 static int read_nodes(const struct transaction *t, struct plug *plug, struct err *err)
 {
 	uint64_t node = plug->request.node;
@@ -80,7 +80,7 @@ static int read_nodes(const struct transaction *t, struct plug *plug, struct err
 		return -1;
 	if (!t->is_dry_run || !node_map_check_wish(plug->nodes, &t->view, node, err))
 		return 0;
-	err->code = ERR_GUEST_REFUSED; /* as it will when it has been tried */
+	err->code = ERR_GUEST_REFUSED; /* as the plug itself would fail */
 	return -1;
 }
 
@@ -135,7 +135,7 @@ static int plug_once(struct transaction *t, struct plug *plug, struct err *err)
 		       : 0;
 }
 
-/* Is its name, or the place that was chosen for it, somebody else's now? */
+/* Has another client taken its name, or the address chosen for it? */
 static bool is_taken(const struct view *v, const struct plug *plug,
 		     const struct dimm_request *request)
 {
@@ -148,7 +148,7 @@ static bool is_taken(const struct view *v, const struct plug *plug,
 	       machine_device_in(m, request->address, request->size_bytes);
 }
 
-/* Has somebody else taken what was free a moment ago? What was begun has been undone. */
+/* After a rollback: was another client faster to take a name or address that was free? */
 static bool is_overtaken(struct transaction *t, const struct plug *plug, const struct err *err)
 {
 	struct err ignored;

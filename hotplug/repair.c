@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What was left half done, finished or undone. */
+/* Complete or undo what was left half done. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +9,10 @@
 #include "lib/util.h"
 #include "qemu/device-event.h"
 
-#define ROUNDS_MAX 8	/* far more than what one round can uncover */
-#define MOVING_MS  1000 /* what the guest is at shows within this, or not at all */
+#define ROUNDS_MAX 8	/* far more than can be uncovered one by one */
+#define MOVING_MS  1000 /* within this, a guest at work shows progress */
 
-/* What was prepared; what was found stays. */
+/* Free the prepared jobs; the findings stay. */
 static void jobs_free(struct repair *r)
 {
 	change_free(&r->change);
@@ -43,7 +43,7 @@ static void add_online(const struct view *v, struct repair *r, const struct memd
 	block_list_free(&found);
 }
 
-/* What a device gets more goes where the rest of it is, unless devices differ in that. */
+/* A growing device continues in the zone of its other blocks, unless the devices differ in that. */
 static void add_resize(struct view *v, struct repair *r, const struct memdev *d)
 {
 	bool is_first = !r->vmem.devices_count, is_mixed = false;
@@ -101,7 +101,7 @@ static void remove_show(struct transaction *t, void *job)
 			transaction_plan_request(t, machine_request_object_del(r->due.list[i].id));
 }
 
-/* What is repaired stays, also when something else cannot be. */
+/* What is repaired stays, even if something else fails. */
 static int commit(struct transaction *t, void *job, struct err *err)
 {
 	(void)job, (void)err;
@@ -148,7 +148,7 @@ static int prepare(struct transaction *t, struct repair *r, struct err *err)
 	return r->unplug.leaving_count ? leave_prepare(t, &r->unplug, err) : 0;
 }
 
-/* What the wait for a DIMM that comes or goes has to know. */
+/* The context of the wait for a DIMM that is being plugged or unplugged. */
 struct moving {
 	const struct transaction *t;
 	const struct repair *r;
@@ -191,8 +191,8 @@ static int query_once(struct transaction *t, struct repair *r, struct err *err)
 	return findings_collect(&r->due, t, r->direction, r->is_all, err);
 }
 
-/* A DIMM without blocks may have been plugged, or released, a moment ago: as long as the guest
- * answers to such ones, it is looked at again. */
+/* A DIMM without blocks may just have been plugged or released: as long as the guest answers about
+ * such DIMMs, query again. */
 static int wait_moving(struct transaction *t, struct repair *r, struct err *err)
 {
 	struct moving moving = { t, r };
@@ -236,7 +236,7 @@ static int act(struct transaction *t, struct repair *r, struct err *err)
 	return status;
 }
 
-/* May it be another story after another look? */
+/* May another query lead to a different result? */
 static bool can_go_on(const struct transaction *t, const struct err *err)
 {
 	if (transaction_guest_has_ended(t))
@@ -245,7 +245,7 @@ static bool can_go_on(const struct transaction *t, const struct err *err)
 	       err->code == ERR_GUEST_REFUSED || err->code == ERR_PARTIAL;
 }
 
-/* 0: what was due was tried; 1: nothing is due any more; -1: no more can be done */
+/* 0: everything due was tried; 1: nothing is due any more; -1: nothing more can be done */
 static int repair_round(struct transaction *t, struct repair *r, struct err *err)
 {
 	int status;

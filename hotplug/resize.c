@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job "resize": whatever devices it takes for the VM to have so much memory. */
+/* The job "resize": plug, unplug and resize devices until the VM has the requested total. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "lib/size.h"
 #include "lib/util.h"
 
-/* In so many pieces memory is added, so that it can be taken back in pieces. */
+/* Memory is added in up to this many pieces, so that it can be removed in pieces. */
 #define DIMMS_MAX 8
 
 void resize_free(struct resize *r)
@@ -33,7 +33,7 @@ static int find_target(struct resize *r, struct err *err)
 		r->target_bytes = r->before_bytes - r->size_bytes;
 	else
 		r->target_bytes = r->size_bytes;
-	/* a node can have nothing, a VM cannot */
+	/* a node may have no memory at all, a VM may not */
 	if (is_too_much || (!r->target_bytes && r->node < 0) ||
 	    (r->sign == '+' && r->target_bytes < r->before_bytes)) {
 		char before[SIZE_TEXT_MAX];
@@ -46,7 +46,7 @@ static int find_target(struct resize *r, struct err *err)
 	return 0;
 }
 
-/* Say which totals next to the target are possible; what there is already only if that is all. */
+/* Report the nearest possible totals; the present total only if there is no other. */
 static int reachable(const struct resize *r, uint64_t below_bytes, uint64_t above_bytes,
 		     struct err *err)
 {
@@ -69,7 +69,7 @@ static uint64_t free_slots(const struct machine *m)
 	return m->has_slots && m->slots > used ? m->slots - used : 0;
 }
 
-/* How many DIMMs of @dimm_bytes, and halves of it for the rest, @bytes make. */
+/* The number of DIMMs for @bytes: of @dimm_bytes, then of halves for the remainder. */
 static uint64_t count_dimms(uint64_t bytes, uint64_t dimm_bytes, uint64_t block_bytes)
 {
 	uint64_t count = bytes / dimm_bytes, rest = bytes % dimm_bytes;
@@ -88,8 +88,8 @@ static int fits(struct transaction *t, uint64_t dimm_bytes)
 	return plug_count_fitting(t, &dimm_bytes, 1, &ignored) == 1;
 }
 
-/* The size of the DIMMs that add up to @bytes: few slots, small pieces, and room for the memory map
- * of each. */
+/* The DIMM size for @bytes: a compromise between few slots, small pieces, and room for the memory
+ * map of each. */
 static uint64_t choose_dimm(struct transaction *t, uint64_t bytes, uint64_t block_bytes)
 {
 	uint64_t slots = free_slots(&t->view.machine),
@@ -99,7 +99,7 @@ static uint64_t choose_dimm(struct transaction *t, uint64_t bytes, uint64_t bloc
 	while (dimm_bytes < bytes && count_dimms(bytes, dimm_bytes, block_bytes) > most)
 		dimm_bytes *= 2;
 	if (dimm_bytes > bytes && fits(t, bytes))
-		return bytes; /* halves would take more slots than there are to spare */
+		return bytes; /* halves would take too many of the free slots */
 	while (dimm_bytes > block_bytes && !fits(t, dimm_bytes) &&
 	       count_dimms(bytes, dimm_bytes / 2, block_bytes) <= slots)
 		dimm_bytes /= 2;
@@ -114,19 +114,19 @@ static void add_dimms(struct resize *r, uint64_t bytes, uint64_t dimm_bytes, uin
 	}
 }
 
-/* The smallest DIMM that makes sense; without a guest to ask, what x86 guests have. */
+/* The smallest useful DIMM: a memory block; without a guest, that of x86. */
 static uint64_t block_bytes_of(const struct view *v)
 {
 	return v->has_guest ? v->before.block_size_bytes : UINT64_C(128) << 20;
 }
 
-/* What every DIMM that is added is a multiple of. */
+/* The granularity of added DIMMs. */
 static uint64_t dimm_multiple(const struct view *v, const struct resize *r)
 {
 	return r->dimm_bytes ? r->dimm_bytes : block_bytes_of(v);
 }
 
-/* The next smaller DIMM: blocks, doubled as often as can be. */
+/* The next smaller DIMM size: a block times a power of two. */
 static uint64_t smaller_dimm(uint64_t dimm_bytes, uint64_t block_bytes)
 {
 	uint64_t bytes = block_bytes;
@@ -146,7 +146,7 @@ static bool has_gaps(const struct view *v, const struct plug *plug)
 	return !place_choose(v, &plug->request.backend, sizes, plug->dimms_count, places, &ignored);
 }
 
-/* DIMMs that add up to @bytes, smaller ones where there are no gaps for the others. */
+/* Add DIMMs for @bytes, smaller ones if larger ones find no gap. */
 static void add_chosen(struct transaction *t, struct resize *r, uint64_t bytes)
 {
 	uint64_t block_bytes = block_bytes_of(&t->view),
@@ -183,8 +183,9 @@ static int plan_dimms(struct transaction *t, struct resize *r, uint64_t bytes, s
 }
 
 /*
- * DIMMs take what virtio-mem has no room for, rounded up to whole ones, and what its steps are too
- * large for; virtio-mem takes the rest. Returns what is too little for either.
+ * Split the growth: virtio-mem takes what it has room for; DIMMs take the excess, rounded up to
+ * whole DIMMs, and the remainder below virtio-mem's block size. Returns what is too small for
+ * either.
  */
 static uint64_t share(struct view *v, struct resize *r, uint64_t *dimms_bytes)
 {
@@ -201,7 +202,7 @@ static uint64_t share(struct view *v, struct resize *r, uint64_t *dimms_bytes)
 	return 0;
 }
 
-/* Is there a slot, a place and what else has to be there for that total? */
+/* Could the VM grow to that total: are there slots, gaps and everything else it needs? */
 static bool can_grow_to(struct transaction *t, const struct resize *r, uint64_t total_bytes)
 {
 	struct resize try = { .text = r->text,
@@ -227,7 +228,7 @@ static bool can_grow_to(struct transaction *t, const struct resize *r, uint64_t 
 	return can;
 }
 
-/* The least total above the target that can be reached; what there is already when none can. */
+/* The smallest total above the target that can be reached; the present total if none can. */
 static uint64_t next_above(struct transaction *t, const struct resize *r)
 {
 	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_multiple(&t->view, r),
@@ -311,7 +312,7 @@ static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
 	return reachable(r, r->before_bytes - choice->above, r->before_bytes - most_bytes, err);
 }
 
-/* Of what was chosen, is it DIMMs of another sum that can leave? */
+/* Does a different set of DIMMs add up to this, all of which can be unplugged? */
 static bool can_leave(const struct transaction *t, struct resize *r, uint64_t bytes)
 {
 	struct unplug instead = { .leaves = r->unplug.leaves };
@@ -396,8 +397,7 @@ static bool is_leaving(const struct resize *r, const struct memdev *d)
 	return false;
 }
 
-/* QEMU counts what the guest makes no use of: that the total is reached is half of the truth then.
- */
+/* QEMU's total includes memory that the guest does not use: then warn although it is reached. */
 static void warn_absent(struct transaction *t, const struct resize *r)
 {
 	unsigned i;
@@ -418,7 +418,7 @@ static void warn_absent(struct transaction *t, const struct resize *r)
 	}
 }
 
-/* After a failure: what the VM has now is what counts, wherever the work ended. */
+/* After a failure: query the total that the VM has now. */
 static void ask_what_is_left(struct transaction *t, struct resize *r)
 {
 	struct err ignored;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job of giving virtio-mem devices another size. */
+/* The job of resizing virtio-mem devices. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "lib/size.h"
 #include "lib/util.h"
 
-/* QEMU says MEMORY_DEVICE_SIZE_CHANGE once a second at most: it is asked as well. */
+/* QEMU sends MEMORY_DEVICE_SIZE_CHANGE at most once a second: query the size as well. */
 #define ASK_MS 20
 
 void vmem_add(const struct view *v, struct vmem *vmem, const struct memdev *d,
@@ -60,7 +60,7 @@ bool vmem_is_growing(const struct vmem *vmem)
 	return false;
 }
 
-/* Wait for the reply of a device that was asked; one that refuses is as it was. */
+/* Wait for the reply about a device; one that is refused is as it was. */
 static int take_reply(struct view *v, struct vmem_device *device, uint64_t id, bool is_back,
 		      struct err *err)
 {
@@ -73,8 +73,8 @@ static int take_reply(struct view *v, struct vmem_device *device, uint64_t id, b
 		       : -1;
 }
 
-/* Ask all devices for their target, or, those that were asked, for what they had been asked for
- * before; the first failure is the one that is told. */
+/* Request the target size of all devices or, on undo (@is_back), the former size of those
+ * requested; the first failure is reported. */
 static int request_sizes(struct view *v, struct vmem *vmem, bool is_back, struct err *err)
 {
 	_cleanup_free_ uint64_t *ids = xcalloc(vmem->devices_count, sizeof(*ids));
@@ -105,7 +105,7 @@ static uint64_t wanted(const struct vmem_device *device, bool is_back)
 	return is_back ? device->before_bytes : device->target_bytes;
 }
 
-/* How far the devices are from the sizes they are to have. */
+/* How far the devices are from their wanted sizes. */
 static uint64_t bytes_left(const struct vmem *vmem, bool is_back)
 {
 	uint64_t bytes = 0;
@@ -119,7 +119,7 @@ static uint64_t bytes_left(const struct vmem *vmem, bool is_back)
 	return bytes;
 }
 
-/* See how far the guest has come. The list is not t->view.machine's: others hold on to that. */
+/* Read the devices' present sizes. Not into t->view.machine: others have pointers into its list. */
 static int refresh(struct view *v, struct vmem *vmem, struct err *err)
 {
 	struct machine now = { 0 };
@@ -138,7 +138,7 @@ static int refresh(struct view *v, struct vmem *vmem, struct err *err)
 	return status;
 }
 
-/* The blocks that the devices may fill, as the guest shows them; the caller releases the list. */
+/* The guest's blocks inside the devices; the caller frees the list. */
 static struct block_list shown_blocks(const struct view *v, const struct vmem *vmem)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
@@ -153,7 +153,7 @@ static struct block_list shown_blocks(const struct view *v, const struct vmem *v
 	return found;
 }
 
-/* Move the first @count blocks of a list to another. */
+/* Move the first @count blocks of a list to another list. */
 static void take_first(struct block_list *list, uint64_t count, struct block_list *first)
 {
 	struct block_list rest = { 0 };
@@ -176,7 +176,7 @@ static void take_first(struct block_list *list, uint64_t count, struct block_lis
 	*list = rest;
 }
 
-/* What the driver has added and nobody has brought online; the caller releases the list. */
+/* The blocks that the driver has added and that are still offline; the caller frees the list. */
 static struct block_list waiting_blocks(const struct view *v, const struct vmem *vmem)
 {
 	struct block_list shown = shown_blocks(v, vmem), offline = { 0 };
@@ -189,7 +189,7 @@ static struct block_list waiting_blocks(const struct view *v, const struct vmem 
 	return offline;
 }
 
-/* How many blocks of @list are online in the kernel's zones. */
+/* The number of blocks of @list that are online in kernel zones. */
 static uint64_t count_kernel(const struct view *v, const struct block_list *list)
 {
 	struct block_list found = { 0 };
@@ -204,7 +204,7 @@ static uint64_t count_kernel(const struct view *v, const struct block_list *list
 	return blocks;
 }
 
-/* Bring both lists online. What the kernel's zones have not got they are to get next time. */
+/* Bring both lists online. Blocks missing from kernel zones are made up for next time. */
 static int bring_lists(struct transaction *t, struct vmem *vmem, const struct block_list *kernel,
 		       const struct block_list *movable, struct err *err)
 {
@@ -219,8 +219,8 @@ static int bring_lists(struct transaction *t, struct vmem *vmem, const struct bl
 	return status;
 }
 
-/* Bring online what the driver has added; memory comes block by block, and stops coming while too
- * much of it is offline. */
+/* Bring online what the driver has added: it adds memory block by block, and pauses while too much
+ * of it is offline. */
 static int bring_online(struct transaction *t, struct vmem *vmem, struct err *err)
 {
 	struct block_list movable, kernel = { 0 };
@@ -236,7 +236,7 @@ static int bring_online(struct transaction *t, struct vmem *vmem, struct err *er
 	return status;
 }
 
-/* Read back: is there a block, online, for all that the devices hold? */
+/* Read back: is all of the devices' memory online in blocks? */
 static bool is_online(const struct view *v, const struct vmem *vmem)
 {
 	struct block_list shown = shown_blocks(v, vmem);
@@ -259,7 +259,7 @@ static bool is_size_change(const char *name, struct json_object *data, void *con
 	return transaction_notice_stop(context, name) || !strcmp(name, "MEMORY_DEVICE_SIZE_CHANGE");
 }
 
-/* Have all devices the size they are to have? */
+/* Have all devices reached their wanted sizes? */
 static bool is_reached(const struct vmem *vmem, bool is_back)
 {
 	unsigned i;
@@ -270,7 +270,7 @@ static bool is_reached(const struct vmem *vmem, bool is_back)
 	return true;
 }
 
-/* The driver has taken memory away. Huge pages it moves (alloc_contig_range()). */
+/* The driver has removed memory. It moves huge pages (alloc_contig_range()). */
 static int read_less(struct transaction *t, struct err *err)
 {
 	if (hotplug_scan(t, err))
@@ -279,7 +279,7 @@ static int read_less(struct transaction *t, struct err *err)
 	return 0;
 }
 
-/* Wait until the sizes are there and, where memory is added, can be used. */
+/* Wait until the sizes are reached and added memory is online. */
 static int follow(struct transaction *t, struct vmem *vmem, bool is_back, struct err *err)
 {
 	bool has_guest = t->view.has_guest && !transaction_guest_has_ended(t);
@@ -302,7 +302,7 @@ static int follow(struct transaction *t, struct vmem *vmem, bool is_back, struct
 	}
 }
 
-/* The first device that is not where it should be, in words. */
+/* Report the first device that has not reached its target. */
 static int short_of(const struct vmem *vmem, struct err *err)
 {
 	char size[SIZE_TEXT_MAX], target[SIZE_TEXT_MAX];
@@ -320,8 +320,8 @@ static int short_of(const struct vmem *vmem, struct err *err)
 }
 
 /*
- * A guest that does not give all back: what it gave stays given, and it is not asked for more, or
- * it would go on trying.
+ * The guest does not give back everything: accept the size reached and request just that, or the
+ * driver would keep trying.
  */
 static int stop_short(struct transaction *t, struct vmem *vmem, struct err *err)
 {
@@ -348,7 +348,7 @@ static int stop_short(struct transaction *t, struct vmem *vmem, struct err *err)
 	return -1;
 }
 
-/* Read back: is all of it on the node that was asked for? */
+/* Read back: is all of it on the requested node? */
 static int check_nodes(const struct view *v, const struct vmem *vmem, struct err *err)
 {
 	struct block_list shown = { 0 };
@@ -408,7 +408,7 @@ static int resize_back(struct transaction *t, void *job, struct err *err)
 	return -1;
 }
 
-/* How much is to be added, in memory blocks, rounded up. */
+/* The number of memory blocks to be added, rounded up. */
 static uint64_t blocks_added(const struct view *v, const struct vmem *vmem)
 {
 	uint64_t blocks = 0;
@@ -422,7 +422,7 @@ static uint64_t blocks_added(const struct view *v, const struct vmem *vmem)
 	return blocks;
 }
 
-/* Which blocks it will be is not known before they come. */
+/* The blocks' numbers are not known before they appear. */
 static void plan_online(struct transaction *t, const struct vmem *vmem)
 {
 	uint64_t kernel = vmem->kernel_blocks, blocks = blocks_added(&t->view, vmem);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What may end any wait of a command. */
+/* What may end any wait of a command early. */
 #include <string.h>
 
 #include "hotplug/watch.h"
 #include "qmp.h"
 
-#define REBOOT_MS 20000 /* for a guest that starts anew until it can let go of a DIMM */
-#define PANIC_MS  6000	/* until a reset follows, if one is to: five seconds are usual (panic=5) */
-#define LAST_MS	  1000	/* until the end of QEMU follows, if it is to */
+#define REBOOT_MS 20000 /* for a restarted guest until it can release a DIMM */
+#define PANIC_MS  6000	/* for a reset to follow: panic=5 is usual */
+#define LAST_MS	  1000	/* for QEMU's exit to follow */
 
 /* What a phase waits for. */
 static const struct {
@@ -32,15 +32,14 @@ static const char *text_of(const char *phase)
 	return "memhp waited for its answer";
 }
 
-/* Does what is waited for not depend on the guest? What it has let go of is removed, or is read
- * back, all the same. */
+/* Does the phase wait for QEMU only? After the guest's end, what it has released is still removed
+ * and read back. */
 static bool is_of_qemu_only(const char *phase)
 {
 	return phase && (!strcmp(phase, "remove") || !strcmp(phase, "verify"));
 }
 
-/* Nothing more is to be said to a guest that has ended: what listens there now is something else.
- */
+/* Send nothing more to a guest that has ended: something else may be reading the channel now. */
 static void abandon(struct guest_watch *w)
 {
 	w->deadline->has_ended = true;
@@ -56,7 +55,7 @@ static void notice(void *context, const char *event, struct json_object *data)
 		abandon(w);
 }
 
-/* The guest's console has something to say, while something else is waited for. */
+/* Read the guest's console during a wait for something else. */
 static void hear_guest(void *context)
 {
 	struct guest_watch *w = context;
@@ -67,7 +66,7 @@ static void hear_guest(void *context)
 		watch_note_panic(w);
 }
 
-/* A console is listened to as long as it says nothing that is waited for. */
+/* Watch the guest's console as long as no request is waiting for its output. */
 static void listen_to_guest(struct guest_watch *w)
 {
 	struct deadline *d = w->deadline;
@@ -99,13 +98,13 @@ static bool is_stop(const char *name, struct json_object *data, void *context)
 	return watch_notice_stop(context, name);
 }
 
-/* After a panic: the guest starts anew, or the VM stops. */
+/* After a panic: the guest restarts, or the VM stops. */
 static bool is_rest(const char *name, struct json_object *data, void *context)
 {
 	return is_stop(name, data, context) || !strcmp(name, "RESET");
 }
 
-/* News of the monitor, while something else is waited for. */
+/* Read the monitor during a wait for something else. */
 static int hear(void *context, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
@@ -123,7 +122,7 @@ int watch_begin(struct guest_watch *w, struct view *view, struct deadline *d,
 
 	if (!view->qmp || w->view)
 		return 0;
-	/* a session that stays open may have kept what was before, or not read it yet */
+	/* drop earlier events that an open session has kept or not read yet */
 	if (qmp_wait_event(view->qmp, is_nothing, NULL, 0, &event, err) < 0)
 		return -1;
 	*w = (struct guest_watch){ .view = view, .deadline = d, .progress = progress };
@@ -213,7 +212,7 @@ bool watch_notice_stop(struct guest_watch *w, const char *event)
 	return true;
 }
 
-/* STOP comes without its reason, and a migration ends without an event: QEMU is asked. */
+/* STOP carries no reason, and a migration ends without an event, so ask QEMU. */
 int watch_check_runs(struct guest_watch *w, struct err *err)
 {
 	struct deadline *d = w->view ? w->deadline : NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What to start a QEMU with that is to have a device from the start. */
+/* The arguments that give QEMU a device from its start. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #define ALWAYS	 NULL
 #define LEFT_OUT property_left_out
 
-/* Of all types of backends, with their defaults (backends/hostmem.c, hostmem-file.c,
+/* Properties of all backend types, with their defaults (backends/hostmem.c, hostmem-file.c,
  * hostmem-memfd.c): a name means the same in each. */
 static const struct property_rule backend_rules[] = {
 	{ "type", LEFT_OUT },	   { "size", ALWAYS },
@@ -28,7 +28,7 @@ static const struct property_rule backend_rules[] = {
 	{ "seal", "on" },	   { 0 },
 };
 
-/* What all devices have that cannot be set, or is put out by hand. */
+/* Properties of all devices that cannot be set, or are printed separately. */
 static const struct property_rule device_rules[] = {
 	{ "type", LEFT_OUT },
 	{ "parent_bus", LEFT_OUT },
@@ -37,7 +37,7 @@ static const struct property_rule device_rules[] = {
 	{ 0 },
 };
 
-/* Also of nvdimm (hw/mem/nvdimm.c). */
+/* Also for nvdimm (hw/mem/nvdimm.c). */
 static const struct property_rule dimm_rules[] = {
 	{ "slot", ALWAYS },
 	{ "node", ALWAYS },
@@ -48,8 +48,8 @@ static const struct property_rule dimm_rules[] = {
 	{ 0 },
 };
 
-/* hw/virtio/virtio-mem.c, virtio-pmem.c; what a virtio device on PCI has besides: hw/pci/pci.c,
- * hw/virtio/virtio-pci.c, virtio.h. Old machine types change some of it (hw_compat_*). */
+/* hw/virtio/virtio-mem.c, virtio-pmem.c; common to virtio devices on PCI: hw/pci/pci.c,
+ * hw/virtio/virtio-pci.c, virtio.h. Old machine types change some defaults (hw_compat_*). */
 static const struct property_rule virtio_rules[] = {
 	{ "addr", LEFT_OUT },
 	{ "busnr", LEFT_OUT },
@@ -103,11 +103,11 @@ static const struct property_rule virtio_rules[] = {
 	{ 0 },
 };
 
-/* The types that are put on a command line: no other word of QEMU's gets there as one. */
+/* The types that may be put on a command line; no other type name from QEMU is. */
 static const struct known_type {
 	const char *name;
 	const struct property_rule *rules;
-	const char *share; /* of a backend: whether it is shared unless it was told */
+	const char *share; /* of a backend: the default of its "share" */
 	bool is_pci;
 } types[] = {
 	{ "memory-backend-ram", backend_rules, "off", false },
@@ -150,7 +150,7 @@ static int object_text(const char *id, const struct properties *object,
 {
 	const struct known_type *type = find_type(object, true, id, err);
 	bool is_taken = !strcmp(on_off(object, "prealloc", "off"), "on");
-	/* what depends on something else; threads count only where there is work for them */
+	/* defaults that depend on other properties; threads matter only with preallocation */
 	const struct property_rule own[] = {
 		{ "share", type ? type->share : NULL },
 		{ "merge", on_off(machine, "mem-merge", "on") },
@@ -174,8 +174,8 @@ static int object_text(const char *id, const struct properties *object,
 	return 0;
 }
 
-/* The name of the bus is the last part of its path; the place on it is a slot and a function, eight
- * of them (PCI_DEVFN). */
+/* The bus name is the last part of its path; the address on it is a slot and one of eight functions
+ * (PCI_DEVFN). */
 static void add_place(struct buf *out, const struct properties *device)
 {
 	const char *bus = properties_text(device, "parent_bus");
@@ -209,7 +209,7 @@ static int device_text(const struct memdev *d, const struct properties *device,
 	return 0;
 }
 
-/* What is asked once for all backends. */
+/* Query once what all backends need. */
 static int find_usual(struct machine_usual *usual, struct qmp *q, struct err *err)
 {
 	static const char *const names[] = { "mem-merge", "dump-guest-core" };
@@ -250,7 +250,7 @@ static int find_defaults(struct machine_usual *usual, struct qmp *q, const struc
 	return properties_query_defaults(&usual->defaults, q, type->name, err);
 }
 
-/* A bus of a bridge that was hotplugged too is not there when the target starts. */
+/* The bus of a hotplugged bridge does not exist when the target starts. */
 static int check_bus(const struct memdev *d, struct qmp *q, const struct properties *device,
 		     struct err *err)
 {

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Where memory devices lie in the guest's address space, and where the next ones go. */
+/* The guest's address space for memory devices: what is taken, and where the next ones go. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/util.h"
 #include "qemu/machine.h"
 
-#define PLACE_MAX (UINT64_C(1) << 61) /* a place and a size up to this add up without overflow */
+#define PLACE_MAX (UINT64_C(1) << 61) /* an address and a size up to this add up without overflow  \
+				       */
 
-/* What is taken, by its start; none is empty. */
+/* The ranges taken, sorted by start; none is empty. */
 struct taken {
 	struct span {
-		uint64_t start, end; /* the end is the first byte behind it */
+		uint64_t start, end; /* the end is exclusive */
 	} * list;
 	unsigned count;
 };
@@ -34,7 +35,7 @@ static void take(struct taken *taken, uint64_t start, uint64_t bytes)
 	taken->count++;
 }
 
-/* What the devices take, with room for @more; false when that is not known. */
+/* Collect the devices' ranges, with room for @more; false if they are not known. */
 static bool take_devices(struct taken *taken, const struct machine *m, unsigned more)
 {
 	unsigned i;
@@ -50,7 +51,7 @@ static bool take_devices(struct taken *taken, const struct machine *m, unsigned 
 	return true;
 }
 
-/* The first gap from @start that is large enough, as QEMU looks for it. */
+/* The first gap from @start that is large enough, by QEMU's rule. */
 static uint64_t find_gap(const struct taken *taken, uint64_t start, uint64_t bytes,
 			 uint64_t align_bytes)
 {

@@ -10,7 +10,7 @@
 #define FREE_SLOT   "leave out --slot: QEMU then takes a free one; memhp list shows which are used"
 #define MULTIPLE    "take a size that is a multiple of that"
 
-/* QEMU's words since version 5.2, from hw/mem/memory-device.c, hw/mem/pc-dimm.c, hw/i386/pc.c,
+/* QEMU's messages since version 5.2, from hw/mem/memory-device.c, hw/mem/pc-dimm.c, hw/i386/pc.c,
  * hw/arm/virt.c, hw/ppc/spapr.c, hw/virtio/virtio-mem.c and backends/hostmem*.c. */
 static const struct {
 	const char *message, *hint;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whether the VM runs, and what its state means when it does not (RunState, qapi/run-state.json).
- */
+/* Does the VM run, and if not, what does its state mean (RunState, qapi/run-state.json)? */
 #include <stdlib.h>
 #include <string.h>
 
 #include "qemu/machine.h"
 
-/* States that are more than a pause: what they mean, and what to do then. */
+/* States other than a plain pause: what they mean and what to do. */
 static const struct state {
 	const char *name, *text, *hint;
-	bool is_over; /* it ends only with the VM */
+	bool is_over; /* `cont` cannot leave it */
 } states[] = {
 	{ "postmigrate", "the VM has migrated away", "it runs where it has gone to: name that QEMU",
 	  true },
