@@ -219,7 +219,7 @@ struct json_object *cmd_json_device(const struct view *v, const struct guest_mem
 static struct json_object *json_taken(const struct view *v)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(v, &count);
+	_cleanup_free_ struct loss *taken = hotplug_losses(v, &count);
 	struct json_object *array;
 
 	if (!view_now(v)->pools.is_known)
@@ -298,7 +298,7 @@ static void add_memory_row(struct out_table *table, const char *name, const stru
 static void print_taken(const struct view *v)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(v, &count);
+	_cleanup_free_ struct loss *taken = hotplug_losses(v, &count);
 	char page[SIZE_TEXT_MAX];
 
 	for (i = 0; i < count; i++)

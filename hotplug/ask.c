@@ -103,14 +103,14 @@ int hotplug_ask(struct transaction *t, const struct request *r, enum work work, 
 	int status;
 
 	if (transaction_guest_has_ended(t))
-		return watch_tell(&t->watch, err);
+		return watch_report(&t->watch, err);
 	status = run(t, r, &answer, err);
 	if (!status)
 		status = memory_read(&t->view.after, r, &answer, err);
 	else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
 		stop(t, r, &answer);
 	if (!status)
-		status = refusal_tell(t, &answer, work, err);
+		status = refusal_report(t, &answer, work, err);
 	answer_free(&answer);
 	if (status < 0)
 		refusal_explain(t, r, work, err);

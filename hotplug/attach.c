@@ -363,5 +363,5 @@ void plug_leave(struct transaction *t, void *job)
 {
 	struct plug *plug = job;
 
-	mem_file_leave(&plug->file, t->deadline);
+	mem_file_clean_up(&plug->file, t->deadline);
 }

@@ -110,7 +110,7 @@ static void add_read_back(const struct transaction *t, const struct block_change
 
 	while (i < t->steps_count && t->steps[i].job == t->steps[0].job)
 		i++;
-	memory_ask_again(r, i < t->steps_count ? NULL : c->read_back);
+	memory_request_again(r, i < t->steps_count ? NULL : c->read_back);
 	if (t->view.is_taking)
 		request_add(r, VERB_POOLS);
 }

@@ -259,7 +259,7 @@ static int undo(struct transaction *t, void *job, struct err *err)
 {
 	struct change *change = job;
 
-	return hotplug_restore(t, &change->blocks, err) || hotplug_give_back(t, err) ? -1 : 0;
+	return hotplug_restore(t, &change->blocks, err) || hotplug_restore_pools(t, err) ? -1 : 0;
 }
 
 static void bring_online_show(struct transaction *t, void *job)

@@ -195,7 +195,7 @@ static int check_host(struct transaction *t, const struct plug_request *r, const
 	if (host_limits_check(&demand, err) ||
 	    (demand_is_now(&demand) && host_limits_check_taken(&demand, err)))
 		return -1;
-	host_limits_foresee(&demand, warn, t);
+	host_limits_warn(&demand, warn, t);
 	return 0;
 }
 

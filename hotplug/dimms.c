@@ -61,7 +61,7 @@ uint64_t *plug_sizes(const struct plug *plug)
 	return sizes;
 }
 
-static bool has_come(const struct plug_dimm *dimm, enum plug_stage stage)
+static bool has_reached(const struct plug_dimm *dimm, enum plug_stage stage)
 {
 	switch (stage) {
 	case STAGE_OBJECT:
@@ -92,7 +92,7 @@ void plug_show(struct transaction *t, const struct plug *plug, enum plug_stage s
 	unsigned i;
 
 	for (i = 0; i < plug->dimms_count; i++) {
-		if (!has_come(&plug->dimms[i], stage))
+		if (!has_reached(&plug->dimms[i], stage))
 			continue;
 		done++;
 		bytes += plug->dimms[i].request.size_bytes;

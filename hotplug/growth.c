@@ -165,7 +165,7 @@ static int check_share(struct transaction *t, const struct share *share, struct 
 		return 0;
 	if (share->is_now && host_limits_check_taken(&demand, err))
 		return -1;
-	host_limits_foresee(&demand, warn, t);
+	host_limits_warn(&demand, warn, t);
 	return 0;
 }
 

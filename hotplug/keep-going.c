@@ -57,7 +57,7 @@ static int admit_from(struct transaction *t, struct unplug *unplug, unsigned i, 
 		if (!can_go_on(t, err))
 			return -1;
 		unplug_keep(unplug, i, err);
-		unplug_make_up(t, unplug);
+		unplug_replace(t, unplug);
 	}
 	t->is_pool_safe = is_safe;
 	unplug_find_blocks(&t->view, unplug);
@@ -174,7 +174,7 @@ static int drop_failing(struct transaction *t, struct unplug *unplug, uint64_t b
 	if (keep(t, unplug, i, &why, err))
 		return -1;
 	i = unplug->leaving_count;
-	unplug_make_up(t, unplug);
+	unplug_replace(t, unplug);
 	return admit_from(t, unplug, i, err);
 }
 
@@ -223,7 +223,7 @@ static int drop_refused(struct transaction *t, struct unplug *unplug, struct err
 	return 0;
 }
 
-int keep_going_free(struct transaction *t, struct unplug *unplug, struct err *err)
+int keep_going_device_del(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	while (hotplug_device_del(t, unplug->leaving, unplug->leaving_count, err)) {
 		unsigned count = unplug->leaving_count;

@@ -18,8 +18,8 @@ int keep_going_admit(struct transaction *t, struct unplug *unplug, struct err *e
 int keep_going_offline(struct transaction *t, struct unplug *unplug, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* keep_going_free() - unplug the devices */
-int keep_going_free(struct transaction *t, struct unplug *unplug, struct err *err)
+/* keep_going_device_del() - unplug the devices */
+int keep_going_device_del(struct transaction *t, struct unplug *unplug, struct err *err)
 	__attribute__((warn_unused_result));
 
 #endif

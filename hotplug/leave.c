@@ -82,7 +82,7 @@ static unsigned list_leaving(const struct unplug *unplug, bool is_gone, struct b
 }
 
 /* If some devices are gone: report which, and which may still go. */
-static int tell_gone(const struct unplug *unplug, struct err *err)
+static int report_gone(const struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf gone = { 0 }, pending = { 0 };
 	unsigned count = list_leaving(unplug, true, &gone);
@@ -98,7 +98,7 @@ static int tell_gone(const struct unplug *unplug, struct err *err)
 }
 
 /* After the guest has ended or restarted, report which devices QEMU still has: no more is known. */
-static int tell_left(const struct unplug *unplug, struct err *err)
+static int report_left(const struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf left = { 0 };
 	bool may_go = false;
@@ -166,13 +166,13 @@ static int back_online(struct transaction *t, void *job, struct err *err)
 	int status;
 
 	if (transaction_guest_has_ended(t)) {
-		status = tell_left(unplug, err);
+		status = report_left(unplug, err);
 	} else {
 		while ((status = restore(t, unplug, err)) && have_more_gone(t, unplug))
 			*err = (struct err){ 0 };
 	}
-	if (!tell_gone(unplug, &gone))
-		return status || (t->view.has_guest && hotplug_give_back(t, err)) ? -1 : 0;
+	if (!report_gone(unplug, &gone))
+		return status || (t->view.has_guest && hotplug_restore_pools(t, err)) ? -1 : 0;
 	if (status)
 		return err_append(err, "%s", gone.message);
 	*err = gone;
@@ -187,7 +187,7 @@ static int device_del(struct transaction *t, void *job, struct err *err)
 	if (deadline_poll(t->deadline, NULL, 0, monotonic_ms(), err) < 0)
 		return -1;
 	return unplug->is_keep_going
-		       ? keep_going_free(t, unplug, err)
+		       ? keep_going_device_del(t, unplug, err)
 		       : hotplug_device_del(t, unplug->leaving, unplug->leaving_count, err);
 }
 
@@ -222,7 +222,7 @@ static int device_del_undo(struct transaction *t, void *job, struct err *err)
 	return 0;
 }
 
-static int tell_staying(struct transaction *t, struct unplug *unplug, struct err *err)
+static int report_staying(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf gone = { 0 };
 	unsigned i, count = list_leaving(unplug, true, &gone);
@@ -232,7 +232,7 @@ static int tell_staying(struct transaction *t, struct unplug *unplug, struct err
 	if (!stayers_count_against(&unplug->stayers, unplug->is_short))
 		return 0;
 	stayers_explain(&unplug->stayers, buf_text(&gone), count, err);
-	return hotplug_tell_taken(&t->view, err);
+	return hotplug_append_losses(&t->view, err);
 }
 
 static int remove_step(struct transaction *t, void *job, struct err *err)
@@ -243,7 +243,7 @@ static int remove_step(struct transaction *t, void *job, struct err *err)
 	if (hotplug_remove_backends(&t->view, unplug->leaving, unplug->leaving_count, err))
 		return -1;
 	if (unplug->is_keep_going)
-		status = tell_staying(t, unplug, err);
+		status = report_staying(t, unplug, err);
 	transaction_commit(t); /* none of this can be undone */
 	return status ? -1 : machine_query_devices(&t->view.machine, t->view.qmp, err);
 }

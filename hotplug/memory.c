@@ -41,17 +41,17 @@ static void ask_blocks(struct request *r, enum verb info, const struct block_lis
 	ask(r, info, VERB_BLOCKS, &runs);
 }
 
-void memory_ask_first(struct request *r, const struct block_list *list)
+void memory_request_first(struct request *r, const struct block_list *list)
 {
 	ask_blocks(r, VERB_INFO, list);
 }
 
-void memory_ask_again(struct request *r, const struct block_list *list)
+void memory_request_again(struct request *r, const struct block_list *list)
 {
 	ask_blocks(r, VERB_MEMORY, list);
 }
 
-void memory_ask_devices(struct request *r, const struct machine *m)
+void memory_request_devices(struct request *r, const struct machine *m)
 {
 	struct block_list runs = { 0 };
 	unsigned i;

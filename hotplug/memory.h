@@ -11,13 +11,14 @@
 #include "sysfs.h"
 
 /*
- * memory_ask_first(), memory_ask_devices(), memory_ask_again() - append a request for the blocks of
+ * memory_request_first(), memory_request_devices(), memory_request_again() - append a request for
+ * the blocks of
  * @list (NULL: all), or of QEMU's DIMMs; for all blocks if those are none or form too many runs.
  * The first request is for everything about the guest, later ones only for its memory.
  */
-void memory_ask_first(struct request *r, const struct block_list *list);
-void memory_ask_devices(struct request *r, const struct machine *m);
-void memory_ask_again(struct request *r, const struct block_list *list);
+void memory_request_first(struct request *r, const struct block_list *list);
+void memory_request_devices(struct request *r, const struct machine *m);
+void memory_request_again(struct request *r, const struct block_list *list);
 
 /*
  * memory_read() - read the guest's memory from the answer to a request

@@ -222,8 +222,8 @@ int node_map_check(const struct node_map *map, uint64_t node, const struct block
 	return is_elsewhere(map, node, run, err);
 }
 
-int node_map_check_wish(const struct node_map *map, const struct view *v, uint64_t node,
-			struct err *err)
+int node_map_check_request(const struct node_map *map, const struct view *v, uint64_t node,
+			   struct err *err)
 {
 	const struct machine_node *n = node < map->nodes.count ? &map->nodes.list[node] : NULL;
 

@@ -34,10 +34,10 @@ bool node_map_is_own(const struct node_map *map, int node);
 int node_map_check(const struct node_map *map, uint64_t node, const struct blocks *run,
 		   struct err *err) __attribute__((warn_unused_result));
 
-/* node_map_check_wish() - may a device that QEMU cannot unplug be added on that node? 0; -1 with
+/* node_map_check_request() - may a device that QEMU cannot unplug be added on that node? 0; -1 with
  * ERR_FAILED when the guest is known to have no such node */
-int node_map_check_wish(const struct node_map *map, const struct view *v, uint64_t node,
-			struct err *err) __attribute__((warn_unused_result));
+int node_map_check_request(const struct node_map *map, const struct view *v, uint64_t node,
+			   struct err *err) __attribute__((warn_unused_result));
 
 /* node_of_device() - the guest node of a device; NODE_UNKNOWN when the guest shows none or
  * several */

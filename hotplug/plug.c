@@ -78,7 +78,7 @@ static int read_nodes(const struct transaction *t, struct plug *plug, struct err
 	if (node_map_read(plug->nodes, &t->view, err) ||
 	    machine_check_node(&plug->nodes->nodes, node, err))
 		return -1;
-	if (!t->is_dry_run || !node_map_check_wish(plug->nodes, &t->view, node, err))
+	if (!t->is_dry_run || !node_map_check_request(plug->nodes, &t->view, node, err))
 		return 0;
 	err->code = ERR_GUEST_REFUSED; /* as the plug itself would fail */
 	return -1;

@@ -241,7 +241,7 @@ static int give_back_pools(struct transaction *t, struct err *err)
 	return status;
 }
 
-int hotplug_give_back(struct transaction *t, struct err *err)
+int hotplug_restore_pools(struct transaction *t, struct err *err)
 {
 	if (!t->view.before.pools.is_known || transaction_guest_has_ended(t))
 		return 0;
@@ -262,10 +262,10 @@ void hotplug_restore_floor(struct transaction *t)
 	(void)!refill(t, &r, &ignored);
 }
 
-struct taken *hotplug_taken(const struct view *v, unsigned *count)
+struct loss *hotplug_losses(const struct view *v, unsigned *count)
 {
 	const struct pools *before = &v->before.pools, *now = &v->after.pools;
-	struct taken *taken = xcalloc(before->count + 1, sizeof(*taken));
+	struct loss *taken = xcalloc(before->count + 1, sizeof(*taken));
 	unsigned i;
 
 	*count = 0;
@@ -273,7 +273,7 @@ struct taken *hotplug_taken(const struct view *v, unsigned *count)
 		uint64_t kib = before->list[i].page_kib;
 
 		if (before->list[i].node == POOL_ALL && missing(before, now, POOL_ALL, kib))
-			taken[(*count)++] = (struct taken){
+			taken[(*count)++] = (struct loss){
 				.page_bytes = kib * 1024,
 				.pages = missing(before, now, POOL_ALL, kib),
 				.left = pools_lasting(now, POOL_ALL, kib),
@@ -282,10 +282,10 @@ struct taken *hotplug_taken(const struct view *v, unsigned *count)
 	return taken;
 }
 
-int hotplug_tell_taken(const struct view *v, struct err *err)
+int hotplug_append_losses(const struct view *v, struct err *err)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(v, &count);
+	_cleanup_free_ struct loss *taken = hotplug_losses(v, &count);
 	char page[SIZE_TEXT_MAX];
 
 	for (i = 0; i < count; i++)

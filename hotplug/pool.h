@@ -25,21 +25,21 @@ int hotplug_check_pool(struct transaction *t, const struct block_list *list, str
 void hotplug_restore_floor(struct transaction *t);
 
 /*
- * hotplug_give_back() - after hotplug_restore(): also restore what taking the blocks offline had
- * cost, and read it back.
- * Return: 0; -1 with ERR_PARTIAL, naming what is missing
+ * hotplug_restore_pools() - after hotplug_restore(): also restore what taking the blocks offline
+ * had cost, and read it back. Return: 0; -1 with ERR_PARTIAL, naming what is missing
  */
-int hotplug_give_back(struct transaction *t, struct err *err) __attribute__((warn_unused_result));
+int hotplug_restore_pools(struct transaction *t, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* A loss of huge pages of one size. */
-struct taken {
+struct loss {
 	uint64_t page_bytes, pages, left;
 };
 
-/* hotplug_taken() - the huge pages that the guest has lost; the caller frees the array */
-struct taken *hotplug_taken(const struct view *v, unsigned *count);
+/* hotplug_losses() - the huge pages that the guest has lost; the caller frees the array */
+struct loss *hotplug_losses(const struct view *v, unsigned *count);
 
-/* hotplug_tell_taken() - append the losses to a message; returns -1 */
-int hotplug_tell_taken(const struct view *v, struct err *err);
+/* hotplug_append_losses() - append the losses to a message; returns -1 */
+int hotplug_append_losses(const struct view *v, struct err *err);
 
 #endif

@@ -86,8 +86,8 @@ static int ended(enum work work, struct err *err)
 	return err_hint(err, "free memory in the guest first");
 }
 
-int refusal_tell(const struct transaction *t, const struct answer *answer, enum work work,
-		 struct err *err)
+int refusal_report(const struct transaction *t, const struct answer *answer, enum work work,
+		   struct err *err)
 {
 	switch (answer->result) {
 	case RESULT_FAILED:
@@ -163,7 +163,7 @@ void refusal_explain(struct transaction *t, const struct request *r, enum work w
 {
 	if (guest_has_panicked(t->view.guest)) {
 		watch_note_panic(&t->watch);
-		watch_tell(&t->watch, err);
+		watch_report(&t->watch, err);
 	}
 	if (guest_is_lost(t->view.guest) && err->code != ERR_INTERRUPTED &&
 	    !transaction_guest_has_ended(t))

@@ -6,11 +6,11 @@
 #include "hotplug/ask.h"
 
 /*
- * refusal_tell() - the result of a request that the guest has answered
+ * refusal_report() - the result of a request that the guest has answered
  * Return: 0; 1 when blocks have not appeared yet; -1 with @err
  */
-int refusal_tell(const struct transaction *t, const struct answer *answer, enum work work,
-		 struct err *err) __attribute__((warn_unused_result));
+int refusal_report(const struct transaction *t, const struct answer *answer, enum work work,
+		   struct err *err) __attribute__((warn_unused_result));
 
 /* refusal_explain() - complete @err of a request that failed: whether the guest or its shell has
  * ended, the block being changed, and what keeps it from going offline */

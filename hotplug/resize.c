@@ -280,7 +280,7 @@ static int grow(struct transaction *t, struct resize *r, struct err *err)
 	if (growth_check(t, &r->vmem, err) || (!t->is_dry_run && hotplug_freeze_policy(t, err)))
 		return -1;
 	if (r->vmem.devices_count && r->node >= 0 &&
-	    vmem_wish(&t->view, &r->vmem, (uint64_t)r->node, err))
+	    vmem_require_node(&t->view, &r->vmem, (uint64_t)r->node, err))
 		return -1;
 	if (r->vmem.devices_count)
 		vmem_prepare(t, &r->vmem);

@@ -229,7 +229,7 @@ static void leave_steps(struct transaction *t)
 }
 
 /* The monitor is gone: has QEMU ended, or only the connection? */
-static bool face_qemu_end(struct transaction *t, struct err *err)
+static bool handle_qemu_end(struct transaction *t, struct err *err)
 {
 	if (err->code != ERR_QEMU_UNREACHABLE || !t->view.qemu_pid ||
 	    !proc_has_ended(t->view.qemu_pid))
@@ -256,7 +256,7 @@ static bool has_qemu_to_undo(const struct transaction *t)
  * Handle the guest's end. If QEMU has ended as well, nothing is left to undo; else the guest gets
  * the time of one boot to release its devices.
  */
-static int face_end(struct transaction *t, struct err *err)
+static int handle_guest_end(struct transaction *t, struct err *err)
 {
 	struct err gone = { 0 };
 
@@ -295,7 +295,7 @@ static void undo_steps(struct transaction *t, struct err *err)
 	transaction_phase(t, "undo");
 	deadline_undo(t->deadline);
 	t->progress.remark = watch_remark(&t->watch);
-	if ((transaction_guest_has_ended(t) && face_end(t, err)) || face_qemu_end(t, err))
+	if ((transaction_guest_has_ended(t) && handle_guest_end(t, err)) || handle_qemu_end(t, err))
 		return;
 	t->progress.remark = watch_remark(&t->watch); /* a reset may have followed a panic */
 	while (transaction_can_undo(t)) {

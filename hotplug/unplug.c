@@ -212,7 +212,7 @@ bool unplug_add_sum(const struct transaction *t, struct unplug *unplug, int node
 	return true;
 }
 
-void unplug_make_up(const struct transaction *t, struct unplug *unplug)
+void unplug_replace(const struct transaction *t, struct unplug *unplug)
 {
 	uint64_t bytes = unplug->short_bytes;
 	struct choice choice;
@@ -243,7 +243,7 @@ static int add_size(const struct transaction *t, struct unplug *unplug, const ch
 	err_set(err, ERR_FAILED, "no hotplugged DIMMs add up to %s", word);
 	if (unplug->is_keep_going) {
 		unplug->short_bytes = size_bytes;
-		unplug_make_up(t, unplug);
+		unplug_replace(t, unplug);
 	}
 	if (choice.below && choice.above)
 		return err_hint(err, "%s and %s can be reached", size_exact(below, choice.below),

@@ -39,8 +39,8 @@ void unplug_find_blocks(const struct view *v, struct unplug *unplug);
 int unplug_check_offline(const struct view *v, const struct block_list *wanted, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* unplug_make_up() - replace devices chosen for a size that stay */
-void unplug_make_up(const struct transaction *t, struct unplug *unplug);
+/* unplug_replace() - replace devices chosen for a size that stay */
+void unplug_replace(const struct transaction *t, struct unplug *unplug);
 
 /* unplug_add() - add a device, unless added already. ERR_FAILED if it cannot be unplugged */
 int unplug_add(struct unplug *unplug, const struct memdev *d, struct err *err)

@@ -47,9 +47,9 @@ static void make_request(const struct view *v, struct request *r)
 	if (v->extra && v->has_machine && !v->machine.has_acpi_ost)
 		request_add(r, VERB_MARK);
 	if (v->is_scope_devices)
-		memory_ask_devices(r, &v->machine);
+		memory_request_devices(r, &v->machine);
 	else
-		memory_ask_first(r, v->scope);
+		memory_request_first(r, v->scope);
 	if (v->is_taking)
 		request_add(r, VERB_POOLS);
 	if (v->extra)

@@ -138,7 +138,7 @@ static void leave(struct transaction *t, void *job)
 {
 	struct vmem_plug *plug = job;
 
-	mem_file_leave(&plug->file, t->deadline);
+	mem_file_clean_up(&plug->file, t->deadline);
 }
 
 static void attach_show(struct transaction *t, void *job)
@@ -174,8 +174,8 @@ static int check_node(const struct view *v, struct vmem_plug *plug, struct err *
 {
 	uint64_t node = plug->request.node;
 
-	return vmem_wish(v, &plug->vmem, node, err) ||
-			       node_map_check_wish(plug->vmem.nodes, v, node, err)
+	return vmem_require_node(v, &plug->vmem, node, err) ||
+			       node_map_check_request(plug->vmem.nodes, v, node, err)
 		       ? -1
 		       : 0;
 }

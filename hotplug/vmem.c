@@ -40,7 +40,7 @@ void vmem_free(struct vmem *vmem)
 	free(vmem->nodes);
 }
 
-int vmem_wish(const struct view *v, struct vmem *vmem, uint64_t node, struct err *err)
+int vmem_require_node(const struct view *v, struct vmem *vmem, uint64_t node, struct err *err)
 {
 	vmem->nodes = xcalloc(1, sizeof(*vmem->nodes));
 	vmem->node = node;
@@ -240,7 +240,7 @@ static int bring_online(struct transaction *t, struct vmem *vmem, struct err *er
 static bool is_online(const struct view *v, const struct vmem *vmem)
 {
 	struct block_list shown = shown_blocks(v, vmem);
-	uint64_t bytes = block_list_blocks(&shown) * v->before.block_size_bytes, held = 0;
+	uint64_t bytes = block_list_blocks(&shown) * v->before.block_size_bytes, devices_bytes = 0;
 	bool is_whole = true;
 	unsigned i;
 
@@ -248,9 +248,9 @@ static bool is_online(const struct view *v, const struct vmem *vmem)
 		is_whole &= blocks_are_online(&shown.runs[i]);
 	for (i = 0; i < vmem->devices_count; i++)
 		if (vmem->devices[i].has_span)
-			held += vmem->devices[i].size_bytes;
+			devices_bytes += vmem->devices[i].size_bytes;
 	block_list_free(&shown);
-	return is_whole && bytes >= held;
+	return is_whole && bytes >= devices_bytes;
 }
 
 static bool is_size_change(const char *name, struct json_object *data, void *context)
@@ -399,7 +399,7 @@ static int resize_back(struct transaction *t, void *job, struct err *err)
 	if (!is_asked(vmem))
 		return 0;
 	if (!request_sizes(&t->view, vmem, true, err) && !follow(t, vmem, true, err))
-		return t->view.has_guest ? hotplug_give_back(t, err) : 0;
+		return t->view.has_guest ? hotplug_restore_pools(t, err) : 0;
 	for (i = 0; i < vmem->devices_count; i++)
 		if (vmem->devices[i].size_bytes != vmem->devices[i].before_bytes)
 			return err_wrap(err, "'%s' is at %s, was at %s", vmem->devices[i].handle,

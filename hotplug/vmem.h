@@ -37,8 +37,9 @@ struct vmem {
 void vmem_add(const struct view *v, struct vmem *vmem, const struct memdev *d,
 	      uint64_t target_bytes);
 
-/* vmem_wish() - require added memory to be on that QEMU node, which is read back; 0, or -1 */
-int vmem_wish(const struct view *v, struct vmem *vmem, uint64_t node, struct err *err)
+/* vmem_require_node() - require added memory to be on that QEMU node, which is read back; 0, or -1
+ */
+int vmem_require_node(const struct view *v, struct vmem *vmem, uint64_t node, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* vmem_prepare() - with all devices added: choose zones, add the step */

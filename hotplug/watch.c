@@ -56,34 +56,34 @@ static void notice(void *context, const char *event, struct json_object *data)
 }
 
 /* Read the guest's console during a wait for something else. */
-static void hear_guest(void *context)
+static void read_console(void *context)
 {
 	struct guest_watch *w = context;
 
 	if (!guest_hear(w->view->guest))
-		w->is_deaf = true;
+		w->is_console_closed = true;
 	if (guest_has_panicked(w->view->guest))
 		watch_note_panic(w);
 }
 
 /* Watch the guest's console as long as no request is waiting for its output. */
-static void listen_to_guest(struct guest_watch *w)
+static void watch_console(struct guest_watch *w)
 {
 	struct deadline *d = w->deadline;
 
-	d->hear_fd = w->view->guest && !w->is_deaf ? guest_idle_fd(w->view->guest) : -1;
-	d->hear = d->hear_fd >= 0 ? hear_guest : NULL;
+	d->hear_fd = w->view->guest && !w->is_console_closed ? guest_idle_fd(w->view->guest) : -1;
+	d->hear = d->hear_fd >= 0 ? read_console : NULL;
 }
 
 static int check(void *context, struct err *err)
 {
 	struct guest_watch *w = context;
 
-	listen_to_guest(w);
+	watch_console(w);
 	if (w->endings.count == w->told || (w->progress && is_of_qemu_only(w->progress->phase)))
 		return 0;
 	abandon(w);
-	return watch_tell(w, err);
+	return watch_report(w, err);
 }
 
 static bool is_nothing(const char *name, struct json_object *data, void *context)
@@ -105,7 +105,7 @@ static bool is_rest(const char *name, struct json_object *data, void *context)
 }
 
 /* Read the monitor during a wait for something else. */
-static int hear(void *context, struct err *err)
+static int read_monitor(void *context, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
 	struct guest_watch *w = context;
@@ -126,7 +126,7 @@ int watch_begin(struct guest_watch *w, struct view *view, struct deadline *d,
 	if (qmp_wait_event(view->qmp, is_nothing, NULL, 0, &event, err) < 0)
 		return -1;
 	*w = (struct guest_watch){ .view = view, .deadline = d, .progress = progress };
-	d->watch = hear;
+	d->watch = read_monitor;
 	d->check = check;
 	d->watch_context = w;
 	d->watch_fd = qmp_fd(view->qmp);
@@ -194,7 +194,7 @@ int64_t watch_limit_ms(const struct guest_watch *w)
 	return w->endings.is_reset ? REBOOT_MS : PANIC_MS;
 }
 
-int watch_tell(const struct guest_watch *w, struct err *err)
+int watch_report(const struct guest_watch *w, struct err *err)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 

@@ -17,9 +17,9 @@ struct guest_watch {
 	const struct progress
 		*progress; /* borrowed: names what the command waits for; may be NULL */
 	struct endings endings;
-	unsigned told;	       /* this many of the endings have ended a wait; the others will */
-	bool is_deaf;	       /* the guest's console has been closed */
-	struct buf standstill; /* why the VM was stopped, for the message of the deadline; owned */
+	unsigned told;		/* this many of the endings have ended a wait; the others will */
+	bool is_console_closed; /* the guest's console has been closed */
+	struct buf standstill;	/* why the VM was stopped, for the message of the deadline; owned */
 };
 
 /*
@@ -59,9 +59,9 @@ int64_t watch_limit_ms(const struct guest_watch *w);
 /* watch_remark() - the guest's end, for the progress line; NULL if it has not ended */
 const char *watch_remark(const struct guest_watch *w);
 
-/* watch_tell() - set ERR_GUEST_UNREACHABLE: how the guest has ended, and in which phase; returns
+/* watch_report() - set ERR_GUEST_UNREACHABLE: how the guest has ended, and in which phase; returns
  * -1 */
-int watch_tell(const struct guest_watch *w, struct err *err);
+int watch_report(const struct guest_watch *w, struct err *err);
 
 /* watch_notice_stop() - does the event say that the VM has stopped running? */
 bool watch_notice_stop(struct guest_watch *w, const char *event);

@@ -210,44 +210,44 @@ static int device_text(const struct memdev *d, const struct properties *device,
 }
 
 /* Query once what all backends need. */
-static int find_usual(struct machine_usual *usual, struct qmp *q, struct err *err)
+static int query_common(struct machine_defaults *cached, struct qmp *q, struct err *err)
 {
 	static const char *const names[] = { "mem-merge", "dump-guest-core" };
 
-	if (usual->memdevs)
+	if (cached->memdevs)
 		return 0;
-	if (qmp_execute(q, "query-memdev", NULL, &usual->memdevs, err))
+	if (qmp_execute(q, "query-memdev", NULL, &cached->memdevs, err))
 		return err_wrap(err, "cannot ask QEMU (query-memdev)");
-	return properties_query_named(&usual->machine, q, "/machine", names, ARRAY_SIZE(names),
+	return properties_query_named(&cached->machine, q, "/machine", names, ARRAY_SIZE(names),
 				      err);
 }
 
-static int read_object(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
+static int read_object(const struct memdev *d, struct qmp *q, struct machine_defaults *cached,
 		       struct machine_args *args, struct err *err)
 {
 	_cleanup_free_ char *path = xasprintf("/objects/%s", d->backend);
 	struct properties object = { 0 };
-	int status = find_usual(usual, q, err);
+	int status = query_common(cached, q, err);
 
 	if (!status)
-		status =
-			properties_query(&object, q, path, backend_find(usual->memdevs, d->backend),
-					 err) ||
-					object_text(d->backend, &object, &usual->machine, args, err)
-				? -1
-				: 0;
+		status = properties_query(&object, q, path,
+					  backend_find(cached->memdevs, d->backend), err) ||
+					 object_text(d->backend, &object, &cached->machine, args,
+						     err)
+				 ? -1
+				 : 0;
 	properties_free(&object);
 	return status;
 }
 
-static int find_defaults(struct machine_usual *usual, struct qmp *q, const struct known_type *type,
-			 struct err *err)
+static int find_defaults(struct machine_defaults *cached, struct qmp *q,
+			 const struct known_type *type, struct err *err)
 {
-	if (usual->type && !strcmp(usual->type, type->name))
+	if (cached->type && !strcmp(cached->type, type->name))
 		return 0;
-	properties_free(&usual->defaults);
-	usual->type = type->name;
-	return properties_query_defaults(&usual->defaults, q, type->name, err);
+	properties_free(&cached->defaults);
+	cached->type = type->name;
+	return properties_query_defaults(&cached->defaults, q, type->name, err);
 }
 
 /* The bus of a hotplugged bridge does not exist when the target starts. */
@@ -271,7 +271,7 @@ static int check_bus(const struct memdev *d, struct qmp *q, const struct propert
 	return status;
 }
 
-static int read_device(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
+static int read_device(const struct memdev *d, struct qmp *q, struct machine_defaults *cached,
 		       struct machine_args *args, struct err *err)
 {
 	_cleanup_free_ char *path = qom_device_path(d->handle);
@@ -282,26 +282,27 @@ static int read_device(const struct memdev *d, struct qmp *q, struct machine_usu
 	if (!properties_query(&device, q, path, NULL, err))
 		type = find_type(&device, false, memdev_name(d), err);
 	if (type && (!type->is_pci || !check_bus(d, q, &device, err)) &&
-	    !find_defaults(usual, q, type, err))
-		status = device_text(d, &device, type, &usual->defaults, args, err);
+	    !find_defaults(cached, q, type, err))
+		status = device_text(d, &device, type, &cached->defaults, args, err);
 	properties_free(&device);
 	return status;
 }
 
-int machine_args(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
+int machine_args(const struct memdev *d, struct qmp *q, struct machine_defaults *cached,
 		 struct machine_args *args, struct err *err)
 {
 	if (!d->backend || !d->handle)
 		return err_set(err, ERR_FAILED, "QEMU does not tell what '%s' has", memdev_name(d));
-	return read_object(d, q, usual, args, err) || read_device(d, q, usual, args, err) ? -1 : 0;
+	return read_object(d, q, cached, args, err) || read_device(d, q, cached, args, err) ? -1
+											    : 0;
 }
 
-void machine_usual_free(struct machine_usual *usual)
+void machine_defaults_free(struct machine_defaults *cached)
 {
-	json_object_put(usual->memdevs);
-	properties_free(&usual->machine);
-	properties_free(&usual->defaults);
-	*usual = (struct machine_usual){ 0 };
+	json_object_put(cached->memdevs);
+	properties_free(&cached->machine);
+	properties_free(&cached->defaults);
+	*cached = (struct machine_defaults){ 0 };
 }
 
 void machine_args_free(struct machine_args *args)

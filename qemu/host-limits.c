@@ -432,8 +432,8 @@ int host_limits_check_taken(const struct demand *d, struct err *err)
 	return 0;
 }
 
-void host_limits_foresee(const struct demand *d, void (*warn)(void *context, const char *text),
-			 void *context)
+void host_limits_warn(const struct demand *d, void (*warn)(void *context, const char *text),
+		      void *context)
 {
 	struct demand all = *d;
 	char size[SIZE_TEXT_MAX];

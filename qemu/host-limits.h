@@ -18,11 +18,11 @@ int host_limits_check_taken(const struct demand *d, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
- * host_limits_foresee() - warn of the limits that QEMU will hit once the guest uses all of its
+ * host_limits_warn() - warn of the limits that QEMU will hit once the guest uses all of its
  * memory
  * @warn:	called with a message for each
  */
-void host_limits_foresee(const struct demand *d, void (*warn)(void *context, const char *text),
-			 void *context);
+void host_limits_warn(const struct demand *d, void (*warn)(void *context, const char *text),
+		      void *context);
 
 #endif

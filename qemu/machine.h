@@ -113,7 +113,7 @@ struct machine_args {
 };
 
 /* QEMU's defaults, cached from one device to the next; zero-initialise it. */
-struct machine_usual {
+struct machine_defaults {
 	struct json_object *memdevs; /* the reply to query-memdev about all backends */
 	struct properties machine;   /* properties that affect backends */
 	struct properties defaults;  /* of the last device's type */
@@ -125,11 +125,11 @@ struct machine_usual {
  * a migration target needs it
  * Return: 0; -1 with ERR_FAILED and the type or property that cannot be expressed
  */
-int machine_args(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
+int machine_args(const struct memdev *d, struct qmp *q, struct machine_defaults *defaults,
 		 struct machine_args *args, struct err *err) __attribute__((warn_unused_result));
 
 void machine_args_free(struct machine_args *args);
-void machine_usual_free(struct machine_usual *usual);
+void machine_defaults_free(struct machine_defaults *defaults);
 
 /* machine_read_devices() - refresh the devices from a reply to query-memory-devices, borrowed */
 int machine_read_devices(struct machine *m, struct json_object *reply, struct err *err)

@@ -412,7 +412,7 @@ int mem_file_remove(struct mem_file *f, struct deadline *deadline, struct err *e
 		       strerror(errno));
 }
 
-void mem_file_leave(struct mem_file *f, struct deadline *deadline)
+void mem_file_clean_up(struct mem_file *f, struct deadline *deadline)
 {
 	struct err ignored;
 

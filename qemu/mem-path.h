@@ -73,8 +73,8 @@ void mem_file_identify(struct mem_file *f, bool is_in_use, struct deadline *dead
 int mem_file_remove(struct mem_file *f, struct deadline *deadline, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* mem_file_leave() - identify and remove the file of a QEMU that has ended or is about to */
-void mem_file_leave(struct mem_file *f, struct deadline *deadline);
+/* mem_file_clean_up() - identify and remove the file of a QEMU that has ended or is about to */
+void mem_file_clean_up(struct mem_file *f, struct deadline *deadline);
 
 void mem_file_free(struct mem_file *f);
 

@@ -6,8 +6,9 @@
 #include "lib/util.h"
 #include "qemu/machine.h"
 
-#define PLACE_MAX (UINT64_C(1) << 61) /* an address and a size up to this add up without overflow  \
-				       */
+#define PLACE_MAX                                                                                  \
+	(UINT64_C(1) << 61) /* an address and a size up to this add up without overflow            \
+			     */
 
 /* The ranges taken, sorted by start; none is empty. */
 struct taken {

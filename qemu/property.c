@@ -185,13 +185,13 @@ static bool is_usual(struct json_object *value, struct json_object *fallback,
 		     const struct property_rule *rule)
 {
 	const char *word = word_of(value);
-	const char *usual = fallback ? word_of(fallback) : rule ? rule->usual : NULL;
+	const char *default_text = fallback ? word_of(fallback) : rule ? rule->default_text : NULL;
 
-	if (rule && !rule->usual)
+	if (rule && !rule->default_text)
 		return false;
-	if (!usual)
+	if (!default_text)
 		return is_nothing(value);
-	return word ? !strcmp(word, usual) : !*usual && is_nothing(value);
+	return word ? !strcmp(word, default_text) : !*default_text && is_nothing(value);
 }
 
 static const struct property_rule *find_rule(const struct property_rule *const *tables,
@@ -224,7 +224,7 @@ static int check_all(const struct properties *p, const struct properties *defaul
 		const struct property *property = &p->list[i];
 		const struct property_rule *rule = find_rule(tables, property->name);
 		struct json_object *fallback = properties_value(defaults, property->name);
-		bool is_lost = rule ? !property->value && rule->usual != property_left_out
+		bool is_lost = rule ? !property->value && rule->default_text != property_left_out
 				    : property->value && !is_usual(property->value, fallback, NULL);
 
 		if (is_lost)
@@ -267,7 +267,7 @@ int properties_add(const struct properties *p, const struct properties *defaults
 		for (rule = *table; rule->name; rule++) {
 			struct json_object *value = properties_value(p, rule->name);
 
-			if (!value || rule->usual == property_left_out ||
+			if (!value || rule->default_text == property_left_out ||
 			    find_rule(tables, rule->name) != rule ||
 			    is_usual(value, properties_value(defaults, rule->name), rule))
 				continue;

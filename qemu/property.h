@@ -17,10 +17,11 @@
 /* A property known to the caller. */
 struct property_rule {
 	const char *name;
-	const char *usual; /* its default as text; NULL: always printed */
+	const char *default_text; /* its default as text; NULL: always printed */
 };
 
-/* The "usual" of a property that is never printed: it cannot be set, or is handled elsewhere. */
+/* The "default_text" of a property that is never printed: it cannot be set, or is handled
+ * elsewhere. */
 extern const char property_left_out[];
 
 struct property {
@@ -66,7 +67,7 @@ void property_add(struct buf *out, const char *name, const char *value);
 
 /*
  * properties_add() - append what differs from its default, in the order of the rules
- * @defaults:	override a rule's "usual" unless that is NULL; NULL: none are known
+ * @defaults:	override a rule's "default_text" unless that is NULL; NULL: none are known
  * @tables:	tables of rules, each ending with an empty rule; the list ends with NULL; the first
  *		rule for a name counts
  * @subject:	the object's name, for messages

@@ -61,18 +61,18 @@ static void read_event(const struct machine *m, struct json_object *event)
 
 static void read_args(const struct machine *m, struct qmp *q)
 {
-	struct machine_usual usual = { 0 };
+	struct machine_defaults defaults = { 0 };
 	unsigned i;
 
 	for (i = 0; i < m->devices_count; i++) {
 		struct machine_args args = { 0 };
 		struct err err = { 0 };
 
-		if (!machine_args(&m->devices[i], q, &usual, &args, &err))
+		if (!machine_args(&m->devices[i], q, &defaults, &args, &err))
 			seam_check(args.object && args.device);
 		machine_args_free(&args);
 	}
-	machine_usual_free(&usual);
+	machine_defaults_free(&defaults);
 }
 
 static void read_sharing(const struct machine *m, struct qmp *q)
