@@ -37,8 +37,8 @@ void block_change_free(struct block_change *c);
 /*
  * blocks_change() - change blocks, each list in its order (offline: highest first), and read them
  * back into t->view.after. Tries a fast way first where possible, which costs the guest little but
- * gives no reasons; what that leaves undone is changed block by block. Return: 0; 1 when awaited
- * blocks have not appeared yet; -1 as hotplug_ask()
+ * gives no reasons; what that leaves undone is changed block by block.
+ * Return: 0; 1 when awaited blocks have not appeared yet; -1 as hotplug_ask()
  */
 int blocks_change(struct transaction *t, const struct block_change *c, struct err *err)
 	__attribute__((warn_unused_result));

@@ -28,7 +28,7 @@ static bool can_grow(const struct view *v, int node, const struct memdev *d)
 }
 
 /* By how much a device can grow. */
-static uint64_t room_bytes(const struct view *v, int node, const struct memdev *d)
+static uint64_t grow_bytes(const struct view *v, int node, const struct memdev *d)
 {
 	uint64_t most = can_grow(v, node, d) ? most_bytes(v, d) : 0;
 	uint64_t room = most > d->size_bytes ? most - d->size_bytes : 0;
@@ -37,15 +37,15 @@ static uint64_t room_bytes(const struct view *v, int node, const struct memdev *
 }
 
 /* By how much a device can shrink. */
-static uint64_t given_bytes(const struct view *v, int node, const struct memdev *d)
+static uint64_t shrink_bytes(const struct view *v, int node, const struct memdev *d)
 {
 	(void)v;
 	return is_resizable(d, node) ? d->size_bytes : 0;
 }
 
-typedef uint64_t most_fn(const struct view *v, int node, const struct memdev *d);
+typedef uint64_t limit_fn(const struct view *v, int node, const struct memdev *d);
 
-static uint64_t sum(const struct view *v, int node, most_fn *most)
+static uint64_t sum(const struct view *v, int node, limit_fn *most)
 {
 	uint64_t bytes = 0;
 	unsigned i;
@@ -57,12 +57,12 @@ static uint64_t sum(const struct view *v, int node, most_fn *most)
 
 uint64_t elastic_room(const struct view *v, int node)
 {
-	return sum(v, node, room_bytes);
+	return sum(v, node, grow_bytes);
 }
 
 uint64_t elastic_bytes(const struct view *v, int node)
 {
-	return sum(v, node, given_bytes);
+	return sum(v, node, shrink_bytes);
 }
 
 uint64_t elastic_next_block_size(const struct view *v, int node, uint64_t block_size_bytes)
@@ -73,7 +73,7 @@ uint64_t elastic_next_block_size(const struct view *v, int node, uint64_t block_
 	for (i = 0; i < v->machine.devices_count; i++) {
 		const struct memdev *d = &v->machine.devices[i];
 
-		if (room_bytes(v, node, d) && d->block_size_bytes > block_size_bytes &&
+		if (grow_bytes(v, node, d) && d->block_size_bytes > block_size_bytes &&
 		    (!least || d->block_size_bytes < least))
 			least = d->block_size_bytes;
 	}
@@ -100,7 +100,7 @@ static uint64_t smaller_block_size(const struct view *v, int node, uint64_t belo
 static uint64_t change(const struct view *v, struct vmem *vmem, int node, const struct memdev *d,
 		       uint64_t bytes, bool is_growing)
 {
-	uint64_t take = (is_growing ? room_bytes : given_bytes)(v, node, d);
+	uint64_t take = (is_growing ? grow_bytes : shrink_bytes)(v, node, d);
 
 	if (!take)
 		return bytes;

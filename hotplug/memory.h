@@ -12,9 +12,8 @@
 
 /*
  * memory_request_first(), memory_request_devices(), memory_request_again() - append a request for
- * the blocks of
- * @list (NULL: all), or of QEMU's DIMMs; for all blocks if those are none or form too many runs.
- * The first request is for everything about the guest, later ones only for its memory.
+ * the blocks of @list (NULL: all), or of QEMU's DIMMs; for all blocks if those are none or form too
+ * many runs. The first request is for everything about the guest, later ones only for its memory.
  */
 void memory_request_first(struct request *r, const struct block_list *list);
 void memory_request_devices(struct request *r, const struct machine *m);

@@ -19,14 +19,14 @@ int hotplug_check_pool(struct transaction *t, const struct block_list *list, str
 
 /*
  * hotplug_restore_floor() - with blocks offline and t->view.after read: restore a
- * vm.min_free_kbytes that an administrator had set and the kernel has raised. Failures are
- * ignored.
+ * vm.min_free_kbytes that an administrator had set and the kernel has raised. Failures are ignored.
  */
 void hotplug_restore_floor(struct transaction *t);
 
 /*
  * hotplug_restore_pools() - after hotplug_restore(): also restore what taking the blocks offline
- * had cost, and read it back. Return: 0; -1 with ERR_PARTIAL, naming what is missing
+ * had cost, and read it back.
+ * Return: 0; -1 with ERR_PARTIAL, naming what is missing
  */
 int hotplug_restore_pools(struct transaction *t, struct err *err)
 	__attribute__((warn_unused_result));

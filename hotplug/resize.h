@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * resize: the job "resize": plug, unplug and resize devices until the VM has the requested
- * total.
+ * resize: the job "resize": plug, unplug and resize devices until the VM has the requested total.
  */
 #ifndef HOTPLUG_RESIZE_H
 #define HOTPLUG_RESIZE_H

@@ -181,8 +181,8 @@ static bool is_nothing(struct json_object *value)
 	return false;
 }
 
-static bool is_usual(struct json_object *value, struct json_object *fallback,
-		     const struct property_rule *rule)
+static bool is_default(struct json_object *value, struct json_object *fallback,
+		       const struct property_rule *rule)
 {
 	const char *word = word_of(value);
 	const char *default_text = fallback ? word_of(fallback) : rule ? rule->default_text : NULL;
@@ -224,8 +224,9 @@ static int check_all(const struct properties *p, const struct properties *defaul
 		const struct property *property = &p->list[i];
 		const struct property_rule *rule = find_rule(tables, property->name);
 		struct json_object *fallback = properties_value(defaults, property->name);
-		bool is_lost = rule ? !property->value && rule->default_text != property_left_out
-				    : property->value && !is_usual(property->value, fallback, NULL);
+		bool is_lost =
+			rule ? !property->value && rule->default_text != property_left_out
+			     : property->value && !is_default(property->value, fallback, NULL);
 
 		if (is_lost)
 			return cannot_carry(subject, property->name, err);
@@ -269,7 +270,7 @@ int properties_add(const struct properties *p, const struct properties *defaults
 
 			if (!value || rule->default_text == property_left_out ||
 			    find_rule(tables, rule->name) != rule ||
-			    is_usual(value, properties_value(defaults, rule->name), rule))
+			    is_default(value, properties_value(defaults, rule->name), rule))
 				continue;
 			if (add_value(out, rule->name, value, subject, err))
 				return -1;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * property: the properties of a QEMU object, and those that differ from QEMU's defaults as command
- * line options. The values are QEMU's; every name printed is one of the caller's. Changes
- * nothing.
+ * line options. The values are QEMU's; every name printed is one of the caller's. Changes nothing.
  */
 #ifndef QEMU_PROPERTY_H
 #define QEMU_PROPERTY_H
