@@ -5,8 +5,8 @@
 
 #include "lib/fold.h"
 
-/* Of one kind, at once and in a second. All blocks of a large guest may change at once, and 256 DIMMs
- * that are plugged or leave make 768 of one kind. */
+/* Of one kind, at once and in a second. All blocks of a large guest may change at once, and 256
+ * DIMMs that are plugged or leave make 768 of one kind. */
 #define BURST_LINES  32768
 #define SECOND_LINES 500
 
@@ -17,7 +17,8 @@ static struct fold_kind *find_kind(struct fold *f, const char *name)
 {
 	struct fold_kind *kind = f->kinds;
 
-	while (kind < f->kinds + f->kinds_count && strncmp(kind->name, name, FOLD_NAME_MAX - 1) != 0)
+	while (kind < f->kinds + f->kinds_count &&
+	       strncmp(kind->name, name, FOLD_NAME_MAX - 1) != 0)
 		kind++;
 	if (kind == f->kinds + FOLD_KINDS_MAX)
 		return kind - 1;
