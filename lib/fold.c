@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How many events are shown. */
+/* Limits how many events are shown. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +30,7 @@ static struct fold_kind *find_kind(struct fold *f, const char *name)
 	return kind;
 }
 
-/* What a kind may have grows with the time. */
+/* A kind's allowance grows with time. */
 static void refill(struct fold_kind *kind, int64_t now_ms)
 {
 	int64_t lines = (now_ms - kind->seen_ms) * SECOND_LINES / 1000;
