@@ -5,8 +5,8 @@
 
 #include "lib/fold.h"
 
-/* Of one kind, at once and in a second. All blocks of a large guest may change at once, and 256
- * DIMMs that are plugged or leave make 768 of one kind. */
+/* Per kind, in a burst and per second. All blocks of a large guest may change at once, and plugging
+ * or unplugging 256 DIMMs makes 768 events of one kind. */
 #define BURST_LINES  32768
 #define SECOND_LINES 500
 
