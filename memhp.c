@@ -108,7 +108,7 @@ static int print_version(struct err *err)
 	return out_flush(err);
 }
 
-/* For completion: a word, and behind a blank what it means. */
+/* For completion: a word, and after a blank its meaning. */
 static void print_offer(const char *word, const char *meaning)
 {
 	out_printf("%s%s%s\n", word, meaning ? " " : "", meaning ? meaning : "");
@@ -143,10 +143,10 @@ static void print_failure(struct ctx *ctx, struct err *err)
 	bool was_undoing = ctx->deadline.undoing;
 	struct err ignored;
 
-	/* words of the user, QEMU and the guest may be in there, cut anywhere */
+	/* it may contain text of the user, QEMU and the guest, cut anywhere */
 	printable(err->message);
 	printable(err->hint);
-	deadline_undo(&ctx->deadline); /* the share kept back is for these words too */
+	deadline_undo(&ctx->deadline); /* the reserved time is for this output too */
 	out_error(err);
 	if (ctx->globals->is_json) {
 		json_add_bool(ctx->result, "ok", true, false);
@@ -167,7 +167,7 @@ static void print_failure(struct ctx *ctx, struct err *err)
 
 static int execute(struct ctx *ctx, int argc, char **argv);
 
-/* Point the VM of a command to what the global options say. */
+/* Set a command's VM from the global options. */
 static void bind_vm(struct ctx *ctx)
 {
 	ctx->vm.monitor = ctx->globals->qmp;
@@ -179,7 +179,7 @@ static void bind_vm(struct ctx *ctx)
 	start_progress(ctx);
 }
 
-/* Run one command on the words after its name. */
+/* Run one command with the words after its name. */
 static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int argc, char **argv,
 		   struct err *err)
 {
@@ -201,7 +201,7 @@ static int run_cmd(struct ctx *ctx, const struct cmd *cmd, void *options, int ar
 	if (ctx->is_nested && err->code != ERR_QEMU_UNREACHABLE)
 		return status;
 	vm_close(&ctx->vm);
-	return status; /* the signals are still to be heard while output is written */
+	return status; /* signals still count while output is written */
 }
 
 static bool chooses_vm(const struct opt_target *globals)
@@ -213,7 +213,7 @@ static bool chooses_vm(const struct opt_target *globals)
 	return *name;
 }
 
-/* Read the command's own options, and from everywhere those not on its command line. */
+/* Parse the command's own options, then take the others from environment and profile. */
 static int read_options(struct ctx *ctx, struct opt_target *targets, const struct cmd *cmd,
 			int argc, char **argv, int *first, struct err *err)
 {
@@ -231,7 +231,7 @@ static int read_options(struct ctx *ctx, struct opt_target *targets, const struc
 	return check_words(cmd, argc - *first, argv + *first, err);
 }
 
-/* The command at argv[0], with options of both kinds and words in any order. */
+/* Run the command at argv[0], with both kinds of options and arguments in any order. */
 static int run_words(struct ctx *ctx, struct opt_target *targets, int argc, char **argv,
 		     struct err *err)
 {
@@ -263,7 +263,7 @@ static int run_words(struct ctx *ctx, struct opt_target *targets, int argc, char
 	return run_cmd(ctx, cmd, options, argc - first, argv + first, err);
 }
 
-/* Which VM a line means that is still being typed, as far as its options are right. */
+/* Find the VM for a line that is still being typed, as far as its options are valid. */
 static int settle_line(struct ctx *ctx, struct opt_target *targets, int argc, char **argv,
 		       struct err *err)
 {
@@ -283,8 +283,9 @@ static int settle_line(struct ctx *ctx, struct opt_target *targets, int argc, ch
 	return options_resolve(ctx, targets, cmd, err);
 }
 
-/* memhp __complete [WORD]...: print what can stand in the place of the last word, and ":files"
- * where the name of a file can. */
+/* memhp __complete [WORD]...: print the possible last words, and ":files" if a file name is
+ * possible.
+ */
 static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char **argv,
 		    struct err *err)
 {
@@ -297,7 +298,7 @@ static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char 
 	deadline_init(&ctx->deadline, 0, signal_fd);
 	sink_limit(&ctx->deadline);
 	aside_limit(&ctx->deadline);
-	/* the command itself is skipped, as main() skips the name of the program */
+	/* the command's name is skipped, as main() skips the program's */
 	if (!settle_line(ctx, targets, before + 1, argv, err))
 		completion.vm = &ctx->vm;
 	bind_vm(ctx);
@@ -308,7 +309,7 @@ static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char 
 	return out_flush(err);
 }
 
-/* Options before the command, then the command. */
+/* Parse options before the command, then run the command. */
 static int run_line(struct ctx *ctx, struct opt_target *targets, int argc, char **argv,
 		    struct err *err)
 {
@@ -332,7 +333,7 @@ static int run_line(struct ctx *ctx, struct opt_target *targets, int argc, char 
 	return run_words(ctx, targets, argc, argv, err);
 }
 
-/* The command line of memhp itself. */
+/* Run memhp's own command line. */
 static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **argv,
 		    struct err *err)
 {
@@ -342,7 +343,7 @@ static int dispatch(struct ctx *ctx, struct globals *globals, int argc, char **a
 											    : 0;
 }
 
-/* A new result, as it is until something fails. */
+/* A new result; "ok" until something fails. */
 static struct json_object *new_result(void)
 {
 	struct json_object *result = json_object_new_object();
@@ -361,7 +362,7 @@ static int fail(struct ctx *ctx, struct err *err)
 	return err_exit_code(err->code);
 }
 
-/* A command line of the shell, on the connection that is open. Returns its exit code. */
+/* Run a command line of the shell on the open connection. Returns its exit code. */
 static int execute(struct ctx *ctx, int argc, char **argv)
 {
 	const struct globals *outer = ctx->globals;
@@ -384,11 +385,11 @@ static int execute(struct ctx *ctx, int argc, char **argv)
 	ctx->result = outer_result;
 	ctx->globals = outer;
 	ctx->is_nested = false;
-	bind_vm(ctx); /* the words of this line are not to be used any more */
+	bind_vm(ctx); /* this line's arguments must not be used any more */
 	return status;
 }
 
-/* Options may be wrong before --json has been read: look for it first. */
+/* An option before --json may be wrong: search for --json first. */
 static bool wants_json(int argc, char **argv)
 {
 	int i;
@@ -399,7 +400,8 @@ static bool wants_json(int argc, char **argv)
 	return false;
 }
 
-/* The monitor must not get the number of a closed stdin or stderr; a closed stdout is an error. */
+/* The monitor must not get the descriptor of a closed stdin or stderr; a closed stdout is an error.
+ */
 static int fill_standard_descriptors(struct err *err)
 {
 	bool is_stdout_closed = fcntl(STDOUT_FILENO, F_GETFD) < 0;
@@ -422,8 +424,8 @@ static int fill_standard_descriptors(struct err *err)
 	return 0;
 }
 
-/* A user who may not change the machine must not do it through memhp, which obeys the environment
- * and runs commands. */
+/* Refuse to run setuid, setgid or with file capabilities: memhp obeys the environment and runs
+ * commands, so any user could change the machine through it. */
 static int refuse_borrowed_rights(struct err *err)
 {
 	if (!getauxval(AT_SECURE))

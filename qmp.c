@@ -12,21 +12,21 @@
 #include "lib/util.h"
 #include "qmp.h"
 
-/* How often to knock where others wait to be served. */
+/* How often to try again while other clients are queued. */
 #define QUEUE_MS	  20
-#define OUT_MAX_BYTES	  (16 << 10) /* of requests that are kept back */
+#define OUT_MAX_BYTES	  (16 << 10) /* of unsent requests */
 #define EVENTS_MAX	  4096
-#define EVENTS_MAX_BYTES  (24 << 20)  /* of memory: so many of QEMU's, which take 5 KiB each */
-#define EVENT_MAX_BYTES	  (1 << 20)   /* a larger one is none that memhp waits for */
+#define EVENTS_MAX_BYTES  (24 << 20)  /* of memory; one of QEMU's events takes 5 KiB */
+#define EVENT_MAX_BYTES	  (1 << 20)   /* memhp waits for no larger one */
 #define REPLIES_MAX_BYTES (128 << 20) /* one may have 80 MiB */
 
 struct qmp {
 	struct stream stream;
-	struct buf out; /* requests that go out together, before the next wait */
+	struct buf out; /* requests that are sent together, before the next wait */
 	struct deadline *deadline;
 	const struct trace *trace;
 	struct json_reader reader;
-	struct queue replies, events; /* that wait to be asked for */
+	struct queue replies, events; /* that have not been asked for */
 	unsigned lost_count;	      /* of events that could not be kept */
 	uint64_t *awaited;	      /* ids of requests whose reply has not come; owned */
 	size_t awaited_count;
@@ -35,8 +35,8 @@ struct qmp {
 	void *observe_context;
 	struct json_object *greeting;
 	char *version;
-	char *address;	/* as the user wrote it */
-	pid_t peer_pid; /* 0 when unknown */
+	char *address;	/* as written by the user */
+	pid_t peer_pid; /* 0 if unknown */
 };
 
 static int protocol_error(struct qmp *q, const char *why, struct err *err)
@@ -58,8 +58,8 @@ static bool is_named(const struct queued *event, const char *name)
 	return !strcmp(name, other);
 }
 
-/* Drop the oldest event of that name, so that a flood of one kind washes away no other; else the
- * oldest of all. There is one. */
+/* Drop the oldest event of that name, so that a flood of one kind displaces no other; else the
+ * oldest of all. There is at least one. */
 static void drop_event(struct qmp *q, const char *name)
 {
 	struct queued **at = &q->events.first;
@@ -90,7 +90,7 @@ static void keep_event(struct qmp *q, struct json_object *object, size_t bytes)
 	queue_add(&q->events, object, bytes);
 }
 
-/* Where the reply to @id is kept; where the list ends when it is not. */
+/* The place of the reply to @id in the list, or the end of the list. */
 static struct queued **find_reply(struct qmp *q, uint64_t id)
 {
 	struct queued **at = &q->replies.first;
@@ -107,7 +107,7 @@ static void await(struct qmp *q, uint64_t id)
 	q->awaited[q->awaited_count++] = id;
 }
 
-/* Is the reply to that request still to come? Not any more then. */
+/* Is the reply to that request outstanding? Strikes it off the list then. */
 static bool take_awaited(struct qmp *q, uint64_t id)
 {
 	size_t i = 0;
@@ -120,8 +120,8 @@ static bool take_awaited(struct qmp *q, uint64_t id)
 	return true;
 }
 
-/* Keep a reply if there was such a request, and only one to each: strays do not pile up, nor do
- * those that are not fetched any more. */
+/* Keep a reply only if its request exists, and one for each request: neither stray replies nor
+ * those that are no longer wanted pile up. */
 static void keep_reply(struct qmp *q, struct json_object *object, size_t bytes)
 {
 	uint64_t id;
@@ -144,12 +144,12 @@ static int take_message(struct qmp *q, struct json_object *object, size_t bytes,
 		const char *text = json_text(object);
 
 		trace_say(q->trace, "qmp", '<', text);
-		bytes += strlen(text); /* json-c keeps it, too */
+		bytes += strlen(text); /* json-c keeps the text, too */
 	}
 	if (json_get_object(object, "QMP", &ignored) && !q->greeting) {
 		q->greeting = object;
 	} else if (json_object_object_get_ex(object, "event", NULL)) {
-		/* before the greeting: what QEMU could not tell the client before us any more */
+		/* before the greeting: what QEMU could not deliver to the previous client */
 		if (q->greeting)
 			keep_event(q, object, bytes);
 		else
@@ -164,7 +164,7 @@ static int take_message(struct qmp *q, struct json_object *object, size_t bytes,
 	return 0;
 }
 
-/* Sort what the stream has buffered. */
+/* Sort the stream's buffered input. */
 static int parse_input(struct qmp *q, struct err *err)
 {
 	struct json_object *object;
@@ -188,7 +188,7 @@ static int flush(struct qmp *q, struct err *err)
 	return status;
 }
 
-/* Send what is to be sent, wait for input and sort it; 1 when there was some, 0 at @until_ms, -1.
+/* Send the pending requests, wait for input and sort it; 1 if there was some, 0 at @until_ms, -1.
  */
 static int pump(struct qmp *q, int64_t until_ms, struct err *err)
 {
@@ -219,7 +219,7 @@ static int wait_greeting(struct qmp *q, int64_t until_ms, struct err *err)
 	return 0;
 }
 
-/* "7.2.19" from the greeting's QMP.version.qemu. */
+/* Read "7.2.19" from the greeting's QMP.version.qemu. */
 static void read_version(struct qmp *q)
 {
 	struct json_object *hello, *version, *qemu;
@@ -380,7 +380,7 @@ int qmp_start(struct qmp *q, int64_t greeting_ms, int64_t reply_ms, struct err *
 	return 0;
 }
 
-/* As qmp_connect(), but where others wait, wait too: a full queue says nothing when it moves. */
+/* As qmp_connect(), but wait behind other clients: a full queue has no event when it moves. */
 int qmp_connect_in_turn(struct qmp **out, const struct address *address, const struct trace *trace,
 			struct deadline *d, struct err *err)
 {
@@ -411,7 +411,7 @@ int qmp_open(struct qmp **out, const struct address *address, const struct trace
 	return -1;
 }
 
-/* Take the first kept event that @handle takes, or NULL. */
+/* Take the first kept event that @handle accepts, or NULL. */
 static struct json_object *take_event(struct qmp *q, qmp_handler_fn *handle, void *context)
 {
 	struct queued **at;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The guest's memory vocabulary. */
+/* The guest's memory as data. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,16 +9,16 @@
 #include "lib/util.h"
 #include "sysfs.h"
 
-/* As many digits as guest.sh looks for. */
+/* As many digits as guest.sh searches for. */
 #define BLOCK_MAX UINT64_C(9999999)
-/* A block has at least one section (Linux drivers/base/memory.c), which is 16 MiB at least, on
- * powerpc; Linux has 2 GiB at most. The greatest block of the greatest size is still below
+/* A block has at least one section (Linux drivers/base/memory.c), which has at least 16 MiB, on
+ * powerpc; the largest block has 2 GiB. The last block of the largest size is still below
  * SIZE_LIMIT_BYTES. */
 #define BLOCK_SIZE_MIN (UINT64_C(1) << 20)
 #define BLOCK_SIZE_MAX (UINT64_C(1) << 36)
 
 #define NODE_MAX  1023		      /* Linux: CONFIG_NODES_SHIFT is 10 at most */
-#define PAGES_MAX (UINT64_C(1) << 52) /* of 4 KiB they fill 64 bits */
+#define PAGES_MAX (UINT64_C(1) << 52) /* with 4 KiB each they fill 64 bits */
 
 const char *const zone_choices[] = {
 	[ZONE_AUTO] = "auto", [ZONE_MOVABLE] = "movable", [ZONE_KERNEL] = "kernel", NULL
@@ -131,7 +131,7 @@ static bool is_in_order(const struct block_list *list)
 void block_list_intersect(struct block_list *out, const struct block_list *all,
 			  const struct block_list *wanted)
 {
-	/* of lists that are both in order each run is looked at with its neighbours only */
+	/* if both lists are in order, each run is compared with its neighbours only */
 	bool in_order = is_in_order(all) && is_in_order(wanted);
 	unsigned i, j, from = 0;
 
@@ -155,7 +155,7 @@ void block_list_intersect(struct block_list *out, const struct block_list *all,
 	}
 }
 
-/* One run, without those blocks. */
+/* Add one run without those blocks. */
 static void subtract(struct block_list *out, struct blocks run, const struct block_list *without)
 {
 	unsigned i;
@@ -185,7 +185,7 @@ void block_list_subtract(struct block_list *out, const struct block_list *all,
 		subtract(out, all->runs[i], without);
 }
 
-/* Copy a word, "-" standing for unknown; false when it is too long or has odd characters. */
+/* Copy a word, "-" for unknown; false if it is too long or has unexpected characters. */
 static bool copy_word(char *out, size_t size, const char *word, const char *more)
 {
 	static const char plain[] =
@@ -203,7 +203,7 @@ static bool copy_word(char *out, size_t size, const char *word, const char *more
 	return true;
 }
 
-/* "guest RELEASE ROOT AUTO POLICY MEMMAP", and "timed" where read knows a limit of time */
+/* "guest RELEASE ROOT AUTO POLICY MEMMAP", and "timed" if the shell's read takes a time limit */
 static bool parse_guest(struct guest_memory *g, char *rest)
 {
 	char *save, *release = strtok_r(rest, " ", &save), *root = strtok_r(NULL, " ", &save);
@@ -252,7 +252,7 @@ static bool parse_udev(struct guest_memory *g, char *rest)
 	return copy_word(g->udev_rule, sizeof(g->udev_rule), rest, "/._-+@ ");
 }
 
-/* MemFree and the pages are read one after the other: the nearest size that Linux knows. */
+/* MemFree and the pages are read one after the other: take the nearest page size that Linux has. */
 static uint64_t guess_page_bytes(uint64_t free_bytes, uint64_t pages)
 {
 	uint64_t page_bytes = free_bytes / pages, bytes;
@@ -263,7 +263,7 @@ static uint64_t guess_page_bytes(uint64_t free_bytes, uint64_t pages)
 	return 0;
 }
 
-/* "free KERNEL MOVABLE", in pages, whose size shows in MemFree */
+/* "free KERNEL MOVABLE", in pages, whose size follows from MemFree */
 static bool parse_free(struct guest_memory *g, char *rest)
 {
 	char *save, *kernel = strtok_r(rest, " ", &save), *movable = strtok_r(NULL, " ", &save);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * sysfs: the guest's memory vocabulary (Documentation/admin-guide/mm/memory-hotplug.rst of Linux):
- * blocks, states, zones, policies, as guest.sh's scan says them, parsed strictly. Must never: talk
- * to the guest.
+ * sysfs: the guest's memory as data: blocks, states, zones, policies
+ * (Documentation/admin-guide/mm/memory-hotplug.rst of Linux), as guest.sh's scan reports them,
+ * parsed strictly. Must never: talk to the guest.
  */
 #ifndef SYSFS_H
 #define SYSFS_H
@@ -17,12 +17,12 @@
 
 enum removable { REMOVABLE_UNKNOWN, REMOVABLE_NO, REMOVABLE_YES };
 
-/* A run of memory blocks; from scan with everything that they have in common. */
+/* A run of memory blocks that agree in everything. */
 struct blocks {
 	uint64_t first, last; /* block numbers, both included: memory<first> .. memory<last> */
-	char state[16];	      /* "online", "offline", "going-offline"; "" when unknown */
-	char zones[48]; /* "Movable" when online, "Normal Movable" when offline; "" when unknown */
-	int node;	/* -1 when unknown */
+	char state[16];	      /* "online", "offline", "going-offline"; "" if unknown */
+	char zones[48];	      /* "Movable" if online, "Normal Movable" if offline; "" if unknown */
+	int node;	      /* -1 if unknown */
 	enum removable removable;
 };
 
@@ -32,7 +32,7 @@ struct block_list {
 	unsigned count;
 };
 
-/* A page of 4 KiB has a struct page of 64 bytes in the kernel's memory map. */
+/* Each 4 KiB page has a 64-byte struct page in the kernel's memory map. */
 #define MAP_SHARE 64
 
 enum {
@@ -42,46 +42,46 @@ enum {
 	GUEST_HAS_MOVABLE_FREE = 8
 };
 
-/* What a guest has told. */
+/* What a guest has reported. */
 struct guest_memory {
-	bool is_partial; /* only some of its blocks: there is no sum of them */
+	bool is_partial; /* only some of its blocks: they cannot be summed up */
 	char kernel[80];
 	bool is_root;	    /* block states can be written */
-	bool is_timed;	    /* its shell can read with a limit of time */
+	bool is_timed;	    /* its shell's read takes a time limit */
 	bool is_agent_only; /* an agent answers without a shell: zones, nodes, sums and policies are
 			    unknown, the zone is the kernel's choice */
 	char auto_online[24]; /* auto_online_blocks: "offline", "online", "online_movable", ...; ""
 				 unknown */
 	char online_policy[24]; /* "contig-zones", "auto-movable"; "" unknown */
-	char udev_rule[128]; /* a file of the guest that brings memory online; "" none; only "udev"
-				tells */
-	bool memmap_on_memory;	   /* the parameter is on; when it counts: hotplug/memmap.h */
-	uint64_t page_bytes;	   /* 0: unknown; only "buddy" tells */
-	uint64_t block_size_bytes; /* 0: the kernel has no memory hotplug */
-	unsigned has;		   /* GUEST_HAS_* */
+	char udev_rule[128];	/* a file of the guest that brings memory online; "" none; only from
+				   "udev" */
+	bool memmap_on_memory;	/* the parameter is on; for its effect see hotplug/memmap.h */
+	uint64_t page_bytes;	/* 0: unknown; only from "buddy" */
+	uint64_t block_size_bytes;			   /* 0: the kernel has no memory hotplug */
+	unsigned has;					   /* GUEST_HAS_* */
 	uint64_t total_bytes, free_bytes, available_bytes; /* /proc/meminfo */
-	uint64_t movable_free_bytes;			   /* of free_bytes; only "buddy" tells */
+	uint64_t movable_free_bytes;			   /* of free_bytes; only from "buddy" */
 	struct block_list blocks;			   /* ascending */
-	struct pools pools;				   /* only "pool" tells, and "tails" */
+	struct pools pools;				   /* only from "pool" and "tails" */
 };
 
 /* zone_choices - the words of --zone, by enum zone */
 extern const char *const zone_choices[];
 
 /*
- * sysfs_parse() - read the answer to a scan; lines of other commands are left alone
+ * sysfs_parse() - parse the answer to a scan; lines of other commands are ignored
  * @g:		replaced; the caller frees it
- * @err:	ERR_GUEST_UNREACHABLE when the answer makes no sense
+ * @err:	ERR_GUEST_UNREACHABLE if the answer makes no sense
  */
 int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, struct err *err)
 	__attribute__((warn_unused_result));
 void guest_memory_free(struct guest_memory *g);
 
 /*
- * sysfs_set_limited(), sysfs_add_blocks() - what an agent without a shell tells, as strictly: the
- * rest is unknown; the next run of blocks, ascending
+ * sysfs_set_limited(), sysfs_add_blocks() - fill in what an agent without a shell reports, as
+ * strictly (the rest is unknown); add its next run of blocks, ascending
  * @kernel:	its release; "-": unknown
- * Return: 0; -1 with ERR_GUEST_UNREACHABLE when it makes no sense
+ * Return: 0; -1 with ERR_GUEST_UNREACHABLE if it makes no sense
  */
 int sysfs_set_limited(struct guest_memory *g, const char *kernel, bool can_change,
 		      uint64_t block_size_bytes, struct err *err)
@@ -89,31 +89,29 @@ int sysfs_set_limited(struct guest_memory *g, const char *kernel, bool can_chang
 int sysfs_add_blocks(struct guest_memory *g, const struct blocks *run, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* block_list_add() - append a run, merging it with the last when it continues that with equal facts
- */
+/* block_list_add() - append a run; extends the last one if it continues that and agrees with it */
 void block_list_add(struct block_list *list, const struct blocks *run);
 void block_list_free(struct block_list *list);
-/* block_list_sort() - by first block, merged, each block once */
+/* block_list_sort() - sort by first block, and merge; each block once */
 void block_list_sort(struct block_list *list);
 uint64_t block_list_blocks(const struct block_list *list);
-/* block_list_find() - the run of an ascending list that has the block, or NULL; owned by the list
- */
+/* block_list_find() - the run with that block in an ascending list, or NULL; owned by the list */
 const struct blocks *block_list_find(const struct block_list *list, uint64_t block);
-/* block_list_lacks() - does an ascending list lack a block of @first to @last? *block receives the
- * first of them */
+/* block_list_lacks() - does an ascending list lack a block from @first to @last? *block receives
+ * the first missing one */
 bool block_list_lacks(const struct block_list *list, uint64_t first, uint64_t last,
 		      uint64_t *block);
-/* block_list_intersect() - add to @out what the runs of @all say about the blocks of @wanted */
+/* block_list_intersect() - add to @out the runs of @all, limited to the blocks of @wanted */
 void block_list_intersect(struct block_list *out, const struct block_list *all,
 			  const struct block_list *wanted);
-/* block_list_subtract() - add to @out the runs of @all without the blocks of @without, which is in
- * order */
+/* block_list_subtract() - add to @out the runs of @all without the blocks of @without, which
+ * ascends */
 void block_list_subtract(struct block_list *out, const struct block_list *all,
 			 const struct block_list *without);
 
 /*
  * sysfs_blocks_of() - the blocks that hold guest-physical memory: memoryN starts at N x block size
- * Return: false when the memory does not begin and end at a block's edge
+ * Return: false if the memory does not begin and end at block boundaries
  */
 bool sysfs_blocks_of(uint64_t address, uint64_t size_bytes, uint64_t block_size_bytes,
 		     struct blocks *out);
@@ -123,28 +121,27 @@ bool blocks_are_offline(const struct blocks *b);
 /* blocks_zone() - ZONE_MOVABLE or ZONE_KERNEL for online blocks in one zone, else ZONE_ANY */
 enum zone blocks_zone(const struct blocks *b);
 
-/* blocks_continue() - does @b begin where @a ends, with equal facts? */
+/* blocks_continue() - does @b begin where @a ends, and agree with it? */
 bool blocks_continue(const struct blocks *a, const struct blocks *b);
 
-/* blocks_add_json() - "first", "last" and the facts of a run, as members of @object */
+/* blocks_add_json() - add "first", "last" and the properties of a run to @object */
 void blocks_add_json(struct json_object *object, const struct blocks *b);
 
 /* sysfs_zone_word() - "auto", "movable", "kernel", "any": as guest.sh and --zone say it */
 const char *sysfs_zone_word(enum zone zone);
 
-/* A sum of blocks, by what they are. */
+/* A sum of blocks, by state and zone. */
 struct block_sum {
 	uint64_t online_bytes, offline_bytes;
-	uint64_t movable_bytes; /* of those online; the others are the kernel's, also those in
-				   several zones, which are boot memory */
+	uint64_t movable_bytes; /* of those online; the others are the kernel's, including
+				   boot memory in several zones */
 };
 
-/* sysfs_sum() - the blocks of one NUMA node, or (-1) all; of all that the guest has, or the sum
- * would be none: @g is not partial */
+/* sysfs_sum() - sum up the blocks of one NUMA node, or (-1) all; @g must not be partial */
 struct block_sum sysfs_sum(const struct guest_memory *g, int node);
 
-/* blocks_format_state() - "offline", "online in zone Movable", or "online" where the zone is not
- * known; returns @out */
+/* blocks_format_state() - "offline", "online in zone Movable", or "online" if the zone is unknown;
+ * returns @out */
 #define STATE_TEXT_MAX 96
 const char *blocks_format_state(char out[static STATE_TEXT_MAX], const struct blocks *b);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The lines that were typed at earlier prompts. */
+/* The lines typed at earlier prompts. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static bool is_trusted(const struct stat *st)
 	return st->st_uid == geteuid() || !st->st_uid;
 }
 
-/* May others write to it? Not those of a user's own group, which has the user's number. */
+/* Can others write to it? A user's own group, which has the user's number, is fine. */
 static bool is_open(const struct stat *st)
 {
 	bool is_own_group = st->st_gid == getegid() && getegid() == geteuid();
@@ -35,8 +35,8 @@ static bool is_open(const struct stat *st)
 	return st->st_mode & (S_IWOTH | (is_own_group ? 0 : S_IWGRP));
 }
 
-/* Is it a directory in which no other user can replace what is there? A
- * sticky one, such as /tmp, belongs to all, but what is in it only to its owner: also a link. */
+/* Is it a directory in which no other user can replace anything? In a sticky one, such as /tmp,
+ * only the owner of a file or link can. */
 static bool is_ours(const char *path)
 {
 	struct stat link, st;
@@ -45,7 +45,7 @@ static bool is_ours(const char *path)
 	       S_ISDIR(st.st_mode) && (!is_open(&st) || (st.st_mode & S_ISVTX));
 }
 
-/* The directory, and those on the way to it: each is made where it is missing. */
+/* Check the directory and its parents; each is created if missing. */
 static bool is_safe(const char *directory)
 {
 	_cleanup_free_ char *path = xstrdup(directory);
@@ -63,7 +63,7 @@ static bool is_safe(const char *directory)
 	return true;
 }
 
-/* Open the directory of the file, itself no link; -1 when others could change what is in it. */
+/* Open the directory of the file, not through a link; -1 if others could change its contents. */
 static int open_directory(const char *path)
 {
 	_cleanup_free_ char *directory = xstrndup(path, (size_t)(strrchr(path, '/') - path));
@@ -80,7 +80,7 @@ static int open_directory(const char *path)
 	return fd;
 }
 
-/* Is what was opened a file of ours alone? */
+/* Is the opened file a regular one that only we can change? */
 static bool is_private(int fd)
 {
 	struct stat st;
@@ -117,7 +117,7 @@ void history_load(const char *path, void (*take)(const char *line))
 	close(directory);
 }
 
-/* Write the lines, to a file that has just been made. */
+/* Write the lines to a new file. */
 static bool write_lines(int fd, const char *(*next)(void))
 {
 	FILE *file = fdopen(fd, "w");
@@ -127,7 +127,7 @@ static bool write_lines(int fd, const char *(*next)(void))
 		close(fd);
 		return false;
 	}
-	fchmod(fd, S_IRUSR | S_IWUSR); /* whatever the umask is */
+	fchmod(fd, S_IRUSR | S_IWUSR); /* despite the umask */
 	while ((line = next()))
 		fprintf(file, "%s\n", line);
 	return !fclose(file);
@@ -141,7 +141,7 @@ void history_save(const char *path, const char *(*next)(void))
 
 	if (directory < 0)
 		return;
-	unlinkat(directory, fresh, 0); /* of one that was killed, and had this pid */
+	unlinkat(directory, fresh, 0); /* left by a killed memhp with this pid */
 	fd = openat(directory, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0 && (!write_lines(fd, next) || renameat(directory, fresh, directory, name)))
 		unlinkat(directory, fresh, 0);

@@ -90,7 +90,7 @@ int opt_set(const struct opt *opt, const char *text, void *options, struct err *
 		*(bool *)at = true;
 		return 0;
 	}
-	if (!text) { /* getopt lets only options pass that may lack their value */
+	if (!text) { /* getopt lets this pass only if the value is optional */
 		((struct opt_u64 *)at)->is_set = true;
 		return 0;
 	}
@@ -156,7 +156,7 @@ const struct opt *opt_awaiting(const struct opt *table, const char *word)
 	if (!strncmp(word, "--", 2)) {
 		opt = strchr(word, '=') ? NULL : opt_of_word(table, word);
 	} else if (word[0] == '-') {
-		/* the first letter that takes a value takes the rest of the word, if there is any
+		/* the first letter with a value takes the rest of the word as its value, if any
 		 */
 		while (*++word && !(opt && opt->arg))
 			opt = row_lettered(table, *word);
@@ -221,7 +221,7 @@ bool opt_is_typed(const struct opt_target *target, const char *name)
 /* getopt's tables for all rows; the value of a long option is 256 + its row. */
 struct flat {
 	const struct opt *rows[ROWS_MAX];
-	struct opt_target *targets[ROWS_MAX]; /* which table each row is of */
+	struct opt_target *targets[ROWS_MAX]; /* the table of each row */
 	struct option longs[ROWS_MAX + 1];
 	char shorts[3 * ROWS_MAX + 3];
 };
@@ -273,7 +273,7 @@ static int row_of(const struct flat *f, int c)
 	return -1;
 }
 
-/* A long option that is none, or the beginning of several. */
+/* Set the error for an unknown or ambiguous long option. */
 static int complain_long(const struct flat *f, const char *word, struct err *err)
 {
 	_cleanup_free_ char *name = xstrndup(word + 2, strcspn(word + 2, "="));
@@ -293,7 +293,7 @@ static int complain_long(const struct flat *f, const char *word, struct err *err
 	return nearest.best ? err_hint(err, "did you mean '--%s'?", nearest.best) : -1;
 }
 
-/* getopt leaves optopt 0 for an unknown long option, and the word just before optind. */
+/* For an unknown long option getopt sets optopt to 0, and the word is just before optind. */
 static int complain(const struct flat *f, int c, char **argv, struct err *err)
 {
 	int row = optopt ? row_of(f, optopt) : -1;
@@ -356,7 +356,7 @@ int opt_parse(struct opt_target *targets, unsigned targets_count, int argc, char
 	int c;
 
 	flatten(&f, targets, targets_count, stop_at_argument);
-	optind = 0; /* glibc and musl: start afresh */
+	optind = 0; /* glibc and musl: start again */
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, f.shorts, f.longs, NULL)) != -1) {
 		int row;
@@ -371,7 +371,7 @@ int opt_parse(struct opt_target *targets, unsigned targets_count, int argc, char
 	return 0;
 }
 
-/* Append @text from HELP_COLUMN on, wrapped at HELP_WIDTH; @column is where the line is now. */
+/* Append @text at HELP_COLUMN, wrapped at HELP_WIDTH; @column is the current column. */
 static void wrap(struct buf *out, const char *text, size_t column)
 {
 	while (*text) {

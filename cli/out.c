@@ -13,9 +13,9 @@
 #include "lib/text.h"
 
 #define PROGRESS_AFTER_MS 1000
-#define COLUMNS_DEFAULT	  80 /* of a terminal that does not say */
+#define COLUMNS_DEFAULT	  80 /* of a terminal of unknown width */
 
-static bool is_progress_shown; /* there is one terminal, and one line of it */
+static bool is_progress_shown; /* there is one terminal, with one progress line */
 
 void out_progress_clear(void)
 {
@@ -61,7 +61,7 @@ void out_printf(const char *fmt, ...)
 	print_text(sink_stdout(), text);
 }
 
-/* Does the terminal know more than to print one character behind the other? */
+/* Does the terminal understand escape sequences? */
 static bool has_escapes(void)
 {
 	const char *term = getenv("TERM");
@@ -92,8 +92,8 @@ void out_styled(enum out_style style, const char *text)
 		fputs("\033[0m", sink_stdout());
 }
 
-/* json-c escapes what is below 0x20. DEL and U+0080 to U+009F drive terminals as well, and so do
- * bytes that are no UTF-8: the user's own words and paths may have them. */
+/* json-c escapes characters below 0x20. DEL and U+0080 to U+009F control terminals as well, and so
+ * do bytes that are not UTF-8: the user's arguments and paths may contain them. */
 void out_json(struct json_object *object)
 {
 	const char *s = json_text(object);
@@ -212,7 +212,7 @@ bool out_can_redraw(void)
 	return isatty(STDERR_FILENO) && has_escapes();
 }
 
-/* So many columns has the terminal; the last one stays free: some go to the next line with it. */
+/* The terminal's columns but the last: writing to it moves some terminals to the next line. */
 static unsigned usable_columns(void)
 {
 	struct winsize size = { 0 };

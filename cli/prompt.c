@@ -16,17 +16,17 @@
 
 #define HISTORY_LINES 1000
 
-/* readline knows one line at a time, and its callbacks have no context. */
+/* readline edits one line at a time, and its callbacks have no context. */
 static struct {
 	const struct prompt_user *user;
 	char *line;
-	bool is_done; /* a line, or the end of the input, is there */
+	bool is_done; /* a line, or the end of input, has come */
 	char **offers;
 	unsigned offers_count, next_offer;
 	int saved; /* lines of the history */
 } now;
 
-/* A word that could drive the terminal is not offered. */
+/* A word that could control the terminal is not offered. */
 void prompt_offer(const char *word)
 {
 	const char *at = word;
@@ -89,7 +89,7 @@ static void add_line(const char *line)
 	add_history(line);
 }
 
-/* The line after the one that was told last; NULL at the end */
+/* The next line of the history; NULL at the end */
 static const char *next_line(void)
 {
 	const HIST_ENTRY *entry = history_get(history_base + now.saved++);
@@ -117,13 +117,13 @@ void prompt_finish(const char *path)
 	clear_history();
 }
 
-/* Put the line away while something is printed above it. */
+/* Hide the line while something is printed above it. */
 static void report_ready(void)
 {
 	_cleanup_free_ char *text = NULL;
 
 	rl_clear_visible_line();
-	fflush(rl_outstream); /* what is printed goes another way: see sink.h */
+	fflush(rl_outstream); /* other output goes through sink.h */
 	now.user->ready(now.user->context);
 	text = now.user->text(now.user->context);
 	rl_set_prompt(text);
@@ -131,7 +131,7 @@ static void report_ready(void)
 	rl_redisplay();
 }
 
-/* A line that is given up; the next begins below it. */
+/* Abandon the line; the next one begins below it. */
 static void clear_line(struct deadline *d)
 {
 	d->interrupts = 0;
@@ -162,7 +162,7 @@ int prompt_line(const struct prompt_user *user, struct deadline *d, char **line,
 			fflush(rl_outstream);
 			return -1;
 		} else if (ready && fds[0].revents) {
-			/* first: what is printed above the line may never end */
+			/* first: the output above the line may never end */
 			rl_callback_read_char();
 		} else {
 			report_ready();

@@ -13,25 +13,26 @@
 struct sink {
 	int fd;
 	FILE *stream;
-	bool is_closed; /* nothing more is written */
-	struct err err; /* why not; of a wait */
+	bool is_closed; /* write nothing more */
+	struct err err; /* the error of a wait */
 };
 
 static struct sink out = { .fd = STDOUT_FILENO }, errors = { .fd = STDERR_FILENO };
-static struct deadline *limit; /* NULL: signals end memhp as they end any program */
+static struct deadline *limit; /* NULL: signals end memhp like any program */
 
 static void wake(int number)
 {
 	(void)number;
 }
 
-/* What was done about SIGALRM before; an alarm that memhp was started with goes on. */
+/* The earlier handling of SIGALRM; an alarm inherited by memhp keeps running. */
 struct alarm_state {
 	struct itimerval timer;
 	struct sigaction action;
 };
 
-/* poll(2) promises room for a byte, not for all: have a write that sleeps return now and then. */
+/* poll(2) promises room for one byte, not for all: make a blocked write return from time to time.
+ */
 static void alarm_begin(struct alarm_state *before)
 {
 	struct itimerval timer = { .it_interval.tv_usec = WAKE_US, .it_value.tv_usec = WAKE_US };
@@ -47,7 +48,7 @@ static void alarm_end(const struct alarm_state *before)
 	sigaction(SIGALRM, &before->action, NULL);
 }
 
-/* Wait until there is room. Return: 0; -1 when the sink is closed for that */
+/* Wait until there is room. Return: 0; -1 if the sink is closed because of it */
 static int wait_for_room(struct sink *sink)
 {
 	struct pollfd fd = { .fd = sink->fd, .events = POLLOUT };

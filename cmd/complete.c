@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What can stand at a place of a command line. */
+/* The possible words at a place of a command line. */
 #include <ctype.h>
 #include <string.h>
 
@@ -12,21 +12,21 @@
 #include "lib/text.h"
 #include "vm/fleet.h"
 
-#define BLOCKS_MAX     256  /* of the guest's, which can tell of millions */
-#define LOOK_MS	       2000 /* so long may somebody who has pressed Tab be kept waiting */
-#define NAME_MAX_BYTES 128  /* a longer name is none that a person completes */
+#define BLOCKS_MAX     256  /* of the guest, which may report millions */
+#define LOOK_MS	       2000 /* the longest wait after pressing Tab */
+#define NAME_MAX_BYTES 128  /* a person completes no longer name */
 
 /* A place in a command line. */
 struct place {
 	struct completion *completion;
-	const char *word; /* what has been typed of the word */
-	size_t fixed;	  /* bytes of it that stand before a value: "--zone=" */
+	const char *word; /* the typed part of the word */
+	size_t fixed;	  /* bytes of it before a value: "--zone=" */
 	int argc;	  /* the words before it */
 	char **argv;
-	const struct cmd *cmd;	    /* NULL: its name is to come */
-	const struct opt *awaiting; /* whose value is to come; NULL for none */
-	bool is_ended;		    /* by "--": no options any more */
-	bool is_lost;		    /* behind a command that there is not */
+	const struct cmd *cmd;	    /* NULL: its name comes next */
+	const struct opt *awaiting; /* the option whose value comes next; NULL for none */
+	bool is_ended;		    /* by "--": no more options */
+	bool is_lost;		    /* after an unknown command */
 	int words_count;	    /* of the command, before this one */
 };
 
@@ -49,8 +49,8 @@ static void add(const struct place *p, const char *text, const char *meaning)
 		p->completion->add(whole, meaning);
 }
 
-/* The same for an id or a name, which comes from QEMU or another user: what a shell would take
- * apart, or memhp would take for an option, is offered to none. */
+/* The same for an id or a name, which comes from QEMU or another user: it is not offered if a shell
+ * would split or expand it, or memhp take it for an option. */
 static void add_name(const struct place *p, const char *name, const char *meaning)
 {
 	if (strlen(name) <= NAME_MAX_BYTES && text_is_plain(name))
@@ -64,7 +64,7 @@ void completion_forget(struct completion *o)
 	o->is_known = o->knows_guest = false;
 }
 
-/* Ask QEMU, and the guest where it is needed; what cannot be asked stays unknown. */
+/* Query QEMU, and the guest if needed; what cannot be queried stays unknown. */
 static const struct view *look(struct completion *o, bool with_guest)
 {
 	struct vm *vm = o->vm;
@@ -77,14 +77,14 @@ static const struct view *look(struct completion *o, bool with_guest)
 		return &o->known.view;
 	completion_forget(o);
 	outer = deadline_push(vm->deadline, LOOK_MS);
-	/* Tab on a shell's command line does not ask for a command to run; who has started memhp's
-	 * own shell with it has */
+	/* Tab on a shell's command line must not run a command; memhp's own shell was started with
+	 * it */
 	if (!with_guest || (!o->has_vm && channel.kind == ADDRESS_EXEC))
 		vm->channel = (struct address){ ADDRESS_NONE, .text = "none" };
-	vm->login.is_barred = true; /* a password cannot be asked for here */
+	vm->login.is_barred = true; /* no password prompt here */
 	transaction_init(&o->known, opener_of(vm), vm->deadline);
 	(void)!transaction_query(&o->known, what, &ignored);
-	watch_end(&o->known.watch); /* what is known is kept for longer */
+	watch_end(&o->known.watch); /* the view is kept for longer */
 	vm_close_guest(vm);
 	vm->login.is_barred = false;
 	vm->channel = channel;
@@ -117,7 +117,7 @@ static void complete_block(void *context, uint64_t block, const struct blocks *r
 	    blocks_are_online(run) && run->zones[0] ? run->zones : NULL);
 }
 
-/* The digits that have been typed of "memory33" or "33"; NULL: it becomes no block's name */
+/* The digits typed of "memory33" or "33"; NULL: it cannot become a block's name */
 static const char *typed_digits(const char *word)
 {
 	size_t len = strlen(word), name_len = strlen("memory");
@@ -127,7 +127,7 @@ static const char *typed_digits(const char *word)
 	return isdigit((unsigned char)word[0]) ? word : NULL;
 }
 
-/* The blocks that are not yet as the command would have them, by name or by number. */
+/* The blocks that the command would change, by name or by number. */
 static void complete_blocks(struct place *p, const struct view *v)
 {
 	const char *digits = typed_digits(p->word);
@@ -167,7 +167,7 @@ static void complete_sizes(const struct place *p, uint64_t first, uint64_t max)
 		complete_size(p, bytes);
 }
 
-/* What can be added: whole blocks, as far as maxmem goes. */
+/* Sizes that can be added: whole blocks, up to maxmem. */
 static void complete_additions(const struct place *p, const struct view *v)
 {
 	const struct machine *m = &v->machine;
@@ -177,7 +177,7 @@ static void complete_additions(const struct place *p, const struct view *v)
 		complete_sizes(p, v->before.block_size_bytes, m->max_memory_bytes - used);
 }
 
-/* Doubling; above what there is, such as are a number of blocks away. */
+/* Totals, doubling; above the current one, a whole number of blocks away from it. */
 static void complete_totals(const struct place *p, const struct view *v)
 {
 	const struct machine *m = &v->machine;
@@ -218,7 +218,7 @@ static void complete_vms(const struct place *p)
 	qemu_list_free(&found);
 }
 
-/* The value of an option; true when it names a file. */
+/* The value of an option; true if it is a file name. */
 static bool complete_value(const struct place *p, const struct opt *opt)
 {
 	const char *const *choice;
@@ -232,7 +232,7 @@ static bool complete_value(const struct place *p, const struct opt *opt)
 	return !strcmp(opt->arg, "ADDR") || !strcmp(opt->arg, "PATH");
 }
 
-/* Would this option choose the VM where that is settled? */
+/* Would this option choose the VM, although that is fixed? */
 static bool is_barred(const struct completion *o, const struct opt *opt)
 {
 	const char *const *name = cmd_vm_options;
@@ -301,7 +301,7 @@ static void complete_arguments(struct place *p)
 		complete_totals(p, v);
 }
 
-/* Which option the word before leaves without its value. */
+/* The option that the previous word leaves without its value. */
 static const struct opt *awaiting_after(const struct place *p, const char *word)
 {
 	const struct opt *opt = p->cmd ? opt_awaiting(p->cmd->opts, word) : NULL;
@@ -309,7 +309,7 @@ static const struct opt *awaiting_after(const struct place *p, const char *word)
 	return opt ? opt : opt_awaiting(p->completion->ctx->global_opts, word);
 }
 
-/* Step over one word of the line. */
+/* Process one word before the place. */
 static void pass(struct place *p, const char *word)
 {
 	if (p->awaiting) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * complete: what can stand at a place of a command line, for the prompt of "memhp shell" and for
- * the completions of bash, zsh and fish. Where QEMU or the guest cannot be asked within a moment,
+ * complete: the possible words at a place of a command line, for the prompt of "memhp shell" and
+ * the completions of bash, zsh and fish. If QEMU or the guest cannot be queried within a moment,
  * less is offered. Must never: print, fail.
  */
 #ifndef CMD_COMPLETE_H
@@ -11,26 +11,26 @@
 
 #include "cmd/report.h"
 
-/* Where the line is typed; zero-initialise the rest. */
+/* The context of the line; zero-initialise the rest. */
 struct completion {
 	const struct ctx *ctx; /* with the commands and the global options; borrowed */
-	struct vm *vm;	       /* to ask; NULL: nobody; borrowed */
-	bool has_vm;	       /* the VM is settled: no option that chooses it is offered */
-	struct config *config; /* with the profiles, read when they are needed; borrowed */
-	/* receives each word, and what it means or NULL; both are to be copied */
+	struct vm *vm;	       /* to query; NULL: none; borrowed */
+	bool has_vm;	       /* the VM is fixed: do not offer options that choose it */
+	struct config *config; /* with the profiles, read when needed; borrowed */
+	/* receives each word, and its meaning or NULL; must copy both */
 	void (*add)(const char *word, const char *meaning);
-	struct transaction known; /* the VM, as it was when it was asked */
+	struct transaction known; /* the VM, as of the last query */
 	bool is_known, knows_guest;
 };
 
 /*
- * complete_words() - offer what can stand in the place of @word, and begins like it
+ * complete_words() - offer the possible words that begin with @word
  * @argc, @argv: the words before it, without "memhp" itself
- * Return: true when the name of a file can stand there as well
+ * Return: true if a file name is possible there as well
  */
 bool complete_words(struct completion *o, int argc, char **argv, const char *word);
 
-/* completion_forget() - the VM may have changed: ask it again */
+/* completion_forget() - the VM may have changed: query it again */
 void completion_forget(struct completion *o);
 
 #endif

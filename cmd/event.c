@@ -9,7 +9,7 @@
 #include "qemu/device-event.h"
 #include "sysfs.h"
 
-#define TEXT_MAX 512 /* bytes of the words for an event, whatever QEMU puts into it */
+#define TEXT_MAX 512 /* bytes of an event's description, whatever QEMU puts into it */
 
 struct json_object *event_new(const char *name, struct json_object *data)
 {
@@ -25,7 +25,7 @@ struct json_object *event_new(const char *name, struct json_object *data)
 	return event;
 }
 
-/* Who an event is about: an id, a QOM path, or "a device". */
+/* The subject of an event: an id, a QOM path, or "a device". */
 static const char *subject_of(struct json_object *data)
 {
 	const char *text;
@@ -89,7 +89,7 @@ static bool describe_migration(struct json_object *data, struct buf *out)
 	return true;
 }
 
-/* "the guest's watchdog has run out: reset": a hanging guest, and what QEMU does about it */
+/* "the guest's watchdog has run out: reset": the guest hangs, and what QEMU does about it */
 static bool describe_watchdog(struct json_object *data, struct buf *out)
 {
 	const char *action;
@@ -157,7 +157,7 @@ static bool describe_folded(struct json_object *data, struct buf *out)
 static const struct {
 	const char *name;
 	bool (*describe)(struct json_object *data, struct buf *out);
-	const char *words; /* when nothing more is to be said */
+	const char *words; /* if there is nothing to add */
 } kinds[] = {
 	{ "ACPI_DEVICE_OST", describe_ost, NULL },
 	{ "DEVICE_DELETED", describe_deleted, NULL },

@@ -15,12 +15,12 @@
  * event_describe() - put an event in words: "memhp0-dimm: released"
  * @event:	as QEMU sent it, or guest-event made it
  * @out:	appended to
- * Return: false when it has nothing to do with memory or the state of the VM
+ * Return: false if it has nothing to do with memory or the VM's state
  */
 bool event_describe(struct json_object *event, struct buf *out);
 
 /*
- * event_new() - an event of memhp's own, as QEMU makes them, with the time of this machine
+ * event_new() - an event of memhp's own, as QEMU makes them, with this machine's time
  * @data:	consumed
  * Return: the event, which the caller owns
  */

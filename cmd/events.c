@@ -12,7 +12,7 @@
 #include "lib/size.h"
 #include "qemu/ending.h"
 
-#define ASK_MS 1000 /* the guest is asked for news so often */
+#define ASK_MS 1000 /* the interval of asking the guest for news */
 
 struct events_options {
 	struct opt_u64 count;
@@ -32,18 +32,18 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
-/* What is followed, and how far that has come. */
+/* What is followed, and the state of that. */
 struct follower {
 	struct ctx *ctx;
 	const struct events_options *options;
-	bool is_online; /* what is waited for is online, not plugged */
+	bool is_online; /* wait for online memory, not plugged */
 	uint64_t until_bytes;
 	uint64_t count;
 	struct fold fold;
 	struct request request; /* that asks the guest for news */
-	struct answer answer;	/* to it, as far as it has come */
-	bool is_asked;		/* it is under way, */
-	int64_t ask_ms;		/* or will be then */
+	struct answer answer;	/* to it, so far */
+	bool is_asked;		/* it is under way ... */
+	int64_t ask_ms;		/* ... or this is when to send it */
 	struct guest_memory seen;
 };
 
@@ -74,7 +74,7 @@ static bool is_enough(const struct follower *f)
 	return f->options->count.is_set && f->count >= f->options->count.value;
 }
 
-/* Print an event; its words are added to it. */
+/* Print an event, with its description added. */
 static int print(struct follower *f, struct json_object *event, const char *words, struct err *err)
 {
 	char clock[16];
@@ -90,7 +90,7 @@ static int print(struct follower *f, struct json_object *event, const char *word
 	return out_flush(err);
 }
 
-/* Print one event, if it is worth it, and not one of a flood. */
+/* Print one event, if it is relevant and not part of a flood. */
 static int show(struct follower *f, struct json_object *event, struct err *err)
 {
 	_cleanup_buf_ struct buf words = { 0 };
@@ -107,7 +107,7 @@ static int show(struct follower *f, struct json_object *event, struct err *err)
 	return print(f, event, buf_text(&words), err);
 }
 
-/* How many came faster than they are shown, once a second or when all is over. */
+/* Report how many events were too many to show, once a second or at the end. */
 static int tell_folded(struct follower *f, bool is_over, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
@@ -126,7 +126,7 @@ static int tell_folded(struct follower *f, bool is_over, struct err *err)
 	return print(f, event, buf_text(&words), err);
 }
 
-/* 1 when as much is plugged, or online, as was waited for. */
+/* 1 when as much memory is plugged, or online, as --until says. */
 static int is_reached(struct follower *f, struct err *err)
 {
 	_cleanup_json_ struct json_object *reply = NULL;
@@ -142,7 +142,7 @@ static int is_reached(struct follower *f, struct err *err)
 	return plugged_bytes == f->until_bytes;
 }
 
-/* What guest_event_compare() hands its events to. */
+/* Receives the events of guest_event_compare(). */
 struct showing {
 	struct follower *f;
 	struct err *err;
@@ -156,7 +156,7 @@ static int show_guest(void *context, struct json_object *event)
 	return show(showing->f, owned, showing->err);
 }
 
-/* The guest is not to be heard any more. Without it there may be nothing left to wait for. */
+/* The guest can no longer be reached. Without it there may be nothing left to wait for. */
 static int lose_guest(struct follower *f, struct err *why, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = guest_event_lost(why->message);
@@ -170,7 +170,7 @@ static int lose_guest(struct follower *f, struct err *why, struct err *err)
 	return show(f, event, err);
 }
 
-/* A guest that begins anew takes its shell along: nothing may be typed to what is there now. */
+/* A restart of the guest ends its shell: send nothing to what is there now. */
 static int notice_end(struct follower *f, struct json_object *event, struct err *err)
 {
 	struct endings endings = { 0 };
@@ -187,7 +187,7 @@ static int notice_end(struct follower *f, struct json_object *event, struct err 
 	return lose_guest(f, &why, err);
 }
 
-/* Show what QEMU has said; one at a time, so that neither source can hold up the other. */
+/* Show an event of QEMU; one at a time, so that neither source can delay the other. */
 static int hear_qemu(struct follower *f, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
@@ -199,14 +199,14 @@ static int hear_qemu(struct follower *f, struct err *err)
 	return show(f, event, err) || notice_end(f, event, err) ? -1 : 0;
 }
 
-/* Show what is new in the answer of the guest. It is asked again in a while. */
+/* Show what is new in the guest's answer, and schedule the next request. */
 static int take_scan(struct follower *f, struct err *err)
 {
 	struct guest_memory now = { 0 };
 	struct showing showing = { f, err };
 	int status = memory_read(&now, &f->request, &f->answer, err);
 
-	/* without a scan nothing has happened */
+	/* no scan: nothing has happened */
 	if (!status && now.block_size_bytes) {
 		status = f->seen.block_size_bytes
 				 ? guest_event_compare(&f->seen, &now, show_guest, &showing)
@@ -228,7 +228,7 @@ static int ask_guest(struct follower *f, struct err *err)
 	return guest_send(f->ctx->vm.guest, &f->request, err);
 }
 
-/* Ask the guest for news when it is time, and show them when they have come. */
+/* Ask the guest for news when it is time, and show its answer. */
 static int follow_guest(struct follower *f, struct err *err)
 {
 	int ready;
@@ -251,7 +251,7 @@ static int hear_guest(struct follower *f, struct err *err)
 	return -1;
 }
 
-/* Wait until either has something to say. */
+/* Wait until QEMU or the guest sends something. */
 static int wait_for_news(struct follower *f, struct err *err)
 {
 	const struct vm *vm = &f->ctx->vm;
@@ -279,8 +279,8 @@ static int follow(struct follower *f, struct err *err)
 	return reached < 0 ? -1 : tell_folded(f, true, err);
 }
 
-/* Is the guest to be followed? Unasked only over a channel that was named, and that somebody else
- * can use at the same time: a console would be occupied, as would an agent's socket. */
+/* Should the guest be followed? Without an explicit request only over a named channel that others
+ * can use at the same time: a console or an agent's socket would be occupied. */
 static bool is_guest_wanted(const struct follower *f)
 {
 	enum address_kind kind = f->ctx->vm.channel.kind;
@@ -307,7 +307,8 @@ static int look_first(struct follower *f, struct view *view, struct err *err)
 	return 0;
 }
 
-/* The first look, which the others are compared with. A guest that ends before ends it. */
+/* Make the first scan, which the next one is compared with. If the guest ends during it, so does
+ * this. */
 static int open_guest(struct follower *f, struct err *err)
 {
 	struct view view = { .qmp = f->ctx->vm.qmp };

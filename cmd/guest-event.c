@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What has happened in the guest between two scans. */
+/* The changes in the guest between two scans. */
 #include <string.h>
 
 #include "cmd/event.h"
@@ -14,7 +14,7 @@ struct json_object *guest_event_lost(const char *reason)
 	return event_new("GUEST_LOST", data);
 }
 
-/* One change of a run of blocks, as long as what follows goes on with it. */
+/* One change of a run of blocks, extended as long as the next change continues it. */
 struct teller {
 	guest_event_fn *tell;
 	void *context;
@@ -35,7 +35,7 @@ static int flush(struct teller *t)
 	return t->tell(t->context, event_new("GUEST_BLOCKS", data));
 }
 
-/* Nothing is known of blocks that have gone, but which they were. */
+/* Of blocks that have gone only their numbers are known. */
 static int add(struct teller *t, const char *change, const struct blocks *facts, uint64_t first,
 	       uint64_t last)
 {
@@ -56,7 +56,7 @@ static int add(struct teller *t, const char *change, const struct blocks *facts,
 	return 0;
 }
 
-/* Compare what is said of the blocks @first to @last; NULL: they are not there. */
+/* Compare the old and new state of the blocks @first to @last; NULL: absent. */
 static int compare(struct teller *t, const struct blocks *was, const struct blocks *is,
 		   uint64_t first, uint64_t last)
 {
@@ -71,7 +71,7 @@ static int compare(struct teller *t, const struct blocks *was, const struct bloc
 	return add(t, "changed", is, first, last);
 }
 
-/* The run that holds @block, or NULL with the first block of the next one in *next. @i moves on. */
+/* The run that holds @block, or NULL with the first block of the next run in *next. Advances @i. */
 static const struct blocks *run_at(const struct block_list *list, unsigned *i, uint64_t block,
 				   uint64_t *next)
 {
@@ -84,7 +84,7 @@ static const struct blocks *run_at(const struct block_list *list, unsigned *i, u
 	return run && run->first <= block ? run : NULL;
 }
 
-/* Both lists ascend: once through both, however many runs a guest invents. */
+/* Both lists ascend: one pass over both, however many runs a guest invents. */
 static int compare_blocks(struct teller *t, const struct block_list *before,
 			  const struct block_list *after)
 {

@@ -25,7 +25,7 @@ static void add_headings(struct out_table *table, const char *const *headings)
 		out_table_cell(table, *headings);
 }
 
-/* A number, or "-" when it is not known. */
+/* A number, or "-" if unknown. */
 static void add_number(struct out_table *table, bool is_known, uint64_t value)
 {
 	char text[24];
@@ -34,7 +34,7 @@ static void add_number(struct out_table *table, bool is_known, uint64_t value)
 	out_table_cell(table, is_known ? text : "-");
 }
 
-/* The cells that tell of a run of blocks; NULL: there is none to tell of. */
+/* The cells for a run of blocks; NULL: empty cells. */
 static void add_run(struct out_table *table, const struct blocks *b)
 {
 	char range[BLOCKS_TEXT_MAX];
@@ -44,7 +44,7 @@ static void add_run(struct out_table *table, const struct blocks *b)
 	out_table_cell(table, b && blocks_are_online(b) && b->zones[0] ? b->zones : "-");
 }
 
-/* Does the guest count any device's node otherwise than QEMU? */
+/* Does the guest number any device's node differently from QEMU? */
 static bool counts_otherwise(const struct view *v)
 {
 	unsigned i;
@@ -65,7 +65,7 @@ static bool counts_otherwise(const struct view *v)
 	return false;
 }
 
-/* The cells that tell of a run of a device's blocks, with the guest's node if it is to be told. */
+/* The cells for a run of a device's blocks, with the guest's node if @has_nodes. */
 static void add_device_run(struct out_table *table, const struct blocks *b, bool has_nodes)
 {
 	add_run(table, b);
@@ -152,8 +152,8 @@ static void report_list(struct ctx *ctx, const struct transaction *t, void *job)
 	cmd_print_absent(&t->view, "");
 }
 
-/* Does a shell leave it as it is in qemu $(memhp list --qemu-args)? What it splits would be further
- * arguments, and what drives a terminal would be shown as something else. */
+/* Does it survive in qemu $(memhp list --qemu-args)? A shell would split it into several arguments,
+ * and characters that control a terminal would be shown as something else. */
 static bool is_word(const char *text)
 {
 	size_t len;
@@ -163,7 +163,7 @@ static bool is_word(const char *text)
 	return !*text;
 }
 
-/* What a device needs; nothing for one that was there from the start. */
+/* Read the arguments of a device; none for one that was there from the start. */
 static int read_args(struct ctx *ctx, const struct memdev *d, struct machine_defaults *defaults,
 		     struct machine_args *args, struct err *err)
 {
@@ -181,7 +181,7 @@ static int read_args(struct ctx *ctx, const struct memdev *d, struct machine_def
 	return err_hint(err, "--json gives them as a list");
 }
 
-/* The path is QEMU's, and it need not be one of ours. */
+/* The path is in QEMU's namespace, and may not exist in ours. */
 static void report_args(struct ctx *ctx, struct json_object *array, const struct memdev *d,
 			const struct machine_args *args)
 {
@@ -196,7 +196,7 @@ static void report_args(struct ctx *ctx, struct json_object *array, const struct
 			 args->mem_path, memdev_name(d));
 }
 
-/* All of the devices, or none. */
+/* Report all devices, or none. */
 static int report_all(struct ctx *ctx, const struct machine *m, struct err *err)
 {
 	struct machine_args *args = xcalloc(m->devices_count, sizeof(*args));
@@ -218,7 +218,7 @@ static int report_all(struct ctx *ctx, const struct machine *m, struct err *err)
 	return status;
 }
 
-/* What has come since the start of the VM, as arguments for another QEMU. */
+/* List the devices plugged since the start of the VM, as arguments for another QEMU. */
 static int list_args(struct ctx *ctx, struct err *err)
 {
 	struct machine machine = { 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The sessions of a VM, as a transaction opens them. */
+/* Lets a transaction open the sessions of a VM. */
 #include "cmd/opener.h"
 
 static int open_qmp(struct view *view, void *context, struct err *err)

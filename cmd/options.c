@@ -5,7 +5,7 @@
 #include "cmd/options.h"
 #include "lib/text.h"
 
-/* Does a setting of a profile stand in for an option of this command? */
+/* Is this setting of a profile for an option of this command? */
 static bool takes_setting(const struct cmd *cmd, const char *key)
 {
 	const char *const *taken;
@@ -16,7 +16,9 @@ static bool takes_setting(const struct cmd *cmd, const char *key)
 	return false;
 }
 
-/* The settings of a profile, where nothing was given. In the shell, the global ones are settled. */
+/* Apply a profile's settings to options that were not given. In the shell the global ones are
+ * fixed.
+ */
 static int apply_profile(const struct ctx *ctx, struct opt_target *targets, const struct cmd *cmd,
 			 const struct profile *profile, struct err *err)
 {
@@ -32,7 +34,7 @@ static int apply_profile(const struct ctx *ctx, struct opt_target *targets, cons
 	return 0;
 }
 
-/* The name of a profile that @name may be mistyped for. */
+/* The name of a profile that @name may be a typo of. */
 static const char *like_profile(const struct config *config, const char *name)
 {
 	struct nearest nearest = { .word = name };

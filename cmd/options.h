@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * options: which VM --vm means, and the settings of its profile in the place of options. Must
- * never: connect.
+ * options: which VM --vm means, and its profile's settings as defaults of options. Must never:
+ * connect.
  */
 #ifndef CMD_OPTIONS_H
 #define CMD_OPTIONS_H
@@ -9,8 +9,8 @@
 #include "cmd/report.h"
 
 /*
- * options_resolve() - settle which VM a command line means: what is typed is another than what the
- * environment means, and a profile stands in for what was not given
+ * options_resolve() - decide which VM a command line means: typed options take precedence over the
+ * environment, and a profile supplies what was not given
  * @targets:	the global options, and those of @cmd
  * Return: 0 with the options and ctx->vm filled in; -1 with ERR_USAGE
  */

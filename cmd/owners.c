@@ -11,7 +11,7 @@ struct owners owners_find(const struct view *v)
 	uint64_t next = 0;
 	unsigned i;
 
-	/* by address, and so by block; of devices that overlap the first has what both claim */
+	/* by address, and so by block; if devices overlap, the first one gets the common part */
 	for (i = 0; i < v->machine.devices_count; i++) {
 		struct blocks run;
 
@@ -32,7 +32,7 @@ void owners_free(struct owners *o)
 
 const struct memdev *owners_get(const struct owners *o, uint64_t block, uint64_t *until)
 {
-	unsigned from = 0, to = o->count; /* the first that ends at the block or behind it */
+	unsigned from = 0, to = o->count; /* the first that ends at the block or after it */
 	bool is_owned;
 
 	while (from < to) {

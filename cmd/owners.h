@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * owners: which memory device the guest's blocks belong to, asked for ranges: a guest can tell of
- * ten million blocks. Must never: talk to anybody.
+ * owners: which memory device the guest's blocks belong to, by ranges: a guest may report ten
+ * million blocks. Must never: talk to QEMU or the guest.
  */
 #ifndef CMD_OWNERS_H
 #define CMD_OWNERS_H
@@ -16,24 +16,24 @@ struct owned {
 	const struct memdev *device;
 };
 
-/* All devices that have blocks, ascending, none in two. */
+/* All devices that have blocks, ascending, without overlaps. */
 struct owners {
 	struct owned *list;
 	unsigned count;
 };
 
-/* owners_find() - of all devices of @t, which they are borrowed from; owners_free() it */
+/* owners_find() - the blocks of all devices of @t, borrowed from it; for owners_free() */
 struct owners owners_find(const struct view *v);
 void owners_free(struct owners *o);
 
 /*
- * owners_get() - whose a block is
- * @until:	receives the last block that the same holds for; NULL is fine
- * Return: the device; NULL when it is boot memory
+ * owners_get() - the owner of a block
+ * @until:	receives the last block with the same owner; may be NULL
+ * Return: the device; NULL for boot memory
  */
 const struct memdev *owners_get(const struct owners *o, uint64_t block, uint64_t *until);
 
-/* owners_split() - @list in parts that have one owner each; the caller frees it */
+/* owners_split() - @list split into runs with one owner each; the caller frees it */
 struct block_list owners_split(const struct owners *o, const struct block_list *list);
 
 #endif

@@ -13,7 +13,7 @@ struct plug_options {
 	struct backend_options backend;
 };
 
-#define NAMES_MAX	8 /* more DIMMs than these are only counted */
+#define NAMES_MAX	8 /* more DIMMs are only counted */
 #define BACKEND(member) offsetof(struct plug_options, backend.member)
 
 static const struct opt opts[] = {
@@ -66,7 +66,7 @@ static const struct opt opts[] = {
 
 static const char *const settings[] = { "zone", "dimm", NULL };
 
-/* The blocks of all DIMMs, as the guest shows them now; the caller releases it. */
+/* The current blocks of all DIMMs in the guest; the caller releases the list. */
 static struct block_list plugged_blocks(const struct view *v, const struct plug *plug)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
@@ -180,13 +180,13 @@ static void report(struct ctx *ctx, const struct transaction *t, void *job)
 	print_end(ctx, t);
 }
 
-/* A profile's zone says nothing about memory that stays offline. */
+/* A profile's zone does not apply to memory that stays offline. */
 static enum zone zone_of(const struct ctx *ctx, const struct plug_options *o)
 {
 	return o->is_no_online && !opt_is_typed(&ctx->options, "zone") ? ZONE_AUTO : o->zone;
 }
 
-/* A profile's size of DIMMs counts where it can. */
+/* A profile's DIMM size applies where possible. */
 static uint64_t dimm_bytes_of(const struct ctx *ctx, const struct plug_options *o,
 			      uint64_t size_bytes)
 {

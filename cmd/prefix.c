@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which numbers begin with the digits that somebody has typed. */
+/* The numbers that begin with the typed digits. */
 #include <string.h>
 
 #include "cmd/prefix.h"
@@ -8,21 +8,21 @@
 #define DIGITS_MAX  7 /* of a block's number: sysfs.c */
 #define NUMBERS_END 10000000
 
-/* What is looked for, and who hears of it. */
+/* A search, and who gets the results. */
 struct search {
 	const struct block_list *list;
 	prefix_fn *tell;
 	void *context;
-	uint64_t left; /* to be told of; 0: they are only counted */
+	uint64_t left; /* to report; 0: only count */
 };
 
-/* Numbers that begin alike; no digit: all. */
+/* Numbers with the same first digits; no digit: all. */
 struct stem {
 	uint64_t number;
 	unsigned digits;
 };
 
-/* How many blocks of the list are numbered @first to @last; as many as are left are told of. */
+/* Count the blocks numbered @first to @last in the list, and report up to s->left of them. */
 static uint64_t visit(struct search *s, uint64_t first, uint64_t last)
 {
 	uint64_t count = 0;
@@ -60,7 +60,8 @@ static struct stem longer(struct stem stem, unsigned digit)
 	return (struct stem){ stem.number * 10 + digit, stem.digits + 1 };
 }
 
-/* How many of the ten digits can follow, and 10 more when none has to: then these differ at once. */
+/* How many of the ten digits can follow, plus 10 if the number can end here, so that the candidates
+ * differ at once. */
 static unsigned count_branches(struct search *s, struct stem stem)
 {
 	unsigned digit, branches = 0;
@@ -72,7 +73,7 @@ static unsigned count_branches(struct search *s, struct stem stem)
 	return branches;
 }
 
-/* Tell of @most numbers that begin so: all, or some with each digit that can follow. */
+/* Report @most numbers with this stem: all, or some for each digit that can follow. */
 static void spread(struct search *s, struct stem stem, unsigned most)
 {
 	uint64_t count = visit_stem(s, stem);

@@ -4,14 +4,14 @@
 
 #include "cmd/report.h"
 
-/* A value is JSON where it reads as JSON (12, true, {"a": 1}), else a string. */
+/* A value is JSON if it parses as JSON (12, true, {"a": 1}), else a string. */
 static struct json_object *value_of(const char *text)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(64);
 	struct json_object *value;
 
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	/* the final NUL counts: without it a number could go on */
+	/* with the final NUL: without it a number may be incomplete */
 	value = json_tokener_parse_ex(tokener, text, (int)strlen(text) + 1);
 	if (json_tokener_get_error(tokener) != json_tokener_success)
 		value = json_object_new_string(text);

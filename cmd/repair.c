@@ -48,7 +48,7 @@ static const char *const action_words[] = {
 	[ACTION_ACCEPT_SIZE] = "asked for no more", [ACTION_RESIZE] = "resized"
 };
 
-/* The findings, before they are gone. */
+/* Add the findings to the result, before they are freed. */
 static void add_findings(struct ctx *ctx, const struct repair *r)
 {
 	struct json_object *array = json_object_new_array();

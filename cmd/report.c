@@ -69,7 +69,7 @@ static void report_plan(struct ctx *ctx, const struct transaction *t)
 	json_object_object_add(ctx->result, "plan", plan);
 }
 
-/* Warnings go to stderr, unless only errors are to be printed, and into the JSON. */
+/* Warnings go to stderr, except with --quiet, and into the JSON. */
 static void add_warnings(struct ctx *ctx, const struct transaction *t)
 {
 	struct json_object *warnings;
@@ -86,8 +86,7 @@ static void add_warnings(struct ctx *ctx, const struct transaction *t)
 	json_object_object_add(ctx->result, "warnings", warnings);
 }
 
-/* The report could not be written: nobody will know what was done, so it is undone where it can be.
- */
+/* The report could not be written, so the user cannot know what was done: undo it if possible. */
 static int unreported(struct transaction *t, struct err *err)
 {
 	if (t->outcome != OUTCOME_DONE)
@@ -160,7 +159,7 @@ int cmd_run_look(struct ctx *ctx, unsigned what, enum verb also, cmd_report_fn *
 	int status;
 
 	cmd_begin(ctx, &t, false);
-	t.is_dry_run = false; /* looking changes nothing anyway */
+	t.is_dry_run = false; /* a query changes nothing anyway */
 	t.view.extra = also;
 	status = cmd_finish(ctx, &t, look(ctx, &t, what, err), report, NULL, err);
 	transaction_free(&t);
@@ -215,7 +214,7 @@ struct json_object *cmd_json_device(const struct view *v, const struct guest_mem
 	return device;
 }
 
-/* What going offline has taken; NULL: unknown. */
+/* What going offline took from the guest; NULL: unknown. */
 static struct json_object *json_taken(const struct view *v)
 {
 	unsigned i, count;
@@ -315,7 +314,7 @@ void cmd_print_memory(const struct view *v)
 	unsigned i;
 
 	if (v->before.is_agent_only)
-		return; /* none of it is known */
+		return; /* it is all unknown */
 	for (i = 0; i < ARRAY_SIZE(heading); i++)
 		out_table_cell(&table, heading[i]);
 	add_memory_row(&table, "before", &v->before);

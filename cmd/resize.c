@@ -30,11 +30,11 @@ static const struct opt opts[] = {
 
 static const char *const settings[] = { "zone", NULL };
 
-/* The DIMMs that left are gone when the report is made: their JSON is kept from before. */
+/* Unplugged DIMMs are gone by the time of the report: their JSON is made before. */
 struct resize_job {
 	struct resize resize;
 	struct json_object *plugged, *unplugged, *resized;
-	struct buf changes; /* in words, one a line */
+	struct buf changes; /* as text, one per line */
 };
 
 static struct resize_job *job_of(struct unplug *unplug)
@@ -131,7 +131,7 @@ static bool is_zero(const char *text)
 					    strspn(text, "0123456789") == digits));
 }
 
-/* "8G", "+1G", "-512M"; what a node has can be nothing */
+/* "8G", "+1G", "-512M"; a node's total can be 0 */
 static int parse_total(struct resize *r, const char *text, struct err *err)
 {
 	r->text = text;

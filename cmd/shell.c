@@ -16,7 +16,7 @@
 #include "lib/size.h"
 #include "lib/text.h"
 
-#define ASK_MS	       1000  /* so long may QEMU take to say what the prompt shows */
+#define ASK_MS	       1000  /* the longest wait for QEMU's data for the prompt */
 #define EVENTS_MAX     4096  /* taken at once */
 #define LINE_MAX_BYTES 65536 /* of a script */
 #define NAME_BYTES     64    /* of a VM's name in the prompt */
@@ -37,7 +37,7 @@ struct shell {
 	bool is_stopping, is_over;
 	int exit_code;
 	unsigned line;
-	pid_t pid; /* of the QEMU that the last command had; 0: not known */
+	pid_t pid; /* of the last command's QEMU; 0: unknown */
 	struct prompt_user user;
 	struct completion completion;
 	struct fold fold;
@@ -49,7 +49,7 @@ static bool is_any(const char *name, struct json_object *data, void *context)
 	return true;
 }
 
-/* Watch the monitor, which may be another than before, or gone. Nobody waits for a reply here. */
+/* Watch the monitor, which may have changed or gone. No reply is awaited here. */
 static void watch(struct shell *s)
 {
 	struct qmp *qmp = s->ctx->vm.qmp;
@@ -61,7 +61,7 @@ static void watch(struct shell *s)
 	s->user.has_news = qmp && qmp_has_events(qmp);
 }
 
-/* QEMU has ended, or somebody started another: the next command connects anew. */
+/* QEMU has ended or was restarted: the next command connects again. */
 static void lose_monitor(struct shell *s, const struct err *err)
 {
 	out_note("%s", err->message);
@@ -69,7 +69,7 @@ static void lose_monitor(struct shell *s, const struct err *err)
 	s->ctx->vm.qmp = NULL;
 }
 
-/* Print an event that a person wants to see, if it is not one of a flood. */
+/* Print an event that matters to the user, if it is not part of a flood. */
 static void show(struct shell *s, struct json_object *event)
 {
 	_cleanup_buf_ struct buf words = { 0 };
@@ -93,7 +93,7 @@ static void tell_folded(struct shell *s)
 			 (unsigned long long)fold_take(&s->fold, now_ms));
 }
 
-/* Take the events that have come: a person sees them, and the next command must not. */
+/* Take the events that have come: the user sees them, and the next command must not. */
 static void take_events(void *context)
 {
 	struct shell *s = context;
@@ -116,7 +116,7 @@ static void take_events(void *context)
 	watch(s);
 }
 
-/* Another process is the VM now: somebody has ended QEMU and started it again. */
+/* Report that the VM is another process now: QEMU was ended and started again. */
 static void notice_restart(struct shell *s)
 {
 	const struct vm *vm = &s->ctx->vm;
@@ -168,7 +168,7 @@ static void run_line(struct shell *s, const char *line)
 	notice_restart(s);
 	status = d->interrupts ? err_exit_code(ERR_INTERRUPTED) : run_words(s, line);
 	notice_restart(s);
-	/* Ctrl-C ends the command, and a script with it, but not what a person types */
+	/* Ctrl-C ends the command, and a script with it, but not an interactive shell */
 	s->is_over |= d->last_signal && (d->last_signal != SIGINT || !s->is_typed);
 	deadline_init(d, 0, d->signal_fd);
 	watch(s);
@@ -181,7 +181,7 @@ static void run_line(struct shell *s, const char *line)
 		s->exit_code = status;
 }
 
-/* "lab 1.5 GiB> ": what QEMU calls the VM, and its base plus plugged memory */
+/* "lab 1.5 GiB> ": QEMU's name for the VM, and its base plus plugged memory */
 static char *ask_text(struct qmp *qmp)
 {
 	_cleanup_json_ struct json_object *reply = NULL;
@@ -195,7 +195,7 @@ static char *ask_text(struct qmp *qmp)
 		return xstrdup("memhp> ");
 	if (!qmp_execute(qmp, "query-name", NULL, &reply, &ignored))
 		json_get_string(reply, "name", &name);
-	shown = printable_short(name, NAME_BYTES); /* readline prints it as it is */
+	shown = printable_short(name, NAME_BYTES); /* readline prints it unchanged */
 	text = xasprintf("%s %s> ", shown, size_format(size, bytes));
 	return text;
 }
@@ -221,7 +221,7 @@ static void offer_word(const char *word, const char *meaning)
 	prompt_offer(word);
 }
 
-/* What memhp takes, and what only the shell does. */
+/* Complete memhp's commands, and those of the shell only. */
 static bool complete(void *context, const char *before, const char *word)
 {
 	struct shell *s = context;
@@ -263,7 +263,7 @@ static int run_typed(struct shell *s, struct err *err)
 	return status;
 }
 
-/* Wait for more of the script; what QEMU says meanwhile is taken. 0 at the end, 1, or -1. */
+/* Wait for more of the script, and take QEMU's events during the wait. 0 at the end, 1, or -1. */
 static int read_more(struct shell *s, struct buf *in, struct err *err)
 {
 	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
@@ -344,7 +344,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	if (vm_open_qmp(&ctx->vm, err))
 		return -1;
 	vm_stay(&ctx->vm);
-	/* --timeout is for each command, not for the person */
+	/* --timeout limits each command, not the user's typing */
 	deadline_init(&ctx->deadline, 0, ctx->deadline.signal_fd);
 	s.user = (struct prompt_user){
 		.ready = take_events, .text = prompt_text, .complete = complete, .context = &s

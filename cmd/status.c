@@ -45,7 +45,7 @@ static struct json_object *json_guest(const struct ctx *ctx, const struct guest_
 	return guest;
 }
 
-/* What QEMU has plugged into a node. */
+/* The memory that QEMU has plugged into a node. */
 static uint64_t plugged_bytes(const struct machine *m, int node)
 {
 	uint64_t bytes = 0;
@@ -57,7 +57,7 @@ static uint64_t plugged_bytes(const struct machine *m, int node)
 	return bytes;
 }
 
-/* Is there another node than 0, as QEMU or the guest counts? */
+/* Does QEMU or the guest have a node other than 0? */
 static bool has_nodes(const struct view *v)
 {
 	unsigned i;
@@ -71,7 +71,7 @@ static bool has_nodes(const struct view *v)
 	return false;
 }
 
-/* With one node the guest's is QEMU's; else each is found out. */
+/* With one node the guest's is QEMU's; else find the node of each. */
 static void read_nodes(struct node_map *map, const struct view *v)
 {
 	struct err ignored;
@@ -80,11 +80,10 @@ static void read_nodes(struct node_map *map, const struct view *v)
 	if (!has_nodes(v) && (!is_known || map->nodes.count < 2))
 		*map = (struct node_map){ .nodes.count = 1 };
 	else if (map->nodes.count < 2)
-		map->nodes.count =
-			MACHINE_NODES_MAX; /* those with devices are shown all the same */
+		map->nodes.count = MACHINE_NODES_MAX; /* those with devices are shown anyway */
 }
 
-/* One object, and a line where there are several; -1: not known, or not counted. */
+/* One JSON object, and a line if there are several nodes; -1: unknown, or not numbered. */
 static void report_node(struct ctx *ctx, const struct view *v, struct json_object *nodes,
 			bool is_alone, int node, int guest)
 {
@@ -117,7 +116,7 @@ static void report_node(struct ctx *ctx, const struct view *v, struct json_objec
 		   size_format(movable, sum.movable_bytes));
 }
 
-/* The guest's nodes that are none of QEMU's, or of several. */
+/* The guest's nodes that match none of QEMU's, or several. */
 static void report_guest_nodes(struct ctx *ctx, const struct view *v, struct json_object *nodes,
 			       const struct node_map *map)
 {
@@ -137,7 +136,7 @@ static void report_guest_nodes(struct ctx *ctx, const struct view *v, struct jso
 	}
 }
 
-/* Each of QEMU's NUMA nodes, with what the guest counts as that, then others of the guest. */
+/* Each of QEMU's NUMA nodes with the guest's matching one, then the guest's other nodes. */
 static void report_nodes(struct ctx *ctx, const struct view *v)
 {
 	struct json_object *nodes = json_object_new_array();
@@ -176,7 +175,7 @@ static void print_qemu(const struct machine *m)
 		out_printf("%s\n", m->has_slots ? ", no memory slots" : "");
 }
 
-/* Who else in the guest decides about new memory. */
+/* What else in the guest decides about new memory. */
 static void print_policy(const struct guest_memory *g)
 {
 	out_printf("        new memory: %s%s%s\n", g->auto_online[0] ? g->auto_online : "-",
@@ -206,7 +205,7 @@ static void print_guest(const struct ctx *ctx, const struct guest_memory *g)
 	print_policy(g);
 }
 
-/* Is anything half done? */
+/* Report whether anything needs repair. */
 static void report_repair(struct ctx *ctx, const struct transaction *t)
 {
 	struct findings found = { 0 };

@@ -6,7 +6,7 @@
 #include "hotplug/leave.h"
 #include "lib/size.h"
 
-#define NAMES_MAX 8 /* more than these are only counted */
+#define NAMES_MAX 8 /* more are only counted */
 
 struct unplug_options {
 	bool is_all, is_keep_going, is_forced;
@@ -23,7 +23,7 @@ static const struct opt opts[] = {
 	{ 0 },
 };
 
-/* The devices are gone when the report is made: their JSON and names are kept from before. */
+/* The devices are gone by the time of the report: their JSON and names are kept from before. */
 struct unplug_job {
 	struct unplug unplug; /* first: what the transaction is given */
 	struct json_object *devices;
@@ -54,7 +54,7 @@ static void report(struct ctx *ctx, const struct transaction *t, void *data)
 	cmd_print_times(t);
 }
 
-/* What leaves, while it is still known. */
+/* Note a device that is to leave, while its properties are known. */
 static void remember(struct unplug *unplug, const struct transaction *t, const struct memdev *d)
 {
 	struct unplug_job *job = (struct unplug_job *)unplug;
@@ -74,7 +74,7 @@ static int choose(const struct transaction *t, struct unplug *unplug, bool is_al
 	return unplug_add_args(t, unplug, argv, (unsigned)argc, err);
 }
 
-/* What the user named, else what was chosen: "memhp0-dimm", "64 DIMMs" */
+/* Put into the error what the user named, else what was chosen: "memhp0-dimm", "64 DIMMs" */
 static int explain(const struct unplug_job *job, int argc, char **argv, struct err *err)
 {
 	_cleanup_buf_ struct buf words = { 0 };
@@ -91,7 +91,7 @@ static int explain(const struct unplug_job *job, int argc, char **argv, struct e
 			  : err_wrap(err, "cannot unplug");
 }
 
-/* With --keep-going, also of a failure: what is gone, and what stays and why. */
+/* With --keep-going, even on failure: report what has gone, and what stays and why. */
 static void add_stayers(struct ctx *ctx, const struct unplug_job *job)
 {
 	struct json_object *array = json_object_new_array();

@@ -93,7 +93,7 @@ static void fill_cells(const struct fleet_vm *vm, char *cells[COLUMNS_COUNT])
 	cells[COLUMN_USER] = user_of(vm);
 }
 
-/* The end of a path says more than its beginning; taken over and returned. */
+/* Shorten a text at the front: a path's end says more. Taken over and returned. */
 static char *cut_to(char *text, size_t width)
 {
 	size_t len = strlen(text);
@@ -106,7 +106,7 @@ static char *cut_to(char *text, size_t width)
 	return cut;
 }
 
-/* What the other columns leave for the monitors on a line. */
+/* The width that the other columns leave for the monitor. */
 static size_t monitor_width(char *(*cells)[COLUMNS_COUNT], unsigned count, unsigned columns)
 {
 	size_t left = LINE_WIDTH - 2 * (columns - 1);
@@ -148,7 +148,7 @@ static void print_table(const struct fleet *fleet, bool with_user)
 	out_table_finish(&out, true);
 }
 
-/* What the table has no room for. */
+/* Print what the table has no room for. */
 static void print_note(const struct fleet_vm *vm)
 {
 	const char *name = fleet_vm_name(vm);
@@ -226,7 +226,7 @@ static int run(struct ctx *ctx, void *options, int argc, char **argv, struct err
 	if (!status)
 		status = discover(&found, o->is_all, &ctx->deadline, err);
 	for (i = 0; i < found.count; i++)
-		(void)emulator_ssh(&found.list[i]); /* what is left of line.ssh is listened on */
+		(void)emulator_ssh(&found.list[i]); /* drops line.ssh unless it is listened on */
 	if (!status) {
 		fleet_gather(&fleet, &found, &ctx->config);
 		status = fleet_ask(&fleet, &ctx->deadline, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A request, served by qemu-guest-agent's own commands for memory blocks. */
+/* Serves a request through qemu-guest-agent's own commands for memory blocks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,18 +7,18 @@
 #include "lib/json.h"
 #include "lib/util.h"
 
-#define PAUSE_MAX_MS 50 /* no event tells of new blocks: they are asked for */
-#define TRIES_MAX    4	/* of a look at the blocks: one that goes meanwhile spoils it */
+#define PAUSE_MAX_MS 50 /* no event reports new blocks: they are polled for */
+#define TRIES_MAX    4	/* of reading all blocks: it fails if one disappears during it */
 
 static const char get_blocks[] = "guest-get-memory-blocks";
 static const char get_size[] = "guest-get-memory-block-info";
 static const char set_blocks[] = "guest-set-memory-blocks";
 
-/* A block as the agent shows it. */
+/* A block as the agent reports it. */
 struct state {
 	uint64_t number;
 	bool is_online;
-	int can_offline; /* -1: not said */
+	int can_offline; /* -1: unknown */
 };
 
 struct states {
@@ -26,7 +26,7 @@ struct states {
 	size_t count;
 };
 
-/* A request at work. */
+/* A request under way. */
 struct call {
 	struct agent_blocks *b;
 	struct answer *answer;
@@ -34,10 +34,10 @@ struct call {
 	struct deadline *d;
 };
 
-/* What became of a command. */
+/* The outcome of a command. */
 enum { SERVED, SERVED_IN_PART, STILL_WAITING, BROKE_OFF = -1 };
 
-/* Is the command among those of guest-info, and enabled? */
+/* Does guest-info list the command as enabled? */
 static bool is_allowed(struct json_object *info, const char *command)
 {
 	struct json_object *commands;
@@ -57,7 +57,7 @@ static bool is_allowed(struct json_object *info, const char *command)
 	return false;
 }
 
-/* The kernel's release, which the agent may not tell. */
+/* The kernel's release, which the agent may not report. */
 static int read_kernel(struct agent_blocks *b, struct deadline *d, struct err *err)
 {
 	_cleanup_json_ struct json_object *message = NULL;
@@ -118,7 +118,7 @@ static int by_number(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-/* Read the array of blocks, which has no order, into a list that has. */
+/* Read the unordered array of blocks into an ordered list. */
 static bool parse_states(struct json_object *array, struct states *states)
 {
 	size_t i, count = json_object_array_length(array);
@@ -143,7 +143,7 @@ static bool parse_states(struct json_object *array, struct states *states)
 	return true;
 }
 
-/* Ask for all blocks; the caller frees the list, whatever is returned. */
+/* Ask for all blocks; the caller frees the list whatever is returned. */
 static int read_states(struct call *c, struct states *states, struct err *err)
 {
 	struct agent *a = c->b->agent;
@@ -204,8 +204,7 @@ static int serve_scan(struct call *c, const struct command *command, struct err 
 	return status ? status : serve_info(c, command, err);
 }
 
-/* The blocks of ascending ranges, each once; of ranges of addresses where a block has @unit bytes.
- */
+/* Add the blocks of ascending ranges, each once; of address ranges, with blocks of @unit bytes. */
 static void add_blocks(struct call *c, const struct command *command, uint64_t unit,
 		       const struct states *states)
 {
@@ -234,7 +233,7 @@ static int serve_blocks(struct call *c, const struct command *command, struct er
 	return status;
 }
 
-/* Is a block of the ranges not there? */
+/* Is a block of the ranges missing? */
 static bool is_any_absent(const struct states *states, const struct command *command)
 {
 	uint64_t block;
@@ -247,7 +246,7 @@ static bool is_any_absent(const struct states *states, const struct command *com
 	return false;
 }
 
-/* Wait @ms, or until the agent goes away, which the next request shows. */
+/* Wait @ms, or until the agent goes away, which the next request reports. */
 static int pause_for(struct call *c, int64_t ms, struct err *err)
 {
 	struct pollfd fd = { .fd = c->b->agent->stream.in_fd };
@@ -276,7 +275,7 @@ static int serve_appear(struct call *c, const struct command *command, struct er
 	}
 }
 
-/* What the agent says to a change, in words; NULL: done; "": it makes no sense */
+/* The agent's answer to a change, as text; NULL: done; "": it makes no sense */
 static const char *read_response(struct json_object *message, uint64_t block)
 {
 	struct json_object *array = NULL, *entry;
@@ -302,7 +301,7 @@ static const char *read_response(struct json_object *message, uint64_t block)
 		       : "no reason given";
 }
 
-/* After a failure it is the block's state that counts: another program may have been faster. */
+/* After a failure the block's state counts: another program may have been faster. */
 static int read_back(struct call *c, const char *why, struct err *err)
 {
 	struct agent_blocks *b = c->b;
@@ -318,7 +317,7 @@ static int read_back(struct call *c, const char *why, struct err *err)
 	return SERVED_IN_PART;
 }
 
-/* One block a request: the first that fails is the last, and where the agent hangs is known. */
+/* One block per request: a failure stops at that block, and a hang shows at which one. */
 static int set_block(struct call *c, uint64_t block, bool is_online, struct err *err)
 {
 	struct agent *a = c->b->agent;
@@ -342,7 +341,7 @@ static int set_block(struct call *c, uint64_t block, bool is_online, struct err 
 		    : agent_broken(a, "no response for the memory block in the answer", err);
 }
 
-/* Where a block is online already, the agent leaves it. */
+/* The agent leaves a block that is online already. */
 static int serve_change(struct call *c, const struct command *command, struct err *err)
 {
 	unsigned i;
@@ -366,7 +365,7 @@ static int serve_change(struct call *c, const struct command *command, struct er
 	return SERVED;
 }
 
-/* What such an agent knows nothing about, or has no need of. */
+/* Commands that such an agent cannot serve, or does not need. */
 static int serve_nothing(struct call *c, const struct command *command, struct err *err)
 {
 	(void)c, (void)command, (void)err;
@@ -404,7 +403,7 @@ int agent_blocks_run(struct agent_blocks *b, const struct request *r, struct ans
 	if (!b->is_waiting && agent_blocks_finish(b, d, err))
 		return -1;
 	for (i = 0; i < r->count; i++) {
-		/* where the command before was a condition of this one, and has failed */
+		/* the command before was a condition of this one, and has failed */
 		if (status == SERVED_IN_PART && r->list[i - 1].is_condition)
 			continue;
 		status = serve(&call, &r->list[i], err);

@@ -5,7 +5,7 @@
 
 #include "guest/agent.h"
 
-#define SYNC_MAX_MS 10000 /* an agent that is there has answered by then */
+#define SYNC_MAX_MS 10000 /* a running agent has answered by then */
 #define NOISE_MAX   65536 /* bytes without a line end that are kept */
 #define SENTINEL    "\xff"
 
@@ -16,7 +16,7 @@ int agent_broken(struct agent *a, const char *why, struct err *err)
 		       why);
 }
 
-/* Wait for a message of the agent's; the caller owns it. */
+/* Wait for a message from the agent; the caller owns it. */
 static int receive(struct agent *a, struct json_object **message, int64_t until_ms,
 		   struct deadline *d, struct err *err)
 {
@@ -97,7 +97,7 @@ int agent_run(struct agent *a, const char *command, struct json_object *argument
 	return agent_receive(a, message, DEADLINE_NEVER, d, err);
 }
 
-/* Is a line the answer to our own request? What others have left unread may stand before it. */
+/* Is the line the answer to our own request? Answers that others left unread may precede it. */
 static bool answers(const char *line, uint64_t id)
 {
 	_cleanup_json_ struct json_object *message = NULL;
@@ -109,9 +109,9 @@ static bool answers(const char *line, uint64_t id)
 }
 
 /*
- * Find the place in the stream where our own requests are answered. Others have been here before,
- * and have left half a request, or not read all: the byte that no JSON has ends the first, for
- * which the agent answers an error, and stands before the answer to this.
+ * Synchronise, so that the next answer is ours. An earlier client may have left half a request or
+ * unread answers. The byte 0xff, which JSON never contains, ends half a request, to which the agent
+ * answers with an error; the agent also puts it before the answer to this one.
  */
 static int sync_stream(struct agent *a, struct deadline *d, struct err *err)
 {
@@ -139,7 +139,7 @@ static int sync_stream(struct agent *a, struct deadline *d, struct err *err)
 	return err_set(err, ERR_TIMEOUT, "no answer");
 }
 
-/* An agent that is not there is silent, as is a socket that somebody else is connected to. */
+/* A missing agent is silent, and so is a socket that another client is connected to. */
 static int greet(struct agent *a, struct deadline *d, struct err *err)
 {
 	if (!sync_stream(a, d, err))

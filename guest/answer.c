@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a guest says to a request. */
+/* What a guest answers to a request. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +72,7 @@ bool answer_end(struct answer *a)
 	return true;
 }
 
-/* A block's number up to a blank or the end of the line; *rest: what is behind it. */
+/* A block's number up to a blank or the end of the line; *rest: what follows it. */
 static bool read_block(const char *text, uint64_t *block, const char **rest)
 {
 	size_t len = strcspn(text, " ");
@@ -82,8 +82,8 @@ static bool read_block(const char *text, uint64_t *block, const char **rest)
 	return parse_u64(number, 10, block);
 }
 
-/* "failed BLOCK WHY", "gone BLOCK", "absent BLOCK", "stopped", "held DUMP"; others are of the
- * memory. False when it makes no sense. */
+/* "failed BLOCK WHY", "gone BLOCK", "absent BLOCK", "stopped", "held DUMP"; other lines are
+ * about memory. False when it makes no sense. */
 static bool read_line(struct answer *a, const char *line)
 {
 	const char *rest;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * answer: what a guest says to a request. What it tells of its memory is a line for each "say" of
- * guest.sh, or an agent's own numbers; what came of the request's changes is data. Must never: know
- * what a line of the memory means.
+ * answer: what a guest answers to a request. What it reports about its memory stays text, a line
+ * for each "say" of guest.sh, or an agent's own numbers; the outcome of the changes is data. Must
+ * never: know what a line about memory means.
  */
 #ifndef GUEST_ANSWER_H
 #define GUEST_ANSWER_H
@@ -14,25 +14,25 @@
 #include "lib/err.h"
 #include "lib/stream.h"
 
-/* What came of waiting for blocks and changing them; of several the greatest counts. */
+/* The outcome of waiting for blocks and changing them; of several, the greatest counts. */
 enum result {
 	RESULT_DONE,
 	RESULT_ABSENT,	/* a block did not appear in time */
-	RESULT_STOPPED, /* the change was ended: by the deadline, by memhp or by the guest */
-	RESULT_GONE,	/* a block will not appear: the kernel has dealt with the DIMM */
+	RESULT_STOPPED, /* the change was stopped: at the deadline, by memhp or by the guest */
+	RESULT_GONE,	/* a block will not appear: the kernel has finished with the DIMM */
 	RESULT_FAILED,	/* a block was refused */
 };
 
 #define REASON_MAX 201
 
-/* A run of blocks with equal facts, as an agent tells of them. */
+/* A run of blocks in the same state, as an agent reports them. */
 struct agent_run {
 	uint64_t first, last;
 	bool is_online;
-	int can_offline; /* 0, 1; -1: not said */
+	int can_offline; /* 0, 1; -1: unknown */
 };
 
-/* What an agent without a shell knows of the guest's memory. */
+/* What an agent without a shell knows about the guest's memory. */
 struct agent_memory {
 	bool has_info; /* the first three are known */
 	char kernel[80];
@@ -47,36 +47,36 @@ struct answer {
 	char **lines;
 	unsigned count;
 	size_t bytes;	    /* of all lines */
-	bool is_cut;	    /* has more lines than are kept */
-	bool is_from_agent; /* memory is what it says, not lines */
+	bool is_cut;	    /* it had more lines than are kept */
+	bool is_from_agent; /* the memory is in the agent's numbers, not in lines */
 	struct agent_memory memory;
 	enum result result;
-	uint64_t block;	      /* that RESULT_FAILED and RESULT_GONE are about */
+	uint64_t block;	      /* of RESULT_FAILED and RESULT_GONE */
 	char why[REASON_MAX]; /* of RESULT_FAILED: the kernel's reason; "": none given */
 	const char *blocker;  /* the kernel's dump of a page; NULL: none; points into a line */
 };
 
 void answer_free(struct answer *a);
 
-/* answer_put() - line @i, counted from 0, has come; those before it may come later. A copy is kept,
- * of the first of several. */
+/* answer_put() - keep a copy of line @i, counted from 0; lines may come in any order. If one comes
+ * twice, the first counts. */
 void answer_put(struct answer *a, unsigned i, const char *line);
 
-/* answer_add_run() - an agent's next block: part of its last run where that goes on */
+/* answer_add_run() - add an agent's next block: extends the last run where it continues that */
 void answer_add_run(struct answer *a, const struct agent_run *block);
 
-/* answer_fail() - the block was refused; only the first such is kept */
+/* answer_fail() - record that the block was refused; only the first one is kept */
 void answer_fail(struct answer *a, uint64_t block, const char *why);
 
-/* answer_end() - an answer is whole when its last line is "end" and none before is missing; then
- * the "end" is dropped, and true returned */
+/* answer_end() - is the answer complete: its last line is "end" and none before is missing? Drops
+ * the "end" then. */
 bool answer_end(struct answer *a);
 
-/* answer_read() - read from the lines of a whole answer what came of the changes; -1 with
+/* answer_read() - read the outcome of the changes from the lines of a complete answer; -1 with
  * ERR_GUEST_UNREACHABLE when one makes no sense */
 int answer_read(struct answer *a, struct err *err) __attribute__((warn_unused_result));
 
-/* answer_trace() - let @trace, which may be NULL, hear the answer */
+/* answer_trace() - show the answer to @trace, which may be NULL */
 void answer_trace(const struct answer *a, const struct trace *trace);
 
 #endif

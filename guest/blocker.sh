@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh
 #
-# A part of guest.sh: what keeps a block from going offline.
-# shellcheck disable=SC2154 # what other files assign
+# Part of guest.sh: what keeps a block from going offline.
+# shellcheck disable=SC2154 # assigned in other files
 
 #= blocker
 
-# dumped BLOCK PAGES: of the pages that the kernel has dumped, as it logs them: what the last one in that block is,
-# behind the error that moving it met; a block has so many pages
+# dumped BLOCK PAGES: read page dumps from the kernel's log, print the last one in that block after the error of
+# moving it; a block has PAGES pages
 dumped() {
 	_why=0 _dump='' _page=''
 	while read -r _line; do

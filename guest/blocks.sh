@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh
 #
-# A part of guest.sh: changing the state of memory blocks.
-# shellcheck disable=SC2154 # what other files assign
-# shellcheck disable=SC2069 # the message is wanted, the word is not
+# Part of guest.sh: changing the state of memory blocks.
+# shellcheck disable=SC2154 # assigned in other files
+# shellcheck disable=SC2069 # only the error message is wanted
 
 #= online move online_if_offline offline offline_fast refill
 
@@ -15,7 +15,7 @@ exec 8<&0
 # put BLOCK WORD: one write to a block's state; the kernel's reason goes to stdout
 put() {
 	echo "$2" 2>&1 >"$_sys/memory$1/state" && return
-	# dash does not say errno: repeat with an external echo, which TERM has to reach too
+	# dash does not print errno: repeat with an external echo, which TERM must reach too
 	case $(echo 2>&1 >/dev/full) in
 	*' space '*) return 1 ;;
 	esac
@@ -24,7 +24,7 @@ put() {
 	wait "$!"
 }
 
-# Somebody else may be faster than we are: after a failed write it is the block's state that counts.
+# Another program may be faster: after a failed write the block's state counts.
 
 # lower BLOCK: take a block offline
 lower() {
@@ -37,8 +37,8 @@ lower() {
 
 _told='' _step=1 _skip=1
 
-# tell BLOCK: say that it is done, at most once a second; the first and the last one always. A look at the clock takes
-# as long as a tenth of a block: where many are done in a second, it is for every sixteenth.
+# tell BLOCK: report it as done, at most once a second; the first and the last one always. Reading the clock takes a
+# tenth of the time of a block: when many are done in a second, it is read for every sixteenth.
 tell() {
 	_skip=$((_skip - 1))
 	[ "$_skip" = 0 ] || return 0
@@ -50,7 +50,7 @@ tell() {
 	printf '%s\n' "@$_id.$_exchange 0 ${#1} $1 0 ${#1} $_id@" >&3
 }
 
-# each FUNCTION ZONE FROM-TO...: upwards or downwards, to the first block that fails; prints that
+# each FUNCTION ZONE FROM-TO...: call it for blocks upwards or downwards, up to the first that fails; prints that one
 each() {
 	_call=$1 _zone=$2
 	shift 2
@@ -71,8 +71,8 @@ each() {
 	tell "$_n"
 }
 
-# listen OPTION: kill the process that has begun this one when memhp cancels or goes away, or says nothing for as
-# long as the option of read has it; when somebody else is at the console, end the session too
+# listen OPTION: kill the parent process when memhp cancels or goes away, or is silent for longer than that option of
+# read allows; when the input is not memhp's, end the session too
 listen() {
 	read -r _ _ _ _job _ </proc/self/stat
 	# shellcheck disable=SC2229 # an option
@@ -89,7 +89,7 @@ listen() {
 	kill "$_job"
 }
 
-# alarm SECONDS: kill the process that has begun this one when time is up
+# alarm SECONDS: kill the parent process when time is up
 alarm() {
 	read -r _ _ _ _job _ </proc/self/stat
 	trap 'kill -9 "$!";wait "$!";exit' TERM
@@ -97,8 +97,8 @@ alarm() {
 	wait "$!" && kill "$_job"
 }
 
-# guard SECONDS COMMAND...: run it, and those that kill it, whose numbers are the first line of output. A limit of
-# CPU time would not do: it takes effect on the return to user space, where the hanging write never gets.
+# guard SECONDS COMMAND...: run it beside guards that can kill it; their pids are the first line of output. A limit on
+# CPU time does not help: it takes effect on return to user space, which a write that hangs never reaches.
 guard() {
 	if [ "$_timed" ]; then
 		_limit=-t$1
@@ -108,11 +108,11 @@ guard() {
 		{ alarm "$1"; } >/dev/null &
 		_guards=$!
 	fi
-	# in braces: dash would keep the output open for a function, and the end of this one would not show
+	# in braces: for a function dash would keep the output open, and hide the end of this one
 	{ listen "$_limit"; } <&8 >/dev/null &
 	_guards="$! $_guards"
 	echo "$_guards"
-	# where the guest runs out of memory over it, this is to end and nobody else's program
+	# if the guest runs out of memory, the OOM killer must pick this process and no other
 	echo 1000 >/proc/self/oom_score_adj
 	shift
 	"$@"
@@ -123,8 +123,8 @@ guard() {
 	return "$_status"
 }
 
-# dismiss: end the guards. The one that listens has nothing to put back, and a bash that is about to wait in its read
-# may lose any other signal.
+# dismiss: end the guards. The one that listens has nothing to restore; it gets SIGKILL because a bash that is about to
+# block in read may lose any other signal.
 dismiss() {
 	# shellcheck disable=SC2086 # one or two
 	kill $_guards
@@ -154,7 +154,7 @@ change() {
 
 #= online move online_if_offline
 
-# lies BLOCK ZONE: is the block online, in that zone (movable, kernel, any)?
+# lies BLOCK ZONE: is the block online in that zone (movable, kernel, any)?
 lies() {
 	read -r _s <"$_sys/memory$1/state"
 	[ "$_s" = online ] || return
@@ -165,7 +165,7 @@ lies() {
 	esac
 }
 
-# raise BLOCK ZONE: bring a block online, moving it when it is online in another zone
+# raise BLOCK ZONE: bring a block online, moving it if it is online in another zone
 raise() {
 	lies "$1" "$2" && return
 	[ "$_s" != online ] || put "$1" offline || return
@@ -181,7 +181,7 @@ lift() {
 
 #= online_fast
 
-# swift WORD FIRST-LAST...: write WORD to the state of each block, upwards; a scan shows what came of it
+# swift WORD FIRST-LAST...: write WORD to the state of each block, upwards; a scan shows the outcome
 swift() {
 	_word=$1
 	shift
@@ -196,16 +196,16 @@ swift() {
 
 #= offline_fast
 
-# ease SECONDS FROM-TO...: take blocks offline downwards, to the first that fails: the short way, in this shell itself,
-# with one guard beside it. When time is up, or a word comes, that ends the whole session, with the write that hangs;
-# where the guest runs out of memory over it, this shell is to end and nobody else's program. Not while it holds the
-# kernel's policy, which would not be put back.
+# ease SECONDS FROM-TO...: take blocks offline downwards, up to the first that fails; the fast way: in this shell
+# itself, with one guard. When time is up or input comes, the guard kills the whole session with the write that hangs;
+# if the guest runs out of memory, the OOM killer must pick this shell and no other program. Not while the kernel's
+# policy is changed, which would not be restored.
 ease() {
 	[ -z "$_held" ] || return
 	_score=$_proc/$$/oom_score_adj _was=
 	read -r _was <"$_score"
 	{
-		# shellcheck disable=SC3045 # only done where it is known
+		# shellcheck disable=SC3045 # only run where it is supported
 		while read -r -t "$1" _line; do
 			case $_line in *'&&again' | 'echo @'* | '') ;; *) break ;; esac
 		done
@@ -221,7 +221,7 @@ ease() {
 		done
 		break
 	done
-	# a bash that is about to wait in its read may lose any other signal
+	# a bash that is about to block in read may lose any other signal
 	kill -9 "$!"
 	wait "$!"
 	echo "$_was" >"$_score"

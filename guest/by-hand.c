@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A request as what a person would type. */
+/* A request as commands for a person to type. */
 #include "guest/by-hand.h"
 #include "lib/util.h"
 
 #define MEMORY "/sys/devices/system/memory/memory"
 
-/* What is typed for one block, whose number takes the place of each %s. */
+/* The commands for one block, whose number replaces each %s. */
 static const char *const lines[VERBS] = {
 	[VERB_APPEAR] = "until [ -e " MEMORY "%s/valid_zones ]; do sleep 1; done",
 	[VERB_ONLINE_FAST] = "echo %z >" MEMORY "%s/state",
@@ -35,7 +35,7 @@ static void add_line(struct buf *out, const char *line, const char *block, enum 
 	}
 }
 
-/* "32", or "$(seq 32 35)", which every sh understands */
+/* "32", or "$(seq 32 35)", which works in every sh */
 static void add_range(struct buf *out, const struct range *range)
 {
 	unsigned long long from = range->from, to = range->to;

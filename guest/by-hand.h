@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * by-hand: a request as what a person would type at a root shell in the guest.
+ * by-hand: a request as the commands that a person would type at a root shell in the guest.
  */
 #ifndef GUEST_BY_HAND_H
 #define GUEST_BY_HAND_H
@@ -8,9 +8,9 @@
 #include "guest/request.h"
 
 /*
- * by_hand() - a command as one line of sh, which does the same when it is pasted
- * Return: the line, which the caller frees; NULL: the command changes nothing that a person would
- * have to
+ * by_hand() - a command as one line of sh that does the same when pasted
+ * Return: the line, which the caller frees; NULL: there is nothing that a person would have to
+ * type
  */
 char *by_hand(const struct command *c);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The ways to a guest. */
+/* The transports to a guest. */
 #include "guest/channel.h"
 #include "guest/panic.h"
 #include "guest/session.h"
@@ -8,7 +8,7 @@
 /* Bytes that may wait unread: a terminal drops input past 4095. */
 #define QUEUE_MAX 4000
 
-/* A child process: ssh, a command of the user's, a shell of this machine. */
+/* A child process: ssh, the user's command, or a shell on this machine. */
 
 static int start_process(struct guest *g, struct err *err)
 {
@@ -45,7 +45,7 @@ const struct channel_ops channel_process = {
 	.write_line = session_write,
 };
 
-/* A console, whose shell gets the id, and its output where it belongs, when it is opened. */
+/* A console: opening it gives its shell the id and redirects its output. */
 
 static int open_console(struct guest *g, struct err *err)
 {
@@ -80,8 +80,8 @@ static void leave_console(struct guest *g)
 		g->is_leaving = !write_console_line(g, SESSION_ONLY "exit\n", &ignored);
 }
 
-/* Wait until what is under way has ended, and the guest says that it has put the console's modes
- * back, so that none of it is lost. */
+/* Wait until the request under way has ended and the guest says that it has restored the console's
+ * modes, so that no output is lost. */
 static void part_from_console(struct guest *g)
 {
 	struct answer answer = { 0 };
@@ -121,7 +121,7 @@ const struct channel_ops channel_console = {
 	.queue_bytes = QUEUE_MAX,
 };
 
-/* A shell that an agent starts (guest/exec.h), or else the agent's own commands. */
+/* A shell that the agent starts (guest/exec.h), else the agent's own commands. */
 
 static int open_agent(struct guest *g, struct err *err)
 {
@@ -131,7 +131,7 @@ static int open_agent(struct guest *g, struct err *err)
 	return session_start(g, false, err);
 }
 
-/* After *err: does the agent, which does not allow guest-exec, allow its own commands? */
+/* After *err: the agent forbids guest-exec; does it allow its memory-block commands? */
 static int fall_back(struct guest *g, struct answer *answer, int64_t until_ms, struct err *err)
 {
 	exec_close(&g->exec, &g->stream, g->deadline);
@@ -211,7 +211,7 @@ static int poll_blocks(struct guest *g, struct answer *answer, int64_t until_ms,
 	return status;
 }
 
-/* Nothing ends a write that hangs. */
+/* Nothing can stop a write that hangs. */
 static int cancel_blocks(struct guest *g, struct answer *answer, struct err *err)
 {
 	_cleanup_request_ struct request scan = { 0 };

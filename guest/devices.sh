@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh
 #
-# A part of guest.sh: devices that come and go, and what the kernel does with their memory by itself.
-# shellcheck disable=SC2154 # what other files assign
+# Part of guest.sh: devices that come and go, and what the kernel does with their memory by itself.
+# shellcheck disable=SC2154 # assigned in other files
 
 #= appear mark
 
@@ -14,13 +14,13 @@ seconds() {
 	_now=${_now%%[!0-9]*}
 }
 
-# mark: note how many devices have come and gone in the guest, before a DIMM does
+# mark: note the count of device events in the guest, before a DIMM comes or goes
 mark() {
 	get _marked "$_sys/../../../kernel/uevent_seqnum"
 }
 
-# absent BLOCK: say so; or that the kernel has given it up: devices have come or gone since the mark, but none
-# since the last look, a second ago
+# absent BLOCK: report that it is absent, or that the kernel has given it up: there were device events since the mark,
+# but none since the last check, a second ago
 absent() {
 	get _events "$_sys/../../../kernel/uevent_seqnum"
 	_word=absent
@@ -29,7 +29,7 @@ absent() {
 	say "$_word $1"
 }
 
-# appear SECONDS FIRST-LAST...: wait until the blocks are there
+# appear SECONDS FIRST-LAST...: wait until the blocks exist
 appear() {
 	seconds
 	_end=$((_now + $1))
@@ -52,9 +52,9 @@ appear() {
 
 #= freeze_policy
 
-# hold: keep the kernel from bringing new memory online by itself, in a zone of its choice, where it would be
-# in use at once; until this session ends, however it does: a signal would end it without that, and after a
-# hangup it ends with the input. It comes after a scan, which says what the policy was.
+# hold: keep the kernel from bringing new memory online by itself, in a zone of its choice and in use at once, until
+# this session ends, in whatever way: the traps restore the policy after a signal too; after a hangup the session ends
+# with its input. A scan comes first: it reads the policy.
 hold() {
 	case $_auto in offline | -) return ;; esac
 	_held=$_auto
@@ -64,7 +64,7 @@ hold() {
 	echo offline >"$_sys/auto_online_blocks"
 }
 
-# leave: give the kernel its policy back, and the console its modes, as without a policy
+# leave: restore the kernel's policy, and the console's modes, as without a policy
 leave() {
 	trap - EXIT
 	echo "$_held" >"$_sys/auto_online_blocks"
@@ -75,8 +75,8 @@ leave() {
 
 _seen=
 
-# watch: scan, if a device has come or gone, a block gone online or offline, or a policy become another since the last
-# time; the first time, too. A kernel that does not count these events cannot tell.
+# watch: scan the first time, and if since the last time a device came or went, a block went online or offline, or a
+# policy changed. Scan always if the kernel does not count these events.
 watch() {
 	get _events "$_sys/../../../kernel/uevent_seqnum"
 	get _auto "$_sys/auto_online_blocks"
@@ -88,7 +88,7 @@ watch() {
 
 #= udev
 
-# udev: a rule of the guest's own that brings memory online
+# udev: find a udev rule of the guest that brings memory online
 udev() {
 	_rules=$(cd "$_sys/../../../.." && grep -ls -e 'SUBSYSTEM=="memory".*online' -- */udev/rules.d/* usr/lib/udev/rules.d/*)
 	[ -z "$_rules" ] || say "udev ${_rules%%"$_nl"*}"

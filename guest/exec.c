@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A shell in the guest by way of qemu-guest-agent's guest-exec. */
+/* A shell in the guest through qemu-guest-agent's guest-exec. */
 #include <string.h>
 
 #include "guest/exec.h"
 #include "lib/base64.h"
 #include "lib/json.h"
 
-#define PAUSE_MAX_MS 50	  /* no event tells of a process's end: it is asked for */
+#define PAUSE_MAX_MS 50	  /* no event reports a process's end: it is polled for */
 #define GRACE_MS     2000 /* after memhp's deadline the shell ends by itself */
 #define HOUR_MS	     3600000
 #define DAY_MS	     86400000 /* without a deadline */
@@ -16,11 +16,11 @@
 enum { AWAIT_NOTHING, AWAIT_PROCESS, AWAIT_STATUS, AWAIT_WORD };
 
 /*
- * $1 is the shell's directory, $2 the seconds it may live. A sleep holds the shell's input open:
- * when it ends, so does the shell, and gives back what it holds, and nothing is left. Whoever waits
- * for an answer sees the end of it only after that. "1<>" opens a FIFO with nobody at its other end
- * too. An agent whose client has gone gives a process its input only when the next one comes: until
- * all of that is there, it does not open the shell's, which would stay open with it.
+ * $1 is the shell's directory, $2 its lifetime in seconds. A sleep holds the shell's input open:
+ * when it ends, the shell restores what it changed, ends too and leaves nothing behind; only then
+ * does the process that reads the answer see its end. "1<>" opens a FIFO that has no reader yet. An
+ * agent whose client has gone passes on a process's input only when the next client comes: the
+ * process reads all of it before it opens the shell's input, which it would otherwise hold open.
  */
 #define PUT  "l=$(cat;echo .)&&printf %s \"${l%.}\" "
 #define TAKE "exec dd bs=64k count=1 <out 2>/dev/null"
@@ -33,7 +33,7 @@ static const char word_script[] = "cd \"$1\"&&" PUT "1<>in";
 static const char end_script[] =
 	"cd \"$1\"&&read -r h <holder&&exec <out&&kill \"$h\"&&exec cat >/dev/null";
 
-/* Start a script in the guest, with what has been gathered as its input. */
+/* Start a script in the guest, with the collected lines as its input. */
 static int start(struct exec *e, const char *script, int64_t seconds, int awaited,
 		 struct deadline *d, struct err *err)
 {
@@ -55,7 +55,7 @@ static int start(struct exec *e, const char *script, int64_t seconds, int awaite
 	return agent_send(e->agent, "guest-exec", arguments, awaited, d, err);
 }
 
-/* The process has ended without a word: say what it has said otherwise, when it has. */
+/* The process has ended without output: report what it wrote to stderr, if anything. */
 static int no_output(struct exec *e, struct json_object *status, struct err *err)
 {
 	_cleanup_buf_ struct buf text = { 0 };
@@ -71,7 +71,7 @@ static int no_output(struct exec *e, struct json_object *status, struct err *err
 		       e->agent->stream.peer);
 }
 
-/* What guest-exec-status says; the output goes to @w. */
+/* Handle the answer to guest-exec-status; the output goes to @w. */
 static int take_status(struct exec *e, struct stream *w, struct json_object *status,
 		       struct err *err)
 {
@@ -92,7 +92,7 @@ static int take_status(struct exec *e, struct stream *w, struct json_object *sta
 	return w->in.len > had ? 0 : no_output(e, status, err);
 }
 
-/* What an error for an answer means. */
+/* Handle an error as an answer. */
 static int take_refusal(struct exec *e, int awaited, int status)
 {
 	if (awaited == AWAIT_STATUS)
@@ -104,8 +104,8 @@ static int take_refusal(struct exec *e, int awaited, int status)
 	return -1;
 }
 
-/* Wait for the reply that has not come yet, also where a wait for it was given up before: the next
- * one is for the next request then. Return: 0; 1 at @until_ms; -1 */
+/* Wait for the outstanding reply, also after an earlier wait for it gave up: the next reply must
+ * belong to the next request. Return: 0; 1 at @until_ms; -1 */
 static int await_reply(struct exec *e, struct stream *w, int64_t until_ms, struct deadline *d,
 		       struct err *err)
 {
@@ -128,10 +128,10 @@ static int await_reply(struct exec *e, struct stream *w, int64_t until_ms, struc
 	return 0;
 }
 
-/* Ask what became of the process, when it is time; else wait for that, or until @until_ms. */
+/* Ask for the process's status if it is time; else wait until then, or until @until_ms. */
 static int ask(struct exec *e, int64_t until_ms, struct deadline *d, struct err *err)
 {
-	struct pollfd fd = { .fd = e->agent->stream.in_fd }; /* whose end is the only event */
+	struct pollfd fd = { .fd = e->agent->stream.in_fd }; /* its end is the only event */
 	struct json_object *arguments;
 	int ready = deadline_poll(d, &fd, 1, e->ask_ms < until_ms ? e->ask_ms : until_ms, err);
 
@@ -153,7 +153,7 @@ static int begin(struct exec *e, struct deadline *d, struct err *err)
 	return start(e, begin_script, (e->end_ms - now_ms + 999) / 1000, AWAIT_PROCESS, d, err);
 }
 
-/* Bring on the way what has been gathered, and see that somebody waits for the answer. */
+/* Send the collected lines, and make sure that a process waits for the answer. */
 static int proceed(struct exec *e, struct deadline *d, struct err *err)
 {
 	if (!e->is_started)
@@ -212,7 +212,7 @@ bool exec_ends_before(const struct exec *e, const struct deadline *d)
 	return e->is_started && e->end_ms < end_ms;
 }
 
-/* Let the shell's input end, and wait for the end of its output: then it is gone. */
+/* End the shell's input and wait for the end of its output: then it has gone. */
 static void end_shell(struct exec *e, struct stream *w, struct deadline *d)
 {
 	struct err ignored;

@@ -21,7 +21,7 @@ int frame_make_id(char id[static FRAME_ID_LEN + 1], struct err *err)
 	return 0;
 }
 
-/* Read a decimal number that ends in a blank and step over both. */
+/* Read a decimal number that ends in a blank, and skip both. */
 static bool take_number(char **at, uint64_t *out)
 {
 	char *blank = strchr(*at, ' ');

@@ -6,7 +6,7 @@
 #include "guest/panic.h"
 
 #define NOISE_MAX    (1 << 18) /* bytes without a line end that are kept */
-#define LEAVE_MS     3000      /* a goodbye takes no longer ... */
+#define LEAVE_MS     3000      /* closing takes no longer ... */
 #define LEAVE_MIN_MS 300       /* ... and gets this even when the deadline has passed */
 
 static const struct channel_ops *const channels[] = {

@@ -1,28 +1,28 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The guest half of memhp: a POSIX sh program that memhp feeds to a root shell in the guest, over
-# whatever channel there is, and then calls line by line: "begin 2&&{ appear 9 32-35;scan;answer;}".
-# It runs under dash, bash and busybox ash and forks only where a write may have to be killed.
-# fd 3 takes the answers; stdout and stderr are null. This file comes first, then the other *.sh beside it.
+# The guest half of memhp: a POSIX sh program that memhp sends to a root shell in the guest over
+# any channel, and then calls line by line: "begin 2&&{ appear 9 32-35;scan;answer;}".
+# It runs under dash, bash and busybox ash, and forks only for writes that may have to be killed.
+# Answers go to fd 3; stdout and stderr are /dev/null. This file comes first, then the other *.sh beside it.
 #
-# pack.awk packs it: a console costs time for each byte, so what only some requests need is a piece of its own, begun
-# by "#= VERB..." of guest/request.h. Variables are marked, as _name; pack.awk refuses what it does not understand.
+# pack.awk packs it: on a console each byte costs time, so what only some requests need is a separate piece, begun by
+# "#= VERB..." of guest/request.h. Variables are marked, as _name; pack.awk refuses what it does not understand.
 #
-# An answer is made of frames, each a line "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD SEQUENCE LENGTH ID@":
-# whatever the kernel or an echo puts between or into them shows, and memhp asks for the same answer again. A frame
-# with the sequence 0 is none of the answer: it says how far a command has come.
+# An answer consists of frames, each a line "@ID.EXCHANGE SEQUENCE LENGTH PAYLOAD SEQUENCE LENGTH ID@": text that the
+# kernel or an echo puts between or into them is detected, and memhp asks for the same answer again. A frame with the
+# sequence 0 is not part of the answer: it reports the progress of a command.
 # shellcheck disable=SC2154 # get() assigns by name, and the other files use what is assigned
 # shellcheck disable=SC2034
 
-# MEMHP, set before this is read, is the session's id; it also tells a left-over session apart.
+# MEMHP, set before this is read, is the session's id; it also tells a leftover session apart.
 _id=$MEMHP
 export LC_ALL=C
-# The first argument is the directory that a recorded /sys lies below; no environment can set it.
+# The first argument is a directory with a recorded /sys, for tests; no environment variable can set it.
 _sys=$1/sys/devices/system/memory
 _params=$1/sys/module/memory_hotplug/parameters
 _proc=$1/proc
-# a new line without one in the text: blank, tab, and this are what IFS is in a shell that begins
+# a newline without a literal one: a new shell's IFS is blank, tab, newline
 _nl=${IFS#??}
 _held='' _node='' _key='' _last=0 _release='' _auto='' _policy=''
 
@@ -31,7 +31,7 @@ begin() {
 	_exchange=$1 _seq=0 _frames='' _new=
 }
 
-# say PAYLOAD: add a frame; a shell copies a string to add to it, so that the long one grows seldom
+# say PAYLOAD: add a frame; appending copies the whole string, so the long one grows only now and then
 say() {
 	_seq=$((_seq + 1))
 	_new="$_new@$_id.$_exchange $_seq ${#1} $1 $_seq ${#1} $_id@$_nl"
@@ -49,18 +49,18 @@ again() {
 	printf '%s' "$_frames$_new" >&3
 }
 
-# q: what memhp sends to cancel; it comes here when there is nothing left to cancel
+# q: memhp sends it to cancel; it runs only when there is nothing left to cancel
 q() {
 	:
 }
 
-# info: kernel and policies, as far as a scan has read them; whether blocks can be changed from here, and read knows a
-# limit of time (that of dash does not)
+# info: kernel and policies, as far as a scan has read them; whether this shell can change blocks, and whether its read
+# takes a time limit (not in dash)
 info() {
 	_root=0 _timed=' timed' _memmap=
 	[ ! -w "$_sys/uevent" ] || _root=1
 	read -r _memmap <"$_params/memmap_on_memory"
-	# shellcheck disable=SC3045 # that is the question
+	# shellcheck disable=SC3045 # this tests for it
 	read -r -t 0 _ </dev/null
 	[ "$?" -ne 2 ] || _timed=
 	say "guest ${_release:--} $_root ${_auto:--} ${_policy:--} ${_memmap:--}$_timed"
@@ -78,26 +78,26 @@ memory() {
 	say "memory ${_total:--} ${_free:--} ${_value:--}"
 }
 
-# flush: say the blocks collected so far, and start anew
+# flush: say the blocks collected so far, and start again
 flush() {
 	[ -z "$_key" ] || say "blocks $_first $_last $_key"
 	_key=
 }
 
-# collect DIRECTORY...: say runs of blocks that have everything in common
+# collect DIRECTORY...: say runs of blocks that agree in everything
 collect() {
 	for _d; do
 		_n=${_d##*/memory} _s='' _r='' _z=''
 		read -r _s <"$_d/state"
-		# one without a state has gone meanwhile, or is none
+		# without a state it has just gone, or is not a block
 		[ -n "$_s" ] || continue
 		read -r _r <"$_d/removable"
-		# Linux may end whoever asks for the zones of a new block before that has got its node
+		# Linux may kill a process that reads the zones of a new block before the block has its node
 		[ "$_s" != online ] || read -r _z <"$_d/valid_zones"
-		# mostly that of the block before
+		# usually that of the previous block
 		[ -e "$_d/node$_node" ] || for _node in "$_d"/node[0-9]*; do
 			_node=${_node##*/node}
-			# without one this is the pattern
+			# without a node this is the pattern itself
 			_node=${_node%%[!0-9]*}
 		done
 		_now="$_s ${_node:--} ${_r:--} ${_z:--}"
@@ -109,7 +109,7 @@ collect() {
 	done
 }
 
-# facts: all but the blocks
+# facts: everything but the blocks
 facts() {
 	info
 	memory
@@ -129,7 +129,7 @@ get() {
 
 #= scan scan_news
 
-# scan: everything memhp wants to know, blocks in the order of their numbers without a sort
+# scan: everything memhp needs to know; blocks ordered by number without sorting
 scan() {
 	get _release "$_proc/sys/kernel/osrelease"
 	get _auto "$_sys/auto_online_blocks"
@@ -146,9 +146,8 @@ scan() {
 
 #= blocks blocks_at
 
-# near UNIT FIRST-LAST...: blocks by their numbers (UNIT is 1), or behind facts (UNIT is 0x) by addresses, where the
-# block size is one: hexadecimal, and at least 1 MiB. A shell may run what stands in arithmetic: what a file has said
-# gets there only as digits.
+# near UNIT FIRST-LAST...: blocks by number (UNIT is 1), or after facts by address (UNIT is 0x), if the block size is
+# hexadecimal and at least 1 MiB. A shell may execute text in arithmetic: only digits from a file get there.
 near() {
 	_unit=$1
 	case $1$_size in

@@ -8,41 +8,40 @@
 #include "guest/password.h"
 #include "guest/screen.h"
 
-#define SIGHT_MAX_MS 10000 /* for a console to show what it is */
-#define PROBE_MS     500   /* then what was typed may have been lost; doubled each time */
-#define SETTLE_MS    50	   /* a prompt is one when nothing follows it for so long */
-#define PAUSE_MS     1000  /* text that is none of the known prompts is one after this */
-#define SILENCE_MS   6000  /* and nothing at all, long after a wrong password would be refused */
-#define SHELL_MS     3000  /* for a shell to obey; doubled each time */
-#define OBEY_MAX_MS  12000 /* in all */
-#define LEAVE_MS     5000  /* a goodbye takes no longer ... */
+#define SIGHT_MAX_MS 10000 /* for a console to show a prompt */
+#define PROBE_MS     500   /* after that, input may have been lost; doubled each time */
+#define SETTLE_MS    50	   /* a prompt counts if nothing follows it for this long */
+#define PAUSE_MS     1000  /* unknown text counts as a prompt after this */
+#define SILENCE_MS   6000  /* so does silence: a wrong password is refused much sooner */
+#define SHELL_MS     3000  /* for a shell to respond; doubled each time */
+#define OBEY_MAX_MS  12000 /* in total */
+#define LEAVE_MS     5000  /* logging out takes no longer ... */
 #define LEAVE_MIN_MS 500   /* ... and gets this even when the deadline has passed */
-#define KEEP_BYTES   4096  /* of what the console shows */
-#define NAMES_MAX    3	   /* a getty that starts anew in between asks again */
+#define KEEP_BYTES   4096  /* of the console's output */
+#define NAMES_MAX    3	   /* a getty that restarts asks again */
 
 /*
- * The line that resets a shell, but for a getty an empty one: that of agetty and of busybox knows
- * two ways to erase a character, and no way to go back to the beginning of the line, which the line
- * editors of shells do with ^A. To a shell without one all of this is text. The last DEL is what
- * either getty sets as the terminal's erase character.
+ * A line that resets a shell, but that a getty takes as empty: the gettys of agetty and busybox
+ * have two keys that erase a character and none that goes to the start of the line, which the line
+ * editors of shells do on ^A. To a shell without a line editor all of this is text. The final DEL
+ * is what both gettys set as the terminal's erase character.
  */
 #define ERASE_8 "\b\b\b\b\b\b\b\b"
 #define RESET	CONSOLE_RESET "\001" ERASE_8 ERASE_8 ERASE_8 "\177\n"
 
-/* Before a line: the answer that busybox's line editor may wait for, and away with what is there.
- */
+/* Before a line: the answer that busybox's line editor may wait for, and ^U to clear the line. */
 #define FRESH "\033[1;1R\025"
 
-/* Behind a line that has at most 56 bytes: a getty takes it for an empty name, too. */
+/* After a line of at most 56 bytes: a getty takes that for an empty name, too. */
 #define ERASED " #\001" ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 ERASE_8 "\177\n"
 
-/* Answered by a shell; an echo has the variable's name in the place of the id. */
+/* A shell answers it; an echo has the variable's name in place of the id. */
 #define PROBE FRESH " i=%s;echo @$i.0 1 4 here 1 4 $i@" ERASED
 
 /*
- * For the shell of the user, whatever it is: sh and its relatives, csh and fish understand exec and
- * '...'. The shell that follows is root's, and says that it is memhp's. busybox login and agetty
- * leave it to the key that ended the name whether Enter ends a line.
+ * For the user's shell, whatever it is: sh and its relatives, csh and fish understand exec and
+ * '...'. The shell that follows is root's, and marked as memhp's. After busybox login and agetty
+ * the key that ended the name decides whether Enter ends a line.
  */
 #define ENTER                                                                                      \
 	FRESH " exec sh -c 'stty icrnl onlcr;i=%s;if [ `id -u` = 0 ];then echo @$i.0 1 2 in 1 2 "  \
@@ -55,11 +54,11 @@
 #define LEAVE FRESH " i=%s;echo @$i.0 1 3 out 1 3 $i@;exit" ERASED
 
 enum stage {
-	STAGE_OUT,   /* nobody's name has been typed */
-	STAGE_NAMED, /* a name */
-	STAGE_SENT,  /* and a password */
+	STAGE_OUT,   /* no name has been typed */
+	STAGE_NAMED, /* a name has */
+	STAGE_SENT,  /* and a password has */
 	STAGE_IN,    /* a shell is there */
-	STAGE_AGAIN, /* the program that has refused asks for a name again */
+	STAGE_AGAIN, /* the login was refused, and the program asks for a name again */
 };
 
 enum heard {
@@ -67,7 +66,7 @@ enum heard {
 	HEARD_NAME = 1,
 	HEARD_PASSWORD = 2,
 	HEARD_CHANGE = 4,
-	HEARD_SHELL = 8, /* what looks like the prompt of one */
+	HEARD_SHELL = 8, /* what looks like a shell prompt */
 	HEARD_WORD = 16, /* in dialogue.word */
 };
 
@@ -77,8 +76,8 @@ struct dialogue {
 	const char *path, *id;
 	struct deadline *d;
 	enum stage stage;
-	char word[8];	 /* the last that a shell has said in a frame */
-	int64_t last_ms; /* when something came last */
+	char word[8];	 /* the last one that a shell sent in a frame */
+	int64_t last_ms; /* when input came last */
 };
 
 int login_wanted(const char *path, struct err *err)
@@ -110,7 +109,7 @@ static void forget(struct dialogue *g)
 	g->last_ms = monotonic_ms();
 }
 
-/* Type a line, whose format has one place for @what at most; what was there before is forgotten. */
+/* Type a line and free it; earlier output is forgotten. */
 static int type(struct dialogue *g, char *line, struct err *err)
 {
 	_cleanup_free_ char *text = line;
@@ -119,7 +118,7 @@ static int type(struct dialogue *g, char *line, struct err *err)
 	return stream_write(g->w, text, strlen(text), g->d, err);
 }
 
-/* Take the words that a shell has said out of the text, with all before them. */
+/* Take the words that a shell has sent out of the text, with everything before them. */
 static bool take_word(struct dialogue *g)
 {
 	struct buf *in = &g->w->in;
@@ -145,7 +144,7 @@ static bool take_word(struct dialogue *g)
 	return is_found;
 }
 
-/* What the console waits for, as far as it has been quiet for long enough to tell. */
+/* What the console waits for, once it has been quiet long enough to tell. */
 static unsigned judge(const struct dialogue *g, int64_t now_ms)
 {
 	int64_t quiet_ms = now_ms - g->last_ms;
@@ -161,7 +160,7 @@ static unsigned judge(const struct dialogue *g, int64_t now_ms)
 		return HEARD_CHANGE;
 	case CONSOLE_SHELL:
 		return HEARD_SHELL;
-	case CONSOLE_TEXT: /* may be the echo of a name while the login program starts */
+	case CONSOLE_TEXT: /* may be the echo of a name, while the login program starts */
 		return quiet_ms >= (g->stage == STAGE_SENT ? PAUSE_MS : SILENCE_MS) ? HEARD_SHELL
 										    : HEARD_NOTHING;
 	case CONSOLE_NOTHING:
@@ -170,7 +169,7 @@ static unsigned judge(const struct dialogue *g, int64_t now_ms)
 	return g->stage == STAGE_SENT && quiet_ms >= SILENCE_MS ? HEARD_SHELL : HEARD_NOTHING;
 }
 
-/* When to judge next, should nothing come. */
+/* When to judge next if no input comes. */
 static int64_t next_look(const struct dialogue *g, int64_t now_ms)
 {
 	static const int64_t looks_ms[] = { SETTLE_MS, PAUSE_MS, SILENCE_MS };
@@ -182,7 +181,7 @@ static int64_t next_look(const struct dialogue *g, int64_t now_ms)
 	return DEADLINE_NEVER;
 }
 
-/* Wait for one of what @wanted names; HEARD_NOTHING at @until_ms, -1 with @err. */
+/* Wait for one of @wanted; HEARD_NOTHING at @until_ms, -1 with @err. */
 static int hear(struct dialogue *g, unsigned wanted, int64_t until_ms, struct err *err)
 {
 	for (;;) {
@@ -205,9 +204,9 @@ static int hear(struct dialogue *g, unsigned wanted, int64_t until_ms, struct er
 }
 
 /*
- * See what the console has: HEARD_NAME when it asks for a user, HEARD_WORD when a shell answers,
- * HEARD_NOTHING when nobody does in time, or -1. A prompt for a password is none of ours: an empty
- * one brings the name back.
+ * Find out what the console shows: HEARD_NAME when it asks for a user, HEARD_WORD when a shell
+ * answers, HEARD_NOTHING without an answer in time, or -1. A password prompt is not ours: an empty
+ * password brings back the prompt for a name.
  */
 static int look(struct dialogue *g, struct err *err)
 {
@@ -229,7 +228,7 @@ static int look(struct dialogue *g, struct err *err)
 		if (monotonic_ms() >= limit_ms)
 			return HEARD_NOTHING;
 		line = heard == HEARD_PASSWORD ? xstrdup("\n") : xasprintf(PROBE, g->id);
-		wanted &= ~(unsigned)HEARD_SHELL; /* it has been asked, and takes its time */
+		wanted &= ~(unsigned)HEARD_SHELL; /* already asked, and slow to answer */
 		wait_ms *= 2;
 	}
 }
@@ -256,13 +255,13 @@ static int get_password(struct dialogue *g, char text[static PASSWORD_SIZE], str
 	return -1;
 }
 
-/* Send the password, unless the prompt for it went away while it was asked for. */
+/* Send the password, unless its prompt went away while the user was asked for it. */
 static int send_password(struct dialogue *g, struct err *err)
 {
 	char text[PASSWORD_SIZE + 1];
 	int status = get_password(g, text, err), heard = HEARD_NOTHING;
 
-	g->last_ms = monotonic_ms(); /* what has come meanwhile has not been read */
+	g->last_ms = monotonic_ms(); /* input that came during the question has not been read */
 	if (!status)
 		heard = hear(g, HEARD_PASSWORD | HEARD_NAME, g->last_ms + PAUSE_MS, err);
 	if (!status && heard < 0)
@@ -279,7 +278,7 @@ static int send_password(struct dialogue *g, struct err *err)
 	return status;
 }
 
-/* From the prompt for a name to something that may be that of a shell. */
+/* From the prompt for a name to what may be a shell prompt. */
 static int answer(struct dialogue *g, struct err *err)
 {
 	unsigned names = 0;
@@ -313,7 +312,7 @@ static int answer(struct dialogue *g, struct err *err)
 	}
 }
 
-/* Have the user's shell become one of root's. */
+/* Turn the user's shell into a root shell. */
 static int become_root(struct dialogue *g, struct err *err)
 {
 	int64_t limit_ms = deadline_within(g->d, OBEY_MAX_MS), wait_ms = SHELL_MS;
@@ -349,7 +348,7 @@ static int become_root(struct dialogue *g, struct err *err)
 	return err_hint(err, "memhp needs a user whose shell can run: exec sh");
 }
 
-/* Where a password has led that nobody waits for any more. */
+/* Find out the result of a password after the wait for it gave up. */
 static enum stage await_outcome(struct dialogue *g)
 {
 	struct err ignored;
@@ -365,8 +364,8 @@ static enum stage await_outcome(struct dialogue *g)
 }
 
 /*
- * Take back what a failure has left: a shell, also one that is still to come, or a login program
- * that asks for a name or a password. That one ends with its input, and a getty asks anew.
+ * Clean up after a failure: log out of a shell, even one that is still starting, or end a login
+ * program that asks for a name or a password. It ends at end of input, and a getty asks again.
  */
 static void take_back(const struct dialogue *failed)
 {
@@ -383,7 +382,7 @@ static void take_back(const struct dialogue *failed)
 	forget(&g);
 }
 
-/* Whatever is wrong with these is told before anything is typed. */
+/* Report errors in the user name and password before typing anything. */
 static int check(const struct login *login, struct err *err)
 {
 	char text[PASSWORD_SIZE];
@@ -428,7 +427,7 @@ void login_leave(struct login *login, struct stream *w, const char *id, const st
 	struct err ignored;
 	int heard = login->is_in && !d->has_ended ? HEARD_NOTHING : HEARD_NAME;
 
-	/* until the shell obeys, or has gone */
+	/* until the shell responds or has gone */
 	while (heard == HEARD_NOTHING || (heard == HEARD_WORD && strcmp(g.word, "out") != 0)) {
 		if (type(&g, xasprintf(LEAVE, id), &ignored))
 			break;

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Turns guest.sh and what belongs to it into rows of C, { VERBS, "PROGRAM" }: without comments and indentation, in few
-# lines, because a console costs time for each byte and wakes the shell for each line. A comment "#= WORD..." begins a
-# piece that is sent only when a request has one of these verbs. Each piece fits a terminal's input queue, which drops
-# what comes after 4095 unread bytes. A variable is a word behind an underscore, as _name, and becomes a letter.
+# Turns guest.sh and its parts into rows of C, { VERBS, "PROGRAM" }: without comments and indentation, in few lines,
+# because on a console each byte costs time and each line wakes the shell. A comment "#= WORD..." begins a piece that
+# is sent only when a request has one of these verbs. Each piece fits a terminal's input queue, which drops what
+# follows 4095 unread bytes. A variable is a word after an underscore, as _name, and becomes a letter.
 #
-# When the session has been killed, what is on its way to it is read by the shell behind it, a person's, which must
-# not get to know one of these functions: each line does something only where MEMHP is set, and fits the line editor
-# of busybox, which drops what comes after 1023 bytes.
+# If the session is killed, the user's shell behind it reads what is still on its way, and must not define these
+# functions: each line does something only if MEMHP is set, and fits busybox's line editor, which drops what follows
+# 1023 bytes.
 #
-# What it does not understand it refuses, with the number of the line: it reads no shell, but lines of a plain kind,
-# each with all of its quotes, and functions whose first line is "name() {" and whose last is "}".
+# It is no shell parser: it takes only plain lines, each with all of its quotes closed, and functions whose first line
+# is "name() {" and whose last is "}". It refuses anything else, with the line number.
 function refuse(why)
 {
 	if (!failed)
@@ -17,7 +17,7 @@ function refuse(why)
 	failed = 1
 	exit 1
 }
-# The parts of a line: part[1] is outside of quotes, part[2] a quoted one with its quotes, and so on.
+# The parts of a line: part[1] is outside quotes, part[2] is quoted and includes its quotes, and so on.
 function split_quotes(text,    at, char, end)
 {
 	for (parts = 1; parts <= 99; parts++)
@@ -45,7 +45,7 @@ function split_quotes(text,    at, char, end)
 		parts += 2
 	}
 }
-# What is no shell that this understands.
+# Refuse what this program does not understand.
 function check_parts(    i, text)
 {
 	for (i = 1; i <= parts; i++) {
@@ -66,7 +66,7 @@ function check_parts(    i, text)
 	if (part[parts] ~ /[^;];$/)
 		refuse("a semicolon at the end of a line")
 }
-# The same outside of quotes.
+# The same outside quotes.
 function check_plain(text, is_first,    words, count, i, is_read)
 {
 	if (text ~ /<</)
@@ -87,7 +87,7 @@ function check_plain(text, is_first,    words, count, i, is_read)
 			refuse("a variable that is not marked")
 	}
 }
-# Arithmetic, also in quotes: no blanks, and its variables are marked, too.
+# Arithmetic, also in quotes: without blanks; its variables are marked, too.
 function arithmetic(text,    head, inner, plain, end)
 {
 	head = ""
@@ -108,7 +108,7 @@ function arithmetic(text,    head, inner, plain, end)
 	}
 	return head text
 }
-# Without blanks that part nothing. A number before a ">" would be a descriptor.
+# Without blanks that separate nothing. A number before a ">" would be a descriptor.
 function tight(text, is_behind_quote)
 {
 	if (is_behind_quote)
@@ -125,7 +125,7 @@ function tight(text, is_behind_quote)
 	gsub(/\(\) \{/, "(){", text)
 	return text
 }
-# A line as it is sent, but for the names of its variables.
+# A line as it is sent, except for the names of its variables.
 function tightened(text,    i, out)
 {
 	text = arithmetic(text)
@@ -138,7 +138,7 @@ function tightened(text,    i, out)
 	}
 	return out
 }
-# Finds the next variable in "rest", and moves what comes before it to "done".
+# Finds the next variable in "rest", and moves the text before it to "done".
 function find_variable(    word, before)
 {
 	while (match(rest, /_[a-z]+/)) {
@@ -161,7 +161,7 @@ function count_variables(text,    word)
 		done = done word
 	}
 }
-# A letter for each, first for those that are used most, and where letters end a letter and a digit.
+# A letter for each variable, the most used first; after the last letter, a letter and a digit.
 function choose_letters(    letters, best, word, i)
 {
 	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -198,7 +198,7 @@ function guarded(text,    lines, count, i, joined, all)
 	}
 	return all
 }
-# "VERB_BIT(VERB_SCAN) | ..." for the words of a piece; 0 where every request needs it.
+# "VERB_BIT(VERB_SCAN) | ..." for the words of a piece; 0 if every request needs it.
 function verbs(words,    list, count, i, bits)
 {
 	count = split(toupper(words), list, " ")
@@ -220,14 +220,14 @@ function add(text)
 	count_variables(text)
 	lines[pieces] = lines[pieces] text "\n"
 }
-# What stands between two joined lines: a blank where the first is not yet a whole command.
+# The separator of two joined lines: a blank if the first is not yet a whole command.
 function glue(before, after)
 {
 	if (before ~ /;;$/ || is_pattern || after ~ /^;;/)
 		return ""
 	return before ~ /(^|[ ;])(\{|do|then|else|in)$/ || before ~ /(&|\|)$/ ? " " : ";"
 }
-# Is the line the pattern of a case? One that ends with a ")" and has no "(" to that.
+# Is the line the pattern of a case? It ends with a ")" that has no "(".
 function ends_pattern(    i, plain, opened, closed)
 {
 	for (i = 1; i <= parts; i += 2)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The last words of a kernel on a console. */
+/* A kernel's panic message on a console. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A password on its way through memhp. */
+/* Reading and wiping a password. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,17 +15,17 @@
 #include "lib/text.h"
 
 /*
- * From here on there is a password in this process, in places that nobody can list: stacks, buffers
- * that were moved. No core file is made of it any more, wherever core_pattern sends them
- * (RLIMIT_CORE does not count for a pipe), and other processes of this user cannot read its memory
- * (proc(5), PR_SET_DUMPABLE). What memhp starts is not concerned.
+ * From here on this process holds a password in places that cannot be listed: stacks, buffers that
+ * were moved. So it leaves no core file, wherever core_pattern sends them (RLIMIT_CORE does not
+ * apply to a pipe), and other processes of this user cannot read its memory (proc(5),
+ * PR_SET_DUMPABLE). Programs that memhp starts are not affected.
  */
 static void seal(void)
 {
 	prctl(PR_SET_DUMPABLE, 0);
 }
 
-/* Memory of its own for a text that stays: not in a core file, not in swap, not in a child. */
+/* Keep a text in memory that never reaches a core file, swap or a child. */
 static char *keep(const char *text)
 {
 	size_t size = strlen(text) + 1;
@@ -33,7 +33,7 @@ static char *keep(const char *text)
 
 	if (kept == MAP_FAILED)
 		return NULL;
-	mlock(kept, size); /* as far as the limit of locked memory allows */
+	mlock(kept, size); /* if the limit on locked memory allows it */
 	madvise(kept, size, MADV_DONTDUMP);
 	madvise(kept, size, MADV_WIPEONFORK);
 	memcpy(kept, text, size);
@@ -101,7 +101,7 @@ static int check_file(int fd, const char *path, struct err *err)
 	return 0;
 }
 
-/* The first line of what @fd gives; what follows it does not count. */
+/* Read the first line from @fd; the rest is ignored. */
 static int read_line(int fd, char text[static PASSWORD_SIZE], const char *path, struct err *err)
 {
 	char bytes[PASSWORD_SIZE + 1];
@@ -132,7 +132,7 @@ int password_read(char text[static PASSWORD_SIZE], const char *path, struct err 
 	return status;
 }
 
-/* The terminal, where it is ours to ask on: a background job would be stopped; else -1. */
+/* The terminal, if we may ask on it, else -1: a background job would be stopped. */
 static int open_terminal(void)
 {
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -144,7 +144,7 @@ static int open_terminal(void)
 	return -1;
 }
 
-/* A line from the terminal, whose echo is off. */
+/* Read a line from the terminal, whose echo is off. */
 static int read_answer(int fd, char text[static PASSWORD_SIZE], struct deadline *d, struct err *err)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
@@ -178,7 +178,7 @@ int password_ask(char text[static PASSWORD_SIZE], const char *question, struct d
 	quiet.c_lflag |= ICANON | ECHONL;
 	if (tick)
 		tick(d->tick_context, false);
-	d->tick = NULL; /* no progress line while somebody types */
+	d->tick = NULL; /* no progress line while the user types */
 	tcsetattr(fd, TCSAFLUSH, &quiet);
 	status = write(fd, question, strlen(question)) < 0
 			 ? err_set(err, ERR_GUEST_UNREACHABLE, "cannot ask on the terminal: %s",

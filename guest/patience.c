@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How an answer of a guest is waited for. */
+/* How memhp waits for a guest's answer. */
 #include "guest/patience.h"
 #include "lib/deadline.h"
 
-/* With noise the answer is asked for again in such intervals, and so often: it may take long, and
- * what is not read fills the queue; later, and without noise, in longer ones. */
+/* After noise the answer is asked for again at this interval, but only so often: the answer may
+ * take long, and requests that are not read fill the queue. After that, and without noise, the
+ * interval is longer. */
 #define AGAIN_MS      250
 #define AGAIN_MAX     8
 #define HEARTBEAT_MS  2000
-#define ANSWER_MAX_MS 20000 /* a first sign of life takes no longer, where there is a shell */
+#define ANSWER_MAX_MS 20000 /* a shell gives a first sign of life by then */
 
 void patience_begin(struct patience *p, bool is_urgent)
 {

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh
 #
-# A part of guest.sh: what the guest loses with memory that goes offline, and gets back.
-# shellcheck disable=SC2154 # what other files assign
+# Part of guest.sh: what the guest loses with memory that goes offline, and gets back.
+# shellcheck disable=SC2154 # assigned in other files
 
 #= free_pages
 
-# buddy: free pages of the kernel's zones and of Movable
+# buddy: free pages in the kernel's zones and in Movable
 buddy() {
 	_kernel=0 _movable=0
 	while read -r _ _ _ _name _counts; do
@@ -25,9 +25,9 @@ buddy() {
 
 #= pools
 
-# pool: what going offline takes from the guest, and coming online does not bring back: huge pages of pools, of each
-# node and in all ("-"), and vm.min_free_kbytes, which the kernel computes anew. That has no second byte for a read
-# that takes one at a time.
+# pool: what going offline takes from the guest and coming online does not bring back: the pools of huge pages, of each
+# node and in total ("-"), and vm.min_free_kbytes, which the kernel recalculates. cat reads the latter, as it gives
+# no second byte to a read that takes one at a time.
 pool() {
 	_n=$(cat "$_proc/sys/vm/min_free_kbytes")
 	say "floor ${_n:--}"
@@ -45,8 +45,8 @@ pool() {
 
 #= huge_tails
 
-# tails FIRST-LAST...: for each, how many pages are part of a huge page and not its first, and the size of a page in
-# KiB. In the flags of a page, 8 bytes, COMPOUND_TAIL and HUGE make the third one 3, which no other one often is.
+# tails FIRST-LAST...: for each range, how many pages are part of a huge page but not its first, and the size of a page
+# in KiB. In a page's 8 bytes of flags, COMPOUND_TAIL and HUGE make the third byte 3; other bytes rarely are.
 tails() {
 	_kib='' _size=''
 	while read -r _name _kib _ && [ "$_name" != KernelPageSize: ]; do :; done <"$_proc/self/smaps"
@@ -64,7 +64,7 @@ tails() {
 
 #= refill
 
-# fill WHERE NUMBER...: the pool of NODE-KIB, or in all of -KIB, or the floor
+# fill WHERE NUMBER...: set the pool NODE-KIB, the total of -KIB, or the floor
 fill() {
 	while [ $# != 0 ]; do
 		case $1 in
@@ -88,8 +88,8 @@ refill() {
 
 _mems='' _listed=''
 
-# cpusets: keep in mind which nodes the groups of cgroup v1 may use, three levels down: they lose one whose memory has
-# all gone, and do not get it back with that
+# cpusets: remember which nodes the groups of cgroup v1 may use, three levels down: they lose a node when all of its
+# memory goes, and do not get it back with the memory
 cpusets() {
 	_listed=1
 	while read -r _ _d _s _n _; do
@@ -105,7 +105,7 @@ cpusets() {
 	done <"$_proc/mounts"
 }
 
-# lost: of "NODES FILE" lines, let each use those nodes again; prints how many cannot
+# lost: for each line "NODES FILE", let the group use those nodes again; prints how many cannot
 lost() {
 	_n=0
 	while read -r _s _d; do
@@ -119,7 +119,7 @@ lost() {
 	echo "$_n"
 }
 
-# recall: let them use those again; say how many cannot, or "-" where it is not known what they could
+# recall: let the groups use their nodes again; say how many cannot, or "-" if it is unknown what they could use
 recall() {
 	_n=0
 	if [ "$_listed" ]; then

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The shell program of the guest, in the pieces that pack.awk makes of it. */
+/* The guest's shell program, in the pieces that pack.awk makes. */
 #include "guest/program.h"
 #include "lib/util.h"
 
 static const struct {
-	verb_set verbs; /* that need it; 0: every request does */
+	verb_set verbs; /* that need it; 0: all do */
 	const char *text;
 } pieces[] = {
 #include "guest-program.h"

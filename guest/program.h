@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * program: the shell program of the guest, packed by pack.awk into pieces, of which a guest is sent
- * what its requests need. Must never: send anything.
+ * program: the guest's shell program, packed by pack.awk into pieces; a guest is sent only those
+ * that its requests need. Must never: send anything.
  */
 #ifndef GUEST_PROGRAM_H
 #define GUEST_PROGRAM_H
@@ -14,7 +14,7 @@
 typedef uint32_t piece_set;
 
 /*
- * pieces_next() - the first piece that one of @verbs needs and that is not among @loaded
+ * pieces_next() - the first piece that one of @verbs needs and that @loaded lacks
  * Return: its number; -1 when there is none
  */
 int pieces_next(verb_set verbs, piece_set loaded);

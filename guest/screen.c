@@ -6,16 +6,16 @@
 
 #include "guest/screen.h"
 
-#define LOOK_BACK 2048 /* bytes from the end that can matter */
+#define LOOK_BACK 2048 /* bytes from the end that matter */
 
-/* Text without what is not for the eye. */
+/* The visible part of a text. */
 struct view {
 	char text[LOOK_BACK + 1];
 	size_t len;
 };
 
-/* The length of a kernel message, "[   12.345678] ...", with its line end; 0 when there is none, or
- * all that is left when it has not ended. */
+/* The length of a kernel message, "[   12.345678] ...", with its line end; 0 if there is none; the
+ * rest of the text if it is incomplete. */
 static size_t kernel_message(const char *at, size_t len)
 {
 	size_t i = 1, digits;
@@ -55,7 +55,7 @@ static size_t escape_sequence(const char *at, size_t len)
 	return i < len ? i + 1 : len;
 }
 
-/* A prompt that a message has got behind, and a line end before that, is still the last line. */
+/* A prompt that a kernel message follows, after a line end, is still the last line. */
 static void rejoin(struct view *view)
 {
 	size_t len = view->len;
@@ -68,7 +68,7 @@ static void rejoin(struct view *view)
 		view->len = len;
 }
 
-/* Fill in the view; false while a kernel message at the end has not ended. */
+/* Fill in the view; false while a kernel message at the end is incomplete. */
 static bool look_at(struct view *view, const char *text, size_t len)
 {
 	size_t skip = len > LOOK_BACK ? len - LOOK_BACK : 0;

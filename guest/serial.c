@@ -10,14 +10,14 @@
 #include "guest/serial.h"
 #include "lib/text.h"
 
-#define ANSWER_MAX_MS 20000 /* a guest that is busy booting may take this long to answer */
-#define ATTEMPT_MS    1000  /* then the lines may have gone to somebody else; doubled each time */
-#define ASK_MS	      250   /* then an answer may have been damaged; doubled each time */
-#define TAKE_BACK_MS  200   /* for a last line to a console that does not answer */
-#define NOISE_MAX     (1 << 16) /* bytes without a line end that are kept */
+#define ANSWER_MAX_MS 20000 /* a guest that is booting may take this long to answer */
+#define ATTEMPT_MS    1000 /* after that, another program may have read the lines; doubled each time \
+			    */
+#define ASK_MS	     250   /* after that, an answer may have been damaged; doubled each time */
+#define TAKE_BACK_MS 200   /* for the last line to a console that does not answer */
+#define NOISE_MAX    (1 << 16) /* bytes without a line end that are kept */
 
-/* A tty of this machine (a pty of QEMU, a null-modem line) must not echo or translate what comes
- * in. */
+/* A tty on this machine (a QEMU pty, a null-modem line) must not echo or translate input. */
 static int make_raw(struct serial *serial, int fd)
 {
 	struct termios modes;
@@ -31,7 +31,7 @@ static int make_raw(struct serial *serial, int fd)
 	return serial->has_modes ? 0 : -1;
 }
 
-/* Nothing is written to what is neither a socket nor a terminal. */
+/* Open the path; only a socket or a terminal is ever written to. */
 static int open_path(struct serial *serial, const char *path, struct stream_opener opener, int *fd,
 		     struct err *err)
 {
@@ -49,11 +49,11 @@ static int open_path(struct serial *serial, const char *path, struct stream_open
 #define RESET CONSOLE_RESET "\n"
 
 /*
- * For the console's own shell, and short: its line editor takes a long time for each byte. In a
- * subshell a child that is not interactive, because stdout and stderr are no terminals: no prompt,
- * no line editing. It knows the terminal's modes, $TTY, and becomes the stty that puts them back,
- * which saves a fork. Where it has failed to, because it was killed, the subshell does, and in any
- * case says in a frame that all is over.
+ * For the console's own shell, and short: its line editor is slow for each byte. It starts, in a
+ * subshell, a child that is not interactive because stdout and stderr are no terminals: no prompt,
+ * no line editing. The child has the terminal's modes in $TTY, and at its end execs the stty that
+ * restores them, which saves a fork. If it was killed, the subshell restores them; in any case the
+ * subshell sends the last frame.
  */
 static char *begin_line(const char *id)
 {
@@ -63,19 +63,19 @@ static char *begin_line(const char *id)
 }
 
 /*
- * A 16550's driver hears of 8 bytes at once, but of fewer only when nothing more has come for the
- * time of four: 4 ms at the 9600 baud that Linux gives a console (drivers/tty/serial/8250:
- * UART_FCR_R_TRIG_10; hw/char/serial.c of QEMU: fifo_timeout_timer). So 8 bytes without a meaning
- * go behind a line whose answer is waited for: the terminal's kill character, which it drops.
- * Behind the first such line, which may come while the line editor still has the terminal and
- * nothing is dropped, they are blanks, with which the next line begins.
+ * A 16550 interrupts for 8 bytes at once, but for fewer only after a pause of four character times:
+ * 4 ms at the 9600 baud that Linux gives a console (drivers/tty/serial/8250: UART_FCR_R_TRIG_10;
+ * hw/char/serial.c of QEMU: fifo_timeout_timer). So 8 bytes without a meaning follow a line that is
+ * to be answered: the terminal's kill character, which the terminal drops. After the first such
+ * line, which may arrive while the line editor still owns the terminal and nothing is dropped, they
+ * are blanks, with which the next line begins.
  */
 #define PUSH	   "\025\025\025\025\025\025\025\025"
 #define PUSH_FIRST "        "
 
 /*
- * For that child, and nothing to any other shell; sent again, it is answered again. An echo of it
- * is no answer: it has the variable's name, not the id.
+ * For that child; any other shell ignores it. Sent again, it is answered again. An echo of it is no
+ * answer: it has the variable's name, not the id.
  */
 static char *ask_line(const char *id, unsigned attempt)
 {
@@ -93,8 +93,8 @@ static int send_line(struct stream *w, char *line, struct deadline *d, struct er
 }
 
 /*
- * What was typed may be read later, when a program that sat in front of the shell ends: the quiet
- * session that it would begin is ended by this line.
+ * The lines typed may be read later, when a program in front of the shell ends: this line ends the
+ * quiet session that they would start.
  */
 static void take_back(struct stream *w, const char *id)
 {
@@ -107,8 +107,8 @@ static void take_back(struct stream *w, const char *id)
 }
 
 /*
- * Look through the lines that have come; true when the child of this attempt has answered. That of
- * an earlier one will have ended. *is_ours: it is the child of a shell that a memhp has logged in.
+ * Read the lines that have come; true when the child of this attempt has answered. That of an
+ * earlier attempt will have ended. *is_ours: its parent is a shell that memhp logged in.
  */
 static bool child_answered(struct stream *w, const char *id, unsigned attempt, bool *is_ours)
 {
@@ -130,7 +130,7 @@ static bool child_answered(struct stream *w, const char *id, unsigned attempt, b
 	return false;
 }
 
-/* Does the text since the last line end look like a request for a name or a password? */
+/* Does the text after the last line end look like a prompt for a name or a password? */
 static bool at_login(const struct stream *w)
 {
 	const char *text = buf_text(&w->in);
@@ -145,15 +145,15 @@ static int no_answer(const char *path, const struct stream *w, struct err *err)
 	if (at_login(w))
 		return login_wanted(path, err);
 	err_set(err, ERR_GUEST_UNREACHABLE, "no shell answers on the console '%s'", path);
-	/* neither a shell nor socat may find anything but a path in it */
+	/* neither a shell nor socat may read anything but a path in it */
 	return err_hint(err, "memhp needs a root shell at its prompt there%s%s",
 			is_path ? "; see with: socat -,raw,echo=0,escape=0x1d " : "",
 			is_path ? path : "");
 }
 
 /*
- * Ask until the child answers: a kernel message may damage an answer. Less and less often, since
- * nobody may be there to read. Return: 1, 0 at @until_ms, -1
+ * Ask until the child answers: a kernel message may damage an answer. Ask less and less often,
+ * since nothing may be reading. Return: 1, 0 at @until_ms, -1
  */
 static int ask(struct stream *w, const char *id, unsigned attempt, int64_t until_ms, bool *is_ours,
 	       struct deadline *d, struct err *err)

@@ -8,7 +8,7 @@
 #include "guest/shell.h"
 
 #define LINES_MAX 65536	     /* frames in one answer */
-#define BYTES_MAX (16 << 20) /* of their payloads: what is kept for a guest is bounded */
+#define BYTES_MAX (16 << 20) /* of their payloads: bounds the memory that a guest can use */
 #define NOISE_MAX (1 << 18)  /* bytes without a line end that are kept */
 
 int session_explain(struct guest *g, struct err *err)
@@ -28,9 +28,9 @@ int session_write(struct guest *g, const char *text, struct err *err)
 }
 
 /*
- * Should the session have died, another shell is there now, which does not know the word and says
- * that the session has ended, for which it lacks MEMHP. The listener of guest.sh may be killed
- * while it reads: what is left of either line does nothing.
+ * If the session has died, another shell reads the word: it does not have it, and since it lacks
+ * MEMHP it answers that the session has ended. The listener of guest.sh may be killed while it
+ * reads: the rest of either line does nothing.
  */
 int session_send_word(struct guest *g, const char *word, struct err *err)
 {
@@ -39,7 +39,7 @@ int session_send_word(struct guest *g, const char *word, struct err *err)
 	return session_write(g, line, err);
 }
 
-/* "at BLOCK": that one is done, and those before it. */
+/* "at BLOCK": this block and those before it are done. */
 static void hear_progress(struct guest *g, const char *payload)
 {
 	uint64_t block;
@@ -48,7 +48,7 @@ static void hear_progress(struct guest *g, const char *payload)
 		g->hear(g->hear_context, block);
 }
 
-/* Take what a frame of this session says. */
+/* Handle a frame of this session. */
 static void take_frame(struct guest *g, struct answer *answer, const struct frame *frame)
 {
 	if (!frame->exchange && !strcmp(frame->payload, "alive"))
@@ -64,8 +64,8 @@ static void take_frame(struct guest *g, struct answer *answer, const struct fram
 }
 
 /*
- * Take the lines that have come into @answer; true when the answer is whole. *noisy says whether
- * anything else was among them, which on a console may have damaged a frame.
+ * Take the lines that have come into @answer; true when the answer is complete. *noisy: there was
+ * other output among them, which on a console may have damaged a frame.
  */
 static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 {
@@ -90,7 +90,7 @@ static bool take_lines(struct guest *g, struct answer *answer, bool *noisy)
 	return g->is_lost || answer_end(answer);
 }
 
-/* By the clock: in a flood of messages there is no quiet time. */
+/* By the clock: a flood of messages leaves no quiet time. */
 static int ask_again(struct guest *g, struct err *err)
 {
 	if (monotonic_ms() < patience_due_ms(&g->patience))
@@ -101,7 +101,7 @@ static int ask_again(struct guest *g, struct err *err)
 	return 0;
 }
 
-/* Read what comes of the answer until the sooner of both times. */
+/* Read more of the answer, until @until_ms or the time to ask again. */
 static int fill(struct guest *g, const struct answer *answer, int64_t until_ms, struct err *err)
 {
 	int64_t due_ms = patience_due_ms(&g->patience);
@@ -117,8 +117,8 @@ static int fill(struct guest *g, const struct answer *answer, int64_t until_ms, 
 	return 0;
 }
 
-/* Wait for the answer, and ask for it again where noise may have damaged it, and now and then
- * anyway: the shell may have died without a word. */
+/* Wait for the answer; ask for it again if noise may have damaged it, and from time to time anyway:
+ * the shell may have died silently. */
 int session_poll(struct guest *g, struct answer *answer, int64_t until_ms, struct err *err)
 {
 	bool is_over = false;
@@ -156,7 +156,7 @@ int session_load(struct guest *g, verb_set verbs, struct err *err)
 	return 0;
 }
 
-/* Start commands at a shell that has all it needs for them. */
+/* Start commands in a shell that has all the pieces they need. */
 static int start_commands(struct guest *g, const char *commands, struct err *err)
 {
 	_cleanup_free_ char *line = xasprintf("begin %u&&{ %s;answer;}\n", ++g->exchange, commands);
@@ -178,7 +178,7 @@ static int run_commands(struct guest *g, const char *commands, struct err *err)
 	return status;
 }
 
-/* Start commands that a terminal's queue does not hold. */
+/* Start commands that are too long for a terminal's queue. */
 static int start_parts(struct guest *g, const char *commands, struct err *err)
 {
 	size_t done = 0;
@@ -199,7 +199,7 @@ int session_send(struct guest *g, const struct request *r, struct err *err)
 
 	if (session_load(g, request_verbs(r), err))
 		return -1;
-	/* what has been sent before must have been read before this may fill the queue */
+	/* this may fill the queue, so earlier lines must have been read */
 	if (g->unread_bytes + strlen(commands) > queue_bytes && run_commands(g, ":", err))
 		return -1;
 	trace_say(g->trace, "guest", '>', commands);
@@ -216,8 +216,8 @@ int session_cancel(struct guest *g, struct answer *answer, struct err *err)
 	return guest_poll(g, answer, DEADLINE_NEVER, err) < 0 ? -1 : 0;
 }
 
-/* It says that it is there, as its first answer may take long; not in words that an echo would say
- * as well. */
+/* The shell reports that it is there, as its first answer may take long; the line is written so
+ * that an echo of it is not mistaken for that. */
 int session_start(struct guest *g, bool has_id, struct err *err)
 {
 	char line[128];

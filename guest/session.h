@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * session: guest.sh in a shell at the far end of a stream: lines to it, frames from it. The
- * operations that channels with a shell have in common (guest/channel.h).
+ * session: guest.sh in a shell at the far end of a stream: lines go to it, frames come
+ * back. These are the operations that channels with a shell share (guest/channel.h).
  */
 #ifndef GUEST_SESSION_H
 #define GUEST_SESSION_H
 
 #include "guest/channel.h"
 
-/* Before what another shell might know too, which reads it when the session has been killed. */
+/* In front of commands that another shell may know too: it reads them if the session was killed. */
 #define SESSION_ONLY "[ $MEMHP ]&&"
 
 /*
- * session_start() - let the shell at the far end become the session; one that has not got the id
- * yet does first, and says that it is there
- * session_explain() - after *err of the stream: it may be that the far end has gone away; returns
- * -1 session_write() - send lines that more is to follow, or that another shell may read
- * session_send_word() - have the session do a thing of its own: "q", "again"
- * Others are as the operation of that name.
+ * session_start() - turn the shell at the far end into the session; @has_id: it knows its id
+ * already, else it is given one first, and reports that it is there
+ *
+ * session_explain() - after *err of the stream: the far end may have gone away; returns -1
+ *
+ * session_write() - send lines that more follow, or that another shell may read
+ *
+ * session_send_word() - have the session run one of its own words: "q", "again"
+ *
+ * The others are the operations of the same name.
  */
 int session_start(struct guest *g, bool has_id, struct err *err)
 	__attribute__((warn_unused_result));

@@ -5,12 +5,12 @@
 #include "guest/shell.h"
 #include "lib/pools.h"
 
-#define PART_MAX 900 /* the line editor of busybox drops what comes after 1023 bytes of a line */
+#define PART_MAX 900 /* busybox's line editor drops what follows 1023 bytes of a line */
 
-/* What follows a word, in this order. */
+/* The arguments of a word, in this order. */
 enum { SECONDS = 1, FUNCTION = 2, ZONE = 4, RANGES = 8, FIRST_BLOCK = 16, REFILLS = 32 };
 
-/* How guest.sh is called. A change names the function that does it to one block. */
+/* The words of guest.sh. A change names the function that changes one block. */
 static const struct {
 	const char *word, *function;
 	unsigned parts;

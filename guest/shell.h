@@ -12,15 +12,15 @@
  */
 char *shell_encode(const struct request *r);
 
-/* What runs a request when all its parts are there. */
+/* Runs a request once all its parts are there. */
 #define SHELL_RUN_PARTS "eval \"$long\""
 
 /*
- * shell_part() - a request that is longer than a console's input queue goes there in parts, put
- * together in a variable of the session: the command that adds the next one
- * @text:	of shell_encode()
- * @done:	bytes of it that earlier parts have; moved on
- * Return: at most 1000 bytes, which the caller frees; NULL behind the last part
+ * shell_part() - the command that sends the next part of a request that is longer than a console's
+ * input queue; a variable of the session joins the parts
+ * @text:	from shell_encode()
+ * @done:	bytes of it that earlier parts hold; advanced
+ * Return: at most 1000 bytes, which the caller frees; NULL after the last part
  */
 char *shell_part(const char *text, size_t *done);
 

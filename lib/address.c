@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How a monitor, a listening socket or a guest channel is named. */
+/* Names of monitors, listening sockets and guest channels. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/address.h"
 #include "lib/util.h"
 
-/* What is behind "SCHEME:"; NULL when the text does not begin so. */
+/* The text after "SCHEME:"; NULL if it does not begin with that. */
 static const char *behind(const char *text, const char *scheme)
 {
 	size_t len = strlen(scheme);
@@ -33,7 +33,7 @@ static bool read_port(const char *at, const char *end, uint64_t *port)
 	return parse_u64(digits, 10, port);
 }
 
-/* A number, or the FIRST-LAST of QEMU's "to"; the name of a service has none. */
+/* Set the port: a number, or FIRST-LAST from QEMU's "to"; a service name has no number. */
 static void set_port(struct address *a, const char *port)
 {
 	const char *end = port + strlen(port), *dash = strchr(port, '-');
@@ -59,8 +59,8 @@ static bool set_tcp(struct address *a, const char *host)
 }
 
 /*
- * "[USER@]HOST[:PORT]" up to @end, IPv6 as "[::1]:22". ssh hands the name to shells of its own
- * where its configuration has a ProxyCommand or a Match: older ones whatever it has in it.
+ * "[USER@]HOST[:PORT]" up to @end, IPv6 as "[::1]:22". If its configuration has a
+ * ProxyCommand or a Match, ssh passes the name to a shell; older versions pass any characters.
  */
 static bool set_ssh(struct address *a, enum address_kind kind, const char *target, const char *end)
 {

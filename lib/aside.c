@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Questions that may wait for others, asked by a child process. */
+/* Questions whose answer other processes can delay, asked by a child process. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,14 +12,14 @@
 #include "lib/aside.h"
 #include "lib/pass.h"
 
-/* How long an answer may take. After each that did not come it is half of that: a user with many
- * such processes holds up nothing for long. */
+/* How long an answer may take. Each missing answer halves it: even a user with many such processes
+ * cannot delay memhp for long. */
 #define PATIENCE_MS	2000
 #define PATIENCE_MIN_MS 50
 
 #define QUESTION_MAX (64 << 10)
 
-/* Before the bytes of a question, and of an answer. */
+/* The header of a question and of an answer. */
 struct head {
 	aside_fn *ask;
 	size_t len;
@@ -29,10 +29,10 @@ struct head {
 static struct {
 	struct deadline *clock;
 	int64_t patience_ms;
-	pid_t of;    /* the process that has the child: not one that was forked since */
+	pid_t of;    /* the child's parent: not a process forked from it since */
 	pid_t child; /* 0: none */
-	pid_t stuck; /* one that was killed, and may not have ended yet */
-	int fd;	     /* to the child; valid with @child */
+	pid_t stuck; /* a killed child that may not have ended yet */
+	int fd;	     /* to the child; valid with child */
 	bool is_child;
 } aside = { .patience_ms = PATIENCE_MS };
 
@@ -57,7 +57,7 @@ static bool read_whole(int from, int *fd, void *bytes, size_t len)
 	return have == len;
 }
 
-/* Nothing that is open here stays open for the sake of a child that cannot end. */
+/* Close all other descriptors: a child that cannot end must not hold them open. */
 static void keep_only(int fd)
 {
 	int i, most = (int)sysconf(_SC_OPEN_MAX);
@@ -129,7 +129,7 @@ static bool start(void)
 	return false;
 }
 
-/* The child may wait for ever: it is left to itself. */
+/* Kill the child without waiting for it: it may block for ever. */
 static int give_up(void)
 {
 	kill(aside.child, SIGKILL);
@@ -142,7 +142,7 @@ static int give_up(void)
 	return -1;
 }
 
-/* Wait until there is something to read; false when it takes too long. */
+/* Wait until there is something to read; false if it takes too long. */
 static bool wait_for_answer(void)
 {
 	struct pollfd pollfd = { .fd = aside.fd, .events = POLLIN };
@@ -155,13 +155,13 @@ static bool wait_for_answer(void)
 	left_ms = deadline_left_ms(d);
 	if (left_ms / 2 < patience_ms)
 		patience_ms = left_ms / 2;
-	outer = deadline_push(d, 0); /* what else is watched for in a wait is not now */
+	outer = deadline_push(d, 0); /* without the other watches of a wait */
 	ready = deadline_poll(d, &pollfd, 1, monotonic_ms() + patience_ms, &ignored);
 	deadline_pop(d, outer);
 	return ready > 0;
 }
 
-/* An answer comes in one piece, or nearly: it is written when all of it is known. */
+/* An answer comes more or less in one piece: the child writes it when it is complete. */
 static int take_answer(struct buf *answer)
 {
 	struct head head = { 0 };
@@ -182,7 +182,7 @@ int aside_ask(aside_fn *ask, int fd, const void *question, size_t len, struct bu
 {
 	const struct head head = { .ask = ask, .len = len };
 
-	/* who cannot have a child asks at the risk of waiting */
+	/* without a child, ask at the risk of blocking */
 	if (aside.is_child || !start())
 		return ask(fd, question, answer);
 	if (len > QUESTION_MAX) {

@@ -46,7 +46,7 @@ bool base64_decode(const char *text, struct buf *out)
 	}
 	if (padding > 2 || padding > bytes.len)
 		return false;
-	/* whatever is not as it should be was not written by the one above */
+	/* strict: accept only what base64_encode() would write */
 	again = base64_encode(buf_text(&bytes), bytes.len - padding);
 	if (strcmp(again, text) != 0)
 		return false;

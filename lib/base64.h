@@ -9,8 +9,8 @@
 char *base64_encode(const void *bytes, size_t len);
 
 /*
- * base64_decode() - append the bytes that @text stands for to @out
- * Return: false when it is not base64, to the padding; then nothing is appended
+ * base64_decode() - append the decoded bytes of @text to @out
+ * Return: false if it is not strict base64, padding included; then nothing is appended
  */
 bool base64_decode(const char *text, struct buf *out) __attribute__((warn_unused_result));
 

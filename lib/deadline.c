@@ -10,7 +10,7 @@
 
 #define POLL_MAX    8
 #define TICK_MS	    500
-#define WATCH_MS    500 /* how often to look whether the standstill is over */
+#define WATCH_MS    500 /* how often to check whether the stall is over */
 #define UNDO_MAX_MS 5000
 
 int64_t monotonic_ms(void)
@@ -105,7 +105,7 @@ static void count_signals(struct deadline *d)
 	}
 }
 
-/* Have there been more signals than the present work tolerates? */
+/* Have there been more signals than the current work tolerates? */
 static bool is_interrupted(const struct deadline *d)
 {
 	return d->interrupts > (d->undoing ? 1 : 0);
@@ -117,7 +117,7 @@ int deadline_passed(const struct deadline *d, struct err *err)
 		       d->stalled_by ? d->stalled_by : "");
 }
 
-/* Milliseconds to sleep in poll(2): up to the nearest of both limits and the next tick. */
+/* The timeout of poll(2): until the earlier limit or the next tick. */
 static int poll_ms(const struct deadline *d, int64_t until_ms)
 {
 	int64_t limit = limit_ms(d), now = monotonic_ms();
@@ -132,7 +132,7 @@ static int poll_ms(const struct deadline *d, int64_t until_ms)
 	return nearest - now > 60000 ? 60000 : (int)(nearest - now);
 }
 
-/* When it is time, say that there is still a wait. */
+/* Call the tick if it is due. */
 static void tick(struct deadline *d, int64_t now)
 {
 	if (!d->tick || now - d->ticked_ms < TICK_MS)
@@ -141,7 +141,7 @@ static void tick(struct deadline *d, int64_t now)
 	d->tick(d->tick_context, true);
 }
 
-/* Is the descriptor none of those that are waited for anyway? */
+/* Is the descriptor not among those already waited for? */
 static bool is_other(int fd, const struct pollfd *fds, unsigned count)
 {
 	unsigned i;
@@ -166,8 +166,8 @@ static int check_limits(const struct deadline *d, int64_t now, struct err *err)
 	return now >= limit_ms(d) ? deadline_passed(d, err) : 0;
 }
 
-/* What ends a wait, looked at before the descriptors: a peer that never falls silent does not
- * outlast it. */
+/* Check what ends a wait, before the descriptors: a peer that never stops sending must not outlast
+ * the deadline. */
 static int check_wait(struct deadline *d, bool is_watching, struct err *err)
 {
 	int64_t now = monotonic_ms();
@@ -206,7 +206,7 @@ int deadline_poll(struct deadline *d, struct pollfd *fds, unsigned count, int64_
 			if (is_interrupted(d))
 				continue;
 		}
-		/* what it has to say, without end perhaps, keeps nothing else waiting */
+		/* its input may never end, and must not delay the rest */
 		if (ready > 0 && all[count + 2].revents) {
 			d->hear(d->watch_context);
 			ready--;

@@ -7,11 +7,11 @@
 #ifndef LIB_ERR_H
 #define LIB_ERR_H
 
-/* What kind of failure: decides the exit code and the JSON "code". Order is that of the table in
+/* The kind of failure: decides the exit code and the JSON "code". In the order of the table in
  * err.c. */
 enum err_code {
 	ERR_NONE,
-	ERR_FAILED,	       /* a check of ours, or a host system call */
+	ERR_FAILED,	       /* one of memhp's checks, or a system call on the host */
 	ERR_QEMU_REFUSED,      /* QEMU answered a command with an error */
 	ERR_USAGE,	       /* the command line is wrong */
 	ERR_QEMU_UNREACHABLE,  /* no monitor, or it went away */
@@ -30,7 +30,7 @@ struct err {
 
 /*
  * err_set() - record a failure
- * @err:	filled in; a hint of an earlier failure is forgotten
+ * @err:	filled in; the hint of an earlier failure is dropped
  * @code:	the kind
  * @fmt:	lower case, what failed first, the subject in single quotes
  * Return: -1, so that "return err_set(...)" reads well
@@ -46,15 +46,15 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), nonnull(1, 2)));
 
 /*
- * err_append() - add what else is known behind a message: "<message>; <addition>"
+ * err_append() - add to the end of a message: "<message>; <addition>"
  * Return: -1
  */
 int err_append(struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), nonnull(1, 2)));
 
 /*
- * err_hint() - say what the user can do; replaces an earlier hint. One that does not fit is left
- * out: half of a command is another command.
+ * err_hint() - say what the user can do; replaces an earlier hint. A hint that does not fit is
+ * left out: half of a command is another command.
  * Return: -1
  */
 int err_hint(struct err *err, const char *fmt, ...)

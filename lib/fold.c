@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How many events are shown. */
+/* Limits how many events are shown. */
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/fold.h"
 
-/* Of one kind, at once and in a second. All blocks of a large guest may change at once, and 256 DIMMs
- * that are plugged or leave make 768 of one kind. */
+/* Per kind, in a burst and per second. All blocks of a large guest may change at once, and plugging
+ * or unplugging 256 DIMMs makes 768 events of one kind. */
 #define BURST_LINES  32768
 #define SECOND_LINES 500
 
@@ -17,7 +17,8 @@ static struct fold_kind *find_kind(struct fold *f, const char *name)
 {
 	struct fold_kind *kind = f->kinds;
 
-	while (kind < f->kinds + f->kinds_count && strncmp(kind->name, name, FOLD_NAME_MAX - 1) != 0)
+	while (kind < f->kinds + f->kinds_count &&
+	       strncmp(kind->name, name, FOLD_NAME_MAX - 1) != 0)
 		kind++;
 	if (kind == f->kinds + FOLD_KINDS_MAX)
 		return kind - 1;
@@ -29,7 +30,7 @@ static struct fold_kind *find_kind(struct fold *f, const char *name)
 	return kind;
 }
 
-/* What a kind may have grows with the time. */
+/* A kind's allowance grows with time. */
 static void refill(struct fold_kind *kind, int64_t now_ms)
 {
 	int64_t lines = (now_ms - kind->seen_ms) * SECOND_LINES / 1000;

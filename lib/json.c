@@ -6,11 +6,11 @@
 #include "lib/text.h"
 #include "lib/util.h"
 
-/* Of a message in a stream. */
+/* Per message in a stream. */
 #define BYTES_MAX (16 << 20)
 #define DEPTH_MAX 64
-/* As json-c keeps it, "{}" takes 900 bytes, and 217 an "0" in an object with its name (0.16): so a
- * part is at most as large as this, an object as four. */
+/* In json-c 0.16 "{}" takes 900 bytes of memory, and a "0" in an object with its name takes 217: so
+ * a part takes at most this many, and an object four times as many. */
 #define PART_BYTES   256
 #define OBJECT_PARTS 4
 #define PARTS_MAX    (1 << 18)
@@ -140,7 +140,7 @@ static int broken(const char **why, const char *text)
 	return -1;
 }
 
-/* How many parts the text can have at most; what is inside of a string counts too. */
+/* The maximum number of parts in the text; characters inside strings count too. */
 static size_t count_parts(const char *text, size_t len)
 {
 	size_t i, parts = 0;
@@ -154,7 +154,7 @@ static size_t count_parts(const char *text, size_t len)
 	return parts;
 }
 
-/* The first @len bytes belong to the message: is it still one that QEMU would send? */
+/* The first @len bytes belong to the message: is it still within what QEMU would send? */
 static int take_part(struct json_reader *r, struct buf *in, size_t len, const char **why)
 {
 	r->parts += count_parts(in->data, len);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * json: json-c through getters that check presence and type. json_object_get_string() on a number
- * gives its text, json_object_get_int() on a string a guess; nothing from outside is read that
- * way. Getters borrow: what they return lives as long as the object it came from.
+ * json: json-c through getters that check presence and type. On a number json_object_get_string()
+ * returns its text, on a string json_object_get_int() returns a guess; input is never read that
+ * way. Getters borrow: their results live as long as the object they came from.
  */
 #ifndef LIB_JSON_H
 #define LIB_JSON_H
@@ -20,7 +20,7 @@
 void json_cleanup(struct json_object **object);
 
 /* json_get_*() - read member @key of @object into *@out
- * Return: true when @object is an object that has @key with that type; *@out is untouched otherwise
+ * Return: true if @object is an object that has @key with that type; else *@out is unchanged
  */
 bool json_get_string(struct json_object *object, const char *key, const char **out);
 bool json_get_u64(struct json_object *object, const char *key, uint64_t *out);
@@ -28,7 +28,7 @@ bool json_get_bool(struct json_object *object, const char *key, bool *out);
 bool json_get_object(struct json_object *object, const char *key, struct json_object **out);
 bool json_get_array(struct json_object *object, const char *key, struct json_object **out);
 
-/* json_need_*() - the same for what a peer must send
+/* json_need_*() - the same for members that a peer must send
  * @err:	"no string 'id' in the answer"
  * Return: 0 or -1 */
 int json_need_string(struct json_object *object, const char *key, const char **out, struct err *err)
@@ -41,17 +41,17 @@ void json_add_string(struct json_object *object, const char *key, const char *te
 void json_add_u64(struct json_object *object, const char *key, bool known, uint64_t value);
 void json_add_bool(struct json_object *object, const char *key, bool known, bool value);
 
-/* json_add_printable() - add text from a process or a file, which need not be UTF-8 */
+/* json_add_printable() - add text from a process or a file, which may not be UTF-8 */
 void json_add_printable(struct json_object *object, const char *key, const char *text);
 
 /* json_text() - @object on one line, as QEMU reads it; owned by @object */
 const char *json_text(struct json_object *object);
 
-/* JSON objects out of a byte stream, one after the other, as QEMU's monitors and its guest agent
- * send them; bounded and strict. Of one stream; json_reader_init() it. */
+/* Reads JSON objects from a byte stream, as QEMU's monitors and its guest agent send them; bounded
+ * and strict. One for each stream; json_reader_init() it. */
 struct json_reader {
 	struct json_tokener *tokener;
-	size_t bytes; /* of the message that is being read */
+	size_t bytes; /* of the current message */
 	size_t parts; /* arrays and commas of it, at most; an object counts as several */
 };
 
@@ -59,11 +59,12 @@ void json_reader_init(struct json_reader *r);
 void json_reader_free(struct json_reader *r);
 
 /*
- * json_reader_next() - take the next message out of @in: one a line, or over many lines
+ * json_reader_next() - take the next message out of @in, on one line or on several
  * @object:	receives it, always an object; the caller owns it; NULL without one
- * @bytes:	receives about how much memory it takes, rather more than less; 80 MiB at most
- * @why:	receives what is wrong with the stream, which is of no use then; not owned
- * Return: 1 with a message, 0 when none is complete (what has come of it is taken), -1 with @why
+ * @bytes:	receives about how much memory it takes, rather too much than too little; 80 MiB at
+ *		most
+ * @why:	receives what is wrong with the stream, which is unusable then; not owned
+ * Return: 1 with a message, 0 if none is complete (its beginning is consumed), -1 with @why
  */
 int json_reader_next(struct json_reader *r, struct buf *in, struct json_object **object,
 		     size_t *bytes, const char **why) __attribute__((warn_unused_result));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The text files of /proc and /sys. */
+/* Text files in /proc and /sys. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* kfile: the text files of /proc and /sys. Must never: know what is in one. */
+/* kfile: text files in /proc and /sys. Must never: know what is in one. */
 #ifndef LIB_KFILE_H
 #define LIB_KFILE_H
 
-/* kfile_read() - a whole file, at most 1 MiB of it; the caller frees it; NULL when it cannot be
- * read */
+/* kfile_read() - a whole file, 1 MiB at most; the caller frees it; NULL if it cannot be read */
 char *kfile_read(const char *path);
 
 /* kfile_line() - the value in a line "NAME: VALUE" of @text, borrowed up to the end of the line;

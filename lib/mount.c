@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The file system that a file is in. */
+/* The file system of a file. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -8,7 +8,7 @@
 #include "lib/kfile.h"
 #include "lib/util.h"
 
-/* "36 35 98:0 /root /mnt ...", where no name has a line end or a blank. */
+/* "36 35 98:0 /root /mnt ...", in which names contain no line end or blank. */
 static bool find(char *table, uint64_t id, dev_t *device)
 {
 	char *line;

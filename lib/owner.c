@@ -59,8 +59,8 @@ char *owner_describe(pid_t pid)
 }
 
 /*
- * Call @match for each descriptor of a process, with the target of its link, until it returns
- * anything but -1, which is returned; -1 at the end.
+ * Call @match for each descriptor of a process, with its link's target, until it returns something
+ * other than -1, and return that; -1 at the end.
  */
 typedef int fd_match_fn(const struct proc *p, const char *name, const char *target,
 			const void *context);
@@ -115,10 +115,10 @@ bool owner_holds_socket(pid_t pid, unsigned long long inode)
 
 /* ---- UNIX sockets */
 
-/* A socket's file: its inode, and the device that stat(2) has for it or that of its file system. */
+/* A socket's file: its inode, and its device according to stat(2) or that of its file system. */
 struct file {
 	uint32_t inode;
-	uint32_t devices[2]; /* in the kernel's own way (include/linux/kdev_t.h) */
+	uint32_t devices[2]; /* in the kernel's encoding (include/linux/kdev_t.h) */
 };
 
 static uint32_t kernel_device(dev_t device)
@@ -140,8 +140,7 @@ static bool identify(struct file *file, int path_fd, pid_t pid)
 	return true;
 }
 
-/* The socket that is looked for: by its file, or by its abstract name (unix(7)) where that is none.
- */
+/* The socket to find: by its file, or without one by its abstract name (unix(7)). */
 struct wanted {
 	const struct file *file;
 	const char *name;
@@ -153,7 +152,7 @@ static bool is_file(const struct file *file, const struct unix_diag_vfs *vfs)
 	       (vfs->udiag_vfs_dev == file->devices[0] || vfs->udiag_vfs_dev == file->devices[1]);
 }
 
-/* Zeros may fill an abstract name up. */
+/* Zeros may pad an abstract name. */
 static bool is_name(const char *name, const char *bytes, size_t len)
 {
 	size_t name_len = strlen(name), i;
@@ -177,7 +176,7 @@ static bool is_wanted(const struct wanted *wanted, const struct nlattr *attribut
 		       : attribute->nla_type == UNIX_DIAG_NAME && is_name(wanted->name, value, len);
 }
 
-/* The inode of the socket that a message tells of, when it is that one; else 0. */
+/* The inode of the socket in a message if it is the wanted one; else 0. */
 static unsigned inode_in(const struct nlmsghdr *header, const struct wanted *wanted)
 {
 	const struct unix_diag_msg *message = NLMSG_DATA(header);
@@ -194,7 +193,7 @@ static unsigned inode_in(const struct nlmsghdr *header, const struct wanted *wan
 	return 0;
 }
 
-/* Read the answers to a dump; returns that inode, 0 when there is none. */
+/* Read the answers to a dump; returns the wanted socket's inode, 0 for none. */
 static unsigned read_dump(int fd, const struct wanted *wanted)
 {
 	char *bytes = xcalloc(DUMP_BYTES, 1);
@@ -217,8 +216,8 @@ static unsigned read_dump(int fd, const struct wanted *wanted)
 	return inode;
 }
 
-/* The inode of the socket that listens, among those of the network namespace of @pid. The tables
- * of /proc would not do: a name with a line end in it writes lines of its own there. */
+/* The inode of the wanted listening socket in the network namespace of @pid. Not from the tables in
+ * /proc, where a socket name with a line end can forge lines. */
 static unsigned listening_inode(pid_t pid, const struct wanted *wanted)
 {
 	struct {
@@ -274,7 +273,7 @@ enum owner_answer owner_listens_abstract(pid_t pid, const char *name)
 
 /* ---- pseudo-terminals */
 
-/* Is it the end of a pty that a terminal emulator has, and of that number? (proc(5): tty-index) */
+/* Is it a pty's master, with that number? (proc(5): tty-index) */
 static bool is_master(const struct proc *p, const char *name, const char *target, unsigned number)
 {
 	const char *slash = strrchr(target, '/'), *line;
@@ -288,7 +287,7 @@ static bool is_master(const struct proc *p, const char *name, const char *target
 	return line && sscanf(line, "tty-index: %u", &index) == 1 && index == number;
 }
 
-/* The number of that descriptor in its process. */
+/* The descriptor number of the pty's master in its process. */
 static int find_master(const struct proc *p, const char *name, const char *target,
 		       const void *context)
 {
@@ -303,7 +302,7 @@ bool owner_holds_pty(pid_t pid, unsigned number)
 	return find_fd(pid, find_master, &number) >= 0;
 }
 
-/* A descriptor of another process, in case it still is the end of a pty (device 5:2) by now. */
+/* Copy a descriptor from another process if it still is a pty's master (device 5:2). */
 static int borrow_master(int process, int theirs)
 {
 	int fd = (int)syscall(SYS_pidfd_getfd, process, theirs, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A descriptor on its way between two processes. */
+/* Passing a descriptor between two processes. */
 #include <string.h>
 #include <sys/socket.h>
 
@@ -33,7 +33,7 @@ int pass_send(int to, int fd, const void *bytes, size_t len)
 		n = sendmsg(to, &message, MSG_NOSIGNAL);
 		if (n < 0)
 			return -1;
-		fd = -1; /* it has gone with the first part */
+		fd = -1; /* it was sent with the first part */
 		at += n;
 		len -= (size_t)n;
 	}

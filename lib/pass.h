@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* pass: a descriptor on its way between two processes (unix(7), SCM_RIGHTS). */
+/* pass: passes a descriptor between two processes (unix(7), SCM_RIGHTS). */
 #ifndef LIB_PASS_H
 #define LIB_PASS_H
 
@@ -14,8 +14,8 @@
 int pass_send(int to, int fd, const void *bytes, size_t len) __attribute__((warn_unused_result));
 
 /*
- * pass_receive() - recv(2), with the descriptor that comes along
- * @fd:		the caller closes it; -1 when there is none
+ * pass_receive() - recv(2), with a descriptor
+ * @fd:		the caller closes it; -1 for none
  */
 ssize_t pass_receive(int from, int *fd, void *bytes, size_t len);
 

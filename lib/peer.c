@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Files and sockets where another process sees them. */
+/* Files and sockets as another process sees them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -75,8 +75,7 @@ bool peer_shares_network(pid_t pid)
 			ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino);
 }
 
-/* Enter the network namespace of a process, by way of its user namespace where that gives the
- * right to. */
+/* Enter the network namespace of a process, through its user namespace if that gives the right. */
 static int enter_network(pid_t pid)
 {
 	int net, user;
@@ -93,7 +92,7 @@ static int enter_network(pid_t pid)
 	return user < 0 || setns(user, CLONE_NEWUSER) || setns(net, CLONE_NEWNET) ? -1 : 0;
 }
 
-/* A socket stays in the namespace that it was made in, wherever it is used: a child makes it. */
+/* A socket stays in the namespace it was created in, wherever it is used: a child creates it. */
 static int socket_elsewhere(pid_t pid, int family, int type, int protocol)
 {
 	int pair[2], fd = -1, status = 0;
@@ -144,7 +143,7 @@ static int connect_at(int path_fd, const char *name, int *fd, enum err_code code
 	return stream_connect_unix(path, name, fd, code, err);
 }
 
-/* What a connection by the child has come to, but for its descriptor. */
+/* The result of connecting in the child, apart from the descriptor. */
 struct outcome {
 	int status;
 	struct err err;
@@ -171,7 +170,7 @@ static int no_answer(const char *name, enum err_code code, struct err *err)
 	return err_set(err, code, "cannot connect to '%s': %s", name, peer_why(ETIMEDOUT));
 }
 
-/* Where it is may have to be asked whether it can be connected to. */
+/* Connect in a child: the socket's file system may take long to answer. */
 static int connect_slowly(int path_fd, const char *name, int *fd, enum err_code code,
 			  struct err *err)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * peer: files and sockets as another process of this machine sees them: below its root and its
- * working directory, in its mount and network namespaces. Must never: believe that what it finds
- * is that process's own (see owner).
+ * working directory, in its mount and network namespaces. Must never: trust that what it finds
+ * belongs to that process (see owner).
  */
 #ifndef LIB_PEER_H
 #define LIB_PEER_H
@@ -16,24 +16,24 @@
 #include "lib/err.h"
 
 /*
- * peer_open_path() - open(2) as that process would, also where a link leads to its root
- * @pid:	0: this process, for a path that the user has named: its file system is waited for
+ * peer_open_path() - open(2) as that process would, also if a link leads to its root
+ * @pid:	0: this process, for a path that the user named: waits for its file system
  * @path:	relative: to that process's working directory
- * @flags:	of open(2); no file is made
- * Return: the descriptor, which the caller closes; -1 with errno, ETIMEDOUT when its file system
+ * @flags:	of open(2); no file is created
+ * Return: the descriptor, which the caller closes; -1 with errno, ETIMEDOUT if its file system
  * does not answer
  */
 int peer_open_path(pid_t pid, const char *path, int flags);
 
-/* peer_stat() - fstat(2) of what peer_open_path() found, as far as it is known without asking its
- * file system; false with errno */
+/* peer_stat() - fstat(2) of the result of peer_open_path(), as far as known without asking its file
+ * system; false with errno */
 bool peer_stat(int fd, struct stat *st);
 
 /* peer_why() - why peer_open_path() failed, for people */
 const char *peer_why(int error);
 
 /* peer_cwd() - the working directory of a process, from its own root; the caller frees it; NULL
- * when unknown */
+ * if unknown */
 char *peer_cwd(pid_t pid);
 
 /*
@@ -43,15 +43,14 @@ char *peer_cwd(pid_t pid);
  */
 int peer_socket(pid_t pid, int family, int type, int protocol);
 
-/* peer_shares_network() - is a process in this network namespace? False also when that is not
- * known */
+/* peer_shares_network() - is a process in this network namespace? False also if unknown */
 bool peer_shares_network(pid_t pid);
 
 /*
- * peer_connect() - connect to a stream socket where a process sees it
+ * peer_connect() - connect to a stream socket as a process sees it
  * @pid:	0: this process
  * @address:	ADDRESS_UNIX, with a path of any length, or ADDRESS_TCP
- * @code:	the kind of failure when nothing listens there
+ * @code:	the kind of failure if nothing listens there
  * Return: 0 with @fd, which the caller closes; -1; STREAM_QUEUED, with @err too
  */
 int peer_connect(pid_t pid, const struct address *address, int *fd, enum err_code code,
@@ -63,7 +62,7 @@ int peer_connect_abstract(pid_t pid, const char *name, int *fd, enum err_code co
 
 /*
  * peer_connect_at() - connect to the UNIX socket that @path_fd, opened with O_PATH, is
- * @pid:	what has told of it: another user's process may have it in a file system of its own
+ * @pid:	the process that named it: another user's may have it in a file system of its own
  * @name:	for messages
  * Return: as peer_connect()
  */

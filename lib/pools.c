@@ -7,9 +7,9 @@
 #include "lib/util.h"
 
 #define NODE_MAX  65535
-#define KIB_MAX	  (UINT64_C(1) << 34) /* of a page: 16 GiB are the largest that Linux has */
+#define KIB_MAX	  (UINT64_C(1) << 34) /* of a page: Linux's largest is 16 GiB */
 #define PAGES_MAX (UINT64_C(1) << 40)
-#define LINES_MAX 8192 /* 1024 nodes with every size of a machine */
+#define LINES_MAX 8192 /* 1024 nodes with every page size of a machine */
 #define SHARE_MAX (KIB_MAX / 4)
 
 void pools_free(struct pools *p)
@@ -45,7 +45,7 @@ bool pools_parse_pool(struct pools *p, char *rest)
 	    !take_number(&rest, PAGES_MAX, &pool.free_pages) ||
 	    !take_number(&rest, PAGES_MAX, &pool.surplus_pages) || rest || !pool.page_kib)
 		return false;
-	/* what is read one after the other need not fit together */
+	/* values read one after the other may not match */
 	if (pool.free_pages > pool.pages)
 		pool.free_pages = pool.pages;
 	if (pool.surplus_pages > pool.pages)
@@ -124,7 +124,8 @@ uint64_t pools_smallest_kib(const struct pools *p)
 	return kib;
 }
 
-/* A huge page has one page that is no tail. Fewer tails than the smallest has are none. */
+/* A huge page has one page that is not a tail. Fewer tails than the smallest size has do not count.
+ */
 uint64_t pools_bytes_in_blocks(const struct pools *p, uint64_t smallest_kib)
 {
 	uint64_t pages = 0;

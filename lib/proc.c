@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One process, as /proc tells. */
+/* One process, according to /proc. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +50,7 @@ char *proc_link(const struct proc *p, const char *name)
 	return len > 0 && (size_t)len < sizeof(target) ? xstrndup(target, (size_t)len) : NULL;
 }
 
-/* Append what there is to read; false on an error, and beyond @max_bytes. */
+/* Append everything there is to read; false on an error, and beyond @max_bytes. */
 static bool read_all(int fd, size_t max_bytes, struct buf *bytes)
 {
 	size_t start = bytes->len;
@@ -103,7 +103,7 @@ pid_t proc_parent(const struct proc *p)
 
 	if (!proc_read(p, "stat", 4096, &text))
 		return 0;
-	/* "PID (NAME) STATE PARENT ...", and the name may have anything in it (proc(5)) */
+	/* "PID (NAME) STATE PARENT ...", and the name may contain anything (proc(5)) */
 	after = strrchr(buf_text(&text), ')');
 	if (!after || strlen(after) < 5)
 		return 0;
@@ -125,7 +125,7 @@ char *proc_program(const struct proc *p)
 	return xstrndup(slash + 1, len);
 }
 
-/* Both links are told from the same root, whatever that is. */
+/* The kernel shows both links relative to the same root. */
 char *proc_cwd(const struct proc *p)
 {
 	_cleanup_free_ char *root = proc_link(p, "root");
@@ -140,8 +140,8 @@ char *proc_cwd(const struct proc *p)
 	return cwd;
 }
 
-/* openat2(2), new in Linux 5.6, keeps to a directory as if it were the root (RESOLVE_IN_ROOT), or
- * does not leave it (RESOLVE_BENEATH). Where there is none, a link may lead elsewhere. */
+/* openat2(2), new in Linux 5.6, treats a directory as the root (RESOLVE_IN_ROOT), or does not leave
+ * it (RESOLVE_BENEATH). Without it, a link may lead elsewhere. */
 static int open_within(int directory, const char *path, int flags, uint64_t resolve)
 {
 	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = resolve };
@@ -166,7 +166,7 @@ static int open_below(const struct proc *p, const char *start, const char *path,
 	return fd;
 }
 
-/* A path that leaves the working directory, by ".." or by a link, starts anew at the root. */
+/* A path that leaves the working directory, by ".." or a link, is resolved again from the root. */
 static int open_relative(const struct proc *p, const char *path, int flags, uint64_t resolve)
 {
 	_cleanup_free_ char *cwd = NULL;
@@ -190,7 +190,7 @@ static int open_path(const struct proc *p, const char *path, int flags, uint64_t
 /* A path and the flags to open it with. */
 struct opening {
 	int flags;
-	size_t max_bytes; /* of a file that is to be read */
+	size_t max_bytes; /* of a file to read */
 	char path[PATH_MAX];
 };
 
@@ -213,8 +213,8 @@ static int open_aside(int fd, const char *question, struct buf *answer)
 	return open_path(&p, o->path, o->flags, 0);
 }
 
-/* What the kernel has in its memory is found at once (RESOLVE_CACHED, new in Linux 5.12): that of
- * a file system which has to be asked may take any time. */
+/* A path in the kernel's cache is found at once (RESOLVE_CACHED, new in Linux 5.12); asking the
+ * file system may take any time. */
 int proc_open_path(const struct proc *p, const char *path, int flags)
 {
 	_cleanup_buf_ struct buf ignored = { 0 };
@@ -229,7 +229,7 @@ int proc_open_path(const struct proc *p, const char *path, int flags)
 	return -1;
 }
 
-/* It is opened for reading only once it is known to be no device and no pipe. */
+/* Open it for reading only after checking that it is not a device or a pipe. */
 static int read_file(int fd, const char *question, struct buf *answer)
 {
 	const struct opening *o = (const void *)question;
@@ -337,7 +337,7 @@ bool proc_limit(pid_t pid, const char *name, uint64_t *value)
 	return true;
 }
 
-/* Capabilities of another user namespace mean nothing outside of it. */
+/* Capabilities in another user namespace mean nothing outside it. */
 static bool is_in_our_user_namespace(pid_t pid)
 {
 	_cleanup_free_ char *path = xasprintf("/proc/%d/ns/user", (int)pid);
@@ -375,7 +375,7 @@ bool proc_has_argument(pid_t pid, const char *option)
 	return false;
 }
 
-/* It gives up its memory first. */
+/* A process that ends gives up its memory first. */
 bool proc_has_ended(pid_t pid)
 {
 	_cleanup_free_ char *state = proc_status_text(pid, "State");

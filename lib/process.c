@@ -134,7 +134,7 @@ int process_explain(const struct process *p, const struct stream *w, struct err 
 	if (n <= 0 || err->code == ERR_INTERRUPTED)
 		return -1;
 	text[n] = '\0';
-	/* ssh says that last, below a large warning when the key has changed */
+	/* ssh prints that last, below a large warning if the key has changed */
 	line = strstr(text, key);
 	if (line && p->by_hand) {
 		err_set(err, err->code, "the %s says: %s", w->peer, key);
@@ -145,8 +145,8 @@ int process_explain(const struct process *p, const struct stream *w, struct err 
 	return line ? err_set(err, err->code, "the %s says: %s", w->peer, line) : -1;
 }
 
-/* Wait for the child's end at most until @until_ms; false when it goes on. That there is no such
- * child counts as its end: the pid is another process's then. */
+/* Wait for the child's end until @until_ms at most; false if it still runs. No such child counts as
+ * ended: the pid belongs to another process then. */
 static bool reaped(pid_t pid, int64_t until_ms)
 {
 	struct pollfd fd = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
@@ -159,7 +159,7 @@ static bool reaped(pid_t pid, int64_t until_ms)
 	return waitpid(pid, NULL, WNOHANG) != 0;
 }
 
-/* Wait for the child's end, and read what it still has to say; true when it has ended. */
+/* Wait for the child's end, and read the rest of its output; true if it has ended. */
 static bool parted(struct process *p, const struct stream *w)
 {
 	int64_t until_ms = monotonic_ms() + PARTING_MS;

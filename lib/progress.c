@@ -5,11 +5,11 @@
 #include "lib/progress.h"
 #include "lib/size.h"
 
-#define EXPERIENCE_MS 2000 /* of work done, before anything is said about the rest */
+#define EXPERIENCE_MS 2000 /* of work before the rest is estimated */
 #define BAR_MAX	      24
 #define GAP	      "  "
 
-/* What a line is made of; where there is no room they are left out in this order. */
+/* The parts of a line; those that do not fit are left out in this order. */
 enum { PART_ZONE, PART_SIZE, PART_UNIT, PART_BAR, PART_COUNT, PART_REMARK, PART_TIME, PARTS };
 
 void progress_begin(struct progress *p, const char *phase)
@@ -71,7 +71,7 @@ static void add_time(struct buf *line, int64_t ms)
 		buf_addf(line, "%lld h", (s + 3599) / 3600);
 }
 
-/* Is there a part of the work that can be shown as done? One unit is done or not. */
+/* Can the work be shown as partly done? A single unit is either done or not. */
 static bool has_fraction(const struct progress *p)
 {
 	return p->is_counted && p->total_bytes && (!p->unit || p->total > 1);
@@ -105,7 +105,7 @@ static void add_bar(struct buf *line, const struct progress *p, unsigned columns
 	buf_addf(line, "]");
 }
 
-/* " 12/512 blocks": as wide in the end as in the beginning */
+/* " 12/512 blocks": of constant width */
 static void add_count(struct buf *line, const struct progress *p, bool with_unit)
 {
 	_cleanup_free_ char *total = xasprintf("%llu", (unsigned long long)p->total);

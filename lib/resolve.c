@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The addresses of a host. getaddrinfo(3) knows neither a deadline nor Ctrl-C, so that a child asks
- * it where a name server may have to be. */
+/* The addresses of a host. getaddrinfo(3) has no deadline and ignores Ctrl-C, so a child calls it
+ * if it may have to ask a name server. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -12,7 +12,7 @@
 
 #include "lib/resolve.h"
 
-/* What the child reports: it fits a pipe in one piece. */
+/* The child's report: a pipe passes it in one piece. */
 struct report {
 	int status; /* of getaddrinfo(3) */
 	struct addresses addresses;
@@ -34,7 +34,7 @@ static void look_up(const char *host, const char *port, int flags, struct report
 	freeaddrinfo(list);
 }
 
-/* Start the child; returns where its report comes out, or -1. */
+/* Start the child; returns the descriptor to read its report from, or -1. */
 static int start(const char *host, const char *port, pid_t *child, struct err *err)
 {
 	int fds[2];
@@ -45,7 +45,7 @@ static int start(const char *host, const char *port, pid_t *child, struct err *e
 	if (!*child) {
 		struct report report = { 0 };
 
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* it has no use once memhp is killed */
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* useless once memhp is killed */
 		look_up(host, port, 0, &report);
 		_exit(write(fds[1], &report, sizeof(report)) != (ssize_t)sizeof(report));
 	}
@@ -56,7 +56,7 @@ static int start(const char *host, const char *port, pid_t *child, struct err *e
 	return err_set(err, ERR_FAILED, "cannot look up '%s': %s", host, strerror(errno));
 }
 
-/* Let a child look the name up, and no longer than the deadline. */
+/* Let a child look up the name, within the deadline. */
 static int ask_child(const char *host, const char *port, struct report *report, enum err_code code,
 		     struct deadline *d, struct err *err)
 {

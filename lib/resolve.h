@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * resolve: the addresses of a host, before the deadline. Must never: connect.
+ * resolve: looks up the addresses of a host, within the deadline. Must never: connect.
  */
 #ifndef LIB_RESOLVE_H
 #define LIB_RESOLVE_H
@@ -10,7 +10,7 @@
 #include "lib/deadline.h"
 #include "lib/err.h"
 
-#define RESOLVE_MAX 8 /* addresses of one host that are tried */
+#define RESOLVE_MAX 8 /* addresses of a host to try */
 
 struct addresses {
 	struct {
@@ -22,8 +22,8 @@ struct addresses {
 
 /*
  * resolve() - look up a name, or read a numeric address
- * @port:	a number or the name of a service
- * @code:	the kind of failure when there is no such host, or no answer before the deadline
+ * @port:	a number or a service name
+ * @code:	the kind of failure if there is no such host, or no answer before the deadline
  * Return: 0 with at least one address for stream sockets; -1
  */
 int resolve(const char *host, const char *port, struct addresses *out, enum err_code code,

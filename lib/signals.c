@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What memhp was started with of signals, and which of them end a wait. */
+/* The signal state that memhp inherits, and the signals that end a wait. */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -32,9 +32,9 @@ int signals_open(struct err *err)
 	for (i = 0; i < ARRAY_SIZE(numbers); i++)
 		if (!is_ignored(numbers[i]))
 			sigaddset(&set, numbers[i]);
-	/* the whole mask: what a parent has blocked is not blocked here */
+	/* the whole mask: signals that the parent blocked are unblocked */
 	sigprocmask(SIG_SETMASK, &set, NULL);
-	/* a write that fails says so, and what cannot be reported is undone */
+	/* a failed write returns an error, and unreported work is undone */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

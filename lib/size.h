@@ -11,11 +11,11 @@
 
 #include "lib/err.h"
 
-/* No machine has more, nor addresses beyond: what a peer tells of more is refused where it is read.
- * Sums of eight such sizes, and of a size that a user gives, fit 64 bits. */
+/* No machine has more memory, nor higher addresses: a larger value from a peer is refused where it
+ * is read. Sums of eight such sizes, and of a size from the user, fit 64 bits. */
 #define SIZE_LIMIT_BYTES (UINT64_C(1) << 60)
 
-#define SIZE_TEXT_MAX 32 /* bytes that any text of size_format() and size_exact() fits in */
+#define SIZE_TEXT_MAX 32 /* bytes: enough for size_format() and size_exact() */
 
 /*
  * size_parse() - read "512M", "1.5G", "512MiB", "536870912B"
@@ -28,18 +28,18 @@
 int size_parse(const char *text, uint64_t *size_bytes, struct err *err)
 	__attribute__((warn_unused_result, nonnull));
 
-/* size_looks_like() - true when @text starts as a size does and ends in a unit ("512M", not "33")
- */
+/* size_looks_like() - true if @text starts like a size and ends in a unit ("512M", not "33") */
 bool size_looks_like(const char *text);
 
 /*
- * size_format() - "512 MiB", "1.5 GiB", "0 B": exact where two decimals suffice, else rounded
+ * size_format() - "512 MiB", "1.5 GiB", "0 B": exact if two decimals suffice, else rounded
  * @out:	receives the text, SIZE_TEXT_MAX bytes
  * Return: @out
  */
 const char *size_format(char out[static SIZE_TEXT_MAX], uint64_t size_bytes);
 
-/* size_exact() - the same, never rounded: "1152 MiB", not "1.12 GiB"; for sizes to be typed in */
+/* size_exact() - the same, never rounded: "1152 MiB", not "1.12 GiB"; for sizes that the user will
+ * type */
 const char *size_exact(char out[static SIZE_TEXT_MAX], uint64_t size_bytes);
 
 #endif

@@ -48,7 +48,7 @@ void stream_init_through(struct stream *w, struct stream_through through, char *
 	};
 }
 
-/* Connect @sock, which is closed on failure, and taken as *fd else. */
+/* Connect @sock: it becomes *fd, or is closed on failure. */
 static int connect_unix(int sock, const struct sockaddr_un *address, socklen_t len,
 			const char *name, int *fd, enum err_code code, struct err *err)
 {
@@ -119,7 +119,7 @@ int stream_connect_abstract(const char *name, struct stream_maker maker, int *fd
 enum attempt {
 	ATTEMPT_DONE,
 	ATTEMPT_REFUSED, /* errno says why */
-	ATTEMPT_OVER,	 /* *err says why: it is time to end */
+	ATTEMPT_OVER,	 /* *err says why: give up */
 };
 
 /* Finish a non-blocking connect(2). */
@@ -248,7 +248,7 @@ char *stream_line(struct stream *w)
 		return NULL;
 	len = (size_t)(end - w->in.data);
 	line = xstrndup(w->in.data,
-			len); /* a NUL byte ends the line early: no line of ours has one */
+			len); /* a NUL byte ends the line early: valid lines have none */
 	buf_drop(&w->in, len + 1);
 	len = strlen(line);
 	while (len && line[len - 1] == '\r')

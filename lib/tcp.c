@@ -19,7 +19,7 @@ static FILE *open_table(pid_t pid, const char *name)
 	return fopen(path, "re");
 }
 
-/* One end of a connection; an address of IPv4 is one of IPv6 too (RFC 4291, 2.5.5.2). */
+/* One end of a connection; IPv4 addresses are mapped to IPv6 (RFC 4291, 2.5.5.2). */
 struct end {
 	unsigned char address[16];
 	unsigned port;
@@ -46,7 +46,7 @@ static struct end end_of(const struct sockaddr_storage *name)
 	return end;
 }
 
-/* "0100007F:1F90": each four bytes of the address are a number in this machine's order. */
+/* "0100007F:1F90": each four bytes of the address are a number in this machine's byte order. */
 static struct end read_end(const char *address, unsigned port)
 {
 	struct end end = { .port = port };
@@ -101,7 +101,7 @@ static bool read_row(FILE *table, struct row *row)
 	return false;
 }
 
-/* Call @match for the rows of both tables until it knows the answer, which is returned. */
+/* Call @match for the rows of both tables until it has the answer, and return that. */
 typedef enum owner_answer row_match_fn(pid_t pid, const struct row *row, const struct end *ends);
 static enum owner_answer find_row(pid_t table_pid, pid_t pid, row_match_fn *match,
 				  const struct end *ends)
@@ -168,7 +168,7 @@ enum owner_answer tcp_listens(pid_t pid, int fd)
 
 	if (!ends_of(fd, ends))
 		return OWNER_UNKNOWN;
-	/* a listener at the very address comes before one at all addresses */
+	/* a listener on this very address comes before one on all addresses */
 	found = find_row(pid, pid, listens_there, ends);
 	return found == OWNER_UNKNOWN ? find_row(pid, pid, listens_anywhere, ends) : found;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * tcp: which process is behind a TCP connection of this machine, as the kernel's tables have it
+ * tcp: which process is behind a TCP connection on this machine, from the kernel's tables
  * (/proc/PID/net/tcp, proc(5)). Must never: send anything.
  */
 #ifndef LIB_TCP_H
@@ -15,8 +15,8 @@
  * the network namespace of @pid? */
 enum owner_answer tcp_listens(pid_t pid, int fd);
 
-/* tcp_has_accepted() - does @pid hold the other end of the connection @fd? Both are in this network
- * namespace, and something has been received */
+/* tcp_has_accepted() - does @pid hold the other end of the connection @fd? Both must be in this
+ * network namespace, and have received something */
 bool tcp_has_accepted(pid_t pid, int fd);
 
 #endif

@@ -71,7 +71,7 @@ char *printable_short(const char *text, size_t max_bytes)
 	} else {
 		len = max_bytes - 3;
 		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
-			len--; /* into no character */
+			len--; /* not inside a character */
 		copy = xasprintf("%.*s...", (int)len, text);
 	}
 	printable(copy);
@@ -85,7 +85,7 @@ static void add_word(struct argv *words, char *word)
 	words->list[words->count] = NULL;
 }
 
-/* Take what stands between quotes; *at is behind the first and ends behind the last. */
+/* Take the text between quotes; *at moves from behind the first quote to behind the last. */
 static int take_quoted(const char **at, char quote, struct buf *word, struct err *err)
 {
 	for (; **at && **at != quote; (*at)++) {
@@ -175,7 +175,7 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* Letters to insert, drop, replace or swap with their neighbour to make one word the other. */
+/* The number of letters to insert, drop, replace or swap to turn one word into the other. */
 static unsigned distance_of(const char *a, const char *b)
 {
 	unsigned rows[3][NEAREST_MAX + 1], i, j;

@@ -10,7 +10,7 @@
 #include "lib/util.h"
 #include "lib/text.h"
 
-/* Who owns / can do anything; in a user namespace that is not uid 0. */
+/* The owner of / can do anything; in a user namespace that is not uid 0. */
 static bool is_trusted(uid_t uid)
 {
 	struct stat root;
@@ -44,7 +44,7 @@ static int check_part(const char *what, const char *path, const char *part, cons
 	return quoted ? err_hint(err, "restrict it: chmod go-w %s", quoted) : -1;
 }
 
-/* Each directory and link that leads along @way. */
+/* Check each directory and link on @way. */
 static int check_way(const char *what, const char *path, const char *way, struct err *err)
 {
 	const char *slash;
@@ -69,7 +69,7 @@ int trust_check_file(const char *what, const char *path, const struct stat *st, 
 
 	if (check_part(what, path, path, st, err) || check_way(what, path, path, err))
 		return -1;
-	/* a link is as good as who made it, and as the way that it takes */
+	/* a link can be trusted if its owner and its target's way can */
 	if (lstat(path, &link) || check_part(what, path, path, &link, err))
 		return -1;
 	if (!real || lstat(real, &there) || there.st_dev != st->st_dev ||

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * trust: can another user change a file, or put one in its place? Must never: open what it is
- * asked about.
+ * trust: can another user change or replace a file? Must never: open the file.
  */
 #ifndef LIB_TRUST_H
 #define LIB_TRUST_H
@@ -11,12 +10,12 @@
 #include "lib/err.h"
 
 /*
- * trust_check_file() - the file at @path belongs to this user or to root, and neither it nor a
- * directory on the way to it, links included, can be changed by another user or a group. A sticky
- * directory counts as safe: others cannot exchange what it holds.
+ * trust_check_file() - check that the file at @path belongs to this user or to root, and that no
+ * other user or group can change it or a directory or link on the way to it. A sticky directory
+ * counts as safe: others cannot replace what it holds.
  * @what:	for messages: "config"
  * @path:	absolute
- * @st:		of the file that was opened there
+ * @st:		of the opened file
  * Return: 0; -1 with ERR_USAGE and what to do
  */
 int trust_check_file(const char *what, const char *path, const struct stat *st, struct err *err)

@@ -18,8 +18,8 @@
 
 void util_cleanup_free(void *pointer);
 
-/* xcalloc(), xrealloc(), xstrdup(), xstrndup(), xasprintf() - as in libc; the process ends when
- * memory does. The caller frees the result. */
+/* xcalloc(), xrealloc(), xstrdup(), xstrndup(), xasprintf() - as in libc, but end the process when
+ * memory runs out. The caller frees the result. */
 void *xcalloc(size_t count, size_t size_bytes);
 void *xrealloc(void *old, size_t size_bytes);
 char *xstrdup(const char *s);
@@ -27,8 +27,9 @@ char *xstrndup(const char *s, size_t len);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * xgrow() - room for one more element at the end of an array, doubling it when @count is a power of
- * two Return: the array, perhaps moved; the caller frees it
+ * xgrow() - make room for one more element at the end of an array, doubling it if @count is a power
+ * of two
+ * Return: the array, perhaps moved; the caller frees it
  */
 void *xgrow(void *array, size_t count, size_t element_bytes);
 
@@ -44,11 +45,11 @@ void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf,
 /* buf_drop() - remove the first @len bytes */
 void buf_drop(struct buf *b, size_t len);
 void buf_free(struct buf *b);
-/* buf_text() - the string, "" when nothing was added; owned by the buffer */
+/* buf_text() - the string, "" if nothing was added; owned by the buffer */
 const char *buf_text(const struct buf *b);
 
 /*
- * parse_u64() - a whole unsigned number and nothing else
+ * parse_u64() - read an unsigned number, and nothing else
  * @text:	no sign, no white space, no prefix
  * @base:	10 or 16
  * @out:	written only on success
@@ -56,7 +57,7 @@ const char *buf_text(const struct buf *b);
  */
 bool parse_u64(const char *text, int base, uint64_t *out) __attribute__((warn_unused_result));
 
-/* A number that may not have been given. */
+/* An optional number. */
 struct opt_u64 {
 	bool is_set;
 	uint64_t value; /* valid with is_set */

@@ -188,7 +188,7 @@ static int check_new(pid_t pid, const char *path, struct err *err)
 	return is_read_only ? refuse_read_only(path, err) : check_place(pid, path, err);
 }
 
-/* A file must have the right size, unless it is empty: then QEMU extends it to that size. */
+/* A file must be large enough, unless it is empty: then QEMU extends it to that size. */
 static int check_size(const char *path, uint64_t file_bytes, uint64_t size_bytes, struct err *err)
 {
 	char has[SIZE_TEXT_MAX];

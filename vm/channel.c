@@ -10,7 +10,7 @@
 
 #define IDLE "disconnected:"
 
-/* A relative path in an answer of QEMU's starts at QEMU's working directory. */
+/* A relative path in QEMU's answer starts at QEMU's working directory. */
 static char *whole_path(struct qmp *qmp, const char *path)
 {
 	_cleanup_free_ char *directory = NULL;
@@ -21,7 +21,7 @@ static char *whole_path(struct qmp *qmp, const char *path)
 			 : xstrdup(path);
 }
 
-/* Cut @option off the end of a text; false when it is not there. */
+/* Cut @option off the end of a text; false if it is not there. */
 static bool cut_off(char *text, const char *option)
 {
 	size_t len = strlen(text), option_len = strlen(option);
@@ -35,8 +35,8 @@ static bool cut_off(char *text, const char *option)
 /*
  * The path, or "@NAME", of the socket that a character device listens on (QEMU
  * chardev/char-socket.c): "unix:PATH,server=on" while a client is connected,
- * "disconnected:unix:PATH[,abstract=on[,tight=on]],server=on" while none is. A path may have
- * commas. NULL for others: what QEMU itself connects to is none of its own.
+ * "disconnected:unix:PATH[,abstract=on[,tight=on]],server=on" while none is. A path may contain
+ * commas. NULL for others: a socket that QEMU connects to is not its own.
  */
 static char *socket_path(struct qmp *qmp, const char *filename, bool *in_use)
 {
@@ -65,8 +65,8 @@ static char *console_path(struct qmp *qmp, const char *filename, bool *in_use)
 	return xstrdup(filename + 4);
 }
 
-/* What a serial port is called: serial0 by QEMU, charserial0 by libvirt, ser... or console... by
- * people. */
+/* Is it a serial port's label: serial0 from QEMU, charserial0 from libvirt, ser... or console...
+ * from users? */
 static bool label_is_serial(const char *label)
 {
 	if (!strncmp(label, "char", 4))
@@ -106,7 +106,7 @@ static bool find_console(struct qmp *qmp, struct json_object *chardevs, struct c
 	return true;
 }
 
-/* A string property of one of QEMU's objects; the caller frees it; NULL for none. */
+/* A string property of a QEMU object; the caller frees it; NULL for none. */
 static char *get_property(struct qmp *qmp, const char *path, const char *name)
 {
 	_cleanup_json_ struct json_object *value = NULL;
@@ -121,8 +121,8 @@ static char *get_property(struct qmp *qmp, const char *path, const char *name)
 	return xstrdup(json_object_get_string(value));
 }
 
-/* The label of the character device that the guest's agent is behind, among the devices at @path;
- * the caller frees it. */
+/* The label of the guest agent's character device, among the devices at @path; the caller frees it.
+ */
 static char *find_agent_port(struct qmp *qmp, const char *path)
 {
 	_cleanup_json_ struct json_object *devices = NULL;
@@ -152,7 +152,7 @@ static char *find_agent_port(struct qmp *qmp, const char *path)
 	return NULL;
 }
 
-/* The guest agent's channel, when an agent has opened its end. */
+/* The guest agent's channel, if an agent has opened its end. */
 static void find_agent(struct qmp *qmp, struct json_object *chardevs, struct channel *channel)
 {
 	_cleanup_free_ char *named = find_agent_port(qmp, "/machine/peripheral");

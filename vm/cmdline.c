@@ -8,7 +8,7 @@
 #include "vm/cmdline.h"
 #include "vm/qemuopt.h"
 
-#define OPTION_MAX   8192 /* bytes of an option's value; none that matters here is longer */
+#define OPTION_MAX   8192 /* bytes of an option's value; no relevant one is longer */
 #define CHARDEVS_MAX 256
 
 struct chardev {
@@ -68,8 +68,8 @@ static char *unix_address(const struct parse *p, const char *options, const char
 	return p->cwd ? xasprintf("%s/%s", strcmp(p->cwd, "/") ? p->cwd : "", path) : NULL;
 }
 
-/* The address that a socket listens on, for the options of -chardev socket; NULL when it is a
- * client, or can only be reached in a way that memhp does not know. */
+/* The address that the socket of -chardev socket listens on; NULL if it is a client, or of a kind
+ * that memhp cannot connect to. */
 static char *socket_address(const struct parse *p, const char *options)
 {
 	static const char *const unknown[] = { "telnet", "tn3270", "websocket", "tls-creds" };
@@ -99,7 +99,7 @@ static const char *next_word(const struct parse *p, const char *word)
 	return word < p->end ? word : NULL;
 }
 
-/* The options of the -chardev with that id, when it is a socket. */
+/* The options of the -chardev with that id, if it is a socket. */
 static const char *find_chardev(const struct parse *p, const char *id)
 {
 	unsigned i;
@@ -117,7 +117,7 @@ static char *chardev_address(const struct parse *p, const char *id)
 	return options ? socket_address(p, options) : NULL;
 }
 
-/* "HOST:PORT,..." as options of -chardev socket; NULL when it is none. */
+/* "HOST:PORT,..." as options of -chardev socket; NULL if it is not that. */
 static char *host_options(const char *host)
 {
 	const char *colon = strchr(host, ':');
@@ -127,7 +127,7 @@ static char *host_options(const char *host)
 	return xasprintf("host=%.*s,port=%s", (int)(colon - host), host, colon + 1);
 }
 
-/* The address behind the short form: "unix:PATH,...", "tcp:HOST:PORT,...", "chardev:ID". */
+/* The address in a short form: "unix:PATH,...", "tcp:HOST:PORT,...", "chardev:ID". */
 static char *short_address(const struct parse *p, const char *text)
 {
 	_cleanup_free_ char *options = NULL;
@@ -165,7 +165,7 @@ static void take_memory(struct parse *p, const char *value)
 	p->line->memory = strlen(value) <= CMDLINE_NAME_MAX ? printable_copy(value) : NULL;
 }
 
-/* Half of the room is kept for monitors and consoles. */
+/* Half of the table is reserved for monitors and consoles. */
 static bool has_room(const struct parse *p, enum cmdline_purpose purpose)
 {
 	return p->line->addresses_count <
@@ -187,7 +187,7 @@ static void add_address(struct parse *p, enum cmdline_purpose purpose, char *add
 	line->addresses_count += address_of_listener(&a->address, address);
 }
 
-/* Where a character device in its short form listens. */
+/* Add the address that a character device in short form listens on. */
 static void take_short(struct parse *p, enum cmdline_purpose purpose, const char *value)
 {
 	if (has_room(p, purpose))
@@ -219,7 +219,7 @@ static void take_mon(struct parse *p, const char *value)
 		add_address(p, purpose, chardev_address(p, id));
 }
 
-/* What listens as its first word says, "unix:PATH" or "tcp:HOST:PORT", and always serves. */
+/* Add an address, "unix:PATH" or "tcp:HOST:PORT", whose option always makes it a server. */
 static void take_server(struct parse *p, const char *value)
 {
 	_cleanup_free_ char *options = xasprintf("%s,server=on", value);
@@ -227,7 +227,7 @@ static void take_server(struct parse *p, const char *value)
 	take_short(p, CMDLINE_OTHER, options);
 }
 
-/* "[tcp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:22"; QEMU takes numeric addresses only, IPv4 */
+/* "[tcp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:22"; QEMU takes only numeric IPv4 addresses */
 static void take_ssh(struct parse *p, const char *forward)
 {
 	_cleanup_free_ char *copy = xstrdup(forward);
@@ -320,7 +320,7 @@ static void take_config(struct parse *p, const char *value)
 		p->line->configs[p->line->configs_count++] = xstrdup(value);
 }
 
-/* What is read of options, by their names. */
+/* The options that are read, by name. */
 static const struct {
 	const char *name;
 	void (*take)(struct parse *p, const char *value);
@@ -333,7 +333,7 @@ static const struct {
 	{ "vnc", take_vnc },
 };
 
-/* The character devices, which may be named before they come. */
+/* Character devices: other options may name them before they are defined. */
 static void take_chardev(struct parse *p, const char *options)
 {
 	_cleanup_free_ char *backend = qemuopt_value(options, "backend", true);
@@ -345,12 +345,12 @@ static void take_chardev(struct parse *p, const char *options)
 		free(id);
 }
 
-/* What a pass over the line has seen of other words than options. */
+/* What a pass over the command line has seen besides the options it reads. */
 struct seen {
 	unsigned unknown, images, telling;
 };
 
-/* @value: NULL for an option that has none */
+/* @value: NULL for an option without one */
 static void take_option(struct parse *p, const char *name, const char *value, bool is_chardevs_turn)
 {
 	size_t i;
@@ -364,7 +364,7 @@ static void take_option(struct parse *p, const char *name, const char *value, bo
 			takers[i].take(p, value);
 }
 
-/* Step over all options: the character devices, or (@seen) all others. */
+/* Walk all options: take the character devices, or (with @seen) all others. */
 static void walk(struct parse *p, const char *word, struct seen *seen)
 {
 	for (; word; word = next_word(p, word)) {
@@ -384,7 +384,7 @@ static void walk(struct parse *p, const char *word, struct seen *seen)
 	}
 }
 
-/* Drop the address that came last when one before it is the same. */
+/* Drop the last address if an earlier one is the same. */
 static void drop_double(struct cmdline *line)
 {
 	struct address *last = &line->addresses[--line->addresses_count].address;
@@ -395,7 +395,7 @@ static void drop_double(struct cmdline *line)
 		line->addresses_count++;
 }
 
-/* What other character devices listen for is not known, but that these are no monitors is. */
+/* Add the other character devices: their purpose is unknown, but they are not monitors. */
 static void take_chardevs(struct parse *p)
 {
 	unsigned i;

@@ -18,7 +18,7 @@
 #define LINE_BYTES  1024
 #define SYSTEM_PATH "/etc/memhp/config"
 
-/* Where the values go when they are checked. */
+/* Where values go to be checked. */
 struct scratch {
 	struct address monitor, channel;
 	const char *text;
@@ -46,7 +46,7 @@ static const struct opt keys[] = {
 
 _Static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX + 1, "a profile has room for all keys");
 
-/* The place that is being read. */
+/* The current position in a file. */
 struct place {
 	struct config *config;
 	const char *path;
@@ -255,7 +255,7 @@ static int check_file(int fd, const char *path, struct err *err)
 	return 0;
 }
 
-/* All of the file, which may have grown since. */
+/* Read the whole file, which may have grown since fstat(2). */
 static int read_all(int fd, const char *path, struct buf *text, struct err *err)
 {
 	char chunk[4096];
@@ -289,8 +289,8 @@ static int load_file(struct config *config, const char *path, struct err *err)
 	return -1;
 }
 
-/* The user's file, which the caller frees; NULL when there is no home. A relative
- * XDG_CONFIG_HOME does not count (XDG Base Directory Specification). */
+/* The path of the user's file, which the caller frees; NULL without a home. A relative
+ * XDG_CONFIG_HOME is ignored (XDG Base Directory Specification). */
 static char *user_path(void)
 {
 	const char *config_home = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");

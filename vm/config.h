@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * config: profiles of VMs, from files of "[vm NAME]" sections with "key = value" lines. A profile
+ * config: profiles of VMs, from files with "[vm NAME]" sections of "key = value" lines. A profile
  * may name a command to run (guest = exec:...), so a file that others can change is refused. Must
  * never: guess what a line means.
  */
@@ -13,7 +13,7 @@
 #include "lib/address.h"
 #include "lib/err.h"
 
-/* Keys that there may be: the options that a profile stands in for, by their names. */
+/* The maximum number of keys: the names of the options that a profile can set. */
 #define CONFIG_KEYS_MAX 8
 
 struct setting {
@@ -22,25 +22,25 @@ struct setting {
 
 struct profile {
 	const char *name;
-	const char *path; /* of the file that it comes from */
+	const char *path; /* of its file */
 	struct setting settings[CONFIG_KEYS_MAX];
 	unsigned settings_count;
-	struct address monitor, channel; /* "qmp" and "guest" of them; may be absent */
+	struct address monitor, channel; /* of the keys "qmp" and "guest"; may be absent */
 };
 
 /* Zero-initialise it. */
 struct config {
-	struct profile *profiles; /* the user's before the system's */
+	struct profile *profiles; /* the user's first, then the system's */
 	unsigned count;
-	char *texts[2]; /* what all the pointers point into */
+	char *texts[2]; /* that all the pointers point into */
 	char *paths[2];
 	unsigned files_count;
 	bool is_loaded;
 };
 
 /*
- * config_load() - read $XDG_CONFIG_HOME/memhp/config and /etc/memhp/config, as far as they exist,
- * unless that has been done
+ * config_load() - read $XDG_CONFIG_HOME/memhp/config and /etc/memhp/config, if they exist and have
+ * not been read yet
  * @err:	ERR_USAGE with the file and the line
  */
 int config_load(struct config *config, struct err *err) __attribute__((warn_unused_result));
@@ -48,7 +48,7 @@ int config_load(struct config *config, struct err *err) __attribute__((warn_unus
 /*
  * config_parse() - add the profiles of one file
  * @path:	for messages; copied
- * @text:	@len bytes and one more for a NUL; taken over, also on failure
+ * @text:	@len bytes and one more for a NUL; taken over, also on error
  */
 int config_parse(struct config *config, const char *path, char *text, size_t len, struct err *err)
 	__attribute__((warn_unused_result));
@@ -58,7 +58,7 @@ void config_free(struct config *config);
 /* config_profile() - the first profile of that name; NULL for none; owned by @config */
 const struct profile *config_profile(const struct config *config, const char *name);
 
-/* profile_get() - what the profile sets @key to; NULL for nothing */
+/* profile_get() - the profile's value for @key; NULL for none */
 const char *profile_get(const struct profile *profile, const char *key);
 
 #endif

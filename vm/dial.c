@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The guest's console or agent, opened when it is this VM's. */
+/* The guest's console or agent, opened if it belongs to this VM. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #include "vm/discover.h"
 #include "vm/named.h"
 
-/* How long QEMU may take to notice a connection, and how often it is asked: no event tells. */
+/* How long QEMU may take to notice a connection, and how often it is polled: there is no event. */
 #define PROOF_MS       2000
 #define PROOF_AGAIN_MS 10
 
@@ -33,7 +33,7 @@ static const char *what(const struct dial *dial)
 	return dial->is_agent ? "guest agent's socket" : "console";
 }
 
-/* Most are by their program's name, which costs nothing to read. */
+/* Most have QEMU's program name, which is cheap to read. */
 static bool is_qemu_by_name(pid_t pid)
 {
 	_cleanup_free_ char *program = NULL;
@@ -59,8 +59,7 @@ static bool is_qemu(pid_t pid)
 	return is_one;
 }
 
-/* Look through all QEMUs that can be seen for one, but @pid, that holds what @is_held says of
- * @fd; 0 when there is none. */
+/* Search all visible QEMUs except @pid for one that holds @fd according to @is_held; 0 for none. */
 static pid_t find_holder(pid_t pid, int fd, bool (*is_held)(pid_t pid, int fd), struct deadline *d)
 {
 	struct qemu_list found = { 0 };
@@ -76,7 +75,7 @@ static pid_t find_holder(pid_t pid, int fd, bool (*is_held)(pid_t pid, int fd), 
 	return holder;
 }
 
-/* Is it a process of another user, but not root's? */
+/* Does it belong to another user that is not root? */
 static bool is_foreign(pid_t pid)
 {
 	struct proc p;
@@ -92,7 +91,7 @@ static bool listens(pid_t pid, int path_fd)
 	return owner_listens(pid, path_fd) == OWNER_YES;
 }
 
-/* @other: 0 when it is not known which */
+/* @other: 0 if unknown */
 static int belongs_to(const struct dial *dial, const char *path, pid_t other, struct err *err)
 {
 	_cleanup_free_ char *process = other ? owner_describe(other) : NULL;
@@ -108,7 +107,7 @@ static int belongs_to(const struct dial *dial, const char *path, pid_t other, st
 			"asked for one");
 }
 
-/* Where no process can be compared: QEMU sees a client at its own device and nowhere else. */
+/* If processes cannot be compared: only at its own device does QEMU see a client connect. */
 static int prove(const struct dial *dial, const char *path, struct err *err)
 {
 	int64_t until_ms = deadline_within(dial->deadline, PROOF_MS);
@@ -129,7 +128,7 @@ static int prove(const struct dial *dial, const char *path, struct err *err)
 	return err_hint(err, "name a channel of this VM with --guest");
 }
 
-/* Is the socket that has been connected to this VM's? @path_fd: -1 for an abstract one */
+/* Does the connected socket belong to this VM? @path_fd: -1 for an abstract socket */
 static int check_socket(const struct dial *dial, const char *path, int path_fd, int fd,
 			struct err *err)
 {
@@ -154,8 +153,8 @@ static int check_socket(const struct dial *dial, const char *path, int path_fd, 
 	return other ? belongs_to(dial, path, other, err) : 0;
 }
 
-/* Another user's QEMU may name what only this user can connect to: that is not even done where the
- * kernel says beforehand whose it is. */
+/* Another user's QEMU may name a socket that only this user can connect to: do not even connect if
+ * the kernel says in advance that it is another process's. */
 static int check_before(const struct dial *dial, const char *path, int path_fd, struct err *err)
 {
 	if (!dial->label || !is_foreign(dial->pid) || owner_listens(dial->pid, path_fd) != OWNER_NO)
@@ -163,7 +162,7 @@ static int check_before(const struct dial *dial, const char *path, int path_fd, 
 	return belongs_to(dial, path, 0, err);
 }
 
-/* Without a monitor the VM is the one that has the socket. */
+/* Without a monitor the VM is the process that holds the socket. */
 static int check_purpose(const struct dial *dial, const char *path, int path_fd, int fd,
 			 struct err *err)
 {
@@ -173,7 +172,7 @@ static int check_purpose(const struct dial *dial, const char *path, int path_fd,
 	return named_check_purpose(&(struct named){ pid, path, path_fd }, dial->is_agent, err);
 }
 
-/* Keep *fd, a socket that has been connected to, when it is this VM's. */
+/* Keep *fd, a connected socket, if it belongs to this VM. */
 static int keep_socket(const struct dial *dial, const char *path, int path_fd, int *fd,
 		       struct err *err)
 {
@@ -191,7 +190,7 @@ static int cannot_open(const struct dial *dial, const char *path, const char *wh
 		       why);
 }
 
-/* Does @pid hold the other end of the pty whose terminal end @path_fd is? */
+/* Does @pid hold the master of the pty whose terminal is @path_fd? */
 static bool holds_pty(pid_t pid, int path_fd)
 {
 	struct stat ours, theirs;
@@ -208,7 +207,7 @@ static bool holds_pty(pid_t pid, int path_fd)
 	return is_held;
 }
 
-/* Open what an O_PATH descriptor is: no path can be exchanged by now. */
+/* Open the file of an O_PATH descriptor: its path can no longer be swapped. */
 static int reopen(int path_fd)
 {
 	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", path_fd);
@@ -216,7 +215,7 @@ static int reopen(int path_fd)
 	return open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 }
 
-/* A terminal that the user has named. */
+/* Open a terminal that the user named. */
 static int open_terminal(const struct dial *dial, const char *path, int path_fd, int *fd,
 			 struct err *err)
 {
@@ -230,8 +229,8 @@ static int open_terminal(const struct dial *dial, const char *path, int path_fd,
 	return *fd < 0 ? cannot_open(dial, path, strerror(errno), err) : 0;
 }
 
-/* Open a socket or a terminal where @view sees it; 0: this process, and it waits for the file
- * system as long as that takes. Return: 0; -1; NOT_THERE */
+/* Open a socket or a terminal as the process @view sees it; 0: this process, which waits for the
+ * file system however long it takes. Return: 0; -1; NOT_THERE */
 static int open_at(const struct dial *dial, pid_t view, const char *path, int *fd, struct err *err)
 {
 	int path_fd = peer_open_path(view, path, O_PATH), status;
@@ -272,8 +271,8 @@ static int open_abstract(const struct dial *dial, const char *path, int *fd, str
 	return keep_socket(dial, path, -1, fd, err);
 }
 
-/* The same user's QEMU, where the kernel gives out none of its descriptors: only the number can be
- * compared. */
+/* For the same user's QEMU, if the kernel does not let us see its descriptors: only the pty's
+ * number can be compared. */
 static int open_own_pty(const struct dial *dial, const char *path)
 {
 	int path_fd = peer_open_path(dial->pid, path, O_PATH), fd = -1;
@@ -290,7 +289,7 @@ static int open_own_pty(const struct dial *dial, const char *path)
 	return fd;
 }
 
-/* The number of the pty that QEMU has named, when it is of the kind that it makes. */
+/* The number of the pty that QEMU named, if it is of the kind that QEMU creates. */
 static int read_number(const struct dial *dial, const char *path, unsigned *number, struct err *err)
 {
 	static const char directory[] = "/dev/pts/";
@@ -321,7 +320,7 @@ static int check_pty(const struct dial *dial, const char *path, struct err *err)
 	return owner_holds_pty(dial->pid, number) ? 0 : not_its_pty(dial, path, err);
 }
 
-/* The pty that QEMU has named, and holds. */
+/* Open the pty that QEMU named, and holds. */
 static int open_pty(const struct dial *dial, const char *path, int *fd, struct err *err)
 {
 	unsigned number = 0;
@@ -334,7 +333,7 @@ static int open_pty(const struct dial *dial, const char *path, int *fd, struct e
 	return *fd < 0 ? not_its_pty(dial, path, err) : 0;
 }
 
-/* QEMU's path, where QEMU sees it, and then, as it may have gone into another root since, here. */
+/* Open QEMU's path as QEMU sees it, then as we see it: QEMU may have changed its root since. */
 static int open_named_by_qemu(const struct dial *dial, const char *path, int *fd, struct err *err)
 {
 	int status = open_at(dial, dial->pid, path, fd, err);
@@ -367,7 +366,7 @@ struct stream_opener dial_opener(struct dial *dial)
 	return (struct stream_opener){ open_path, dial };
 }
 
-/* Without connecting: does the VM's process listen where @view sees the path? */
+/* Without connecting: does the VM's process listen at the path, as @view sees it? */
 static int check_path(const struct dial *dial, pid_t view, const char *path, struct err *err)
 {
 	int path_fd = peer_open_path(view, path, O_PATH);
@@ -418,7 +417,7 @@ static bool has_accepted(pid_t pid, int fd)
 	return tcp_has_accepted(pid, fd);
 }
 
-/* The QEMU that holds the socket which another process has listened on and passed to it. */
+/* The QEMU that holds a socket which another process made listen and passed on. */
 static pid_t find_heir(const struct address *address, struct deadline *d)
 {
 	int path_fd = address->is_abstract ? -1 : peer_open_path(0, address->path, O_PATH);

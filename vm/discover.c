@@ -13,7 +13,7 @@
 #include "vm/discover.h"
 #include "vm/namesake.h"
 
-/* The VMs that a message names, at most. */
+/* At most so many VMs are named in a message. */
 #define SHOWN_MAX	 8
 #define SHOWN_NAME_BYTES 64
 
@@ -45,7 +45,7 @@ static int by_pid(const void *a, const void *b)
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-/* @qemu is taken over, unless it is none */
+/* @qemu is taken over if it is QEMU, else freed */
 static void keep(struct qemu_list *found, struct qemu *qemu)
 {
 	if (!qemu->is_qemu) {
@@ -56,7 +56,7 @@ static void keep(struct qemu_list *found, struct qemu *qemu)
 	found->list[found->count++] = *qemu;
 }
 
-/* Sort by pid, and leave out what is no QEMU of its own. */
+/* Sort by pid, and drop the doubles of a QEMU. */
 static void tidy(struct qemu_list *found)
 {
 	unsigned i, j, kept = 0;
@@ -107,7 +107,7 @@ int discover(struct qemu_list *found, bool all, struct deadline *deadline, struc
 	return status;
 }
 
-/* "'web' (pid 4711)", "pid 4712": with what --vm takes */
+/* "'web' (pid 4711)", "pid 4712": as --vm takes it */
 static void add_vm(struct buf *text, const struct qemu *q)
 {
 	_cleanup_free_ char *name =
@@ -119,7 +119,7 @@ static void add_vm(struct buf *text, const struct qemu *q)
 		buf_addf(text, "pid %d", (int)q->pid);
 }
 
-/* Can it be reached, for all that is known? */
+/* May it be reachable, for all we know? */
 static bool may_be_meant(const struct qemu *q)
 {
 	return q->line.monitors_count || q->is_silent;
@@ -184,7 +184,7 @@ int discover_no_monitor(const struct qemu *q, struct err *err)
 	return err_hint(err, "start the one with pid %d with " HOW, (int)q->pid);
 }
 
-/* None of them has a monitor that is known. */
+/* Set the error that none of them has a known monitor. */
 static void no_monitor(const struct qemu_list *found, struct err *err)
 {
 	unsigned i = 0;
@@ -226,7 +226,7 @@ static const struct qemu *choose_only(const struct qemu_list *found, struct err 
 	return NULL;
 }
 
-/* It may be the one that is meant. */
+/* Add to the error that this VM's command line cannot be read: it may be the one meant. */
 static void silent_vm(const struct qemu *q, struct err *err)
 {
 	err_append(err, "the name of VM %d cannot be read: something keeps its memory locked",
@@ -264,8 +264,7 @@ static bool has_name(const struct qemu *q, const char *name)
 	return q->line.name && name ? !strcmp(q->line.name, name) : q->line.name == name;
 }
 
-/* The only one of this user's with that name, NULL when there is none; -1 when there are several.
- */
+/* Find this user's only VM with that name, NULL for none; -1 if there are several. */
 static int find_name(const struct qemu_list *found, const char *name, const struct qemu **only,
 		     struct err *err)
 {
@@ -286,7 +285,7 @@ static int find_name(const struct qemu_list *found, const char *name, const stru
 	return err_hint(err, "choose one with --vm PID");
 }
 
-/* A process that is named by its number and is no QEMU that is known: what it is. */
+/* Set the error that a process named by its pid is not a known QEMU, and what it is. */
 static int no_qemu(const struct qemu_list *found, const struct qemu *q, struct err *err)
 {
 	_cleanup_free_ char *program =
@@ -311,7 +310,8 @@ static int no_qemu(const struct qemu_list *found, const struct qemu *q, struct e
 	return err_hint(err, "see memhp vms; if it is a QEMU, name its monitor with --qmp");
 }
 
-/* Nothing of the list has that number: what has? Who is not root sees no process of others. */
+/* No VM in the list has that pid: find the process. Only root sees all of other users' processes.
+ */
 static const struct qemu *choose_process(struct qemu_list *found, pid_t pid, struct err *err)
 {
 	struct proc p;
@@ -341,7 +341,7 @@ static const struct qemu *choose_process(struct qemu_list *found, pid_t pid, str
 	return NULL;
 }
 
-/* Another user's VM is known by its pid alone: its name might be chosen to be mistaken for ours. */
+/* Another user's VM is addressed only by its pid: its name may be chosen to imitate one of ours. */
 static const struct qemu *choose_named(struct qemu_list *found, const char *name, const char *like,
 				       struct err *err)
 {

@@ -8,11 +8,11 @@
 #include "vm/emulator.h"
 #include "vm/qemuopt.h"
 
-#define CMDLINE_BYTES_MAX (1 << 20) /* of a longer command line the beginning counts */
+#define CMDLINE_BYTES_MAX (1 << 20) /* the rest of a longer command line is ignored */
 #define CONFIG_BYTES_MAX  (64 << 10)
 #define SHOWN_MAX	  4
 
-static const char own_words[] = "QEMU emulator version "; /* what -version prints */
+static const char own_words[] = "QEMU emulator version "; /* printed by -version */
 
 void emulator_free(struct qemu *q)
 {
@@ -33,7 +33,7 @@ static bool has_ending(const char *name, const char *base)
 	return false;
 }
 
-/* NixOS and Guix wrap a program and put a dot before its name. */
+/* NixOS and Guix wrap a program and prefix its name with a dot. */
 static bool is_qemus_name(const char *name)
 {
 	name += *name == '.';
@@ -41,7 +41,7 @@ static bool is_qemus_name(const char *name)
 	       has_ending(name, "kvm");
 }
 
-/* Programs that come with QEMU and have some of its options. */
+/* Is it one of the programs that come with QEMU and share some of its options? */
 static bool is_tool(const char *name)
 {
 	static const char *const tools[] = {
@@ -61,7 +61,7 @@ static bool is_loader(const char *name)
 	return !strncmp(name, "ld", 2) && strstr(name, ".so");
 }
 
-/* The program that a dynamic loader has been told to run (ld.so(8)): where its words begin. */
+/* Where the command line of a program started through the dynamic loader begins (ld.so(8)). */
 static size_t loaded_program(const struct buf *words)
 {
 	static const char *const valued[] = { "--library-path",
@@ -94,7 +94,7 @@ static uint64_t hash(const struct buf *bytes)
 	return value;
 }
 
-/* The words, behind those of the loader that runs it. */
+/* Read the command line, without the dynamic loader's part. */
 static bool read_words(struct qemu *q, const struct proc *p, struct buf *words)
 {
 	size_t start;
@@ -116,7 +116,7 @@ static bool read_words(struct qemu *q, const struct proc *p, struct buf *words)
 	return true;
 }
 
-/* Root opens no file that another user's words name. */
+/* Root opens no file that another user's command line names. */
 static void read_configs(struct qemu *q, const struct proc *p, struct buf *words, const char *cwd)
 {
 	_cleanup_buf_ struct buf more = { 0 };
@@ -137,7 +137,7 @@ static void read_configs(struct qemu *q, const struct proc *p, struct buf *words
 	cmdline_parse(&q->line, words->data, words->len, cwd);
 }
 
-/* Does it listen where its words have a monitor or a console? */
+/* Does it listen where its command line has a monitor or a console? */
 static bool does_as_it_says(const struct qemu *q)
 {
 	unsigned i;
@@ -149,7 +149,7 @@ static bool does_as_it_says(const struct qemu *q)
 	return false;
 }
 
-/* @is_named: its program's file is read also when it is another user's */
+/* @is_named: read its program file even if the process is another user's */
 static bool is_qemu(const struct qemu *q, const struct proc *p, bool is_named)
 {
 	if (q->program && is_qemus_name(q->program))
@@ -160,14 +160,14 @@ static bool is_qemu(const struct qemu *q, const struct proc *p, bool is_named)
 				      proc_program_has(p, own_words));
 }
 
-/* Is it worth while to ask the kernel? Most processes are nothing like it. */
+/* Is it worth asking the kernel? Most processes look nothing like QEMU. */
 static bool may_be(const struct qemu *q)
 {
 	return (q->program && is_qemus_name(q->program)) || q->line.is_qemus ||
 	       q->line.addresses_count;
 }
 
-/* Are its monitors and consoles not all at paths, or do its words show none that it listens on? */
+/* Is a monitor or console not at a path, or does it listen on none of those in its command line? */
 static bool needs_ports(const struct qemu *q)
 {
 	bool is_shown = false;
@@ -186,8 +186,8 @@ static bool needs_ports(const struct qemu *q)
 	return !is_shown;
 }
 
-/* Without its words: whether it is QEMU its program's name tells, and where it listens the kernel.
- */
+/* Without its command line: the program's name decides whether it is QEMU, and the kernel tells
+ * where it listens. */
 static void read_silent(struct qemu *q, const struct proc *p)
 {
 	q->parent = proc_parent(p);

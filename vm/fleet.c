@@ -25,7 +25,7 @@ void fleet_free(struct fleet *fleet)
 	free(fleet->vms);
 }
 
-/* A console at a UNIX socket is a channel; the caller frees it. */
+/* A console at a UNIX socket, as a channel; the caller frees it. */
 static char *console_of(const struct qemu *qemu)
 {
 	const struct address *console = &qemu->line.console;
@@ -45,7 +45,7 @@ static bool has_monitor(const struct qemu *qemu, const struct address *address)
 	return false;
 }
 
-/* The profile that means this process: by the name of the VM, or by its monitor. */
+/* The profile of this process, by the VM's name or by its monitor. */
 static const struct profile *profile_of(const struct config *config, const struct qemu *qemu)
 {
 	unsigned i;
@@ -104,7 +104,7 @@ void fleet_gather(struct fleet *fleet, const struct qemu_list *found, const stru
 	}
 }
 
-/* Of the profiles only those are asked whose monitor is a socket on this machine. */
+/* Query a VM; one that only has a profile, only if its monitor is a socket on this machine. */
 static void ask_about(struct inquiries *all, const struct fleet_vm *vm, unsigned i)
 {
 	unsigned m;
@@ -115,7 +115,7 @@ static void ask_about(struct inquiries *all, const struct fleet_vm *vm, unsigned
 		inquiry_start(all, i, NULL, &vm->monitor);
 }
 
-/* The first monitor that has answered counts; where none has, what is wrong with the first. */
+/* The first monitor that has answered counts; if none has, the first one's problem is kept. */
 static void take_answer(struct fleet_vm *vm, const struct inquiry *inquiry)
 {
 	if (vm->is_known)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Ports that lead to a guest's ssh. */
+/* Ports forwarded to a guest's ssh. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include "vm/discover.h"
 #include "vm/forward.h"
 
-/* The port of this machine that the channel leads to, owned; absent for others. */
+/* The port of this machine that the channel uses, owned; absent for another host's. */
 static struct address local_port(const struct address *ssh)
 {
 	struct address port = { 0 };
@@ -36,7 +36,7 @@ static bool listens(struct qemu *q, const struct address *port)
 	return sockets_at(&q->sockets, port);
 }
 
-/* Does the QEMU that is meant listen there, or is its process none that memhp knows? */
+/* Does the VM's QEMU listen there, or is its process unknown to memhp? */
 static bool is_its(pid_t pid, const struct address *port)
 {
 	struct qemu qemu;

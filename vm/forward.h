@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * forward: a port of this machine that a QEMU forwards to its guest's ssh. Must never: connect.
+ * forward: a port of this machine that QEMU forwards to its guest's ssh. Must never: connect.
  */
 #ifndef VM_FORWARD_H
 #define VM_FORWARD_H
@@ -12,9 +12,9 @@
 #include "lib/err.h"
 
 /*
- * forward_check() - refuse a port of this machine that another QEMU listens at
- * @ssh:	ADDRESS_SSH; of another host's, or one without a port, nothing is known
- * @pid:	of the QEMU that is meant; 0 when unknown: all is believed
+ * forward_check() - refuse a port of this machine that another QEMU listens on
+ * @ssh:	ADDRESS_SSH; another host's, or one without a port, cannot be checked
+ * @pid:	of the VM's QEMU; 0 if unknown: then any port is accepted
  * Return: 0; -1 with ERR_GUEST_UNREACHABLE
  */
 int forward_check(const struct address *ssh, pid_t pid, struct deadline *d, struct err *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Monitors asked by child processes, all at the same time. */
+/* Monitors queried by child processes, all at the same time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,12 +17,12 @@
 #include "vm/monitor.h"
 
 #define GREETING_MS 500	 /* is a monitor free? */
-#define ANSWER_MS   2000 /* for all that it is asked */
-#define CHILD_MS    1000 /* behind that, for the child itself */
+#define ANSWER_MS   2000 /* for all queries */
+#define CHILD_MS    1000 /* beyond that, for the child itself */
 #define REPORT_MAX  (16 << 10)
 
-/* What is wrong with a monitor, or NUL-terminated: "", plugged bytes, channel, what is wrong with
- * that. */
+/* Four texts, each with a NUL: "" or the problem with the monitor, then the plugged bytes, the
+ * channel, and the problem with the channel. */
 static void write_report(int fd, const struct err *err, uint64_t plugged_bytes,
 			 const struct channel *channel, const struct err *channel_err)
 {
@@ -38,7 +38,7 @@ static void write_report(int fd, const struct err *err, uint64_t plugged_bytes,
 	}
 }
 
-/* @channel_err: filled in when the channel is not known to be that VM's */
+/* @channel_err: filled in if the channel may not be that VM's */
 static int ask(const struct qemu *qemu, const struct address *address, struct deadline *d,
 	       uint64_t *bytes, struct channel *channel, struct err *channel_err, struct err *err)
 {
@@ -57,11 +57,11 @@ static int ask(const struct qemu *qemu, const struct address *address, struct de
 	if (!channel->address.kind ||
 	    !dial_check(qmp, qemu ? qemu->pid : dial_find_qemu(qmp, address, d), channel, d,
 			channel_err))
-		channel_err->message[0] = '\0'; /* of an attempt before the one that counts */
+		channel_err->message[0] = '\0'; /* left by an earlier attempt */
 	return 0;
 }
 
-/* The child: it ends with its report, or by itself when that is not wanted any more. */
+/* The child: it ends after its report, or when the report is no longer wanted. */
 static void report(int fd, const struct qemu *qemu, const struct address *address)
 {
 	struct deadline moment = deadline_moment(ANSWER_MS);
@@ -103,7 +103,7 @@ void inquiry_start(struct inquiries *all, unsigned about, const struct qemu *qem
 		fcntl(inquiry->fd, F_SETFL, O_NONBLOCK);
 }
 
-/* Read what has come, to the end of the report; -1 when the user interrupts. */
+/* Read the report to its end; -1 when interrupted. */
 static int receive(const struct inquiry *inquiry, struct buf *text, int64_t until_ms,
 		   struct deadline *d, struct err *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A connection to a monitor of a QEMU. */
+/* A connection to a QEMU monitor. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static int belongs_to(const struct qemu *qemu, const char *address, pid_t other,
 			(int)qemu->pid);
 }
 
-/* A QEMU that gave up root (-runas) listened as root; another process may have listened for it. */
+/* A QEMU that gave up root (-runas) listened as root; or another process listened for it. */
 static int check_listener(const struct qemu *qemu, const struct address *address, int path_fd,
 			  int fd, struct err *err)
 {
@@ -51,7 +51,8 @@ static int check_listener(const struct qemu *qemu, const struct address *address
 	return belongs_to(qemu, address->text, other, err);
 }
 
-/* The kernel has a path as QEMU gave it, relative or in the root that it had then. */
+/* Set the error for a missing path: the kernel has it as QEMU gave it, relative or in its root at
+ * the time. */
 static int not_there(const struct qemu *qemu, const struct address *address, const char *why,
 		     struct err *err)
 {
@@ -64,7 +65,7 @@ static int not_there(const struct qemu *qemu, const struct address *address, con
 			(int)qemu->pid);
 }
 
-/* Connect where @view, that process or this one, sees the path. */
+/* Connect to the path as @view, QEMU or this process, sees it. */
 static int connect_path(const struct qemu *qemu, pid_t view, const struct address *address, int *fd,
 			struct err *err)
 {
@@ -85,7 +86,7 @@ static int connect_path(const struct qemu *qemu, pid_t view, const struct addres
 	return status;
 }
 
-/* The path of a QEMU that has gone into another root since (-chroot) is one of this process. */
+/* If QEMU has changed its root since (-chroot), its path is one of this process. */
 static int connect_unix(const struct qemu *qemu, const struct address *address, int *fd,
 			struct err *err)
 {
@@ -97,7 +98,7 @@ static int connect_unix(const struct qemu *qemu, const struct address *address, 
 	return -1;
 }
 
-/* A name or a port number means another socket in another network namespace. */
+/* In another network namespace the same name or port is another socket. */
 static int connect_in_network(const struct qemu *qemu, const struct address *address, int *fd,
 			      struct deadline *d, struct err *err)
 {

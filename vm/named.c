@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The socket that a user has named. */
+/* A socket that the user named. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,7 +12,7 @@
 #include "vm/discover.h"
 #include "vm/named.h"
 
-/* Is it what the QEMU has at @path? */
+/* Is it the socket that QEMU has at @path? */
 static bool is_named(const void *context, const char *path)
 {
 	const struct named *named = context;
@@ -35,7 +35,7 @@ static bool is_at(const struct named *named, const struct cmdline_address *a)
 	return a->address.kind == ADDRESS_UNIX && is_named(named, a->address.path);
 }
 
-/* What else than a channel to its guest the words of that QEMU have there; NULL for nothing. */
+/* What QEMU's command line has there if it is not a channel to the guest; NULL for none. */
 static const char *other_purpose(const struct cmdline *line, const struct named *named,
 				 bool is_agent)
 {
@@ -71,7 +71,7 @@ int named_check_purpose(const struct named *named, bool is_agent, struct err *er
 			     "is asked for one");
 }
 
-/* What that QEMU has there, unless it is a monitor for programs, or nothing that is known. */
+/* What QEMU's command line has there if it is not QMP; NULL for QMP, and if unknown. */
 static const char *not_qmp(const struct cmdline *line, const struct named *named)
 {
 	const char *what = NULL;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Names that mean two VMs. */
+/* Names shared by two VMs. */
 #include <string.h>
 #include <unistd.h>
 
 #include "vm/discover.h"
 #include "vm/namesake.h"
 
-/* The process of this user's VM of that name; 0 when there is none. */
+/* The pid of this user's VM with that name; 0 for none. */
 static pid_t find(const char *name, struct deadline *d)
 {
 	struct qemu_list found = { 0 };

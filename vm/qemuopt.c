@@ -6,11 +6,11 @@
 
 #include "vm/qemuopt.h"
 
-/* Of a file of -readconfig. */
+/* In a file for -readconfig. */
 #define LINE_BYTES 1024
 #define NAME_BYTES 64
 
-/* All of them (qemu-options.hx of QEMU, old ones too), by strcmp(3). */
+/* All options without a value (QEMU's qemu-options.hx, old ones too), in strcmp(3) order. */
 static const char *const bare[] = { "S",
 				    "alt-grab",
 				    "async-teardown",
@@ -158,7 +158,7 @@ static const char *const valued[] = { "D",
 				      "writeconfig",
 				      "xen-domid" };
 
-/* Neither qemu-storage-daemon nor programs of others have these. */
+/* Neither qemu-storage-daemon nor other programs have these. */
 static const char *const telling[] = { "M",	     "accel",	   "device", "drive",
 				       "enable-kvm", "machine",	   "netdev", "nic",
 				       "nodefaults", "readconfig", "smp" };
@@ -193,7 +193,7 @@ bool qemuopt_is_telling(const char *name)
 	return is_among(name, telling, ARRAY_SIZE(telling));
 }
 
-/* Take one piece of "a,b=c,,d" into @piece, "b=c,d"; returns what follows, NULL at the end. */
+/* Copy one piece of "a,b=c,,d" into @piece, "b=c,d"; returns the rest, NULL at the end. */
 const char *qemuopt_piece(const char *options, struct buf *piece)
 {
 	buf_free(piece);
@@ -211,7 +211,8 @@ const char *qemuopt_piece(const char *options, struct buf *piece)
 	}
 }
 
-/* What a piece says about @key: "key=value", a bare "key" for on, a bare value when it is implied.
+/* A piece's value for @key: "key=value", a bare "key" for on, or a bare value if the key is
+ * implied.
  */
 const char *qemuopt_in_piece(const char *piece, const char *key, bool is_implied)
 {
@@ -259,7 +260,7 @@ bool qemuopt_is_on(const char *options, const char *key)
 	return false;
 }
 
-/* "key=value" behind what the section has so far, with its commas doubled. */
+/* Append "key=value" to the section's settings, with commas doubled. */
 static void add_setting(struct buf *options, const char *key, const char *value)
 {
 	buf_addf(options, "%s%s=", options->len ? "," : "", key);
@@ -277,7 +278,7 @@ static void end_section(struct buf *words, const char *group, struct buf *option
 	buf_free(options);
 }
 
-/* One line, without its end; @group becomes the section that it begins. */
+/* Take one line, without its line end; @group becomes the section that it begins. */
 static void take_line(struct buf *words, const char *line, char group[static NAME_BYTES],
 		      struct buf *options)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * qemuopt: QEMU's options: which there are, what is in their values, "a,b=c,,d", and in a file of
- * them. Must never: know what an option is for.
+ * qemuopt: QEMU's options: their names, the syntax of their values, "a,b=c,,d", and of a file of
+ * options. Must never: know what an option is for.
  */
 #ifndef VM_QEMUOPT_H
 #define VM_QEMUOPT_H
@@ -10,22 +10,22 @@
 
 #include "lib/util.h"
 
-/* qemuopt_name() - the name of the option that a word is, "qmp" for "-qmp" and "--qmp"; NULL when
- * QEMU has none of that name; it lies in @word */
+/* qemuopt_name() - the option's name in a word, "qmp" for "-qmp" and "--qmp"; NULL if QEMU has no
+ * such option; points into @word */
 const char *qemuopt_name(const char *word);
 
 /* qemuopt_has_value() - does the next word belong to that option? */
 bool qemuopt_has_value(const char *name);
 
-/* qemuopt_is_telling() - does only QEMU itself have it, and no other program? */
+/* qemuopt_is_telling() - is it an option of QEMU and of no other program? */
 bool qemuopt_is_telling(const char *name);
 
-/* qemuopt_piece() - take one piece of a value into @piece, "b=c,d" for "b=c,,d"; returns what
- * follows, NULL at the end */
+/* qemuopt_piece() - copy one piece of a value into @piece, "b=c,d" for "b=c,,d"; returns the rest,
+ * NULL at the end */
 const char *qemuopt_piece(const char *options, struct buf *piece);
 
-/* qemuopt_in_piece() - what a piece says about @key: "key=value", a bare "key" for on, or a bare
- * value where its key is implied; NULL for nothing; it lies in @piece */
+/* qemuopt_in_piece() - a piece's value for @key: from "key=value", a bare "key" for on, or a bare
+ * value whose key is implied; NULL for none; points into @piece */
 const char *qemuopt_in_piece(const char *piece, const char *key, bool is_implied);
 
 /* qemuopt_value() - the last value of @key, which the caller frees; NULL for none */

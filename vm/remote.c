@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* UNIX sockets of another machine. */
+/* UNIX sockets on another machine. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +12,10 @@
 #include "vm/remote.h"
 
 #define SOCKETS_MAX  4
-#define NAME_MAX_LEN 80 /* a socket's path has 107 bytes, and ssh needs some for itself */
+#define NAME_MAX_LEN 80 /* a socket's path has at most 107 bytes, and ssh needs some of them */
 
 struct remote {
-	struct stream stream; /* to a command there that ends with it */
+	struct stream stream; /* to a command there that ends with the stream */
 	struct process process;
 	struct address address;
 	char *directory;
@@ -58,7 +58,7 @@ static struct slice target(const struct remote *r)
 	return (struct slice){ (int)(r->address.path - at), at };
 }
 
-/* Wait for the command there: then the socket is forwarded. */
+/* Wait until the command there runs: then the socket is forwarded. */
 static int wait_ready(struct remote *r, struct deadline *d, struct err *err)
 {
 	for (;;) {
@@ -109,7 +109,7 @@ int remote_open(struct remote **out, const struct address *address, const char *
 	return 0;
 }
 
-/* Wait for the end of the ssh that asks the master; what it says is of interest only on failure. */
+/* Wait for the ssh that controls the master to end; its output matters only on failure. */
 static int wait_end(struct stream *w, struct deadline *d)
 {
 	struct err end = { 0 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * remote: UNIX sockets of another machine. One ssh connection forwards them to sockets in a
- * directory of this machine that only the user can enter (ssh(1), -L and -O forward).
+ * remote: UNIX sockets on another machine. One ssh connection forwards them to sockets in a
+ * directory here that only the user can enter (ssh(1), -L and -O forward).
  */
 #ifndef VM_REMOTE_H
 #define VM_REMOTE_H
@@ -24,15 +24,15 @@ int remote_open(struct remote **out, const struct address *address, const char *
 /*
  * remote_forward() - forward one more socket
  * @path:	there, absolute
- * @local:	as above; the one before stays
+ * @local:	as above; the earlier one stays
  */
 int remote_forward(struct remote *r, const char *path, const char **local, struct deadline *d,
 		   struct err *err) __attribute__((warn_unused_result));
 
-/* remote_explain() - let ssh's first complaint be the message, if there is one; returns -1 */
+/* remote_explain() - use ssh's first error as the message, if there is one; returns -1 */
 int remote_explain(const struct remote *r, struct err *err);
 
-/* remote_close() - end the connection and remove the sockets; NULL is fine */
+/* remote_close() - end the connection and remove the sockets; NULL is allowed */
 void remote_close(struct remote *r);
 
 #endif

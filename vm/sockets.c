@@ -10,17 +10,17 @@
 #include "vm/sockets.h"
 
 #define DESCRIPTORS_MAX 16384	  /* QEMU opens its monitors first */
-#define TABLE_MAX	(8 << 20) /* bytes of a table of the kernel's */
+#define TABLE_MAX	(8 << 20) /* bytes of a kernel table */
 #define LISTENING_MAX	256
 #define FIELDS_MAX	10
 
-/* What the kernel's tables have in them (include/net/tcp_states.h, include/uapi/linux/net.h). */
+/* Values in the kernel's tables (include/net/tcp_states.h, include/uapi/linux/net.h). */
 #define ACCEPTS_CONNECTIONS 0x10000
 #define TCP_LISTENS	    0x0A
 #define TYPE_STREAM	    1
 
-/* A socket among the descriptors. Names in the kernel's tables may have line ends, so that another
- * user can write lines of their own into them: a socket with two lines has no address. */
+/* A socket among the descriptors. Socket names in the kernel's tables may contain line ends, so
+ * another user can forge lines: a socket with two different lines has no address. */
 struct inode {
 	uint64_t number;
 	bool is_seen;
@@ -49,7 +49,7 @@ static bool socket_inode(const char *target, uint64_t *inode)
 	return parse_u64(digits, 10, inode);
 }
 
-/* The sockets among its descriptors; false when these cannot be read. */
+/* Read the sockets among its descriptors; false if these cannot be read. */
 static bool read_inodes(const struct proc *p, struct inodes *inodes)
 {
 	int fd = openat(p->directory, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -111,7 +111,7 @@ static struct inode *find_inode(const struct inodes *inodes, const char *digits)
 		       : NULL;
 }
 
-/* A line about a socket, which listens at @address, taken over, or does not: absent. */
+/* Record a table line of a socket that listens at @address, or does not (absent); taken over. */
 static void note(struct sockets *s, struct inode *inode, struct address address)
 {
 	struct address before = { 0 };
@@ -123,7 +123,7 @@ static void note(struct sockets *s, struct inode *inode, struct address address)
 	if (!inode->is_seen && address.kind) {
 		add(s, inode->number, &address);
 	} else {
-		/* a table that changes while it is read may have a line twice */
+		/* a table that changes during the read may have a line twice */
 		if (inode->is_seen && !(before.kind && address_is_same(&before, &address)))
 			forget(s, inode->number);
 		address_free(&address);
@@ -131,8 +131,8 @@ static void note(struct sockets *s, struct inode *inode, struct address address)
 	inode->is_seen = true;
 }
 
-/* Cut a line into fields at its blanks, @count at most; returns how many, and what is behind the
- * blank after the last of them. */
+/* Split a line at its blanks into @count fields at most; returns their number, and the rest of the
+ * line. */
 static unsigned split(char *line, char **fields, unsigned count, char **rest)
 {
 	unsigned i;
@@ -150,7 +150,7 @@ static unsigned split(char *line, char **fields, unsigned count, char **rest)
 	return i;
 }
 
-/* Where the UNIX socket listens that the kernel calls so. */
+/* The address of a UNIX socket with that path in the kernel's table. */
 static struct address unix_address(const char *path)
 {
 	struct address address = { 0 };
@@ -160,14 +160,14 @@ static struct address unix_address(const char *path)
 		return address;
 	if (*path != '@')
 		return address_of_path(xstrdup(path));
-	/* zeros that fill up an abstract name are shown as '@' too (tight=off) */
+	/* zeros that pad an abstract name are shown as '@' too (tight=off) */
 	while (len > 2 && path[len - 1] == '@')
 		len--;
 	(void)!address_of_listener(&address, xasprintf("unix:%.*s", (int)len, path));
 	return address;
 }
 
-/* "Num: RefCount Protocol Flags Type St Inode Path", where the path may have any bytes. */
+/* "Num: RefCount Protocol Flags Type St Inode Path", where the path may contain any bytes. */
 static void take_unix(struct sockets *s, struct inodes *inodes, char *line)
 {
 	char *fields[FIELDS_MAX], *path;
@@ -182,7 +182,7 @@ static void take_unix(struct sockets *s, struct inodes *inodes, char *line)
 								: (struct address){ 0 });
 }
 
-/* The words of an address, each printed as a number of this machine's; false when it is none. */
+/* Read an address: 32-bit words, each printed in this machine's byte order; false on an error. */
 static bool read_words(const char *text, uint32_t *words, unsigned count)
 {
 	unsigned i;
@@ -200,7 +200,7 @@ static bool read_words(const char *text, uint32_t *words, unsigned count)
 	return true;
 }
 
-/* The text of "0100007F:115C": where to connect to it from this machine; the caller frees it. */
+/* Turn "0100007F:115C" into the address to connect to from this machine; the caller frees it. */
 static char *tcp_text(const char *text)
 {
 	const char *colon = strchr(text, ':');
@@ -298,7 +298,7 @@ static bool is_at(const struct listening *l, const struct address *address)
 	if (l->address.kind != ADDRESS_UNIX || address->kind != ADDRESS_UNIX ||
 	    l->address.is_abstract || path[0] == '/' || whole[0] != '/')
 		return false;
-	/* relative: a whole path may end so */
+	/* relative: an absolute path may end with it */
 	len = strlen(path);
 	whole_len = strlen(whole);
 	return whole_len > len && whole[whole_len - len - 1] == '/' &&
@@ -344,7 +344,8 @@ const struct address *sockets_of_descriptor(const struct sockets *s, const struc
 	return NULL;
 }
 
-/* Where it listens at a port of these: where the command line says, else the first. */
+/* The address with one of these ports that it listens on: as on the command line, else the first.
+ */
 static const struct address *find_port(const struct sockets *s, const struct address *address)
 {
 	const struct address *exact = find(s, address);
@@ -362,8 +363,8 @@ static const struct address *find_port(const struct sockets *s, const struct add
 	return NULL;
 }
 
-/* "tcp:127.0.0.1:4444" for what listens anywhere, or "tcp:localhost:4444" as it stands; absent for
- * several ports. */
+/* Without the kernel's tables: "tcp:127.0.0.1:4444" for all addresses, or "tcp:localhost:4444"
+ * unchanged; absent for several ports. */
 static struct address guess(const struct address *written, bool is_own)
 {
 	_cleanup_free_ char *host = xstrndup(written->host.at, (size_t)written->host.len);
@@ -384,7 +385,7 @@ static struct address guess(const struct address *written, bool is_own)
 	return address;
 }
 
-/* The address in its true form, owned; absent when there is none. */
+/* The real address, owned; absent if there is none. */
 static struct address resolve(const struct sockets *s, const struct proc *p, bool is_own,
 			      const struct address *written)
 {
@@ -399,7 +400,7 @@ static struct address resolve(const struct sockets *s, const struct proc *p, boo
 	return found ? address_copy(found) : (struct address){ 0 };
 }
 
-/* Does it listen at the port of the channel? */
+/* Does it listen on the channel's port? */
 static bool forwards(const struct sockets *s, const struct address *ssh)
 {
 	unsigned i;

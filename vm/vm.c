@@ -16,16 +16,16 @@
 #include "vm/namesake.h"
 #include "vm/vm.h"
 
-/* Monitors that are free greet within that time of each other. */
+/* Free monitors greet within this time of each other. */
 #define SAME_TIME_MS 50
 
-/* For a monitor that has greeted and is not the last one of its VM. */
+/* For a monitor that has greeted and is not its VM's last one. */
 #define NEXT_MONITOR_MS 1000
 
-/* For a console that is to be logged out, and does not answer. */
+/* For logging out of a console that does not answer. */
 #define LOG_OUT_MS 8000
 
-/* Connect to all monitors, the only way to see which of them is free; returns how many took it. */
+/* Connect to all monitors, the only way to find a free one; returns how many accepted. */
 static unsigned connect_all(struct vm *vm, const struct qemu *qemu, struct qmp **sessions,
 			    struct err *err)
 {
@@ -38,7 +38,7 @@ static unsigned connect_all(struct vm *vm, const struct qemu *qemu, struct qmp *
 	return count;
 }
 
-/* Wait until one of them says something; the first in their order that has, -1 for none in time. */
+/* Wait until a monitor sends something; the first in order that has, -1 for none in time. */
 static int poll_greetings(struct vm *vm, struct qmp **sessions, unsigned count, int64_t wait_ms,
 			  struct err *err)
 {
@@ -55,7 +55,7 @@ static int poll_greetings(struct vm *vm, struct qmp **sessions, unsigned count, 
 	return (int)i;
 }
 
-/* Which of them greets: of those that are free the first, whichever was the quickest. */
+/* The first free monitor in order, even if another one greeted sooner. */
 static int wait_for_greeting(struct vm *vm, struct qmp **sessions, unsigned count, struct err *err)
 {
 	int quickest = poll_greetings(vm, sessions, count, QMP_GREETING_MS, err), first = -1;
@@ -65,7 +65,7 @@ static int wait_for_greeting(struct vm *vm, struct qmp **sessions, unsigned coun
 	return first >= 0 ? first : quickest;
 }
 
-/* Where there are others, one that greets and then is silent has no more than a moment. */
+/* If there are other monitors, one that greets and then stays silent gets only a moment. */
 static int start(struct vm *vm, struct qmp *session, bool is_last, struct err *err)
 {
 	int64_t until_ms =
@@ -84,7 +84,7 @@ static int open_process(struct vm *vm, const struct qemu *qemu, struct err *err)
 		int ready = wait_for_greeting(vm, sessions, count, err);
 		unsigned at = ready < 0 ? 0 : (unsigned)ready;
 
-		/* of those that are silent the first tells what is wrong */
+		/* if all are silent, the first one's error is reported */
 		if (!start(vm, sessions[at], ready < 0 || count == 1, err))
 			vm->qmp = sessions[at];
 		else
@@ -99,7 +99,7 @@ static int open_process(struct vm *vm, const struct qemu *qemu, struct err *err)
 	return vm->qmp ? 0 : -1;
 }
 
-/* The running VM that was named, or the only one. Root reaches that of another user by its pid. */
+/* Open the named running VM, or the only one. Root can reach another user's VM by its pid. */
 static int open_found(struct vm *vm, struct err *err)
 {
 	struct qemu_list found = { 0 };
@@ -131,7 +131,7 @@ void vm_stay(struct vm *vm)
 	emulator_free(&qemu);
 }
 
-/* The monitor of another machine: what listens here is ssh, and paths that QEMU tells are there. */
+/* Open a monitor on another machine: ssh listens here, and QEMU's paths are on that machine. */
 static int open_remote(struct vm *vm, struct err *err)
 {
 	struct address here;
@@ -153,7 +153,7 @@ static int open_remote(struct vm *vm, struct err *err)
 	return 0;
 }
 
-/* Is the VM behind the monitor that was named the one of before, and of its profile? */
+/* Is the VM behind the named monitor the same as before, and the profile's? */
 static bool is_meant(const struct vm *vm, struct err *err)
 {
 	if (vm->own_pid &&
@@ -162,7 +162,7 @@ static bool is_meant(const struct vm *vm, struct err *err)
 	return !vm->name || !namesake_check(vm->name, vm->pid, vm->deadline, err);
 }
 
-/* Nothing is at the monitor that was named: QEMU's own words for it may have been copied whole. */
+/* Nothing is at the named monitor: the user may have copied QEMU's whole option value. */
 static void hint_at_address(const struct address *address, struct err *err)
 {
 	const char *text = address->text, *options = strstr(text, ",server");
@@ -175,7 +175,7 @@ static void hint_at_address(const struct address *address, struct err *err)
 		err_hint(err, "see which VMs run here with: memhp vms");
 }
 
-/* A monitor greets at once, unless another client has it: is what stays silent known to be none? */
+/* A monitor greets at once unless another client uses it: is a silent one known not to be QMP? */
 static int check_silent(struct vm *vm, struct qmp *q, struct err *err)
 {
 	const struct address *to = &vm->monitor;
@@ -195,7 +195,7 @@ static int check_silent(struct vm *vm, struct qmp *q, struct err *err)
 	return status;
 }
 
-/* The monitor that the user has named. */
+/* Open the monitor that the user named. */
 static int open_named(struct vm *vm, struct err *err)
 {
 	struct qmp *q;
@@ -252,7 +252,7 @@ char *vm_ssh_address(const struct vm *vm)
 	return copy;
 }
 
-/* The channel is a socket of the other machine too. */
+/* The channel is a socket on the other machine too. */
 static int forward_channel(struct vm *vm, struct err *err)
 {
 	struct address there = vm->found.address;
@@ -267,7 +267,7 @@ static int forward_channel(struct vm *vm, struct err *err)
 	return status;
 }
 
-/* Ask QEMU which of its character devices leads to the guest. */
+/* Find out from QEMU which of its character devices leads to the guest. */
 static int find_guest(struct vm *vm, struct err *err)
 {
 	struct channel *found = &vm->found;
@@ -304,7 +304,7 @@ int vm_no_channel(const struct vm *vm, struct err *err)
 		"name one with --guest serial:PATH, ssh:HOST, qga:PATH, exec:COMMAND or local");
 }
 
-/* How a path of the channel is opened. */
+/* The opener for the channel's path. */
 static struct stream_opener opener(struct vm *vm)
 {
 	vm->dial = (struct dial){
@@ -337,20 +337,20 @@ void vm_close_guest(struct vm *vm)
 {
 	guest_close(vm->guest);
 	vm->guest = NULL;
-	/* where a login lasts, it is for the same console, which QEMU may still show as in use */
+	/* a lasting login is on the same console, which QEMU may still show as in use */
 	if (vm->login.is_in)
 		return;
 	channel_free(&vm->found);
 }
 
-/* What commands have left logged in for those that might have followed. */
+/* Log out of a console that was kept logged in for further commands. */
 static void log_out(struct vm *vm)
 {
 	struct deadline outer = deadline_push(vm->deadline, LOG_OUT_MS);
 	struct err ignored;
 
 	vm->login.is_kept = false;
-	vm->login.is_barred = true; /* if it was logged out by hand, it stays so */
+	vm->login.is_barred = true; /* if it was logged out by hand, leave it so */
 	deadline_undo(vm->deadline);
 	(void)!vm_open_guest(vm, &ignored);
 	vm_close_guest(vm);
