@@ -124,9 +124,8 @@ uint64_t pools_smallest_kib(const struct pools *p)
 	return kib;
 }
 
-/* A huge page has one page that is not a tail. Fewer tails than the smallest size has do not count.
- */
-uint64_t pools_held_bytes(const struct pools *p, uint64_t smallest_kib)
+/* A huge page has one page that is no tail. Fewer tails than the smallest has are none. */
+uint64_t pools_bytes_in_blocks(const struct pools *p, uint64_t smallest_kib)
 {
 	uint64_t pages = 0;
 	unsigned i;
