@@ -10,12 +10,11 @@
 #include "guest/serial.h"
 #include "lib/text.h"
 
-#define ANSWER_MAX_MS 20000 /* a guest that is booting may take this long to answer */
-#define ATTEMPT_MS    1000 /* after that, another program may have read the lines; doubled each time \
-			    */
-#define ASK_MS	     250   /* after that, an answer may have been damaged; doubled each time */
-#define TAKE_BACK_MS 200   /* for the last line to a console that does not answer */
-#define NOISE_MAX    (1 << 16) /* bytes without a line end that are kept */
+#define ANSWER_MAX_MS 20000	/* a guest that is booting may take this long to answer */
+#define ATTEMPT_MS    1000	/* after that, the lines may have been lost; doubled each time */
+#define ASK_MS	      250	/* after that, an answer may have been damaged; doubled each time */
+#define TAKE_BACK_MS  200	/* for the last line to a console that does not answer */
+#define NOISE_MAX     (1 << 16) /* bytes without a line end that are kept */
 
 /* A tty on this machine (a QEMU pty, a null-modem line) must not echo or translate input. */
 static int make_raw(struct serial *serial, int fd)
