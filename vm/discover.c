@@ -13,7 +13,7 @@
 #include "vm/discover.h"
 #include "vm/namesake.h"
 
-/* At most so many VMs are named in a message. */
+/* The most VMs that a message names. */
 #define SHOWN_MAX	 8
 #define SHOWN_NAME_BYTES 64
 
