@@ -395,7 +395,7 @@ int sysfs_parse(struct guest_memory *g, char *const *lines, unsigned count, stru
 int sysfs_set_limited(struct guest_memory *g, const char *kernel, bool can_change,
 		      uint64_t block_size_bytes, struct err *err)
 {
-	g->is_limited = true;
+	g->is_agent_only = true;
 	g->is_root = can_change;
 	if (!copy_word(g->kernel, sizeof(g->kernel), kernel, "._+~-"))
 		g->kernel[0] = '\0';

@@ -46,9 +46,9 @@ enum {
 struct guest_memory {
 	bool is_partial; /* only some of its blocks: they cannot be summed up */
 	char kernel[80];
-	bool is_root;	 /* block states can be written */
-	bool is_timed;	 /* its shell's read takes a time limit */
-	bool is_limited; /* an agent answers without a shell: zones, nodes, sums and policies are
+	bool is_root;	    /* block states can be written */
+	bool is_timed;	    /* its shell can read with a limit of time */
+	bool is_agent_only; /* an agent answers without a shell: zones, nodes, sums and policies are
 			    unknown, the zone is the kernel's choice */
 	char auto_online[24]; /* auto_online_blocks: "offline", "online", "online_movable", ...; ""
 				 unknown */

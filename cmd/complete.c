@@ -171,7 +171,7 @@ static void complete_sizes(const struct place *p, uint64_t first, uint64_t max)
 static void complete_additions(const struct place *p, const struct view *v)
 {
 	const struct machine *m = &v->machine;
-	uint64_t used = m->base_memory_bytes + machine_span_bytes(m);
+	uint64_t used = m->base_memory_bytes + machine_devices_max_bytes(m);
 
 	if (v->has_guest && m->has_limits && used < m->max_memory_bytes)
 		complete_sizes(p, v->before.block_size_bytes, m->max_memory_bytes - used);

@@ -163,8 +163,8 @@ static bool is_word(const char *text)
 	return !*text;
 }
 
-/* Read the arguments of a device; none for one that was there from the start. */
-static int read_args(struct ctx *ctx, const struct memdev *d, struct machine_usual *usual,
+/* What a device needs; nothing for one that was there from the start. */
+static int read_args(struct ctx *ctx, const struct memdev *d, struct machine_defaults *defaults,
 		     struct machine_args *args, struct err *err)
 {
 	if (!(d->has & MEMDEV_HAS_HOTPLUGGED))
@@ -172,7 +172,7 @@ static int read_args(struct ctx *ctx, const struct memdev *d, struct machine_usu
 			       memdev_name(d));
 	if (!d->is_hotplugged)
 		return 0;
-	if (machine_args(d, ctx->vm.qmp, usual, args, err))
+	if (machine_args(d, ctx->vm.qmp, defaults, args, err))
 		return -1;
 	if (ctx->globals->is_json || (is_word(args->object) && is_word(args->device)))
 		return 0;
@@ -201,20 +201,20 @@ static int report_all(struct ctx *ctx, const struct machine *m, struct err *err)
 {
 	struct machine_args *args = xcalloc(m->devices_count, sizeof(*args));
 	struct json_object *array = json_object_new_array();
-	struct machine_usual usual = { 0 };
+	struct machine_defaults defaults = { 0 };
 	int status = 0;
 	unsigned i;
 
 	json_object_object_add(ctx->result, "qemu_args", array);
 	for (i = 0; i < m->devices_count && !status; i++)
-		status = read_args(ctx, &m->devices[i], &usual, &args[i], err);
+		status = read_args(ctx, &m->devices[i], &defaults, &args[i], err);
 	for (i = 0; i < m->devices_count; i++) {
 		if (!status && args[i].device)
 			report_args(ctx, array, &m->devices[i], &args[i]);
 		machine_args_free(&args[i]);
 	}
 	free(args);
-	machine_usual_free(&usual);
+	machine_defaults_free(&defaults);
 	return status;
 }
 

@@ -65,8 +65,8 @@ static int run(struct ctx *ctx, struct change *change, const struct change_optio
 	struct transaction t;
 	int status;
 
-	change->words = argv;
-	change->words_count = (unsigned)argc;
+	change->args = argv;
+	change->args_count = (unsigned)argc;
 	change->zone = o->zone;
 	cmd_begin(ctx, &t, o->is_forced);
 	status = cmd_finish(ctx, &t, hotplug_change(&t, change, err), report, change, err);

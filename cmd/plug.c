@@ -72,9 +72,9 @@ static struct block_list plugged_blocks(const struct view *v, const struct plug 
 	struct block_list wanted = { 0 }, found = { 0 };
 	unsigned i;
 
-	for (i = 0; i < plug->units_count; i++)
-		if (plug->units[i].has_blocks)
-			block_list_add(&wanted, &plug->units[i].blocks);
+	for (i = 0; i < plug->dimms_count; i++)
+		if (plug->dimms[i].has_blocks)
+			block_list_add(&wanted, &plug->dimms[i].blocks);
 	block_list_sort(&wanted);
 	block_list_intersect(&found, &v->after.blocks, &wanted);
 	block_list_free(&wanted);
@@ -113,16 +113,17 @@ static void print_device(const struct memdev *d)
 
 static void print_devices(const struct view *v, const struct plug *plug)
 {
-	const struct plug_unit *units = plug->units;
+	const struct plug_dimm *dimms = plug->dimms;
 	char size[SIZE_TEXT_MAX];
 	unsigned i;
 
-	if (plug->units_count > NAMES_MAX)
-		out_printf("%u DIMMs of %s: %s to %s\n", plug->units_count,
-			   size_format(size, units[0].dimm.size_bytes), units[0].dimm.device_id,
-			   units[plug->units_count - 1].dimm.device_id);
-	for (i = 0; plug->units_count <= NAMES_MAX && i < plug->units_count; i++)
-		print_device(plug_unit_device(v, &units[i]));
+	if (plug->dimms_count > NAMES_MAX)
+		out_printf("%u DIMMs of %s: %s to %s\n", plug->dimms_count,
+			   size_format(size, dimms[0].request.size_bytes),
+			   dimms[0].request.device_id,
+			   dimms[plug->dimms_count - 1].request.device_id);
+	for (i = 0; plug->dimms_count <= NAMES_MAX && i < plug->dimms_count; i++)
+		print_device(plug_device(v, &dimms[i]));
 }
 
 /* The end of both reports: memory and times. */
@@ -163,10 +164,10 @@ static void report(struct ctx *ctx, const struct transaction *t, void *job)
 	struct json_object *devices = json_object_new_array();
 	unsigned i;
 
-	for (i = 0; i < plug->units_count; i++)
+	for (i = 0; i < plug->dimms_count; i++)
 		json_object_array_add(devices,
 				      cmd_json_device(&t->view, &t->view.after,
-						      plug_unit_device(&t->view, &plug->units[i])));
+						      plug_device(&t->view, &plug->dimms[i])));
 	json_object_object_add(ctx->result, "devices", devices);
 	json_object_object_add(ctx->result, "backend", cmd_json_backend(&plug->request.backend));
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(&t->view));
@@ -216,12 +217,12 @@ static int split(const struct ctx *ctx, struct plug *plug, const struct plug_opt
 
 	if (size_bytes % dimm_bytes)
 		return no_multiple(plug->request.size_text, size_bytes, dimm_bytes, err);
-	if (size_bytes / dimm_bytes > UNITS_MAX)
+	if (size_bytes / dimm_bytes > PLUG_DIMMS_MAX)
 		return err_set(err, ERR_USAGE, "'%s' is more than %d DIMMs",
-			       plug->request.size_text, UNITS_MAX);
+			       plug->request.size_text, PLUG_DIMMS_MAX);
 	if (size_bytes != dimm_bytes && (o->slot.is_set || o->address.is_set))
 		return err_set(err, ERR_USAGE, "--slot and --addr go with a single DIMM");
-	plug_add_units(plug, dimm_bytes, (unsigned)(size_bytes / dimm_bytes));
+	plug_add_dimms(plug, dimm_bytes, (unsigned)(size_bytes / dimm_bytes));
 	return 0;
 }
 

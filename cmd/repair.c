@@ -30,8 +30,8 @@ static const char *const kinds[] = {
 };
 
 static const char *const actions[] = {
-	[ACTION_NONE] = "none",	    [ACTION_REMOVE] = "remove", [ACTION_ONLINE] = "online",
-	[ACTION_UNPLUG] = "unplug", [ACTION_SETTLE] = "settle", [ACTION_RESIZE] = "resize"
+	[ACTION_NONE] = "none",	    [ACTION_REMOVE] = "remove",	     [ACTION_ONLINE] = "online",
+	[ACTION_UNPLUG] = "unplug", [ACTION_ACCEPT_SIZE] = "settle", [ACTION_RESIZE] = "resize"
 };
 
 static const char *const kind_words[] = { [FINDING_BACKEND] = "a backend without a device",
@@ -43,9 +43,9 @@ static const char *const kind_words[] = { [FINDING_BACKEND] = "a backend without
 					  [FINDING_SIZE] = "not as large as requested" };
 
 static const char *const action_words[] = {
-	[ACTION_NONE] = "left alone: see --all", [ACTION_REMOVE] = "removed",
-	[ACTION_ONLINE] = "brought online",	 [ACTION_UNPLUG] = "unplugged",
-	[ACTION_SETTLE] = "asked for no more",	 [ACTION_RESIZE] = "resized"
+	[ACTION_NONE] = "left alone: see --all",    [ACTION_REMOVE] = "removed",
+	[ACTION_ONLINE] = "brought online",	    [ACTION_UNPLUG] = "unplugged",
+	[ACTION_ACCEPT_SIZE] = "asked for no more", [ACTION_RESIZE] = "resized"
 };
 
 /* Add the findings to the result, before they are freed. */

@@ -109,7 +109,7 @@ int cmd_finish(struct ctx *ctx, struct transaction *t, int status, cmd_report_fn
 			report_plan(ctx, t);
 		else
 			report(ctx, t, job);
-		if (t->view.has_guest && t->view.before.is_limited && cmd_is_text(ctx))
+		if (t->view.has_guest && t->view.before.is_agent_only && cmd_is_text(ctx))
 			out_note("the guest agent forbids guest-exec: zones, free memory and "
 				 "policies are unknown, and room is not checked");
 		add_warnings(ctx, t);
@@ -200,8 +200,8 @@ struct json_object *cmd_json_device(const struct view *v, const struct guest_mem
 	json_add_bool(device, "hotplugged", d->has & MEMDEV_HAS_HOTPLUGGED, d->is_hotplugged);
 	if (memdev_is_virtio_mem(d)) {
 		json_add_u64(device, "requested", true, d->requested_bytes);
-		json_add_u64(device, "max_size", true, d->span_bytes);
-		json_add_u64(device, "block_size", true, d->step_bytes);
+		json_add_u64(device, "max_size", true, d->max_size_bytes);
+		json_add_u64(device, "block_size", true, d->block_size_bytes);
 	}
 	if (v->has_guest) {
 		struct block_list blocks = view_found_blocks(v, g, d);
@@ -218,7 +218,7 @@ struct json_object *cmd_json_device(const struct view *v, const struct guest_mem
 static struct json_object *json_taken(const struct view *v)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(v, &count);
+	_cleanup_free_ struct loss *taken = hotplug_losses(v, &count);
 	struct json_object *array;
 
 	if (!view_now(v)->pools.is_known)
@@ -297,7 +297,7 @@ static void add_memory_row(struct out_table *table, const char *name, const stru
 static void print_taken(const struct view *v)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(v, &count);
+	_cleanup_free_ struct loss *taken = hotplug_losses(v, &count);
 	char page[SIZE_TEXT_MAX];
 
 	for (i = 0; i < count; i++)
@@ -313,8 +313,8 @@ void cmd_print_memory(const struct view *v)
 	struct out_table table = { .columns = 4, .right = { false, true, true, true } };
 	unsigned i;
 
-	if (v->before.is_limited)
-		return; /* it is all unknown */
+	if (v->before.is_agent_only)
+		return; /* none of it is known */
 	for (i = 0; i < ARRAY_SIZE(heading); i++)
 		out_table_cell(&table, heading[i]);
 	add_memory_row(&table, "before", &v->before);
@@ -334,8 +334,8 @@ void cmd_print_virtio_mem(const struct machine *m, const char *indent)
 		if (!memdev_is_virtio_mem(d))
 			continue;
 		out_printf("%s%s: %s of at most %s, in steps of %s", indent, memdev_name(d),
-			   size_format(size, d->size_bytes), size_format(max, d->span_bytes),
-			   size_format(step, d->step_bytes));
+			   size_format(size, d->size_bytes), size_format(max, d->max_size_bytes),
+			   size_format(step, d->block_size_bytes));
 		if (d->requested_bytes != d->size_bytes)
 			out_printf("; %s requested", size_format(requested, d->requested_bytes));
 		out_printf("\n");

@@ -58,9 +58,9 @@ static void add_plugged(struct resize_job *job, const struct view *v)
 	char size[SIZE_TEXT_MAX];
 	unsigned i;
 
-	for (i = 0; i < plug->units_count; i++) {
-		const struct memdev *d = plug_unit_device(v, &plug->units[i]);
-		enum zone zone = v->has_guest ? plug->units[i].zone : ZONE_ANY;
+	for (i = 0; i < plug->dimms_count; i++) {
+		const struct memdev *d = plug_device(v, &plug->dimms[i]);
+		enum zone zone = v->has_guest ? plug->dimms[i].zone : ZONE_ANY;
 
 		json_object_array_add(job->plugged, cmd_json_device(v, &v->after, d));
 		buf_addf(&job->changes, "%s: plugged %s%s%s\n", memdev_name(d),
@@ -77,15 +77,15 @@ static void add_resized(struct resize_job *job, const struct view *v)
 	char before[SIZE_TEXT_MAX], after[SIZE_TEXT_MAX];
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++) {
-		const struct vmem_unit *unit = &vmem->units[i];
-		const struct memdev *d = machine_device(&v->machine, unit->handle);
+	for (i = 0; i < vmem->devices_count; i++) {
+		const struct vmem_device *device = &vmem->devices[i];
+		const struct memdev *d = machine_device(&v->machine, device->handle);
 
 		if (d)
 			json_object_array_add(job->resized, cmd_json_device(v, view_now(v), d));
-		buf_addf(&job->changes, "%s: %s, was %s\n", unit->handle,
-			 size_exact(after, unit->size_bytes),
-			 size_exact(before, unit->before_bytes));
+		buf_addf(&job->changes, "%s: %s, was %s\n", device->handle,
+			 size_exact(after, device->size_bytes),
+			 size_exact(before, device->before_bytes));
 	}
 	if (vmem->zone_reason[0])
 		buf_addf(&job->changes, "  %s\n", vmem->zone_reason);
@@ -103,7 +103,7 @@ static void report(struct ctx *ctx, const struct transaction *t, void *data)
 	json_object_object_add(ctx->result, "unplugged", json_object_get(job->unplugged));
 	json_object_object_add(ctx->result, "resized", json_object_get(job->resized));
 	json_object_object_add(ctx->result, "backend",
-			       r->plug.units_count ? cmd_json_backend(&r->plug.request.backend)
+			       r->plug.dimms_count ? cmd_json_backend(&r->plug.request.backend)
 						   : NULL);
 	json_object_object_add(ctx->result, "guest", cmd_json_guest(&t->view));
 	if (!cmd_is_text(ctx))
@@ -117,7 +117,7 @@ static void report(struct ctx *ctx, const struct transaction *t, void *data)
 	cmd_print_backend(&r->plug.request.backend);
 	if (t->view.has_guest)
 		cmd_print_memory(&t->view);
-	else if (r->plug.units_count)
+	else if (r->plug.dimms_count)
 		cmd_print_left(ctx);
 	cmd_print_times(t);
 }

@@ -87,7 +87,7 @@ static void read_nodes(struct node_map *map, const struct view *v)
 static void report_node(struct ctx *ctx, const struct view *v, struct json_object *nodes,
 			bool is_alone, int node, int guest)
 {
-	bool is_known = v->has_guest && !v->before.is_limited && guest >= 0;
+	bool is_known = v->has_guest && !v->before.is_agent_only && guest >= 0;
 	struct block_sum sum = { 0 };
 	struct json_object *object = json_object_new_object();
 	uint64_t plugged = node < 0 ? 0 : plugged_bytes(&v->machine, node);
@@ -210,7 +210,7 @@ static void report_repair(struct ctx *ctx, const struct transaction *t)
 {
 	struct findings found = { 0 };
 	struct err ignored;
-	bool is_known = !findings_look(&found, t, REPAIR_AUTO, false, &ignored);
+	bool is_known = !findings_collect(&found, t, REPAIR_AUTO, false, &ignored);
 	unsigned i;
 
 	json_add_u64(ctx->result, "repair_due", is_known, findings_due(&found));

@@ -71,7 +71,7 @@ static int choose(const struct transaction *t, struct unplug *unplug, bool is_al
 		return unplug_add_all(&t->view, unplug, err);
 	if (!argc)
 		return unplug_add_last(&t->view, unplug, err);
-	return unplug_add_words(t, unplug, argv, (unsigned)argc, err);
+	return unplug_add_args(t, unplug, argv, (unsigned)argc, err);
 }
 
 /* Put into the error what the user named, else what was chosen: "memhp0-dimm", "64 DIMMs" */
@@ -114,7 +114,7 @@ static int unplug(struct transaction *t, struct unplug_job *job, bool is_all, in
 {
 	t->view.preload = VERB_BIT(job->unplug.is_keep_going ? VERB_OFFLINE : VERB_OFFLINE_FAST) |
 			  VERB_BIT(VERB_BLOCKS);
-	t->view.is_about_devices = t->view.is_taking = true;
+	t->view.is_scope_devices = t->view.is_taking = true;
 	if (!transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err) &&
 	    !choose(t, &job->unplug, is_all, argc, argv, err) &&
 	    !leave_prepare(t, &job->unplug, err) && !transaction_run(t, err))

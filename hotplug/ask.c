@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A round trip to the guest as a part of a step. */
+/* One round trip to the guest within a step. */
 #include "hotplug/ask.h"
 #include "hotplug/memory.h"
 #include "hotplug/refusal.h"
@@ -26,8 +26,8 @@ int hotplug_cancel(struct transaction *t, struct answer *answer, struct err *err
 }
 
 /*
- * Stop the write that hangs. Where it was shows in the rest of the answer; VERB_OFFLINE_FAST has
- * none, because what stops it ends the session: another one looks.
+ * Stop the write that hangs. The rest of the answer shows how far it got. VERB_OFFLINE_FAST gives
+ * no such answer because stopping it ends the session: another session reads the blocks.
  */
 static void stop(struct transaction *t, const struct request *r, struct answer *answer)
 {
@@ -46,13 +46,13 @@ static void stop(struct transaction *t, const struct request *r, struct answer *
 		guest_memory_free(&t->view.after);
 }
 
-/* The zone in the words of the progress line. */
+/* The zone as the progress line names it. */
 static const char *zone_text(enum zone zone)
 {
 	return zone == ZONE_MOVABLE ? "Movable" : zone == ZONE_KERNEL ? "kernel" : NULL;
 }
 
-/* What the request is to change is the work that is shown, unless the job counts bytes itself. */
+/* Show what the request changes as progress, unless the job counts bytes itself. */
 static void expect(struct transaction *t, const struct request *r)
 {
 	struct progress *p = &t->progress;
@@ -66,7 +66,7 @@ static void expect(struct transaction *t, const struct request *r)
 				zone_text(request_zone(r)));
 }
 
-/* What hears the guest while it is at work. */
+/* Receives the guest's progress while a request runs. */
 struct hearing {
 	struct transaction *t;
 	const struct request *request;
@@ -83,7 +83,7 @@ static void hear(void *context, uint64_t block)
 			       monotonic_ms());
 }
 
-/* Run the request, and follow how far it has come. */
+/* Run the request and follow its progress. */
 static int run(struct transaction *t, const struct request *r, struct answer *answer,
 	       struct err *err)
 {
@@ -103,14 +103,14 @@ int hotplug_ask(struct transaction *t, const struct request *r, enum work work, 
 	int status;
 
 	if (transaction_guest_has_ended(t))
-		return watch_tell(&t->watch, err);
+		return watch_report(&t->watch, err);
 	status = run(t, r, &answer, err);
 	if (!status)
 		status = memory_read(&t->view.after, r, &answer, err);
 	else if (err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED)
 		stop(t, r, &answer);
 	if (!status)
-		status = refusal_tell(t, &answer, work, err);
+		status = refusal_report(t, &answer, work, err);
 	answer_free(&answer);
 	if (status < 0)
 		refusal_explain(t, r, work, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What keeps a block from going offline: the kernel's dump of a page (mm/debug.c), in words. */
+/* What keeps a block from going offline: the kernel's dump of a page (mm/debug.c), described. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,11 +9,11 @@
 #define ASK_MS	     500 /* with less left, the guest is not asked */
 #define NAME_MAX_LEN 60
 
-static const char no_room[] = "-12 "; /* ENOMEM of migrate_pages(): the page has nowhere to go */
+static const char no_room[] = "-12 "; /* ENOMEM from migrate_pages(): there is no room elsewhere */
 
-/* The first sign that the dump has says what the page is. */
+/* The first of these that the dump contains tells what the page is. */
 static const struct {
-	const char *sign, *words;
+	const char *sign, *text;
 } kinds[] = {
 	{ "aops:shmem_aops", "a file in tmpfs or shared memory" },
 	{ "aops:", "a cached file" },
@@ -28,12 +28,12 @@ static const char *kind_of(const char *dump)
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (strstr(dump, kinds[i].sign))
-			return kinds[i].words;
+			return kinds[i].text;
 	return "memory of the kernel";
 }
 
-/* dentry name:"FILE", with "(?)" where the kernel was not sure; NULL without one; the caller frees
- * it */
+/* dentry name:"FILE", with "(?)" if the kernel was not sure; NULL if there is none; the caller
+ * frees it */
 static char *name_of(const char *dump)
 {
 	const char *at = strstr(dump, " dentry name");
@@ -45,7 +45,7 @@ static char *name_of(const char *dump)
 		       : NULL;
 }
 
-/* "WHY DUMP" as a part of the sentence. */
+/* Append what "WHY DUMP" means to the message. */
 static void describe(const char *dump, struct err *err)
 {
 	_cleanup_free_ char *name = name_of(dump);
@@ -57,7 +57,7 @@ static void describe(const char *dump, struct err *err)
 			   : "");
 }
 
-void hotplug_explain_held(struct transaction *t, uint64_t block, struct err *err)
+void hotplug_explain_blocker(struct transaction *t, uint64_t block, struct err *err)
 {
 	_cleanup_request_ struct request r = { 0 };
 	struct answer answer = { 0 };
@@ -68,5 +68,5 @@ void hotplug_explain_held(struct transaction *t, uint64_t block, struct err *err
 	command_add_range(request_add(&r, VERB_BLOCKER), block, block);
 	if (!guest_run(t->view.guest, &r, &answer, &ignored) && answer.blocker)
 		describe(answer.blocker, err);
-	answer_free(&answer); /* also what has come of one that broke off */
+	answer_free(&answer); /* also what a failed request left in it */
 }

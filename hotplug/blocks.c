@@ -6,10 +6,9 @@
 #include "hotplug/blocks.h"
 #include "hotplug/memory.h"
 
-#define FAST_BLOCKS 64 /* so few change in a moment */
-#define FAST_UNDO_MS                                                                               \
-	5000	       /* what VERB_OFFLINE_FAST leaves needs another session before it is undone */
-#define APPEAR_MS 2000 /* with less than this left, blocks are not waited for */
+#define FAST_BLOCKS  64	  /* the fast way is for at most this many: they change in a moment */
+#define FAST_UNDO_MS 5000 /* undoing after VERB_OFFLINE_FAST needs a new session first */
+#define APPEAR_MS    2000 /* with less time left than this, do not wait for blocks */
 
 void block_change_add(struct block_change *c, const struct block_list *list, enum block_state state,
 		      enum zone zone)
@@ -33,7 +32,7 @@ void block_change_free(struct block_change *c)
 	block_list_free(&c->awaited);
 }
 
-/* Can the blocks go offline fast? A write that hangs then costs the session. */
+/* Can the blocks go offline the fast way? If a write hangs, the session is lost. */
 static bool is_offline_fast(const struct transaction *t)
 {
 	const struct deadline *d = t->deadline;
@@ -42,7 +41,7 @@ static bool is_offline_fast(const struct transaction *t)
 	       (d->final_ms == DEADLINE_NEVER || d->final_ms - d->work_ms >= FAST_UNDO_MS);
 }
 
-/* Are none of them online, as far as is known? */
+/* Is none of them known to be online? */
 static bool are_off(const struct block_list *list)
 {
 	unsigned i;
@@ -78,7 +77,7 @@ static void add_ranges(struct command *c, const struct block_list *list, bool is
 	}
 }
 
-/* Can a node lose its memory? The first has what the guest booted with. */
+/* Can a node lose all of its memory? Not the first: it has the memory of the guest's boot. */
 static bool is_of_later_node(const struct view *v, const struct block_list *list)
 {
 	struct block_list found = { 0 };
@@ -92,7 +91,7 @@ static bool is_of_later_node(const struct view *v, const struct block_list *list
 	return is_so;
 }
 
-/* Is a node about to lose memory, of which its cpusets are to be kept in mind? */
+/* May a node lose its memory, so that the cpusets that use it must be saved? */
 static bool wants_cpusets(const struct view *v, const struct block_change *c)
 {
 	unsigned i;
@@ -103,7 +102,7 @@ static bool wants_cpusets(const struct view *v, const struct block_change *c)
 	return false;
 }
 
-/* What reads back: where nothing else is to be done, those blocks only. */
+/* Add the read-back: of the changed blocks only, unless another job's steps follow. */
 static void add_read_back(const struct transaction *t, const struct block_change *c,
 			  struct request *r)
 {
@@ -111,7 +110,7 @@ static void add_read_back(const struct transaction *t, const struct block_change
 
 	while (i < t->steps_count && t->steps[i].job == t->steps[0].job)
 		i++;
-	memory_ask_again(r, i < t->steps_count ? NULL : c->read_back);
+	memory_request_again(r, i < t->steps_count ? NULL : c->read_back);
 	if (t->view.is_taking)
 		request_add(r, VERB_POOLS);
 }
@@ -141,7 +140,7 @@ static void make_request(const struct transaction *t, const struct block_change 
 	add_read_back(t, c, r);
 }
 
-/* Read back: is the run as it is to be? */
+/* Read back: is the run in the state wanted? */
 static bool is_as_wanted(const struct block_part *part, const struct blocks *run)
 {
 	if (part->state == BLOCK_OFFLINE)
@@ -150,7 +149,7 @@ static bool is_as_wanted(const struct block_part *part, const struct blocks *run
 					  part->zone == ZONE_ANY || blocks_zone(run) == part->zone);
 }
 
-/* Is the whole part? A block that has gone is offline as well. */
+/* Is the whole part? A block that is gone counts as offline. */
 static bool is_part_done(const struct view *v, const struct block_part *part)
 {
 	struct block_list found = { 0 };
@@ -186,7 +185,8 @@ static enum work work_of(const struct block_change *c)
 	return c->parts_count && c->parts[0].state == BLOCK_OFFLINE ? WORK_OFFLINE : WORK_ONLINE;
 }
 
-/* One round trip. *is_final: nothing of it was fast, so that its reasons are all that there are. */
+/* One round trip. *is_final: nothing was done the fast way, so there are no better reasons to
+ * get. */
 static int try_change(struct transaction *t, const struct block_change *c, bool may_be_fast,
 		      bool *is_final, struct err *err)
 {
@@ -200,7 +200,7 @@ static int try_change(struct transaction *t, const struct block_change *c, bool 
 
 int blocks_change(struct transaction *t, const struct block_change *c, struct err *err)
 {
-	/* to undo, what comes of it has to be known at once */
+	/* an undo needs the result at once */
 	bool is_final, may_be_fast = !t->deadline->undoing;
 	int status;
 
@@ -239,7 +239,7 @@ void hotplug_take_offline_show(struct transaction *t, const struct block_list *l
 	block_change_free(&c);
 }
 
-int hotplug_hold(struct transaction *t, struct err *err)
+int hotplug_freeze_policy(struct transaction *t, struct err *err)
 {
 	_cleanup_request_ struct request r = { 0 };
 	const char *policy = t->view.before.auto_online;
@@ -251,7 +251,7 @@ int hotplug_hold(struct transaction *t, struct err *err)
 	return hotplug_ask(t, &r, WORK_FREEZE, err);
 }
 
-/* Add what brings back those that were in that state and zone. */
+/* Add a change that restores the blocks that were in that state and zone. */
 static void restore_part(struct block_change *c, const struct block_list *were,
 			 enum block_state state, enum zone zone)
 {
@@ -269,7 +269,7 @@ static void restore_part(struct block_change *c, const struct block_list *were,
 	block_list_free(&some);
 }
 
-/* Are the blocks as they were? State and zone count, not what may change by itself. */
+/* Are the blocks as they were? Only state and zone count: the rest may change by itself. */
 static int check_restored(const struct view *v, const struct block_list *were, struct err *err)
 {
 	char is[STATE_TEXT_MAX], was[STATE_TEXT_MAX];
@@ -296,7 +296,7 @@ static int check_restored(const struct view *v, const struct block_list *were, s
 	return 0;
 }
 
-/* Say which blocks are perhaps not as they were. */
+/* Report the blocks that may not be as they were. */
 static int not_back(const struct transaction *t, const struct block_list *were, struct err *err)
 {
 	char range[BLOCKS_TEXT_MAX];
@@ -310,7 +310,7 @@ static int not_back(const struct transaction *t, const struct block_list *were, 
 	return err_wrap(err, "some of %s may not be back as they were", range);
 }
 
-/* Put them back block after block, and check that. */
+/* Restore them block by block, and read that back. */
 static int restore(struct transaction *t, const struct block_list *were, struct err *err)
 {
 	_cleanup_request_ struct request r = { 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job "online" or "offline": only the guest's blocks change. */
+/* The job "online" or "offline": changes only the guest's blocks. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "lib/size.h"
 #include "lib/util.h"
 
-/* Of one word: a guest looks at each number, also where there is no block. */
+/* in one argument: a guest checks every number, even if there is no such block */
 #define FEW_BLOCKS 64
 
 void change_free(struct change *change)
@@ -71,13 +71,13 @@ static int add_device_blocks(const struct view *v, struct change *change, const 
 
 static bool can_change(const struct change *change, const struct blocks *b)
 {
-	/* going offline, memory that the kernel itself may sit in is left to those who name it */
+	/* memory that the kernel itself may use goes offline only if it is named */
 	return change->is_online ? blocks_are_offline(b)
 				 : blocks_are_online(b) && blocks_zone(b) == ZONE_MOVABLE;
 }
 
-/* A size: that much of what is offline, lowest first; of what is online and movable, highest first.
- */
+/* A size: that much of the offline memory, lowest first; or of the online Movable memory, highest
+ * first. */
 static int add_size(const struct view *v, struct change *change, const char *word, struct err *err)
 {
 	const struct block_list *all = &v->before.blocks;
@@ -120,7 +120,7 @@ static void add_all(const struct view *v, struct change *change)
 			block_list_add(&change->named, &v->before.blocks.runs[i]);
 }
 
-/* Only Movable blocks are taken unless they are named. */
+/* By default only Movable blocks go offline; here their zones are unknown. */
 static int unknown_zones(struct err *err)
 {
 	err_set(err, ERR_FAILED,
@@ -129,12 +129,12 @@ static int unknown_zones(struct err *err)
 	return err_hint(err, "name blocks, or a device of memhp list");
 }
 
-static int add_word(const struct view *v, struct change *change, const char *word, struct err *err)
+static int add_arg(const struct view *v, struct change *change, const char *word, struct err *err)
 {
 	struct blocks run;
 	uint64_t block;
 
-	if (!change->is_online && v->before.is_limited &&
+	if (!change->is_online && v->before.is_agent_only &&
 	    (!strcmp(word, "all") || size_looks_like(word)))
 		return unknown_zones(err);
 	if (!strcmp(word, "all")) {
@@ -153,7 +153,7 @@ static int add_word(const struct view *v, struct change *change, const char *wor
 	return 0;
 }
 
-/* Is there something to do for this run? Another zone counts only when one was asked for. */
+/* Does this run need a change? Another zone matters only if one was asked for. */
 static bool needs_change(const struct change *change, const struct blocks *b)
 {
 	if (!change->is_online)
@@ -167,8 +167,8 @@ static int resolve(const struct view *v, struct change *change, struct err *err)
 	struct block_list found = { 0 };
 	unsigned i;
 
-	for (i = 0; i < change->words_count; i++)
-		if (add_word(v, change, change->words[i], err))
+	for (i = 0; i < change->args_count; i++)
+		if (add_arg(v, change, change->args[i], err))
 			return -1;
 	block_list_sort(&change->named);
 	block_list_intersect(&found, &v->before.blocks, &change->named);
@@ -180,7 +180,7 @@ static int resolve(const struct view *v, struct change *change, struct err *err)
 	return 0;
 }
 
-/* What going online changes; the caller releases it. */
+/* The change that brings blocks online; the caller frees it. */
 static struct block_change online_change(const struct change *change)
 {
 	static const enum zone zones[] = { ZONE_KERNEL, ZONE_MOVABLE, ZONE_ANY };
@@ -221,7 +221,7 @@ static const char *step_name(const struct change *change)
 	return change->is_online ? "online" : "offline";
 }
 
-/* Have blocks only moved from zone to zone? */
+/* Do blocks only move from one zone to another? */
 static bool is_move(const struct change *change)
 {
 	unsigned i = 0;
@@ -241,7 +241,7 @@ static int bring_online(struct transaction *t, void *job, struct err *err)
 	if (status || check(&t->view, change, err))
 		return -1;
 	if (is_move(change))
-		hotplug_settle_floor(t);
+		hotplug_restore_floor(t);
 	return 0;
 }
 
@@ -251,7 +251,7 @@ static int take_offline(struct transaction *t, void *job, struct err *err)
 
 	if (hotplug_take_offline(t, &change->blocks, err) || check(&t->view, change, err))
 		return -1;
-	hotplug_settle_floor(t);
+	hotplug_restore_floor(t);
 	return 0;
 }
 
@@ -259,7 +259,7 @@ static int undo(struct transaction *t, void *job, struct err *err)
 {
 	struct change *change = job;
 
-	return hotplug_restore(t, &change->blocks, err) || hotplug_give_back(t, err) ? -1 : 0;
+	return hotplug_restore(t, &change->blocks, err) || hotplug_restore_pools(t, err) ? -1 : 0;
 }
 
 static void bring_online_show(struct transaction *t, void *job)
@@ -287,7 +287,7 @@ static uint64_t bytes_of(const struct view *v, const struct block_list *list)
 	return block_list_blocks(list) * v->before.block_size_bytes;
 }
 
-/* Those blocks that are the device's go to the zone that it has begun in, if any. */
+/* The device's blocks go to the zone of those already online, if any. */
 static void follow_device(const struct view *v, struct change *change, const struct memdev *d)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
@@ -308,7 +308,7 @@ static void follow_device(const struct view *v, struct change *change, const str
 	block_list_free(&found);
 }
 
-/* The parts so far, in the order of their blocks; the caller releases the list. */
+/* The parts so far, in block order; the caller frees the list. */
 static struct block_list parted(const struct change *change)
 {
 	struct block_list all = { 0 };
@@ -321,7 +321,7 @@ static struct block_list parted(const struct change *change)
 	return all;
 }
 
-/* A device that has begun in a zone is finished there, unless one was asked for. */
+/* A device that is partly online in a zone is completed there, unless one was asked for. */
 static void choose_zones(struct transaction *t, struct change *change)
 {
 	struct block_list followed, rest = { 0 };
@@ -353,7 +353,7 @@ void change_prepare(struct transaction *t, struct change *change)
 
 static int check_change(struct transaction *t, const struct change *change, struct err *err)
 {
-	/* into another zone the way is by offline */
+	/* a block changes its zone by going offline first */
 	if (t->view.is_taking && hotplug_check_pool(t, &change->blocks, err))
 		return change->is_online
 			       ? err_hint(err, "take them first: memhp offline --force BLOCKS")
@@ -362,17 +362,17 @@ static int check_change(struct transaction *t, const struct change *change, stru
 				 : hotplug_check_room(t, bytes_of(&t->view, &change->blocks), err);
 }
 
-/* Are few blocks named by their numbers, so that the others do not matter? The zone that auto takes
- * depends on all. */
-static bool is_about_few(const struct change *change, struct block_list *named)
+/* Are only a few blocks named, by number, so that the others need not be read? Zone auto depends on
+ * all of them. */
+static bool names_few_blocks(const struct change *change, struct block_list *named)
 {
 	struct blocks run;
 	unsigned i;
 
 	if (change->is_online && change->zone == ZONE_AUTO)
 		return false;
-	for (i = 0; i < change->words_count; i++) {
-		if (size_looks_like(change->words[i]) || !parse_range(change->words[i], &run) ||
+	for (i = 0; i < change->args_count; i++) {
+		if (size_looks_like(change->args[i]) || !parse_range(change->args[i], &run) ||
 		    run.last - run.first >= FEW_BLOCKS)
 			return false;
 		block_list_add(named, &run);
@@ -380,17 +380,17 @@ static bool is_about_few(const struct change *change, struct block_list *named)
 	return named->count;
 }
 
-static int look(struct transaction *t, const struct change *change, struct err *err)
+static int query_view(struct transaction *t, const struct change *change, struct err *err)
 {
 	struct block_list named = { 0 };
 	int status;
 
 	t->view.preload = VERB_BIT(change->is_online ? VERB_ONLINE_FAST : VERB_OFFLINE_FAST) |
 			  VERB_BIT(VERB_BLOCKS);
-	t->view.about = is_about_few(change, &named) ? &named : NULL;
+	t->view.scope = names_few_blocks(change, &named) ? &named : NULL;
 	t->view.is_taking = !change->is_online || change->zone != ZONE_AUTO;
 	status = transaction_query(t, QUERY_GUEST | QUERY_CHANGE, err);
-	t->view.about = NULL;
+	t->view.scope = NULL;
 	block_list_free(&named);
 	return status;
 }
@@ -400,13 +400,13 @@ int hotplug_change(struct transaction *t, struct change *change, struct err *err
 	_cleanup_buf_ struct buf subject = { 0 };
 	unsigned i;
 
-	if (!look(t, change, err) && !resolve(&t->view, change, err) &&
+	if (!query_view(t, change, err) && !resolve(&t->view, change, err) &&
 	    !check_change(t, change, err)) {
 		change_prepare(t, change);
 		if (!transaction_run(t, err))
 			return 0;
 	}
-	for (i = 0; i < change->words_count; i++)
-		buf_addf(&subject, "%s%s", i ? " " : "", change->words[i]);
+	for (i = 0; i < change->args_count; i++)
+		buf_addf(&subject, "%s%s", i ? " " : "", change->args[i]);
 	return err_wrap(err, "cannot %s '%s'", step_name(change), buf_text(&subject));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What must hold before DIMMs are plugged. */
+/* What must be true before DIMMs are plugged. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,7 +100,7 @@ static int check_slots(const struct machine *m, const struct plug_request *r, un
 
 static int check_limit(const struct machine *m, const struct plug_request *r, struct err *err)
 {
-	uint64_t used = m->base_memory_bytes + machine_span_bytes(m);
+	uint64_t used = m->base_memory_bytes + machine_devices_max_bytes(m);
 	char left[SIZE_TEXT_MAX], max[SIZE_TEXT_MAX];
 
 	if (!m->has_limits ||
@@ -112,7 +112,7 @@ static int check_limit(const struct machine *m, const struct plug_request *r, st
 	return err_hint(err, "start QEMU with a larger -m ...,maxmem=SIZE");
 }
 
-/* QEMU takes what the guest cannot use: a size that is no multiple of a block ... */
+/* QEMU accepts what the guest cannot use: a size that is no multiple of a block ... */
 static int check_size(uint64_t size_bytes, uint64_t block_bytes, struct err *err)
 {
 	uint64_t down_bytes = size_bytes - size_bytes % block_bytes;
@@ -139,7 +139,7 @@ static int check_sizes(const struct view *v, const uint64_t *sizes, unsigned cou
 	return 0;
 }
 
-/* ... or what lies in a block only in part. */
+/* ... or an address inside a block. */
 static int find_places(const struct view *v, const struct plug_request *r, const uint64_t *sizes,
 		       unsigned count, struct device_place *places, struct err *err)
 {
@@ -150,7 +150,7 @@ static int find_places(const struct view *v, const struct plug_request *r, const
 	return place_check(v, r->address, sizes[0], err);
 }
 
-/* One file would be the memory of all DIMMs at once. */
+/* Several DIMMs cannot share one file as their memory. */
 static int check_file(const struct view *v, const struct plug_request *r, unsigned count,
 		      struct err *err)
 {
@@ -169,7 +169,7 @@ static void warn(void *context, const char *text)
 	transaction_warn(context, text);
 }
 
-/* Memory that is taken at once must be there; of other memory it is said when it is not. */
+/* Memory that is taken at once must be available; for other memory a shortage is a warning. */
 static int check_host(struct transaction *t, const struct plug_request *r, const uint64_t *sizes,
 		      unsigned count, struct err *err)
 {
@@ -195,14 +195,14 @@ static int check_host(struct transaction *t, const struct plug_request *r, const
 	if (host_limits_check(&demand, err) ||
 	    (demand_is_now(&demand) && host_limits_check_taken(&demand, err)))
 		return -1;
-	host_limits_foresee(&demand, warn, t);
+	host_limits_warn(&demand, warn, t);
 	return 0;
 }
 
 /*
- * Linux on x86 has larger blocks where its memory at boot ends at 64 GiB or above: as large, up to
- * 2 GiB, as that end is a multiple of (probe_memory_block_size()). QEMU begins with devices at the
- * next GiB behind it. 0: not known, or no larger ones.
+ * Linux on x86 uses larger blocks if its boot memory ends at 64 GiB or above: the largest size up
+ * to 2 GiB that divides that end (probe_memory_block_size()). QEMU places devices from the next GiB
+ * after it. 0: not known, or no larger blocks.
  */
 static uint64_t likely_block_bytes(const struct view *v)
 {
@@ -262,26 +262,26 @@ int plug_check(struct transaction *t, const struct plug_request *r, const uint64
 	return 0;
 }
 
-/* What the kernel can take for itself: not what is free in Movable. */
+/* What the kernel can use for itself: not what is free in Movable. */
 static uint64_t kernel_bytes(const struct guest_memory *g, uint64_t movable_bytes)
 {
 	return g->available_bytes > movable_bytes ? g->available_bytes - movable_bytes : 0;
 }
 
-/* Need the room for the memory map not be looked at? */
+/* May the check for the memory map's room be skipped? */
 static bool is_headroom_free(const struct transaction *t)
 {
 	return !t->view.has_guest || t->is_forced || !(t->view.before.has & GUEST_HAS_AVAILABLE);
 }
 
-/* What is to be plugged, one after the other. */
+/* What is to be plugged, one by one. */
 struct pieces {
 	const uint64_t *sizes; /* bytes; borrowed */
 	unsigned count;
-	bool is_virtio_mem; /* blocks that the driver adds: their map never lies inside */
+	bool is_virtio_mem; /* blocks added by the driver: their map is never inside them */
 };
 
-/* What the kernel needs for a piece from the memory it has. */
+/* What the kernel needs for a piece from its present memory. */
 static uint64_t map_bytes(const struct view *v, const struct pieces *p, unsigned i)
 {
 	bool is_inside =
@@ -301,9 +301,9 @@ static uint64_t all_map_bytes(const struct view *v, const struct pieces *p)
 }
 
 /*
- * What the kernel has for the memory map of all DIMMs. Without asking, all of zone Movable is taken
- * to be free, and what depends on the size of the guest's pages to be so that more is needed; only
- * where this is too little the guest is asked.
+ * What the kernel has for the memory map of all DIMMs. The first estimate needs no query: it
+ * assumes that all of zone Movable is free and that the page size is the one that needs most. Only
+ * if that is too little is the guest asked.
  */
 static int kernel_available(struct transaction *t, const struct pieces *p, uint64_t *bytes,
 			    struct err *err)
@@ -370,7 +370,7 @@ static int no_headroom(const struct view *v, const struct pieces *p, uint64_t ha
 			fit);
 }
 
-/* Do the pieces fit one after the other, where the first @kernels of them pay for the others? */
+/* Do the pieces fit one by one, the first @kernels of them making room for the others? */
 static int check_pieces(struct transaction *t, struct pieces *p, unsigned kernels, struct err *err)
 {
 	uint64_t have_bytes, left_bytes;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * check: what must hold before DIMMs are plugged. Changes nothing.
- */
+/* check: what must be true before DIMMs are plugged. Changes nothing. */
 #ifndef HOTPLUG_CHECK_H
 #define HOTPLUG_CHECK_H
 
@@ -9,12 +7,12 @@
 #include "hotplug/transaction.h"
 #include "qemu/backend.h"
 
-/* What a plug is asked for. */
+/* What the user asked to plug. */
 struct plug_request {
-	const char *name;	/* base name; NULL for the next free memhpN; borrowed */
+	const char *name;	/* base name; NULL: the next free memhpN; borrowed */
 	const char *size_text;	/* the size as the user wrote it, for messages; borrowed */
-	uint64_t size_bytes;	/* of all DIMMs together */
-	uint64_t growing_bytes; /* that other devices grow by in the same command */
+	uint64_t size_bytes;	/* of all DIMMs in total */
+	uint64_t growing_bytes; /* by which other devices grow in the same command */
 	enum zone zone;
 	bool is_online_wanted;
 	bool has_slot, has_node, has_address; /* slot and address: only with a single DIMM */
@@ -22,13 +20,13 @@ struct plug_request {
 	struct backend_options backend;
 };
 
-/* plug_check_request() - what can be known without asking anybody; ERR_USAGE */
+/* plug_check_request() - check what needs no query; ERR_USAGE */
 int plug_check_request(struct plug_request *r, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * plug_check() - what can be known of the machine before anything is changed
+ * plug_check() - check what can be known about the machine before anything is changed
  * @sizes:	bytes of each DIMM
- * @places:	receives where each of them goes
+ * @places:	receives the place of each
  */
 int plug_check(struct transaction *t, const struct plug_request *r, const uint64_t *sizes,
 	       unsigned count, struct device_place *places, struct err *err)
@@ -40,16 +38,16 @@ int plug_check_device(struct transaction *t, const struct plug_request *r,
 	__attribute__((warn_unused_result));
 
 /*
- * plug_count_fitting() - how many DIMMs, from the first, the guest has room for: its kernel takes
- * 1/64 of them from the memory it has for their memory map, before it can use them
+ * plug_count_fitting() - how many of the DIMMs, from the first, the guest has room for: before its
+ * kernel can use them, it takes 1/64 of their size from its present memory for the memory map
  * Return: 0 to @count; -1 when the guest cannot be asked
  */
 int plug_count_fitting(struct transaction *t, const uint64_t *sizes, unsigned count,
 		       struct err *err) __attribute__((warn_unused_result));
 
 /*
- * plug_check_headroom() - will the guest have that room for all DIMMs, one after the other?
- * @kernels:	so many, from the first, go to the kernel's zones and then pay for the others
+ * plug_check_headroom() - will the guest have that room for all DIMMs if they come one by one?
+ * @kernels:	how many, from the first, go to kernel zones and then make room for the others
  * Return: 0; -1 with ERR_GUEST_REFUSED and what would fit
  */
 int plug_check_headroom(struct transaction *t, const uint64_t *sizes, unsigned count,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Getting QEMU to let go of devices: device_del, and what QEMU and the guest say to it. */
+/* Unplug devices: send device_del and follow what QEMU and the guest answer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +8,7 @@
 #include "lib/util.h"
 #include "qemu/device-event.h"
 
-/* A request that the guest loses (in its first seconds) is sent again; a second one does no harm.
- */
+/* A guest that is booting may lose the request, so it is repeated; a second one does no harm. */
 #define RESEND_MS 2000
 
 void leaving_add(struct leaving **list, unsigned *count, const struct memdev *d)
@@ -43,7 +42,7 @@ void leaving_free(struct leaving **list, unsigned *count)
 	*count = 0;
 }
 
-/* What qmp_wait_event() looks for: any verdict on any of the devices, and whether the VM stops. */
+/* The events to wait for: an answer about any of the devices, and a stop of the VM. */
 struct watch {
 	struct transaction *t;
 	struct leaving *leaving;
@@ -83,7 +82,7 @@ static bool concerns(const char *name, struct json_object *data, void *context)
 	return false;
 }
 
-static bool all_settled(const struct leaving *leaving, unsigned count)
+static bool all_answered(const struct leaving *leaving, unsigned count)
 {
 	unsigned i;
 
@@ -103,7 +102,7 @@ int hotplug_notice_gone(struct transaction *t, struct leaving *leaving, unsigned
 		_cleanup_json_ struct json_object *event = NULL;
 
 		ready = qmp_wait_event(t->view.qmp, concerns, &watch, until_ms, &event, err);
-	} while (ready > 0 && !all_settled(leaving, count));
+	} while (ready > 0 && !all_answered(leaving, count));
 	return ready < 0 ? -1 : 0;
 }
 
@@ -119,7 +118,7 @@ int hotplug_read_gone(struct view *v, struct leaving *leaving, unsigned count, s
 	return status;
 }
 
-/* Has somebody else unplugged it a moment ago? QEMU says so before it refuses. */
+/* Has another client just unplugged it? QEMU sends the event before it refuses the request. */
 static bool has_gone(struct transaction *t, struct leaving *leaving, unsigned count, unsigned i)
 {
 	struct err ignored;
@@ -127,7 +126,8 @@ static bool has_gone(struct transaction *t, struct leaving *leaving, unsigned co
 	return !hotplug_notice_gone(t, leaving, count, 0, &ignored) && leaving[i].is_gone;
 }
 
-/* Send device_del for all that are neither gone nor refused; all at once, then the replies. */
+/* Send device_del for all that are neither gone nor refused, all at once, then collect the
+ * replies. */
 static int ask_all(struct transaction *t, struct leaving *leaving, unsigned count, bool is_again,
 		   struct err *err)
 {
@@ -150,7 +150,7 @@ static int ask_all(struct transaction *t, struct leaving *leaving, unsigned coun
 
 		if (!ids[i] || !qmp_receive(t->view.qmp, ids[i], NULL, &answer))
 			continue;
-		/* "already in the process of unplug", or gone already: the events will tell */
+		/* "already in the process of unplug", or already gone: the events tell which */
 		if (answer.code == ERR_QEMU_REFUSED && (is_again || has_gone(t, leaving, count, i)))
 			continue;
 		leaving[i].is_asked = answer.code != ERR_QEMU_REFUSED;
@@ -161,7 +161,7 @@ static int ask_all(struct transaction *t, struct leaving *leaving, unsigned coun
 		else if (answer.code == ERR_QEMU_UNREACHABLE)
 			err_wrap(err, "'%s' may still be unplugged",
 				 memdev_name(&leaving[i].device));
-		/* else what ended the wait is for the caller to say */
+		/* otherwise the caller reports what ended the wait */
 	}
 	return status;
 }
@@ -178,7 +178,7 @@ static int report_refusal(const struct leaving *leaving, unsigned count, struct 
 	return 0;
 }
 
-/* Say in words what the deadline left, or the time that a guest gets which has begun anew. */
+/* Report what is still pending at the deadline, or when the time for a restarted guest is over. */
 static int report_pending(const struct transaction *t, const struct leaving *leaving,
 			  unsigned count, struct err *err)
 {
@@ -201,7 +201,7 @@ static int report_pending(const struct transaction *t, const struct leaving *lea
 	return -1;
 }
 
-/* Show how many have gone. */
+/* Show on the progress line how many are gone. */
 static void show_gone(struct transaction *t, const struct leaving *leaving, unsigned count)
 {
 	uint64_t gone = 0, bytes = 0;
@@ -225,12 +225,12 @@ static void expect_to_go(struct transaction *t, const struct leaving *leaving, u
 	show_gone(t, leaving, count);
 }
 
-/* Take verdicts until all are settled; 0 when none has come for RESEND_MS. */
-static int take_verdicts(struct transaction *t, struct watch *watch, struct err *err)
+/* Handle events until all are answered; 0 when none has come for RESEND_MS. */
+static int take_events(struct transaction *t, struct watch *watch, struct err *err)
 {
 	int ready = 1;
 
-	while (ready > 0 && !all_settled(watch->leaving, watch->count)) {
+	while (ready > 0 && !all_answered(watch->leaving, watch->count)) {
 		_cleanup_json_ struct json_object *event = NULL;
 
 		if (transaction_check_runs(t, err))
@@ -251,18 +251,20 @@ static bool is_any_asked(const struct leaving *leaving, unsigned count)
 	return i < count;
 }
 
-static int settle(struct transaction *t, struct watch *watch, bool is_again, struct err *err)
+static int ask_until_answered(struct transaction *t, struct watch *watch, bool is_again,
+			      struct err *err)
 {
-	while (!all_settled(watch->leaving, watch->count)) {
+	while (!all_answered(watch->leaving, watch->count)) {
 		if (ask_all(t, watch->leaving, watch->count, is_again, err) ||
-		    take_verdicts(t, watch, err) < 0)
+		    take_events(t, watch, err) < 0)
 			return -1;
 		is_again = true;
 	}
 	return 0;
 }
 
-/* A guest that boots refuses what it gives up once it runs: what it has refused is open again. */
+/* A booting guest refuses what it would release once it runs: after a restart, forget its
+ * refusals. */
 static bool reopen(const struct transaction *t, struct leaving *leaving, unsigned count)
 {
 	bool is_any = false;
@@ -275,24 +277,24 @@ static bool reopen(const struct transaction *t, struct leaving *leaving, unsigne
 	return is_any;
 }
 
-/* Until they are gone; a guest that began anew is asked again until the time for its boot is over.
- */
-static int settle_for_good(struct transaction *t, struct watch *watch, struct err *err)
+/* Wait until all are gone; a restarted guest is asked again until the time for its boot is over. */
+static int ask_until_gone(struct transaction *t, struct watch *watch, struct err *err)
 {
-	int status = settle(t, watch, is_any_asked(watch->leaving, watch->count), err);
+	int status = ask_until_answered(t, watch, is_any_asked(watch->leaving, watch->count), err);
 
 	while (!status && reopen(t, watch->leaving, watch->count))
-		status = take_verdicts(t, watch, err) < 0 ? -1 : settle(t, watch, true, err);
+		status = take_events(t, watch, err) < 0 ? -1
+							: ask_until_answered(t, watch, true, err);
 	return status;
 }
 
-int hotplug_release_devices(struct transaction *t, struct leaving *leaving, unsigned count,
-			    struct err *err)
+int hotplug_device_del(struct transaction *t, struct leaving *leaving, unsigned count,
+		       struct err *err)
 {
 	struct watch watch = { t, leaving, count };
 
 	expect_to_go(t, leaving, count);
-	if (!settle_for_good(t, &watch, err))
+	if (!ask_until_gone(t, &watch, err))
 		return report_refusal(leaving, count, err);
 	return err->code == ERR_TIMEOUT || err->code == ERR_INTERRUPTED || err->code == ERR_PARTIAL
 		       ? report_pending(t, leaving, count, err)

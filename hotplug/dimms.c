@@ -5,14 +5,14 @@
 #include "hotplug/dimms.h"
 #include "lib/util.h"
 
-#define RUNS_MAX 4 /* of DIMMs that a message names */
+#define RUNS_MAX 4 /* runs of DIMMs that a message names */
 
-void plug_add_units(struct plug *plug, uint64_t size_bytes, unsigned count)
+void plug_add_dimms(struct plug *plug, uint64_t size_bytes, unsigned count)
 {
 	for (; count; count--) {
-		plug->units = xgrow(plug->units, plug->units_count, sizeof(*plug->units));
-		plug->units[plug->units_count++] =
-			(struct plug_unit){ .dimm.size_bytes = size_bytes };
+		plug->dimms = xgrow(plug->dimms, plug->dimms_count, sizeof(*plug->dimms));
+		plug->dimms[plug->dimms_count++] =
+			(struct plug_dimm){ .request.size_bytes = size_bytes };
 	}
 }
 
@@ -20,11 +20,11 @@ void plug_reset(struct plug *plug)
 {
 	unsigned i;
 
-	for (i = 0; i < plug->units_count; i++) {
-		uint64_t size_bytes = plug->units[i].dimm.size_bytes;
+	for (i = 0; i < plug->dimms_count; i++) {
+		uint64_t size_bytes = plug->dimms[i].request.size_bytes;
 
-		dimm_request_free(&plug->units[i].dimm);
-		plug->units[i] = (struct plug_unit){ .dimm.size_bytes = size_bytes };
+		dimm_request_free(&plug->dimms[i].request);
+		plug->dimms[i] = (struct plug_dimm){ .request.size_bytes = size_bytes };
 	}
 	free(plug->nodes);
 	plug->nodes = NULL;
@@ -38,38 +38,38 @@ void plug_free(struct plug *plug)
 {
 	unsigned i;
 
-	for (i = 0; i < plug->units_count; i++)
-		dimm_request_free(&plug->units[i].dimm);
-	free(plug->units);
+	for (i = 0; i < plug->dimms_count; i++)
+		dimm_request_free(&plug->dimms[i].request);
+	free(plug->dimms);
 	free(plug->nodes);
 	mem_file_free(&plug->file);
 }
 
-const struct memdev *plug_unit_device(const struct view *v, const struct plug_unit *unit)
+const struct memdev *plug_device(const struct view *v, const struct plug_dimm *dimm)
 {
-	return machine_device(&v->machine, unit->dimm.device_id);
+	return machine_device(&v->machine, dimm->request.device_id);
 }
 
-/* Each DIMM's size, as the checks take them; the caller frees the array. */
+/* Each DIMM's size, for the checks; the caller frees the array. */
 uint64_t *plug_sizes(const struct plug *plug)
 {
-	uint64_t *sizes = xcalloc(plug->units_count, sizeof(*sizes));
+	uint64_t *sizes = xcalloc(plug->dimms_count, sizeof(*sizes));
 	unsigned i;
 
-	for (i = 0; i < plug->units_count; i++)
-		sizes[i] = plug->units[i].dimm.size_bytes;
+	for (i = 0; i < plug->dimms_count; i++)
+		sizes[i] = plug->dimms[i].request.size_bytes;
 	return sizes;
 }
 
-static bool has_come(const struct plug_unit *unit, enum plug_stage stage)
+static bool has_reached(const struct plug_dimm *dimm, enum plug_stage stage)
 {
 	switch (stage) {
 	case STAGE_OBJECT:
-		return unit->is_object_there;
+		return dimm->is_object_there;
 	case STAGE_DEVICE:
-		return unit->is_device_there;
+		return dimm->is_device_there;
 	default:
-		return unit->is_inserted;
+		return dimm->is_inserted;
 	}
 }
 
@@ -78,11 +78,11 @@ void plug_expect(struct transaction *t, const struct plug *plug, enum plug_stage
 	uint64_t bytes = 0;
 	unsigned i;
 
-	for (i = 0; i < plug->units_count; i++)
-		bytes += plug->units[i].dimm.size_bytes;
+	for (i = 0; i < plug->dimms_count; i++)
+		bytes += plug->dimms[i].request.size_bytes;
 	progress_expect(&t->progress, stage == STAGE_OBJECT ? "backends" : "DIMMs",
-			plug->units_count, bytes, NULL);
-	t->progress.is_part = plug->to - plug->from < plug->units_count;
+			plug->dimms_count, bytes, NULL);
+	t->progress.is_part = plug->to - plug->from < plug->dimms_count;
 	plug_show(t, plug, stage);
 }
 
@@ -91,11 +91,11 @@ void plug_show(struct transaction *t, const struct plug *plug, enum plug_stage s
 	uint64_t done = 0, bytes = 0;
 	unsigned i;
 
-	for (i = 0; i < plug->units_count; i++) {
-		if (!has_come(&plug->units[i], stage))
+	for (i = 0; i < plug->dimms_count; i++) {
+		if (!has_reached(&plug->dimms[i], stage))
 			continue;
 		done++;
-		bytes += plug->units[i].dimm.size_bytes;
+		bytes += plug->dimms[i].request.size_bytes;
 	}
 	progress_reach(&t->progress, done, bytes, monotonic_ms());
 }
@@ -103,7 +103,7 @@ void plug_show(struct transaction *t, const struct plug *plug, enum plug_stage s
 int plug_fail(struct plug *plug, const struct err *err)
 {
 	if (err->code == ERR_INTERRUPTED)
-		plug->failure = (struct err){ 0 }; /* all is to be taken back */
+		plug->failure = (struct err){ 0 }; /* everything is undone */
 	if (!plug->is_keep_going || err->code == ERR_INTERRUPTED ||
 	    err->code == ERR_QEMU_UNREACHABLE)
 		return -1;
@@ -118,50 +118,51 @@ int plug_stop(struct plug *plug, const struct err *err)
 	return -1;
 }
 
-/* What stays although something failed: complete DIMMs, if others were to go on. */
-bool plug_is_kept(const struct plug *plug, const struct plug_unit *unit)
+/* Which DIMMs stay although another failed: with is_keep_going, those that are complete. */
+bool plug_is_kept(const struct plug *plug, const struct plug_dimm *dimm)
 {
-	return plug->failure.code && unit->is_complete;
+	return plug->failure.code && dimm->is_complete;
 }
 
 unsigned plug_count_kept(const struct plug *plug)
 {
 	unsigned i, kept = 0;
 
-	for (i = 0; i < plug->units_count; i++)
-		kept += plug_is_kept(plug, &plug->units[i]);
+	for (i = 0; i < plug->dimms_count; i++)
+		kept += plug_is_kept(plug, &plug->dimms[i]);
 	return kept;
 }
 
-/* What has become of a DIMM when not all could be plugged. */
+/* The outcome of a DIMM when not all could be plugged. */
 enum fate { FATE_KEPT, FATE_GONE, FATE_UNKNOWN };
 
-static enum fate fate_of(const struct plug *plug, const struct plug_unit *unit)
+static enum fate fate_of(const struct plug *plug, const struct plug_dimm *dimm)
 {
-	if (plug_is_kept(plug, unit))
+	if (plug_is_kept(plug, dimm))
 		return FATE_KEPT;
-	return unit->is_object_there || unit->ids[0] || unit->ids[1] ? FATE_UNKNOWN : FATE_GONE;
+	return dimm->is_object_there || dimm->ids[0] || dimm->ids[1] ? FATE_UNKNOWN : FATE_GONE;
 }
 
-/* "'x0-dimm', 'x2-dimm' to 'x5-dimm'": the runs of DIMMs of one fate, and how many DIMMs that is */
-static unsigned list_units(const struct plug *plug, enum fate fate, struct buf *names)
+/* "'x0-dimm', 'x2-dimm' to 'x5-dimm'": list the runs of DIMMs with that fate; returns the number of
+ * DIMMs */
+static unsigned list_dimms(const struct plug *plug, enum fate fate, struct buf *names)
 {
 	unsigned i, last, count = 0, runs = 0;
 
-	for (i = 0; i < plug->units_count; i = last + 1) {
+	for (i = 0; i < plug->dimms_count; i = last + 1) {
 		last = i;
-		if (fate_of(plug, &plug->units[i]) != fate)
+		if (fate_of(plug, &plug->dimms[i]) != fate)
 			continue;
-		while (last + 1 < plug->units_count &&
-		       fate_of(plug, &plug->units[last + 1]) == fate)
+		while (last + 1 < plug->dimms_count &&
+		       fate_of(plug, &plug->dimms[last + 1]) == fate)
 			last++;
 		count += last - i + 1;
 		if (++runs > RUNS_MAX)
 			continue;
-		buf_addf(names, "%s'%s'", runs > 1 ? ", " : "", plug->units[i].dimm.device_id);
+		buf_addf(names, "%s'%s'", runs > 1 ? ", " : "", plug->dimms[i].request.device_id);
 		if (last > i)
 			buf_addf(names, "%s'%s'", last > i + 1 ? " to " : ", ",
-				 plug->units[last].dimm.device_id);
+				 plug->dimms[last].request.device_id);
 	}
 	if (runs > RUNS_MAX)
 		buf_addf(names, ", ...");
@@ -170,23 +171,23 @@ static unsigned list_units(const struct plug *plug, enum fate fate, struct buf *
 
 void plug_explain_kept(const struct plug *plug, struct err *err)
 {
-	_cleanup_buf_ struct buf kept = { 0 }, gone = { 0 }, unknown = { 0 }, words = { 0 };
-	unsigned count = list_units(plug, FATE_KEPT, &kept);
+	_cleanup_buf_ struct buf kept = { 0 }, gone = { 0 }, unknown = { 0 }, text = { 0 };
+	unsigned count = list_dimms(plug, FATE_KEPT, &kept);
 
-	buf_addf(&words, "%u of %u DIMMs are plugged (%s)", count, plug->units_count,
+	buf_addf(&text, "%u of %u DIMMs are plugged (%s)", count, plug->dimms_count,
 		 buf_text(&kept));
-	count = list_units(plug, FATE_GONE, &gone);
+	count = list_dimms(plug, FATE_GONE, &gone);
 	if (count)
-		buf_addf(&words, ", %u %s not (%s)", count, count > 1 ? "are" : "is",
+		buf_addf(&text, ", %u %s not (%s)", count, count > 1 ? "are" : "is",
 			 buf_text(&gone));
-	count = list_units(plug, FATE_UNKNOWN, &unknown);
+	count = list_dimms(plug, FATE_UNKNOWN, &unknown);
 	if (count)
-		buf_addf(&words, ", %u may be (%s)", count, buf_text(&unknown));
-	err_wrap(err, "%s", buf_text(&words));
+		buf_addf(&text, ", %u may be (%s)", count, buf_text(&unknown));
+	err_wrap(err, "%s", buf_text(&text));
 	err->code = ERR_PARTIAL;
 }
 
-/* All rounds are over. */
+/* After the last round. */
 int plug_finish(const struct plug *plug, struct err *err)
 {
 	if (!plug->failure.code)

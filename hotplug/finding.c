@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What was left half done, found. */
+/* Find what was left half done. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +73,7 @@ static bool has_device(const struct machine *m, const char *backend)
 	return false;
 }
 
-/* The VM's own memory has no device either: it is mapped all the same. */
+/* A backend without a device may be the VM's boot memory: then it is mapped. */
 static int find_backends(const struct transaction *t, struct findings *f, bool is_all,
 			 struct err *err)
 {
@@ -89,7 +89,7 @@ static int find_backends(const struct transaction *t, struct findings *f, bool i
 			continue;
 		if (!map && machine_query_map(t->view.qmp, &map, err))
 			return -1;
-		/* the map may be long, and the backends many */
+		/* the map can be long and the backends many */
 		if (deadline_poll(t->deadline, NULL, 0, monotonic_ms(), err) < 0)
 			return -1;
 		if (!machine_map_has(map, id))
@@ -110,21 +110,20 @@ static uint64_t count_online(const struct block_list *list)
 	return blocks;
 }
 
-/* What may be done about a device that does no good: those from QEMU's command line are the user's.
- */
+/* What to do about an unused device: those from QEMU's command line belong to the user. */
 static enum finding_action unplug_action(const struct memdev *d, bool is_all)
 {
 	return d->is_hotplugged || is_all ? ACTION_UNPLUG : ACTION_NONE;
 }
 
-/* A device that the guest has added, with blocks that are offline. */
+/* A device that the guest has added but whose blocks are offline. */
 static void find_offline(struct findings *f, const struct memdev *d, uint64_t online, bool is_back)
 {
 	add(f, online ? FINDING_PARTLY : FINDING_OFFLINE,
 	    is_back && memdev_is_dimm(d) ? ACTION_UNPLUG : ACTION_ONLINE, memdev_name(d));
 }
 
-/* A DIMM whose blocks are not all there, or a device whose blocks are not all online. */
+/* A DIMM with missing blocks, or a device with offline blocks. */
 static void find_blocks(const struct view *v, struct findings *f, const struct memdev *d,
 			bool is_back, bool is_all)
 {
@@ -145,7 +144,7 @@ static void find_blocks(const struct view *v, struct findings *f, const struct m
 		find_offline(f, d, online, is_back);
 }
 
-/* Of DIMMs that the guest makes no use of, those that it is letting go of. Only ACPI remembers. */
+/* Which unused DIMMs is the guest about to release? Only ACPI keeps that. */
 static int find_pending(const struct view *v, struct findings *f, struct err *err)
 {
 	_cleanup_json_ struct json_object *slots = NULL;
@@ -168,8 +167,8 @@ static int find_pending(const struct view *v, struct findings *f, struct err *er
 	return 0;
 }
 
-int findings_look(struct findings *f, const struct transaction *t, enum repair_direction direction,
-		  bool is_all, struct err *err)
+int findings_collect(struct findings *f, const struct transaction *t,
+		     enum repair_direction direction, bool is_all, struct err *err)
 {
 	unsigned i;
 
@@ -181,7 +180,7 @@ int findings_look(struct findings *f, const struct transaction *t, enum repair_d
 			continue;
 		if (memdev_is_virtio_mem(d) && d->requested_bytes != d->size_bytes)
 			add(f, FINDING_SIZE,
-			    direction == REPAIR_FORWARD ? ACTION_RESIZE : ACTION_SETTLE,
+			    direction == REPAIR_FORWARD ? ACTION_RESIZE : ACTION_ACCEPT_SIZE,
 			    memdev_name(d));
 		if (t->view.has_guest)
 			find_blocks(&t->view, f, d, direction == REPAIR_BACK, is_all);

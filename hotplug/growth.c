@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Have host and guest the room for what virtio-mem devices grow by? */
+/* Do host and guest have room for the growth of virtio-mem devices? */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,19 +15,19 @@ uint64_t growth_bytes(const struct vmem *vmem)
 	uint64_t bytes = 0;
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].target_bytes > vmem->units[i].before_bytes)
-			bytes += vmem->units[i].target_bytes - vmem->units[i].before_bytes;
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].target_bytes > vmem->devices[i].before_bytes)
+			bytes += vmem->devices[i].target_bytes - vmem->devices[i].before_bytes;
 	return bytes;
 }
 
-/* What devices grow by in one kind of memory. */
+/* The growth of all devices with the same kind of backend. */
 struct share {
 	struct backend_options options;
-	char *mem_path;	 /* where the first of them has it; NULL: nowhere */
-	uint64_t device; /* the file system of that */
+	char *mem_path;	 /* of the first of them; NULL: none */
+	uint64_t device; /* its file system */
 	uint64_t bytes;
-	bool is_now; /* taken at once (prealloc of virtio-mem) */
+	bool is_now; /* taken at once (virtio-mem's prealloc) */
 };
 
 struct shares {
@@ -51,7 +51,7 @@ static bool is_on(const struct properties *p, const char *name)
 	return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
 }
 
-/* What the backend of a device is; false when QEMU does not tell. */
+/* Read the kind of a device's backend; false when QEMU does not tell. */
 static bool read_backend(struct share *share, const struct view *v, const struct memdev *d)
 {
 	static const char *const names[] = { "type", "mem-path", "share", "hugetlb",
@@ -85,7 +85,7 @@ static bool read_backend(struct share *share, const struct view *v, const struct
 	return type;
 }
 
-/* Does the device take its memory at once? */
+/* Does the device preallocate its memory? */
 static bool is_prealloc(const struct view *v, const char *handle)
 {
 	static const char *const names[] = { "prealloc" };
@@ -99,7 +99,7 @@ static bool is_prealloc(const struct view *v, const char *handle)
 	return is_now;
 }
 
-/* Do they take the same memory? All that is neither of huge pages nor of a file is one. */
+/* Do both use the same memory? Without huge pages and files all memory is the same. */
 static bool is_same(const struct share *a, const struct share *b)
 {
 	return a->options.type == b->options.type && a->device == b->device &&
@@ -107,7 +107,7 @@ static bool is_same(const struct share *a, const struct share *b)
 	       a->options.hugetlb.value == b->options.hugetlb.value;
 }
 
-/* @share is taken over. */
+/* Takes ownership of @share. */
 static void add(struct shares *s, struct share *share)
 {
 	unsigned i = 0;
@@ -129,16 +129,17 @@ static void find_shares(struct shares *s, const struct view *v, const struct vme
 	pid_t pid = qmp_peer_pid(v->qmp);
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++) {
-		const struct vmem_unit *unit = &vmem->units[i];
-		const struct memdev *d = machine_device(&v->machine, unit->handle);
+	for (i = 0; i < vmem->devices_count; i++) {
+		const struct vmem_device *device = &vmem->devices[i];
+		const struct memdev *d = machine_device(&v->machine, device->handle);
 		struct mem_path path;
 		struct share share;
 
-		if (!d || unit->target_bytes <= unit->before_bytes || !read_backend(&share, v, d))
+		if (!d || device->target_bytes <= device->before_bytes ||
+		    !read_backend(&share, v, d))
 			continue;
-		share.bytes = unit->target_bytes - unit->before_bytes;
-		share.is_now = is_prealloc(v, unit->handle);
+		share.bytes = device->target_bytes - device->before_bytes;
+		share.is_now = is_prealloc(v, device->handle);
 		if (share.mem_path && mem_path_read(&path, pid, share.mem_path))
 			share.device = path.device;
 		add(s, &share);
@@ -164,7 +165,7 @@ static int check_share(struct transaction *t, const struct share *share, struct 
 		return 0;
 	if (share->is_now && host_limits_check_taken(&demand, err))
 		return -1;
-	host_limits_foresee(&demand, warn, t);
+	host_limits_warn(&demand, warn, t);
 	return 0;
 }
 
@@ -184,7 +185,7 @@ int growth_check(struct transaction *t, const struct vmem *vmem, struct err *err
 	return status;
 }
 
-/* Are there more blocks than this, fewer and larger pieces are checked in their place. */
+/* With more blocks than this, fewer and larger pieces are checked instead. */
 #define PIECES_MAX 65536
 
 int growth_check_headroom(struct transaction *t, const struct vmem *vmem, uint64_t bytes,

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Of what is to leave, all that can; the rest stays. */
+/* Unplug the devices that can be unplugged; the others stay. */
 #include "hotplug/room.h"
 #include "hotplug/blocker.h"
 #include "hotplug/blocks.h"
 #include "hotplug/keep-going.h"
 #include "hotplug/pool.h"
 
-#define DIVIDED_MS 2000	 /* with less than this left, a try has it all */
-#define MOST_MS	   60000 /* where there is no deadline */
+#define DIVIDED_MS 2000	 /* with less time left than this, one attempt gets all of it */
+#define MOST_MS	   60000 /* for one attempt if there is no deadline */
 
-/* Nothing leaves: the first reason is that of the job. */
+/* Nothing can leave: the command fails with the first reason. */
 static int all_stay(const struct unplug *unplug, struct err *err)
 {
 	*err = unplug->stayers.list[0].err;
 	return -1;
 }
 
-/* Can the guest do without this one too, beside @bytes of others? */
+/* Can the guest do without this device too, in addition to @bytes of others? */
 static int admit(struct transaction *t, const struct memdev *d, uint64_t *bytes, struct err *err)
 {
 	struct block_list found = view_found_blocks(&t->view, &t->view.before, d);
@@ -31,7 +31,7 @@ static int admit(struct transaction *t, const struct memdev *d, uint64_t *bytes,
 	return status;
 }
 
-/* May it be another story with the other devices? */
+/* May the other devices still succeed after this error? */
 static bool can_go_on(const struct transaction *t, const struct err *err)
 {
 	return err->code == ERR_FAILED || err->code == ERR_QEMU_REFUSED ||
@@ -39,7 +39,7 @@ static bool can_go_on(const struct transaction *t, const struct err *err)
 	       (err->code == ERR_TIMEOUT && deadline_left_ms(t->deadline));
 }
 
-/* Those from leaving[i] on, and what is chosen in the place of those that stay. */
+/* Admit the devices from leaving[i] on, and the replacements chosen for those that stay. */
 static int admit_from(struct transaction *t, struct unplug *unplug, unsigned i, struct err *err)
 {
 	bool is_safe = t->is_pool_safe;
@@ -57,7 +57,7 @@ static int admit_from(struct transaction *t, struct unplug *unplug, unsigned i, 
 		if (!can_go_on(t, err))
 			return -1;
 		unplug_keep(unplug, i, err);
-		unplug_make_up(t, unplug);
+		unplug_replace(t, unplug);
 	}
 	t->is_pool_safe = is_safe;
 	unplug_find_blocks(&t->view, unplug);
@@ -72,7 +72,7 @@ int keep_going_admit(struct transaction *t, struct unplug *unplug, struct err *e
 	return unplug->leaving_count ? 0 : all_stay(unplug, err);
 }
 
-/* Put the blocks of a device that stays back as they were. */
+/* Restore the blocks of a device that stays. */
 static int keep_blocks(struct transaction *t, const struct memdev *d, struct err *err)
 {
 	struct block_list list = { 0 };
@@ -87,7 +87,7 @@ static int keep_blocks(struct transaction *t, const struct memdev *d, struct err
 	return status;
 }
 
-/* The device leaving[i] stays, as it was. */
+/* Keep the device leaving[i], with its blocks restored. */
 static int keep(struct transaction *t, struct unplug *unplug, unsigned i, const struct err *why,
 		struct err *err)
 {
@@ -100,13 +100,13 @@ static int keep(struct transaction *t, struct unplug *unplug, unsigned i, const 
 		return err_append(err, "%s", left.message);
 	}
 	if (t->has_hanging)
-		hotplug_explain_held(t, t->hanging_block, &told);
+		hotplug_explain_blocker(t, t->hanging_block, &told);
 	t->has_hanging = false;
 	unplug_keep(unplug, i, &told);
 	return 0;
 }
 
-/* The blocks of what is to leave that are not offline, as they were seen last. */
+/* The blocks to take offline that are not offline yet, as last read. */
 static struct block_list blocks_left(const struct view *v, const struct unplug *unplug)
 {
 	struct block_list all = { 0 }, left = { 0 };
@@ -120,9 +120,9 @@ static struct block_list blocks_left(const struct view *v, const struct unplug *
 	return left;
 }
 
-/* Which device is the work at? Blocks go offline from the highest down. */
-static unsigned find_holder(const struct view *v, const struct unplug *unplug,
-			    const struct block_list *left)
+/* The device whose blocks are being taken offline: they go from the highest down. */
+static unsigned find_failing(const struct view *v, const struct unplug *unplug,
+			     const struct block_list *left)
 {
 	uint64_t block = left->count ? left->runs[left->count - 1].last : 0;
 	struct blocks span;
@@ -135,7 +135,7 @@ static unsigned find_holder(const struct view *v, const struct unplug *unplug,
 	return i;
 }
 
-/* One try with a part of the time: one that hangs is not to take it all. */
+/* One attempt with part of the time, so that one that hangs does not use it all. */
 static int try_offline(struct transaction *t, const struct block_list *list, struct err *err)
 {
 	int64_t work_ms = t->deadline->work_ms, left_ms = deadline_left_ms(t->deadline);
@@ -154,13 +154,13 @@ static int try_offline(struct transaction *t, const struct block_list *list, str
 	return status;
 }
 
-/* Something was refused, or took too long: who holds it stays. Where a try got anywhere in its
- * time, the next goes on. */
-static int drop_holder(struct transaction *t, struct unplug *unplug, uint64_t blocks,
-		       struct err *err)
+/* A block was refused or took too long: keep its device. If the attempt timed out but made
+ * progress, the next one continues. */
+static int drop_failing(struct transaction *t, struct unplug *unplug, uint64_t blocks,
+			struct err *err)
 {
 	struct block_list left = blocks_left(&t->view, unplug);
-	unsigned i = find_holder(&t->view, unplug, &left);
+	unsigned i = find_failing(&t->view, unplug, &left);
 	bool is_further = err->code == ERR_TIMEOUT && block_list_blocks(&left) < blocks;
 	struct err why = *err;
 
@@ -174,7 +174,7 @@ static int drop_holder(struct transaction *t, struct unplug *unplug, uint64_t bl
 	if (keep(t, unplug, i, &why, err))
 		return -1;
 	i = unplug->leaving_count;
-	unplug_make_up(t, unplug);
+	unplug_replace(t, unplug);
 	return admit_from(t, unplug, i, err);
 }
 
@@ -188,13 +188,13 @@ int keep_going_offline(struct transaction *t, struct unplug *unplug, struct err 
 		block_list_free(&left);
 		if (!status)
 			return 0;
-		if (!can_go_on(t, err) || drop_holder(t, unplug, blocks, err))
+		if (!can_go_on(t, err) || drop_failing(t, unplug, blocks, err))
 			return -1;
 	}
 	return all_stay(unplug, err);
 }
 
-/* The reason of one that was refused, by the guest or (@err) by QEMU. */
+/* Why a device was refused, by the guest or (@err) by QEMU. */
 static struct err why_refused(const struct leaving *l, const struct err *err)
 {
 	struct err why = *err;
@@ -205,7 +205,7 @@ static struct err why_refused(const struct leaving *l, const struct err *err)
 	return why;
 }
 
-/* All that were refused stay. */
+/* Keep all devices that were refused. */
 static int drop_refused(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	const struct err first = *err;
@@ -223,9 +223,9 @@ static int drop_refused(struct transaction *t, struct unplug *unplug, struct err
 	return 0;
 }
 
-int keep_going_free(struct transaction *t, struct unplug *unplug, struct err *err)
+int keep_going_device_del(struct transaction *t, struct unplug *unplug, struct err *err)
 {
-	while (hotplug_release_devices(t, unplug->leaving, unplug->leaving_count, err)) {
+	while (hotplug_device_del(t, unplug->leaving, unplug->leaving_count, err)) {
 		unsigned count = unplug->leaving_count;
 
 		if (!can_go_on(t, err) || drop_refused(t, unplug, err) ||

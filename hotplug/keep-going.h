@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * keep-going: an unplug with --keep-going: of what is to leave, all that can; what is refused
- * stays, with its blocks as they were. Each returns 0 when something leaves, else -1.
+ * keep-going: unplug with --keep-going: unplug the devices that can be unplugged; those refused
+ * stay, with their blocks restored. Each function returns 0 while at least one device leaves, else
+ * -1.
  */
 #ifndef HOTPLUG_KEEP_GOING_H
 #define HOTPLUG_KEEP_GOING_H
 
 #include "hotplug/unplug.h"
 
-/* keep_going_admit() - those that the guest cannot do without stay, before anything is changed */
+/* keep_going_admit() - before anything is changed, drop the devices that the guest cannot do
+ * without */
 int keep_going_admit(struct transaction *t, struct unplug *unplug, struct err *err)
 	__attribute__((warn_unused_result));
 
@@ -16,8 +18,8 @@ int keep_going_admit(struct transaction *t, struct unplug *unplug, struct err *e
 int keep_going_offline(struct transaction *t, struct unplug *unplug, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* keep_going_free() - have the guest let go of the devices */
-int keep_going_free(struct transaction *t, struct unplug *unplug, struct err *err)
+/* keep_going_device_del() - unplug the devices */
+int keep_going_device_del(struct transaction *t, struct unplug *unplug, struct err *err)
 	__attribute__((warn_unused_result));
 
 #endif

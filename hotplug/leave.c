@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The steps of the job "unplug": blocks offline, DIMMs released, backends removed. */
+/* The steps of the job "unplug": take blocks offline, unplug DIMMs, remove backends. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,10 +10,10 @@
 #include "hotplug/room.h"
 #include "lib/util.h"
 
-#define NAMES_MAX 8    /* that a message has */
-#define EJECT_MS  1000 /* from when the guest has let go of a DIMM until QEMU has */
+#define NAMES_MAX 8    /* devices that a message names */
+#define EJECT_MS  1000 /* from the guest's release of a DIMM until QEMU deletes it */
 
-/* Can the guest do without those blocks that are online? */
+/* Can the guest do without the blocks that are online? */
 static int check_blocks(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	unplug_find_blocks(&t->view, unplug);
@@ -40,9 +40,10 @@ static int offline(struct transaction *t, void *job, struct err *err)
 	if (unplug->is_keep_going ? keep_going_offline(t, unplug, err)
 				  : offline_all(t, unplug, err))
 		return -1;
-	hotplug_settle_floor(t);
+	hotplug_restore_floor(t);
 	if (!t->view.has_cpusets)
-		guest_leave(t->view.guest); /* else its session would forget them */
+		guest_leave(t->view.guest); /* otherwise the session must stay: it keeps the saved
+					       cpusets */
 	return 0;
 }
 
@@ -56,13 +57,14 @@ static void offline_show(struct transaction *t, void *job)
 	t->is_try = false;
 }
 
-/* Has the guest been asked for it, and not answered? */
+/* Was the guest asked to release it, without an answer so far? */
 static bool is_pending(const struct leaving *l)
 {
 	return l->is_asked && !l->is_gone && !l->is_refused;
 }
 
-/* "'x0-dimm', 'x1-dimm', ...": those that are gone, or those pending, and how many they are */
+/* "'x0-dimm', 'x1-dimm', ...": list the devices that are gone, or those pending; returns their
+ * number */
 static unsigned list_leaving(const struct unplug *unplug, bool is_gone, struct buf *names)
 {
 	unsigned i, count = 0;
@@ -79,8 +81,8 @@ static unsigned list_leaving(const struct unplug *unplug, bool is_gone, struct b
 	return count;
 }
 
-/* When some devices are gone: which, and which may still go. */
-static int tell_gone(const struct unplug *unplug, struct err *err)
+/* If some devices are gone: report which, and which may still go. */
+static int report_gone(const struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf gone = { 0 }, pending = { 0 };
 	unsigned count = list_leaving(unplug, true, &gone);
@@ -95,8 +97,8 @@ static int tell_gone(const struct unplug *unplug, struct err *err)
 		     : -1;
 }
 
-/* Of a guest that has ended or restarted nobody knows more than which devices QEMU still has. */
-static int tell_left(const struct unplug *unplug, struct err *err)
+/* After the guest has ended or restarted, report which devices QEMU still has: no more is known. */
+static int report_left(const struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf left = { 0 };
 	bool may_go = false;
@@ -118,7 +120,7 @@ static int tell_left(const struct unplug *unplug, struct err *err)
 		       may_go ? " and may still go" : "");
 }
 
-/* Blocks of devices that are gone cannot come back; the others do. */
+/* Restore the blocks of the devices that are still there. */
 static int restore(struct transaction *t, const struct unplug *unplug, struct err *err)
 {
 	struct block_list there = { 0 };
@@ -138,8 +140,8 @@ static int restore(struct transaction *t, const struct unplug *unplug, struct er
 	return status;
 }
 
-/* Have more devices gone since QEMU was asked last? A request that is pending may be granted while
- * it is undone. Their backends go too. */
+/* Are more devices gone since the last query? The guest may grant a pending request during the
+ * undo. Their backends are removed too. */
 static bool have_more_gone(struct transaction *t, struct unplug *unplug)
 {
 	struct err ignored;
@@ -164,32 +166,32 @@ static int back_online(struct transaction *t, void *job, struct err *err)
 	int status;
 
 	if (transaction_guest_has_ended(t)) {
-		status = tell_left(unplug, err);
+		status = report_left(unplug, err);
 	} else {
 		while ((status = restore(t, unplug, err)) && have_more_gone(t, unplug))
 			*err = (struct err){ 0 };
 	}
-	if (!tell_gone(unplug, &gone))
-		return status || (t->view.has_guest && hotplug_give_back(t, err)) ? -1 : 0;
+	if (!report_gone(unplug, &gone))
+		return status || (t->view.has_guest && hotplug_restore_pools(t, err)) ? -1 : 0;
 	if (status)
 		return err_append(err, "%s", gone.message);
 	*err = gone;
 	return -1;
 }
 
-/* Not when the user has interrupted since the last wait: what is asked for cannot be taken back. */
-static int release(struct transaction *t, void *job, struct err *err)
+/* Check for Ctrl-C first: a device_del request cannot be withdrawn. */
+static int device_del(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 
 	if (deadline_poll(t->deadline, NULL, 0, monotonic_ms(), err) < 0)
 		return -1;
 	return unplug->is_keep_going
-		       ? keep_going_free(t, unplug, err)
-		       : hotplug_release_devices(t, unplug->leaving, unplug->leaving_count, err);
+		       ? keep_going_device_del(t, unplug, err)
+		       : hotplug_device_del(t, unplug->leaving, unplug->leaving_count, err);
 }
 
-static void release_show(struct transaction *t, void *job)
+static void device_del_show(struct transaction *t, void *job)
 {
 	struct unplug *unplug = job;
 	unsigned i;
@@ -202,9 +204,9 @@ static void release_show(struct transaction *t, void *job)
 				 xasprintf("DEVICE_DELETED %s", unplug->leaving[i].device.handle));
 }
 
-/* A request once made cannot be taken back: it may still be granted, and those granted are final.
- */
-static int release_undo(struct transaction *t, void *job, struct err *err)
+/* A device_del request cannot be withdrawn: a pending one may still be granted, a granted one is
+ * final. */
+static int device_del_undo(struct transaction *t, void *job, struct err *err)
 {
 	struct unplug *unplug = job;
 	unsigned i;
@@ -220,7 +222,7 @@ static int release_undo(struct transaction *t, void *job, struct err *err)
 	return 0;
 }
 
-static int tell_staying(struct transaction *t, struct unplug *unplug, struct err *err)
+static int report_staying(struct transaction *t, struct unplug *unplug, struct err *err)
 {
 	_cleanup_buf_ struct buf gone = { 0 };
 	unsigned i, count = list_leaving(unplug, true, &gone);
@@ -230,7 +232,7 @@ static int tell_staying(struct transaction *t, struct unplug *unplug, struct err
 	if (!stayers_count_against(&unplug->stayers, unplug->is_short))
 		return 0;
 	stayers_explain(&unplug->stayers, buf_text(&gone), count, err);
-	return hotplug_tell_taken(&t->view, err);
+	return hotplug_append_losses(&t->view, err);
 }
 
 static int remove_step(struct transaction *t, void *job, struct err *err)
@@ -241,8 +243,8 @@ static int remove_step(struct transaction *t, void *job, struct err *err)
 	if (hotplug_remove_backends(&t->view, unplug->leaving, unplug->leaving_count, err))
 		return -1;
 	if (unplug->is_keep_going)
-		status = tell_staying(t, unplug, err);
-	transaction_commit(t); /* nothing of this can be undone */
+		status = report_staying(t, unplug, err);
+	transaction_commit(t); /* none of this can be undone */
 	return status ? -1 : machine_query_devices(&t->view.machine, t->view.qmp, err);
 }
 
@@ -259,7 +261,7 @@ static void remove_show(struct transaction *t, void *job)
 
 static const struct step steps[] = {
 	{ "offline", offline, back_online, offline_show, NULL },
-	{ "release", release, release_undo, release_show, NULL },
+	{ "release", device_del, device_del_undo, device_del_show, NULL },
 	{ "remove", remove_step, NULL, remove_show, NULL },
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* leave: the steps of the job "unplug": blocks offline, DIMMs released, backends removed. */
+/* leave: the steps of the job "unplug": take blocks offline, unplug DIMMs, remove backends. */
 #ifndef HOTPLUG_LEAVE_H
 #define HOTPLUG_LEAVE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Where the guest's kernel takes the memory map of new memory from. */
+/* Where the guest's kernel puts the memory map of new memory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #define STRUCT_PAGE_BYTES 64
 #define ENTRY_BYTES	  8 /* of a page table */
 
-/* A release as a number that can be compared: 6.1 is 6001; 0 for what is none. */
+/* A kernel release as a comparable number: 6.1 is 6001; 0 if it cannot be parsed. */
 static unsigned version_of(const char *release)
 {
 	char *end;
@@ -27,7 +27,7 @@ static unsigned version_of(const char *release)
 							       : (unsigned)(major * 1000 + minor);
 }
 
-/* Linux 6.0 made it independent of hugetlb_free_vmemmap, which before switched it off unseen. */
+/* Before Linux 6.0, hugetlb_free_vmemmap disabled it without a trace in sysfs. */
 static bool can_count(const struct guest_memory *g)
 {
 	return g->memmap_on_memory && version_of(g->kernel) >= 6000;
@@ -53,7 +53,7 @@ bool memmap_lies_inside(const struct guest_memory *g, const char *arch, uint64_t
 
 	if (!can_count(g) || !page_bytes || !block_bytes)
 		return false;
-	/* until Linux 6.8 only of one block; then each block has its own */
+	/* before Linux 6.8 only for a DIMM of one block; since then each block holds its own */
 	if (version_of(g->kernel) < 6008 && dimm_bytes != block_bytes)
 		return false;
 	return block_bytes / page_bytes * STRUCT_PAGE_BYTES % huge_bytes == 0;

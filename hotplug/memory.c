@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a guest is asked about its memory, and its answer. */
+/* Requests for the guest's memory, and their answers. */
 #include <string.h>
 
 #include "hotplug/memory.h"
 
-#define RUNS_MAX 16 /* more make the line long */
+#define RUNS_MAX 16 /* more would make the line too long */
 
-/* A run of which only the place matters, so that it can be merged with any. */
+/* Add a run without state, so that it merges with any neighbour. */
 static void add_run(struct block_list *runs, uint64_t first, uint64_t last)
 {
 	const struct blocks run = { .first = first, .last = last };
@@ -14,7 +14,7 @@ static void add_run(struct block_list *runs, uint64_t first, uint64_t last)
 	block_list_add(runs, &run);
 }
 
-/* Add @info, and @verb for the runs; else a scan. The runs are released. */
+/* Add @info, and @verb for the runs; else a scan. Frees the runs. */
 static void ask(struct request *r, enum verb info, enum verb verb, struct block_list *runs)
 {
 	bool is_few = runs->count && runs->count <= RUNS_MAX;
@@ -41,17 +41,17 @@ static void ask_blocks(struct request *r, enum verb info, const struct block_lis
 	ask(r, info, VERB_BLOCKS, &runs);
 }
 
-void memory_ask_first(struct request *r, const struct block_list *list)
+void memory_request_first(struct request *r, const struct block_list *list)
 {
 	ask_blocks(r, VERB_INFO, list);
 }
 
-void memory_ask_again(struct request *r, const struct block_list *list)
+void memory_request_again(struct request *r, const struct block_list *list)
 {
 	ask_blocks(r, VERB_MEMORY, list);
 }
 
-void memory_ask_devices(struct request *r, const struct machine *m)
+void memory_request_devices(struct request *r, const struct machine *m)
 {
 	struct block_list runs = { 0 };
 	unsigned i;
@@ -65,7 +65,7 @@ void memory_ask_devices(struct request *r, const struct machine *m)
 	ask(r, VERB_INFO, VERB_BLOCKS_AT, &runs);
 }
 
-/* What an agent without a shell tells. */
+/* What an agent without guest-exec reports. */
 static int read_agent(struct guest_memory *g, const struct agent_memory *m, struct err *err)
 {
 	unsigned i;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which of the guest's NUMA nodes is which of QEMU's. */
+/* Map the guest's NUMA nodes to QEMU's. */
 #include "hotplug/node.h"
 #include "lib/util.h"
 
-/* The node of all runs of a list; NODE_UNKNOWN when they differ, or there are none. */
+/* The common node of all runs; NODE_UNKNOWN if they differ or there are none. */
 static int common_node(const struct block_list *list)
 {
 	int node = list->count ? list->runs[0].node : NODE_UNKNOWN;
@@ -24,7 +24,7 @@ int node_of_device(const struct view *v, const struct guest_memory *g, const str
 	return node;
 }
 
-/* Is it the guest's number of a node of QEMU's other than @but (-1: of any)? */
+/* Is it the guest's number of a QEMU node other than @but (-1: of any)? */
 static bool is_of_another(const struct node_map *map, int guest, int but)
 {
 	unsigned n;
@@ -47,7 +47,7 @@ static uint64_t boot_bytes(const struct machine_node *node)
 						       : 0;
 }
 
-/* What the guest has booted with: all blocks but those of devices; the caller releases the list. */
+/* The guest's boot memory: all blocks except those of devices; the caller frees the list. */
 static struct block_list boot_blocks(const struct view *v)
 {
 	struct block_list devices = { 0 }, boot = { 0 };
@@ -77,7 +77,7 @@ static struct block_list boot_blocks(const struct view *v)
 	return boot;
 }
 
-/* The part of a list that its blocks from the one at @from, up to the one at @to, make. */
+/* The part of a list from its block at position @from up to that at @to. */
 static struct block_list slice(const struct block_list *list, uint64_t from, uint64_t to)
 {
 	struct block_list part = { 0 };
@@ -98,8 +98,8 @@ static struct block_list slice(const struct block_list *list, uint64_t from, uin
 	return part;
 }
 
-/* QEMU lays out the memory of its nodes one behind the other: the guest's blocks show their nodes.
- */
+/* QEMU lays out the memory of its nodes one after another, so the guest's blocks show the
+ * mapping. */
 static void map_boot_memory(struct node_map *map, const struct view *v)
 {
 	uint64_t block_bytes = v->before.block_size_bytes, at = 0, sum = 0;
@@ -124,7 +124,7 @@ static void map_boot_memory(struct node_map *map, const struct view *v)
 	block_list_free(&boot);
 }
 
-/* Of the nodes with CPUs, the one whose first comes next after @cpu; -1: none. */
+/* The node whose first CPU comes next after @cpu; -1: none. */
 static int next_with_cpus(const struct node_map *map, int64_t cpu)
 {
 	int next = -1;
@@ -140,8 +140,8 @@ static int next_with_cpus(const struct node_map *map, int64_t cpu)
 	return next;
 }
 
-/* Nodes with CPUs come first, in the order of these, unless their memory shows otherwise: those
- * that are not there yet count too, and are not known. */
+/* Nodes with CPUs are numbered first, in CPU order, unless their memory shows otherwise. CPUs not
+ * plugged yet count too, but are not known. */
 static void map_cpus(struct node_map *map)
 {
 	int order[MACHINE_NODES_MAX], count = 0, i;
@@ -158,7 +158,7 @@ static void map_cpus(struct node_map *map)
 		map->guest[order[i]] = i;
 }
 
-/* Of a node without either, what was plugged shows the number, unless that is another's. */
+/* For a node with neither, plugged devices show the number, unless it is another node's. */
 static void map_devices(struct node_map *map, const struct view *v)
 {
 	unsigned i;
@@ -222,12 +222,12 @@ int node_map_check(const struct node_map *map, uint64_t node, const struct block
 	return is_elsewhere(map, node, run, err);
 }
 
-int node_map_check_wish(const struct node_map *map, const struct view *v, uint64_t node,
-			struct err *err)
+int node_map_check_request(const struct node_map *map, const struct view *v, uint64_t node,
+			   struct err *err)
 {
 	const struct machine_node *n = node < map->nodes.count ? &map->nodes.list[node] : NULL;
 
-	/* the last node's number is that of the address space for devices (build_srat() of QEMU) */
+	/* the address space for devices belongs to the last node (QEMU's build_srat()) */
 	if (!n || !v->has_guest || !v->machine.has_acpi_ost || n->has_cpus || boot_bytes(n) ||
 	    node + 1 == map->nodes.count || map->guest[node] != NODE_UNKNOWN)
 		return 0;

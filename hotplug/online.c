@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The guest's half of a plug: the blocks of its DIMMs appear and go online, or offline again. */
+/* The guest's half of a plug: the blocks of its DIMMs appear, go online, and on undo offline
+ * again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,26 +12,26 @@
 #include "lib/util.h"
 #include "qemu/device-event.h"
 
-/* A guest that boots sends no OST: then look at its blocks instead. One that takes many DIMMs may
- * be silent for longer in between. */
+/* A booting guest sends no OST: after this its blocks are read instead. Between many DIMMs a guest
+ * may be silent for longer. */
 #define OST_MS	    1000
 #define OST_EACH_MS 25
 
-/* What qmp_wait_event() looks for: the guest's answer to any DIMM of the round. */
+/* The events to wait for: the guest's answer to any DIMM of the round. */
 struct answers {
 	const struct transaction *t;
 	struct plug *plug;
-	const struct plug_unit *refused;
+	const struct plug_dimm *refused;
 	char why[128];
 };
 
-static bool is_awaited(const struct plug_unit *unit)
+static bool is_awaited(const struct plug_dimm *dimm)
 {
-	return !unit->is_failed && !unit->is_inserted;
+	return !dimm->is_failed && !dimm->is_inserted;
 }
 
-/* The DIMM of the round that the event is about, and QEMU's device of it; NULL: none. */
-static struct plug_unit *unit_of(const struct answers *a, const char *name,
+/* The DIMM of the round that an event is about, and its device in QEMU; NULL: none. */
+static struct plug_dimm *dimm_of(const struct answers *a, const char *name,
 				 struct json_object *data, const struct memdev **d)
 {
 	const struct machine *m = &a->t->view.machine;
@@ -44,8 +45,8 @@ static struct plug_unit *unit_of(const struct answers *a, const char *name,
 		if (!(*d)->id || !device_event_is_about(&subject, *d))
 			continue;
 		for (j = a->plug->from; j < a->plug->to; j++)
-			if (!strcmp(a->plug->units[j].dimm.device_id, (*d)->id))
-				return &a->plug->units[j];
+			if (!strcmp(a->plug->dimms[j].request.device_id, (*d)->id))
+				return &a->plug->dimms[j];
 	}
 	return NULL;
 }
@@ -54,17 +55,17 @@ static bool is_answer(const char *name, struct json_object *data, void *context)
 {
 	struct answers *a = context;
 	const struct memdev *d;
-	struct plug_unit *unit = unit_of(a, name, data, &d);
-	enum device_event verdict;
+	struct plug_dimm *dimm = dimm_of(a, name, data, &d);
+	enum device_event event;
 
-	if (!unit || !is_awaited(unit))
+	if (!dimm || !is_awaited(dimm))
 		return false;
-	verdict = device_event_read(name, data, d, false, a->why, sizeof(a->why));
-	unit->is_inserted |= verdict == DEVICE_EVENT_INSERTED;
-	unit->is_failed |= verdict == DEVICE_EVENT_REFUSED;
-	if (verdict == DEVICE_EVENT_REFUSED)
-		a->refused = unit;
-	return verdict != DEVICE_EVENT_NONE;
+	event = device_event_read(name, data, d, false, a->why, sizeof(a->why));
+	dimm->is_inserted |= event == DEVICE_EVENT_INSERTED;
+	dimm->is_failed |= event == DEVICE_EVENT_REFUSED;
+	if (event == DEVICE_EVENT_REFUSED)
+		a->refused = dimm;
+	return event != DEVICE_EVENT_NONE;
 }
 
 static bool is_answered(const struct plug *plug)
@@ -72,12 +73,13 @@ static bool is_answered(const struct plug *plug)
 	unsigned i;
 
 	for (i = plug->from; i < plug->to; i++)
-		if (is_awaited(&plug->units[i]))
+		if (is_awaited(&plug->dimms[i]))
 			return false;
 	return true;
 }
 
-/* Wait for the guest's answers to the DIMMs while they come: without one its blocks will tell. */
+/* Wait for the guest's answers to the DIMMs while they keep coming; without one, its blocks
+ * tell. */
 static int wait_answers(struct transaction *t, struct plug *plug, int64_t patience_ms,
 			struct err *err)
 {
@@ -94,7 +96,7 @@ static int wait_answers(struct transaction *t, struct plug *plug, int64_t patien
 		if (!a.refused)
 			continue;
 		err_set(err, ERR_GUEST_REFUSED, "the guest does not take '%s': %s",
-			a.refused->dimm.device_id, a.why);
+			a.refused->request.device_id, a.why);
 		if (plug_fail(plug, err))
 			return -1;
 	}
@@ -111,34 +113,34 @@ int plug_appear(struct transaction *t, void *job, struct err *err)
 	return 0;
 }
 
-/* The blocks of DIMMs of this round: of those that the guest has not said it took, or else of those
- * that go to @zone. The caller releases the list. */
+/* The blocks of this round's DIMMs: of those that the guest has not reported as taken (@is_waited),
+ * or else of those for @zone. The caller frees the list. */
 static struct block_list round_blocks(const struct plug *plug, bool is_waited, enum zone zone)
 {
 	struct block_list list = { 0 };
 	unsigned i;
 
 	for (i = plug->from; i < plug->to; i++) {
-		const struct plug_unit *unit = &plug->units[i];
+		const struct plug_dimm *dimm = &plug->dimms[i];
 
-		if (unit->has_blocks && !unit->is_failed &&
-		    (is_waited ? !unit->is_inserted : unit->zone == zone))
-			block_list_add(&list, &unit->blocks);
+		if (dimm->has_blocks && !dimm->is_failed &&
+		    (is_waited ? !dimm->is_inserted : dimm->zone == zone))
+			block_list_add(&list, &dimm->blocks);
 	}
 	block_list_sort(&list);
 	return list;
 }
 
-/* The blocks that are read back: what the plug has brought so far; before another round, which
- * needs to know all, and where blocks are unknown, all. The caller releases the list. */
+/* List the blocks to read back: those plugged so far. True if all must be read: before another
+ * round, or if a DIMM's blocks are unknown. The caller frees the list. */
 static bool is_read_back_whole(const struct plug *plug, struct block_list *list)
 {
-	bool is_whole = plug->to < plug->units_count;
+	bool is_whole = plug->to < plug->dimms_count;
 	unsigned i;
 
 	for (i = 0; i < plug->to; i++) {
-		is_whole |= !plug->units[i].has_blocks;
-		block_list_add(list, &plug->units[i].blocks);
+		is_whole |= !plug->dimms[i].has_blocks;
+		block_list_add(list, &plug->dimms[i].blocks);
 	}
 	return is_whole;
 }
@@ -151,8 +153,8 @@ static void add_zone(struct block_change *c, const struct plug *plug, enum zone 
 	block_list_free(&list);
 }
 
-/* What the round changes: blocks appear, and go online. Those of DIMMs that the guest has said it
- * took are there. @list is for what is read back; the caller releases both. */
+/* The change of this round: blocks appear and go online. Those of DIMMs reported as taken need no
+ * wait. @list receives the blocks to read back; the caller frees both. */
 static struct block_change online_change(const struct view *v, const struct plug *plug,
 					 struct block_list *list)
 {
@@ -166,12 +168,12 @@ static struct block_change online_change(const struct view *v, const struct plug
 	return c;
 }
 
-/* What the guest shows of the DIMM's blocks; the caller releases it. */
-static struct block_list found_blocks(const struct view *v, const struct plug_unit *unit)
+/* The DIMM's blocks as the guest shows them; the caller frees the list. */
+static struct block_list found_blocks(const struct view *v, const struct plug_dimm *dimm)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
 
-	block_list_add(&wanted, &unit->blocks);
+	block_list_add(&wanted, &dimm->blocks);
 	block_list_intersect(&found, &v->after.blocks, &wanted);
 	block_list_free(&wanted);
 	return found;
@@ -186,26 +188,25 @@ static int not_added(uint64_t block, struct err *err)
 			     "with acpi_no_memhotplug, adds none");
 }
 
-/* Where the guest shows nothing of a DIMM that it took, that is the reason, not what its shell says
- * of the write. */
+/* If the guest shows no block of a DIMM, report that instead of the shell's error for the write. */
 static void explain_absent(const struct view *v, const struct plug *plug, struct err *err)
 {
 	unsigned i;
 
 	for (i = plug->from; i < plug->to && err->code == ERR_GUEST_REFUSED; i++) {
-		const struct plug_unit *unit = &plug->units[i];
-		struct block_list found = found_blocks(v, unit);
-		bool is_absent = unit->has_blocks && !unit->is_failed && !found.count;
+		const struct plug_dimm *dimm = &plug->dimms[i];
+		struct block_list found = found_blocks(v, dimm);
+		bool is_absent = dimm->has_blocks && !dimm->is_failed && !found.count;
 
 		block_list_free(&found);
 		if (is_absent) {
-			(void)not_added(unit->blocks.first, err);
+			(void)not_added(dimm->blocks.first, err);
 			return;
 		}
 	}
 }
 
-/* Are all blocks on the node that was asked for? */
+/* Are all blocks on the requested node? */
 static int check_node(const struct plug *plug, const struct block_list *found, struct err *err)
 {
 	unsigned i;
@@ -216,33 +217,33 @@ static int check_node(const struct plug *plug, const struct block_list *found, s
 	return 0;
 }
 
-/* Read back: every block of the DIMM is there, on the node, and online in the zone, that was asked
- * for. */
-static int check_unit(const struct view *v, const struct plug *plug, struct plug_unit *unit,
+/* Read back: does every block of the DIMM exist, on the requested node and online in the requested
+ * zone? */
+static int check_dimm(const struct view *v, const struct plug *plug, struct plug_dimm *dimm,
 		      struct err *err)
 {
-	struct block_list found = found_blocks(v, unit);
+	struct block_list found = found_blocks(v, dimm);
 	uint64_t block;
-	bool is_absent = block_list_lacks(&found, unit->blocks.first, unit->blocks.last, &block);
+	bool is_absent = block_list_lacks(&found, dimm->blocks.first, dimm->blocks.last, &block);
 	const struct blocks *wrong = NULL;
 	char state[STATE_TEXT_MAX];
 	unsigned i;
 
 	for (i = 0; plug->request.is_online_wanted && i < found.count && !wrong; i++)
-		if (!blocks_are_online(&found.runs[i]) || blocks_zone(&found.runs[i]) != unit->zone)
+		if (!blocks_are_online(&found.runs[i]) || blocks_zone(&found.runs[i]) != dimm->zone)
 			wrong = &found.runs[i];
 	if (is_absent)
 		(void)not_added(block, err);
 	else if (wrong)
 		err_set(err, ERR_GUEST_REFUSED, "'memory%llu' is %s, not %s",
 			(unsigned long long)wrong->first, blocks_format_state(state, wrong),
-			unit->zone == ZONE_ANY ? "online" : sysfs_zone_word(unit->zone));
-	unit->is_complete = !wrong && !is_absent && !check_node(plug, &found, err);
+			dimm->zone == ZONE_ANY ? "online" : sysfs_zone_word(dimm->zone));
+	dimm->is_complete = !wrong && !is_absent && !check_node(plug, &found, err);
 	block_list_free(&found);
-	return unit->is_complete ? 0 : -1;
+	return dimm->is_complete ? 0 : -1;
 }
 
-/* Read the whole round back; all units are looked at, the first error is kept. */
+/* Read back the whole round: all DIMMs are checked, the first error is kept. */
 static int check_round(const struct view *v, struct plug *plug, struct err *err)
 {
 	struct err other;
@@ -250,13 +251,13 @@ static int check_round(const struct view *v, struct plug *plug, struct err *err)
 	unsigned i;
 
 	for (i = plug->from; i < plug->to; i++)
-		if (!plug->units[i].is_failed && plug->units[i].has_blocks &&
-		    check_unit(v, plug, &plug->units[i], status ? &other : err))
+		if (!plug->dimms[i].is_failed && plug->dimms[i].has_blocks &&
+		    check_dimm(v, plug, &plug->dimms[i], status ? &other : err))
 			status = -1;
 	return status;
 }
 
-/* 0: all is online, or may be; 1: the blocks are not there yet */
+/* 0: everything is online, or may be; 1: blocks have not appeared yet */
 static int try_online(struct transaction *t, struct plug *plug, struct err *err)
 {
 	struct block_list list = { 0 };
@@ -284,10 +285,10 @@ static int online_round(struct transaction *t, struct plug *plug, struct err *er
 	return status ? -1 : check_round(&t->view, plug, err);
 }
 
-/* Has the last round come to its end after all, when time was up and its work was to be stopped? */
+/* Did the last round complete after all, just as the time ran out? */
 static bool is_late(const struct plug *plug, bool is_complete, const struct err *err)
 {
-	return plug->is_keep_going && is_complete && plug->to == plug->units_count &&
+	return plug->is_keep_going && is_complete && plug->to == plug->dimms_count &&
 	       err->code == ERR_TIMEOUT;
 }
 
@@ -297,12 +298,13 @@ int plug_online(struct transaction *t, void *job, struct err *err)
 
 	if (online_round(t, plug, err)) {
 		struct err ignored;
-		bool is_complete = !check_round(&t->view, plug, &ignored); /* what is may be kept */
+		bool is_complete =
+			!check_round(&t->view, plug, &ignored); /* complete DIMMs may be kept */
 
 		if (!is_late(plug, is_complete, err) && plug_fail(plug, err))
 			return -1;
 	}
-	return plug->to < plug->units_count ? 1 : plug_finish(plug, err);
+	return plug->to < plug->dimms_count ? 1 : plug_finish(plug, err);
 }
 
 void plug_online_show(struct transaction *t, void *job)
@@ -313,11 +315,11 @@ void plug_online_show(struct transaction *t, void *job)
 	unsigned i;
 
 	plug->from = 0;
-	plug->to = plug->units_count;
-	for (i = 0; i < plug->units_count; i++) {
-		plug->units[i].is_inserted =
-			t->view.machine.has_acpi_ost; /* as the guest would say */
-		if (!plug->units[i].has_blocks) {
+	plug->to = plug->dimms_count;
+	for (i = 0; i < plug->dimms_count; i++) {
+		plug->dimms[i].is_inserted =
+			t->view.machine.has_acpi_ost; /* as the guest would report */
+		if (!plug->dimms[i].has_blocks) {
 			transaction_plan(t, "guest", by_hand_for_each(plug->request.zone));
 			return;
 		}
@@ -328,8 +330,8 @@ void plug_online_show(struct transaction *t, void *job)
 	block_list_free(&list);
 }
 
-/* Stop what is under way, and see how far it has come: what is complete by now may be kept. */
-static int look_again(struct transaction *t, struct plug *plug, struct err *err)
+/* Stop the current work and read what it has done: DIMMs that are complete by now may be kept. */
+static int rescan(struct transaction *t, struct plug *plug, struct err *err)
 {
 	struct answer late = { 0 };
 	struct err ignored;
@@ -343,22 +345,23 @@ static int look_again(struct transaction *t, struct plug *plug, struct err *err)
 	return status;
 }
 
-/* The blocks of what is to be undone go offline, as far as they are there. */
+/* Take the blocks of the DIMMs to undo offline, as far as they exist. */
 int plug_offline(struct transaction *t, void *job, struct err *err)
 {
 	struct plug *plug = job;
 	struct block_list list = { 0 }, there = { 0 };
 	char range[BLOCKS_TEXT_MAX];
-	bool is_silent = look_again(t, plug, err);
+	bool is_silent = rescan(t, plug, err);
 	int status = is_silent ? -1 : 0;
 	unsigned i;
 
-	if (transaction_guest_has_ended(t)) /* its blocks go with the DIMM, or are told with it */
+	if (transaction_guest_has_ended(
+		    t)) /* its blocks go with the DIMM, or are reported with it */
 		return 0;
 
 	for (i = 0; i < plug->to; i++)
-		if (plug->units[i].has_blocks && !plug_is_kept(plug, &plug->units[i]))
-			block_list_add(&list, &plug->units[i].blocks);
+		if (plug->dimms[i].has_blocks && !plug_is_kept(plug, &plug->dimms[i]))
+			block_list_add(&list, &plug->dimms[i].blocks);
 	block_list_sort(&list);
 	if (!status)
 		block_list_intersect(&there, &t->view.after.blocks, &list);

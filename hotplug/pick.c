@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which DIMMs add up to a size. */
+/* Pick sizes that add up to a total. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,16 +7,15 @@
 #include "lib/util.h"
 
 /*
- * More different sums are not looked at one by one. For so many, 1024 sizes take a tenth of a
- * second and 34 MB: a word of the set of sums has 64 of them.
+ * Beyond this number of sums, not all are tried. At this limit 1024 sizes take a tenth of a second
+ * and 34 MB: the set of sums holds 64 in a word.
  */
 #define SUMS_MAX (UINT64_C(1) << 24)
 
-/* What has been reached so far: a set of sums, in units, and how each was. */
+/* The sums reached so far, in units, and how each was reached. */
 struct reached {
 	uint64_t *set;	/* a bit for each sum */
-	uint16_t *last; /* the size, counted from 1, that was added last to reach it; 0: out of
-			   reach */
+	uint16_t *last; /* index from 1 of the size added last to reach it; 0: not reached */
 	uint64_t greatest;
 };
 
@@ -31,7 +30,7 @@ static uint64_t greatest_divisor(uint64_t a, uint64_t b)
 	return a;
 }
 
-/* The unit in which all sums are whole numbers; 0 where there are too many sums to look at. */
+/* The greatest common divisor of all sizes; 0 if that leaves too many sums to try. */
 static uint64_t unit_of(const uint64_t *sizes, unsigned count, uint64_t total)
 {
 	uint64_t unit = 0;
@@ -42,7 +41,7 @@ static uint64_t unit_of(const uint64_t *sizes, unsigned count, uint64_t total)
 	return !unit || total / unit > SUMS_MAX ? 0 : unit;
 }
 
-/* Word @i of the set, moved up by @size bits. */
+/* Word @i of the set shifted up by @size bits. */
 static uint64_t moved_word(const uint64_t *set, uint64_t i, uint64_t size)
 {
 	uint64_t from = size / 64, bits = size % 64, word;
@@ -55,7 +54,7 @@ static uint64_t moved_word(const uint64_t *set, uint64_t i, uint64_t size)
 	return word;
 }
 
-/* Add to each sum that was reached the size @number. From the top, so that none is added twice. */
+/* Add the size @number to each sum reached. From the top down, so that it is not added twice. */
 static void add_size(struct reached *r, uint64_t size, uint16_t number)
 {
 	uint64_t i;
@@ -70,7 +69,7 @@ static void add_size(struct reached *r, uint64_t size, uint16_t number)
 	}
 }
 
-/* Whatever was reached first stays, so that early sizes are taken where there is a choice. */
+/* The first way to reach a sum is kept, so that earlier sizes are preferred. */
 static uint16_t *reach(const uint64_t *sizes, unsigned count, uint64_t unit, uint64_t sums)
 {
 	struct reached r = { .set = xcalloc(sums / 64 + 1, sizeof(*r.set)),
@@ -84,7 +83,7 @@ static uint16_t *reach(const uint64_t *sizes, unsigned count, uint64_t unit, uin
 	return r.last;
 }
 
-/* The greatest sum below @least, and the least above @most, both at most @sums. */
+/* The largest sum below @least and the smallest above @most, both at most @sums. */
 static void find_neighbours(const uint16_t *last, uint64_t sums, uint64_t least, uint64_t most,
 			    struct choice *out)
 {
@@ -98,7 +97,7 @@ static void find_neighbours(const uint16_t *last, uint64_t sums, uint64_t least,
 	out->above = above <= sums ? above : 0;
 }
 
-/* Take what still fits, from the size @first on; returns the sum, @least at most. */
+/* Take every size that still fits, from @first on; returns the sum, at most @least. */
 static uint64_t take_fitting(const uint64_t *sizes, unsigned count, unsigned first, uint64_t least,
 			     bool *chosen)
 {
@@ -113,8 +112,7 @@ static uint64_t take_fitting(const uint64_t *sizes, unsigned count, unsigned fir
 	return sum;
 }
 
-/* Where there are too many sums: try those that begin with each size, and say no more than is
- * known. */
+/* For too many sums: try greedily from each size on, and report no more than is known. */
 static bool choose_greedily(const uint64_t *sizes, unsigned count, uint64_t least, bool *chosen,
 			    struct choice *out)
 {
@@ -130,7 +128,7 @@ static bool choose_greedily(const uint64_t *sizes, unsigned count, uint64_t leas
 	return false;
 }
 
-/* The sum of all; false when it does not fit, or there are more sizes than can be numbered. */
+/* The sum of all sizes; false on overflow or with more sizes than can be numbered. */
 static bool add_up(const uint64_t *sizes, unsigned count, uint64_t *total)
 {
 	unsigned i;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * pick: which DIMMs add up to a size. Must never: know what a DIMM is.
- */
+/* pick: pick sizes that add up to a total. Knows nothing of DIMMs. */
 #ifndef HOTPLUG_PICK_H
 #define HOTPLUG_PICK_H
 
@@ -10,19 +8,17 @@
 
 /* What choose_sum() found. */
 struct choice {
-	uint64_t sum;	 /* of those chosen */
-	uint64_t below;	 /* when there is none: the greatest sum below, and the least above what was
-			  */
-	uint64_t above;	 /* asked for; 0 when there is no such sum */
-	bool is_unknown; /* none was found, but there are too many sums to look at all */
+	uint64_t sum;	 /* of the sizes chosen */
+	uint64_t below;	 /* if there is no match: the largest sum below the range, 0 if none */
+	uint64_t above;	 /* likewise the smallest sum above it */
+	bool is_unknown; /* no match was found, but there are too many sums to try all */
 };
 
 /*
- * choose_sum() - pick sizes whose sum is from @least to @most, and as small as that allows
- * @sizes:	none 0; those first in the list are taken first; whatever they are, this takes less
- *		than a second
- * @chosen:	@count flags; receives which ones were picked
- * Return: true when there are such sizes
+ * choose_sum() - pick sizes whose sum lies between @least and @most, the smallest such sum
+ * @sizes:	none is 0; earlier ones are preferred. Takes less than a second for any input.
+ * @chosen:	@count flags; receives which were picked
+ * Return: true if there is such a sum
  */
 bool choose_sum(const uint64_t *sizes, unsigned count, uint64_t least, uint64_t most, bool *chosen,
 		struct choice *out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Where new memory devices go. */
+/* The addresses of new memory devices. */
 #include <string.h>
 
 #include "hotplug/place.h"
@@ -19,7 +19,7 @@ uint64_t place_block_bytes(const struct view *v)
 	return is_x86 ? X86_BLOCK_BYTES : 0;
 }
 
-/* The size of huge pages, to which QEMU aligns a device; 0 for pages smaller than any block. */
+/* The huge page size to which QEMU aligns a device; 0 if it is smaller than any block. */
 static uint64_t page_bytes(const struct view *v, const struct backend_options *b)
 {
 	pid_t pid = qmp_peer_pid(v->qmp);
@@ -36,9 +36,9 @@ static uint64_t page_bytes(const struct view *v, const struct backend_options *b
 }
 
 /*
- * Where the address space for memory devices ends, if it matters for what is to lie from @first up
- * to @last: it is as large as maxmem leaves it, or larger. False when QEMU need not be asked, or
- * does not say.
+ * Find the end of the address space for memory devices, if it matters for a device from @first to
+ * @last: the space is at least as large as maxmem leaves it. False if QEMU need not be asked, or
+ * does not tell.
  */
 static bool find_end(const struct view *v, uint64_t first, uint64_t last, uint64_t *end)
 {
@@ -99,7 +99,7 @@ int place_choose(const struct view *v, const struct backend_options *b, const ui
 	uint64_t align_bytes = block_bytes > pages ? block_bytes : pages ? pages : 1;
 	bool is_known = machine_place(&v->machine, sizes, count, align_bytes, ours) &&
 			machine_place(&v->machine, sizes, count, 1, tight);
-	/* QEMU's alignment, that of the backend, lies between the two: so does what it chooses */
+	/* QEMU's alignment, the backend's, lies between the two, and so does its choice */
 	bool is_told = is_known && block_bytes && memcmp(ours, tight, count * sizeof(*ours)) != 0;
 	unsigned i;
 
@@ -112,7 +112,7 @@ int place_choose(const struct view *v, const struct backend_options *b, const ui
 	return 0;
 }
 
-/* Another address, which is free. */
+/* Suggest an address that is free. */
 static int hint_place(const struct view *v, uint64_t size_bytes, struct err *err)
 {
 	uint64_t block_bytes = place_block_bytes(v), address, end;
@@ -140,7 +140,7 @@ int place_check(const struct view *v, uint64_t address, uint64_t size_bytes, str
 	if (taken) {
 		err_set(err, ERR_FAILED, "'%s' lies at 0x%llx to 0x%llx", memdev_name(taken),
 			(unsigned long long)taken->address,
-			(unsigned long long)(taken->address + taken->span_bytes - 1));
+			(unsigned long long)(taken->address + taken->max_size_bytes - 1));
 		return hint_place(v, size_bytes, err);
 	}
 	if (address > UINT64_MAX - size_bytes ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * place: where new memory devices go, so that the guest can use all of them: at multiples
- * of its memory block size. Checks, plans and what is sent have it from here. Changes nothing.
+ * place: the addresses of new memory devices: multiples of the guest's memory block size, so that
+ * it can use all of them. Checks, plans and requests take them from here. Changes nothing.
  */
 #ifndef HOTPLUG_PLACE_H
 #define HOTPLUG_PLACE_H
@@ -9,23 +9,23 @@
 #include "hotplug/transaction.h"
 #include "qemu/backend.h"
 
-/* The place of one memory device that is to be made. */
+/* The place of one new memory device. */
 struct device_place {
-	bool is_known;	  /* where it will be */
-	bool is_told;	  /* by itself QEMU would take another: it has to be told */
+	bool is_known;	  /* the address is known */
+	bool is_told;	  /* QEMU would choose another: the request must give the address */
 	uint64_t address; /* guest-physical, bytes; valid with is_known or is_told */
 };
 
-/* place_block_bytes() - the guest's memory block size; without a guest the smallest that its
- * architecture has; 0 when that is not known */
+/* place_block_bytes() - the guest's memory block size; without a guest the smallest of its
+ * architecture; 0 if not known */
 uint64_t place_block_bytes(const struct view *v);
 
 /*
- * place_choose() - a place for each device, in the first gap that is large enough
- * @b:		their backend, whose pages may be larger than the guest's blocks
+ * place_choose() - choose a place for each device, in the first gap that is large enough
+ * @b:	their backend: its pages may be larger than the guest's blocks
  * @sizes:	bytes of each
- * @places:	receives @count places; none is known where it is not known what is taken
- * Return: 0; -1 with ERR_FAILED when there is no gap for one of them
+ * @places:	receives @count places; none is known if the occupied ranges are not
+ * Return: 0; -1 with ERR_FAILED when one of them has no gap
  */
 int place_choose(const struct view *v, const struct backend_options *b, const uint64_t *sizes,
 		 unsigned count, struct device_place *places, struct err *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job "plug": DIMMs named, placed and checked, then made and brought online. */
+/* The job "plug": name, place and check DIMMs, then add them and bring them online. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,65 +8,66 @@
 #include "hotplug/plug.h"
 #include "lib/util.h"
 
-#define TRIES_MAX 4 /* with names and places that others take meanwhile */
+#define TRIES_MAX 4 /* when another client takes the chosen name or place first */
 
-static int name_unit(const struct machine *m, struct plug_unit *unit, const char *name,
+static int name_dimm(const struct machine *m, struct plug_dimm *dimm, const char *name,
 		     struct err *err)
 {
-	return machine_name(m, name, "dimm", &unit->dimm.backend_id, &unit->dimm.device_id, err);
+	return machine_name(m, name, "dimm", &dimm->request.backend_id, &dimm->request.device_id,
+			    err);
 }
 
-/* A name that was given is a single DIMM's own, and the beginning of the names of several. */
-static int name_units(const struct view *v, struct plug *plug, struct err *err)
+/* A given name is the name of a single DIMM, or the prefix for several. */
+static int name_dimms(const struct view *v, struct plug *plug, struct err *err)
 {
 	const char *base = plug->request.name ? plug->request.name : MACHINE_DEFAULT_NAME;
 	uint64_t number = machine_next_number(&v->machine, base);
 	unsigned i;
 
-	if (plug->request.name && plug->units_count == 1)
-		return name_unit(&v->machine, &plug->units[0], base, err);
-	for (i = 0; i < plug->units_count; i++) {
+	if (plug->request.name && plug->dimms_count == 1)
+		return name_dimm(&v->machine, &plug->dimms[0], base, err);
+	for (i = 0; i < plug->dimms_count; i++) {
 		_cleanup_free_ char *name =
 			xasprintf("%s%llu", base, (unsigned long long)number + i);
 
-		if (name_unit(&v->machine, &plug->units[i], name, err))
+		if (name_dimm(&v->machine, &plug->dimms[i], name, err))
 			return -1;
 	}
 	return 0;
 }
 
-/* Its blocks are foreseen for the dry run only: those of a DIMM that is there are read back. */
-static void place_unit(const struct transaction *t, struct plug_unit *unit,
+/* The blocks are predicted only for a dry run: those of a plugged DIMM are read back. */
+static void place_dimm(const struct transaction *t, struct plug_dimm *dimm,
 		       const struct device_place *place)
 {
-	struct dimm_request *dimm = &unit->dimm;
+	struct dimm_request *request = &dimm->request;
 
-	dimm->has_address = place->is_told;
-	dimm->address = place->address;
-	unit->has_blocks = t->is_dry_run && t->view.has_guest && place->is_known &&
-			   sysfs_blocks_of(place->address, dimm->size_bytes,
-					   t->view.before.block_size_bytes, &unit->blocks);
+	request->has_address = place->is_told;
+	request->address = place->address;
+	dimm->has_blocks = t->is_dry_run && t->view.has_guest && place->is_known &&
+			   sysfs_blocks_of(place->address, request->size_bytes,
+					   t->view.before.block_size_bytes, &dimm->blocks);
 }
 
-static void place_units(const struct transaction *t, struct plug *plug,
+static void place_dimms(const struct transaction *t, struct plug *plug,
 			const struct device_place *places)
 {
 	const struct plug_request *r = &plug->request;
 	unsigned i;
 
-	for (i = 0; i < plug->units_count; i++) {
-		struct dimm_request *dimm = &plug->units[i].dimm;
+	for (i = 0; i < plug->dimms_count; i++) {
+		struct dimm_request *request = &plug->dimms[i].request;
 
-		dimm->has_node = r->has_node;
-		dimm->node = r->node;
-		dimm->has_slot = r->has_slot;
-		dimm->slot = r->slot;
-		place_unit(t, &plug->units[i], &places[i]);
+		request->has_node = r->has_node;
+		request->node = r->node;
+		request->has_slot = r->has_slot;
+		request->slot = r->slot;
+		place_dimm(t, &plug->dimms[i], &places[i]);
 	}
 }
 
-/* A wish for a node is read back: the guest may count other nodes than QEMU. A plan says so as far
- * as that is known before. */
+/* A requested node is read back: the guest may number nodes differently from QEMU. A dry run
+ * reports a mismatch if it can be known beforehand. */
 static int read_nodes(const struct transaction *t, struct plug *plug, struct err *err)
 {
 	uint64_t node = plug->request.node;
@@ -77,23 +78,23 @@ static int read_nodes(const struct transaction *t, struct plug *plug, struct err
 	if (node_map_read(plug->nodes, &t->view, err) ||
 	    machine_check_node(&plug->nodes->nodes, node, err))
 		return -1;
-	if (!t->is_dry_run || !node_map_check_wish(plug->nodes, &t->view, node, err))
+	if (!t->is_dry_run || !node_map_check_request(plug->nodes, &t->view, node, err))
 		return 0;
-	err->code = ERR_GUEST_REFUSED; /* as it will when it has been tried */
+	err->code = ERR_GUEST_REFUSED; /* as the plug itself would fail */
 	return -1;
 }
 
 static int choose_zones(struct transaction *t, struct plug *plug, const uint64_t *sizes,
 			struct err *err)
 {
-	unsigned i, kernels = zone_split(t, plug->request.zone, sizes, plug->units_count,
+	unsigned i, kernels = zone_split(t, plug->request.zone, sizes, plug->dimms_count,
 					 plug->zone_reason);
 
-	for (i = 0; i < plug->units_count; i++)
-		plug->units[i].zone = i < kernels ? ZONE_KERNEL : zone_of_others(&t->view);
+	for (i = 0; i < plug->dimms_count; i++)
+		plug->dimms[i].zone = i < kernels ? ZONE_KERNEL : zone_of_others(&t->view);
 	if (!plug->request.is_online_wanted)
 		kernels = 0;
-	return plug_check_headroom(t, sizes, plug->units_count, kernels, err);
+	return plug_check_headroom(t, sizes, plug->dimms_count, kernels, err);
 }
 
 static const struct step host_steps[] = {
@@ -110,14 +111,14 @@ int plug_prepare(struct transaction *t, struct plug *plug, struct err *err)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
 	_cleanup_free_ struct device_place *places =
-		xcalloc(plug->units_count + 1, sizeof(*places));
+		xcalloc(plug->dimms_count + 1, sizeof(*places));
 
-	if (name_units(&t->view, plug, err) ||
+	if (name_dimms(&t->view, plug, err) ||
 	    sharing_apply(&t->view.sharing, &t->view.machine, &plug->request.backend, err) ||
-	    plug_check(t, &plug->request, sizes, plug->units_count, places, err) ||
+	    plug_check(t, &plug->request, sizes, plug->dimms_count, places, err) ||
 	    read_nodes(t, plug, err) || choose_zones(t, plug, sizes, err))
 		return -1;
-	place_units(t, plug, places);
+	place_dimms(t, plug, places);
 	if (t->view.has_guest)
 		transaction_add_steps(t, steps, ARRAY_SIZE(steps), plug);
 	else
@@ -134,19 +135,20 @@ static int plug_once(struct transaction *t, struct plug *plug, struct err *err)
 		       : 0;
 }
 
-/* Is its name, or the place that was chosen for it, somebody else's now? */
-static bool is_taken(const struct view *v, const struct plug *plug, const struct dimm_request *dimm)
+/* Has another client taken its name, or the address chosen for it? */
+static bool is_taken(const struct view *v, const struct plug *plug,
+		     const struct dimm_request *request)
 {
 	const struct machine *m = &v->machine;
 
-	if (!plug->request.name && dimm->backend_id &&
-	    (machine_has_object(m, dimm->backend_id) || machine_device(m, dimm->device_id)))
+	if (!plug->request.name && request->backend_id &&
+	    (machine_has_object(m, request->backend_id) || machine_device(m, request->device_id)))
 		return true;
-	return !plug->request.has_address && dimm->has_address &&
-	       machine_device_in(m, dimm->address, dimm->size_bytes);
+	return !plug->request.has_address && request->has_address &&
+	       machine_device_in(m, request->address, request->size_bytes);
 }
 
-/* Has somebody else taken what was free a moment ago? What was begun has been undone. */
+/* After a rollback: was another client faster to take a name or address that was free? */
 static bool is_overtaken(struct transaction *t, const struct plug *plug, const struct err *err)
 {
 	struct err ignored;
@@ -158,8 +160,8 @@ static bool is_overtaken(struct transaction *t, const struct plug *plug, const s
 		return false;
 	if (plug->is_misplaced)
 		return true;
-	for (i = 0; i < plug->units_count; i++)
-		if (is_taken(&t->view, plug, &plug->units[i].dimm))
+	for (i = 0; i < plug->dimms_count; i++)
+		if (is_taken(&t->view, plug, &plug->dimms[i].request))
 			return true;
 	return false;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * plug: the job "plug": backends, DIMMs, their blocks in the guest, online in their zone.
- * Several DIMMs go in together, or in rounds where the guest has no room for the memory map of
- * all: those that are online then pay for the next.
+ * plug: the job "plug": backends, DIMMs, and their blocks brought online in the guest. Several
+ * DIMMs are added together, or in rounds if the guest has no room for the memory map of all: the
+ * memory of one round then holds the map of the next.
  */
 #ifndef HOTPLUG_PLUG_H
 #define HOTPLUG_PLUG_H

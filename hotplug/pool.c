@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What going offline takes from the guest, and giving it back. */
+/* What taking blocks offline costs the guest besides their memory, and restoring it. */
 #include <stdlib.h>
 
 #include "hotplug/ask.h"
@@ -7,9 +7,9 @@
 #include "lib/size.h"
 #include "lib/util.h"
 
-#define FLOOR_DRIFT 8 /* what the kernel computes by itself varies by less than 1/8 */
+#define FLOOR_DRIFT 8 /* the value that the kernel computes varies by less than 1/8 */
 
-/* Ask the guest something that is not its blocks; the caller releases @out. */
+/* Ask the guest for something other than its blocks; the caller frees @out. */
 static int ask(struct transaction *t, const struct request *r, enum work work,
 	       struct guest_memory *out, struct err *err)
 {
@@ -23,7 +23,7 @@ static int ask(struct transaction *t, const struct request *r, enum work work,
 	return status ? -1 : 0;
 }
 
-/* The same for one verb alone. */
+/* The same for a single verb. */
 static int ask_verb(struct transaction *t, enum verb verb, enum work work, struct guest_memory *out,
 		    struct err *err)
 {
@@ -33,7 +33,7 @@ static int ask_verb(struct transaction *t, enum verb verb, enum work work, struc
 	return ask(t, &r, work, out, err);
 }
 
-/* The online blocks of @list, as runs of which only the place matters; the caller releases them. */
+/* The online blocks of @list, as runs without state; the caller frees them. */
 static struct block_list online_runs(const struct block_list *list)
 {
 	struct block_list runs = { 0 };
@@ -61,9 +61,9 @@ static int refuse(uint64_t bytes, uint64_t free_bytes, bool is_known, struct err
 			     "many it has");
 }
 
-/* How much of the blocks lies in huge pages; *is_known: false when the guest cannot tell. */
-static int read_held(struct transaction *t, const struct block_list *runs, uint64_t *bytes,
-		     bool *is_known, struct err *err)
+/* How much of the blocks is in huge pages; *is_known: false when the guest cannot tell. */
+static int read_huge_bytes(struct transaction *t, const struct block_list *runs, uint64_t *bytes,
+			   bool *is_known, struct err *err)
 {
 	_cleanup_request_ struct request r = { 0 };
 	struct command *tails = request_add(&r, VERB_HUGE_TAILS);
@@ -75,24 +75,24 @@ static int read_held(struct transaction *t, const struct block_list *runs, uint6
 		command_add_range(tails, runs->runs[i].first, runs->runs[i].last);
 	status = ask(t, &r, WORK_READ, &answer, err);
 	*is_known = answer.pools.tails_count;
-	*bytes = pools_held_bytes(&answer.pools, pools_smallest_kib(&t->view.before.pools));
+	*bytes = pools_bytes_in_blocks(&answer.pools, pools_smallest_kib(&t->view.before.pools));
 	guest_memory_free(&answer);
 	return status;
 }
 
 int hotplug_check_pool(struct transaction *t, const struct block_list *list, struct err *err)
 {
-	uint64_t free_bytes = pools_free_bytes(&t->view.before.pools), held_bytes;
+	uint64_t free_bytes = pools_free_bytes(&t->view.before.pools), huge_bytes;
 	struct block_list runs = online_runs(list);
 	bool is_known;
 	int status = 0;
 
 	t->is_pool_safe = !free_bytes || !runs.count;
 	if (!t->is_pool_safe && !t->is_forced) {
-		status = read_held(t, &runs, &held_bytes, &is_known, err);
-		t->is_pool_safe = !status && is_known && !held_bytes;
+		status = read_huge_bytes(t, &runs, &huge_bytes, &is_known, err);
+		t->is_pool_safe = !status && is_known && !huge_bytes;
 		if (!status && !t->is_pool_safe)
-			status = refuse(is_known && held_bytes < free_bytes ? held_bytes
+			status = refuse(is_known && huge_bytes < free_bytes ? huge_bytes
 									    : free_bytes,
 					free_bytes, is_known, err);
 	}
@@ -100,14 +100,14 @@ int hotplug_check_pool(struct transaction *t, const struct block_list *list, str
 	return status;
 }
 
-/* Has the kernel raised what had been set? It never lowers it below that. */
+/* Has the kernel raised the value that had been set? It never lowers it below that. */
 static bool is_floor_raised(const struct pools *before, const struct pools *now)
 {
 	return before->floor_kib &&
 	       now->floor_kib > before->floor_kib + before->floor_kib / FLOOR_DRIFT;
 }
 
-/* The pages of that pool that are missing. */
+/* The number of pages missing from a pool. */
 static uint64_t missing(const struct pools *before, const struct pools *now, int node,
 			uint64_t page_kib)
 {
@@ -118,9 +118,9 @@ static uint64_t missing(const struct pools *before, const struct pools *now, int
 }
 
 /*
- * Fill the pool of each node that lacks pages of this size, with at most @pages in all; returns
- * those that are left. A number for one node is taken as that of all, with what the others have,
- * and surplus pages come to count first (set_max_huge_pages() in mm/hugetlb.c).
+ * Refill the pool of each node that lacks pages of this size, with at most @pages in total; returns
+ * the remainder. The kernel converts the number written for one node into a total for all nodes,
+ * and counts surplus pages first (set_max_huge_pages() in mm/hugetlb.c).
  */
 static uint64_t add_nodes(const struct view *v, const struct pools *now, uint64_t page_kib,
 			  uint64_t pages, struct command *c)
@@ -146,13 +146,13 @@ static uint64_t add_nodes(const struct view *v, const struct pools *now, uint64_
 	return pages;
 }
 
-/* Add what is to be written so that all is as it was before: nothing, where it is. */
+/* Add the writes that restore the former state; none if nothing has changed. */
 static void add_refill(const struct transaction *t, const struct pools *now, struct command *c)
 {
 	const struct pools *before = &t->view.before.pools;
 	unsigned i;
 
-	/* what the blocks did not hold, somebody else has taken */
+	/* pages that were not in the blocks were taken by another process */
 	for (i = 0; i < before->count && !t->is_pool_safe; i++) {
 		uint64_t kib = before->list[i].page_kib,
 			 pages = missing(before, now, POOL_ALL, kib);
@@ -166,7 +166,7 @@ static void add_refill(const struct transaction *t, const struct pools *now, str
 		command_add_refill(c, &(struct refill){ POOL_ALL, 0, before->floor_kib });
 }
 
-/* Read back: say the first that is not as it was. */
+/* Read back: report the first value that is not as it was. */
 static int check_given(const struct transaction *t, const struct pools *now, struct err *err)
 {
 	const struct pools *before = &t->view.before.pools;
@@ -190,7 +190,7 @@ static int check_given(const struct transaction *t, const struct pools *now, str
 	return 0;
 }
 
-/* Write what is missing, as @r begins with, and read it back. */
+/* Write what @r begins with, and read the values back. */
 static int refill(struct transaction *t, struct request *r, struct err *err)
 {
 	struct guest_memory answer;
@@ -205,7 +205,7 @@ static int refill(struct transaction *t, struct request *r, struct err *err)
 	return status;
 }
 
-/* Let cpusets use the nodes again that have memory again. */
+/* Let cpusets use the nodes again that have their memory back. */
 static int recall_cpusets(struct transaction *t, struct err *err)
 {
 	struct guest_memory answer;
@@ -241,7 +241,7 @@ static int give_back_pools(struct transaction *t, struct err *err)
 	return status;
 }
 
-int hotplug_give_back(struct transaction *t, struct err *err)
+int hotplug_restore_pools(struct transaction *t, struct err *err)
 {
 	if (!t->view.before.pools.is_known || transaction_guest_has_ended(t))
 		return 0;
@@ -250,7 +250,7 @@ int hotplug_give_back(struct transaction *t, struct err *err)
 	return 0;
 }
 
-void hotplug_settle_floor(struct transaction *t)
+void hotplug_restore_floor(struct transaction *t)
 {
 	_cleanup_request_ struct request r = { 0 };
 	const struct refill floor = { POOL_ALL, 0, t->view.before.pools.floor_kib };
@@ -262,10 +262,10 @@ void hotplug_settle_floor(struct transaction *t)
 	(void)!refill(t, &r, &ignored);
 }
 
-struct taken *hotplug_taken(const struct view *v, unsigned *count)
+struct loss *hotplug_losses(const struct view *v, unsigned *count)
 {
 	const struct pools *before = &v->before.pools, *now = &v->after.pools;
-	struct taken *taken = xcalloc(before->count + 1, sizeof(*taken));
+	struct loss *taken = xcalloc(before->count + 1, sizeof(*taken));
 	unsigned i;
 
 	*count = 0;
@@ -273,7 +273,7 @@ struct taken *hotplug_taken(const struct view *v, unsigned *count)
 		uint64_t kib = before->list[i].page_kib;
 
 		if (before->list[i].node == POOL_ALL && missing(before, now, POOL_ALL, kib))
-			taken[(*count)++] = (struct taken){
+			taken[(*count)++] = (struct loss){
 				.page_bytes = kib * 1024,
 				.pages = missing(before, now, POOL_ALL, kib),
 				.left = pools_lasting(now, POOL_ALL, kib),
@@ -282,10 +282,10 @@ struct taken *hotplug_taken(const struct view *v, unsigned *count)
 	return taken;
 }
 
-int hotplug_tell_taken(const struct view *v, struct err *err)
+int hotplug_append_losses(const struct view *v, struct err *err)
 {
 	unsigned i, count;
-	_cleanup_free_ struct taken *taken = hotplug_taken(v, &count);
+	_cleanup_free_ struct loss *taken = hotplug_losses(v, &count);
 	char page[SIZE_TEXT_MAX];
 
 	for (i = 0; i < count; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * pool: what going offline would take from the guest, or has taken, and giving it back. A
- * job whose blocks go offline sets t->view.is_taking before it looks.
+ * pool: what taking blocks offline costs the guest besides their memory (huge pages,
+ * vm.min_free_kbytes, cpusets), and restoring it. A job that takes blocks offline sets
+ * t->view.is_taking before its first query.
  */
 #ifndef HOTPLUG_POOL_H
 #define HOTPLUG_POOL_H
@@ -10,35 +11,35 @@
 
 /*
  * hotplug_check_pool() - would the guest lose huge pages of its pools with the online blocks of
- * @list? Those in use move, into free ones where there are any.
+ * @list? Pages in use move into free ones where there are any.
  * Return: 0; -1 with ERR_GUEST_REFUSED; always 0 when forced, or when the guest cannot be asked
  */
 int hotplug_check_pool(struct transaction *t, const struct block_list *list, struct err *err)
 	__attribute__((warn_unused_result));
 
 /*
- * hotplug_settle_floor() - blocks are offline, and t->view.after has been read: put a
- * vm.min_free_kbytes back that somebody has set and the kernel has raised. What cannot be put back
- * is left.
+ * hotplug_restore_floor() - with blocks offline and t->view.after read: restore a
+ * vm.min_free_kbytes that an administrator had set and the kernel has raised. Failures are ignored.
  */
-void hotplug_settle_floor(struct transaction *t);
+void hotplug_restore_floor(struct transaction *t);
 
 /*
- * hotplug_give_back() - after hotplug_restore(): what went offline is back, and so is to be what
- * that took. Reads it back.
- * Return: 0; -1 with ERR_PARTIAL, and what is missing
+ * hotplug_restore_pools() - after hotplug_restore(): also restore what taking the blocks offline
+ * had cost, and read it back.
+ * Return: 0; -1 with ERR_PARTIAL, naming what is missing
  */
-int hotplug_give_back(struct transaction *t, struct err *err) __attribute__((warn_unused_result));
+int hotplug_restore_pools(struct transaction *t, struct err *err)
+	__attribute__((warn_unused_result));
 
-/* What has become less: huge pages of one size. */
-struct taken {
+/* A loss of huge pages of one size. */
+struct loss {
 	uint64_t page_bytes, pages, left;
 };
 
-/* hotplug_taken() - what the guest lacks now of what it had; the caller frees the array */
-struct taken *hotplug_taken(const struct view *v, unsigned *count);
+/* hotplug_losses() - the huge pages that the guest has lost; the caller frees the array */
+struct loss *hotplug_losses(const struct view *v, unsigned *count);
 
-/* hotplug_tell_taken() - append it to a message; returns -1 */
-int hotplug_tell_taken(const struct view *v, struct err *err);
+/* hotplug_append_losses() - append the losses to a message; returns -1 */
+int hotplug_append_losses(const struct view *v, struct err *err);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Why the guest has not done what it was asked for. */
+/* Explain why the guest has not done what it was asked to do. */
 #include <string.h>
 
 #include "hotplug/blocker.h"
 #include "hotplug/refusal.h"
 
-#define LAST_WORDS_MS 200 /* for what QEMU says when it ends, or the guest does */
+#define LAST_WORDS_MS 200 /* for QEMU's last events when it or the guest ends */
 
 /* "the guest cannot VERB 'memory32' TO" */
 static const struct {
@@ -16,7 +16,7 @@ static const struct {
 	[WORK_RESTORE] = { "put", "back" },
 };
 
-/* The first block of a range, in its order, that is not in the state it was to be brought to. */
+/* The first block of a range, in its order, that has not reached the requested state. */
 static bool find_unchanged(const struct block_list *blocks, const struct range *range,
 			   bool is_online, uint64_t *block)
 {
@@ -33,7 +33,7 @@ static bool find_unchanged(const struct block_list *blocks, const struct range *
 	}
 }
 
-/* The block that the changes were at when they were stopped: they go in order. */
+/* The block that was being changed when the request was stopped: the changes go in order. */
 static bool find_hanging(const struct view *v, const struct request *r, uint64_t *block)
 {
 	unsigned i, j;
@@ -49,8 +49,7 @@ static bool find_hanging(const struct view *v, const struct request *r, uint64_t
 	return false;
 }
 
-/* Was the block online in a zone of the kernel's own? There its memory may be what cannot be moved.
- */
+/* Was the block online in a kernel zone? Its memory may then be unmovable. */
 static bool is_kernels(const struct view *v, uint64_t block)
 {
 	const struct blocks *b = block_list_find(&v->before.blocks, block);
@@ -70,14 +69,14 @@ static int refused(const struct view *v, const struct answer *answer, enum work 
 		err_hint(err, "it lies in the kernel's own zone, where some memory cannot be "
 			      "moved; memory "
 			      "plugged with --zone movable can be taken back");
-	else if (strstr(why, "busy") && v->before.is_limited)
+	else if (strstr(why, "busy") && v->before.is_agent_only)
 		err_hint(err,
 			 "the guest's kernel chose its zone: with memory_hotplug.online_policy="
 			 "auto-movable on its command line new memory can be movable");
 	return -1;
 }
 
-/* The kernel has ended the writer before the deadline did. */
+/* The guest's kernel has killed the writer before the deadline. */
 static int ended(enum work work, struct err *err)
 {
 	err_set(err, ERR_GUEST_REFUSED,
@@ -87,8 +86,8 @@ static int ended(enum work work, struct err *err)
 	return err_hint(err, "free memory in the guest first");
 }
 
-int refusal_tell(const struct transaction *t, const struct answer *answer, enum work work,
-		 struct err *err)
+int refusal_report(const struct transaction *t, const struct answer *answer, enum work work,
+		   struct err *err)
 {
 	switch (answer->result) {
 	case RESULT_FAILED:
@@ -115,8 +114,8 @@ static bool is_nothing(const char *name, struct json_object *data, void *context
 	return false;
 }
 
-/* The shell in the guest has ended at its work, as *err says: QEMU may know why, or have ended
- * itself, which ends the wait. */
+/* The shell in the guest has ended during its work, as *err says. QEMU may know why; or QEMU itself
+ * has ended, which ends the wait. */
 static void explain_loss(struct view *v, enum work work, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
@@ -129,12 +128,12 @@ static void explain_loss(struct view *v, enum work work, struct err *err)
 	}
 	err->code = ERR_GUEST_REFUSED;
 	err_wrap(err, "the %s that was to %s the guest's memory %s has gone",
-		 v->before.is_limited ? "agent" : "shell", phrases[work].verb, phrases[work].to);
+		 v->before.is_agent_only ? "agent" : "shell", phrases[work].verb, phrases[work].to);
 	err_hint(err, "the guest's dmesg may tell why; it may have run out of memory");
 }
 
-/* Name the block that the change was at when time was up, and what holds it where it was to go
- * offline. */
+/* Name the block that was being changed at the deadline and, if it was to go offline, its
+ * blocker. */
 static void explain_block(struct transaction *t, const struct request *r, enum work work,
 			  struct err *err)
 {
@@ -146,17 +145,17 @@ static void explain_block(struct transaction *t, const struct request *r, enum w
 		return;
 	if (t->is_try && err->code == ERR_TIMEOUT)
 		err_set(err, ERR_TIMEOUT, "its share of the time passed");
-	/* where it has not even come, that is what is to be said */
+	/* a block that does not even exist is reported as that */
 	if (is_ended && block_list_find(&t->view.after.blocks, block))
 		err_wrap(err, "the guest has not managed to %s 'memory%llu' %s", phrases[work].verb,
 			 (unsigned long long)block, phrases[work].to);
 	if (work != WORK_OFFLINE || err->code == ERR_INTERRUPTED)
 		return;
-	/* a guest that is slow to tell has no time left for the undoing */
+	/* ask for the blocker after the undo: a slow answer would use up the undo's time */
 	t->has_hanging = err->code == ERR_TIMEOUT;
 	t->hanging_block = block;
 	if (!t->has_hanging)
-		hotplug_explain_held(t, block, err);
+		hotplug_explain_blocker(t, block, err);
 }
 
 void refusal_explain(struct transaction *t, const struct request *r, enum work work,
@@ -164,7 +163,7 @@ void refusal_explain(struct transaction *t, const struct request *r, enum work w
 {
 	if (guest_has_panicked(t->view.guest)) {
 		watch_note_panic(&t->watch);
-		watch_tell(&t->watch, err);
+		watch_report(&t->watch, err);
 	}
 	if (guest_is_lost(t->view.guest) && err->code != ERR_INTERRUPTED &&
 	    !transaction_guest_has_ended(t))

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * refusal: why the guest has not done what it was asked for, in words.
- */
+/* refusal: explain why the guest has not done what it was asked to do. */
 #ifndef HOTPLUG_REFUSAL_H
 #define HOTPLUG_REFUSAL_H
 
 #include "hotplug/ask.h"
 
 /*
- * refusal_tell() - what came of a request that the guest has answered
- * Return: 0; 1 when blocks are not there yet; -1 with @err
+ * refusal_report() - the result of a request that the guest has answered
+ * Return: 0; 1 when blocks have not appeared yet; -1 with @err
  */
-int refusal_tell(const struct transaction *t, const struct answer *answer, enum work work,
-		 struct err *err) __attribute__((warn_unused_result));
+int refusal_report(const struct transaction *t, const struct answer *answer, enum work work,
+		   struct err *err) __attribute__((warn_unused_result));
 
-/* refusal_explain() - complete @err, with which a request has ended: the end of the guest or of its
- * shell, the block that it was at, and what keeps that from going offline */
+/* refusal_explain() - complete @err of a request that failed: whether the guest or its shell has
+ * ended, the block being changed, and what keeps it from going offline */
 void refusal_explain(struct transaction *t, const struct request *r, enum work work,
 		     struct err *err);
 

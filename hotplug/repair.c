@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What was left half done, finished or undone. */
+/* Complete or undo what was left half done. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +9,10 @@
 #include "lib/util.h"
 #include "qemu/device-event.h"
 
-#define ROUNDS_MAX 8	/* far more than what one round can uncover */
-#define MOVING_MS  1000 /* what the guest is at shows within this, or not at all */
+#define ROUNDS_MAX 8	/* far more than can be uncovered one by one */
+#define MOVING_MS  1000 /* within this, a guest at work shows progress */
 
-/* What was prepared; what was found stays. */
+/* Free the prepared jobs; the findings stay. */
 static void jobs_free(struct repair *r)
 {
 	change_free(&r->change);
@@ -43,10 +43,10 @@ static void add_online(const struct view *v, struct repair *r, const struct memd
 	block_list_free(&found);
 }
 
-/* What a device gets more goes where the rest of it is, unless devices differ in that. */
+/* A growing device continues in the zone of its other blocks, unless the devices differ in that. */
 static void add_resize(struct view *v, struct repair *r, const struct memdev *d)
 {
-	bool is_first = !r->vmem.units_count, is_mixed = false;
+	bool is_first = !r->vmem.devices_count, is_mixed = false;
 	enum zone zone = zone_begun(v, d, &is_mixed);
 
 	r->vmem.zone = is_first || r->vmem.zone == zone ? zone : ZONE_AUTO;
@@ -66,7 +66,7 @@ static int prepare_device(struct view *v, struct repair *r, const struct finding
 		return 0;
 	case ACTION_UNPLUG:
 		return unplug_add(&r->unplug, d, err);
-	case ACTION_SETTLE:
+	case ACTION_ACCEPT_SIZE:
 		vmem_add(v, &r->vmem, d, d->size_bytes);
 		return 0;
 	case ACTION_RESIZE:
@@ -101,8 +101,8 @@ static void remove_show(struct transaction *t, void *job)
 			transaction_plan_request(t, machine_request_object_del(r->due.list[i].id));
 }
 
-/* What is repaired stays, also when something else cannot be. */
-static int settle(struct transaction *t, void *job, struct err *err)
+/* What is repaired stays, even if something else fails. */
+static int commit(struct transaction *t, void *job, struct err *err)
 {
 	(void)job, (void)err;
 	transaction_commit(t);
@@ -111,7 +111,7 @@ static int settle(struct transaction *t, void *job, struct err *err)
 
 static const struct step remove_steps[] = { { "remove", remove_backends, NULL, remove_show,
 					      NULL } };
-static const struct step settle_steps[] = { { "settle", settle, NULL, NULL, NULL } };
+static const struct step commit_steps[] = { { "settle", commit, NULL, NULL, NULL } };
 
 static bool has_removals(const struct repair *r)
 {
@@ -133,22 +133,22 @@ static int prepare(struct transaction *t, struct repair *r, struct err *err)
 			return -1;
 	if (has_removals(r)) {
 		transaction_add_steps(t, remove_steps, ARRAY_SIZE(remove_steps), r);
-		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
+		transaction_add_steps(t, commit_steps, ARRAY_SIZE(commit_steps), r);
 	}
-	if (r->vmem.units_count) {
+	if (r->vmem.devices_count) {
 		vmem_prepare(t, &r->vmem);
-		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
+		transaction_add_steps(t, commit_steps, ARRAY_SIZE(commit_steps), r);
 	}
 	if (r->change.blocks.count) {
 		change_prepare(t, &r->change);
 		if (r->change.mixed.len)
 			buf_addf(&r->mixed, "%s%s", r->mixed.len ? " " : "", r->change.mixed.data);
-		transaction_add_steps(t, settle_steps, ARRAY_SIZE(settle_steps), r);
+		transaction_add_steps(t, commit_steps, ARRAY_SIZE(commit_steps), r);
 	}
 	return r->unplug.leaving_count ? leave_prepare(t, &r->unplug, err) : 0;
 }
 
-/* What the wait for a DIMM that comes or goes has to know. */
+/* The context of the wait for a DIMM that is being plugged or unplugged. */
 struct moving {
 	const struct transaction *t;
 	const struct repair *r;
@@ -184,15 +184,15 @@ static bool has_absent(const struct repair *r)
 	return false;
 }
 
-static int look_once(struct transaction *t, struct repair *r, struct err *err)
+static int query_once(struct transaction *t, struct repair *r, struct err *err)
 {
 	if (transaction_query(t, QUERY_QEMU | QUERY_CHANGE, err))
 		return -1;
-	return findings_look(&r->due, t, r->direction, r->is_all, err);
+	return findings_collect(&r->due, t, r->direction, r->is_all, err);
 }
 
-/* A DIMM without blocks may have been plugged, or released, a moment ago: as long as the guest
- * answers to such ones, it is looked at again. */
+/* A DIMM without blocks may just have been plugged or released: as long as the guest answers about
+ * such DIMMs, query again. */
 static int wait_moving(struct transaction *t, struct repair *r, struct err *err)
 {
 	struct moving moving = { t, r };
@@ -203,17 +203,17 @@ static int wait_moving(struct transaction *t, struct repair *r, struct err *err)
 
 		ready = qmp_wait_event(t->view.qmp, has_arrived, &moving,
 				       deadline_within(t->deadline, MOVING_MS), &event, err);
-		if (ready < 0 || look_once(t, r, err))
+		if (ready < 0 || query_once(t, r, err))
 			return -1;
 	}
 	return 0;
 }
 
-static int look(struct transaction *t, struct repair *r, struct err *err)
+static int query_findings(struct transaction *t, struct repair *r, struct err *err)
 {
 	unsigned i;
 
-	if (look_once(t, r, err))
+	if (query_once(t, r, err))
 		return -1;
 	if (!r->has_waited && has_absent(r)) {
 		r->has_waited = true;
@@ -236,7 +236,7 @@ static int act(struct transaction *t, struct repair *r, struct err *err)
 	return status;
 }
 
-/* May it be another story after another look? */
+/* May another query lead to a different result? */
 static bool can_go_on(const struct transaction *t, const struct err *err)
 {
 	if (transaction_guest_has_ended(t))
@@ -245,12 +245,12 @@ static bool can_go_on(const struct transaction *t, const struct err *err)
 	       err->code == ERR_GUEST_REFUSED || err->code == ERR_PARTIAL;
 }
 
-/* 0: what was due was tried; 1: nothing is due any more; -1: no more can be done */
+/* 0: everything due was tried; 1: nothing is due any more; -1: nothing more can be done */
 static int repair_round(struct transaction *t, struct repair *r, struct err *err)
 {
 	int status;
 
-	if (look(t, r, err))
+	if (query_findings(t, r, err))
 		return -1;
 	if (!findings_due(&r->due)) {
 		t->outcome = OUTCOME_DONE;

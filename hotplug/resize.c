@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job "resize": whatever devices it takes for the VM to have so much memory. */
+/* The job "resize": plug, unplug and resize devices until the VM has the requested total. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "lib/size.h"
 #include "lib/util.h"
 
-/* In so many pieces memory is added, so that it can be taken back in pieces. */
+/* Memory is added in up to this many pieces, so that it can be removed in pieces. */
 #define DIMMS_MAX 8
 
 void resize_free(struct resize *r)
@@ -33,7 +33,7 @@ static int find_target(struct resize *r, struct err *err)
 		r->target_bytes = r->before_bytes - r->size_bytes;
 	else
 		r->target_bytes = r->size_bytes;
-	/* a node can have nothing, a VM cannot */
+	/* a node may have no memory at all, a VM may not */
 	if (is_too_much || (!r->target_bytes && r->node < 0) ||
 	    (r->sign == '+' && r->target_bytes < r->before_bytes)) {
 		char before[SIZE_TEXT_MAX];
@@ -46,7 +46,7 @@ static int find_target(struct resize *r, struct err *err)
 	return 0;
 }
 
-/* Say which totals next to the target are possible; what there is already only if that is all. */
+/* Report the nearest possible totals; the present total only if there is no other. */
 static int reachable(const struct resize *r, uint64_t below_bytes, uint64_t above_bytes,
 		     struct err *err)
 {
@@ -69,7 +69,7 @@ static uint64_t free_slots(const struct machine *m)
 	return m->has_slots && m->slots > used ? m->slots - used : 0;
 }
 
-/* How many DIMMs of @dimm_bytes, and halves of it for the rest, @bytes make. */
+/* The number of DIMMs for @bytes: of @dimm_bytes, then of halves for the remainder. */
 static uint64_t count_dimms(uint64_t bytes, uint64_t dimm_bytes, uint64_t block_bytes)
 {
 	uint64_t count = bytes / dimm_bytes, rest = bytes % dimm_bytes;
@@ -88,8 +88,8 @@ static int fits(struct transaction *t, uint64_t dimm_bytes)
 	return plug_count_fitting(t, &dimm_bytes, 1, &ignored) == 1;
 }
 
-/* The size of the DIMMs that add up to @bytes: few slots, small pieces, and room for the memory map
- * of each. */
+/* The DIMM size for @bytes: a compromise between few slots, small pieces, and room for the memory
+ * map of each. */
 static uint64_t choose_dimm(struct transaction *t, uint64_t bytes, uint64_t block_bytes)
 {
 	uint64_t slots = free_slots(&t->view.machine),
@@ -99,7 +99,7 @@ static uint64_t choose_dimm(struct transaction *t, uint64_t bytes, uint64_t bloc
 	while (dimm_bytes < bytes && count_dimms(bytes, dimm_bytes, block_bytes) > most)
 		dimm_bytes *= 2;
 	if (dimm_bytes > bytes && fits(t, bytes))
-		return bytes; /* halves would take more slots than there are to spare */
+		return bytes; /* halves would take too many of the free slots */
 	while (dimm_bytes > block_bytes && !fits(t, dimm_bytes) &&
 	       count_dimms(bytes, dimm_bytes / 2, block_bytes) <= slots)
 		dimm_bytes /= 2;
@@ -109,24 +109,24 @@ static uint64_t choose_dimm(struct transaction *t, uint64_t bytes, uint64_t bloc
 static void add_dimms(struct resize *r, uint64_t bytes, uint64_t dimm_bytes, uint64_t block_bytes)
 {
 	for (; dimm_bytes >= block_bytes; dimm_bytes /= 2) {
-		plug_add_units(&r->plug, dimm_bytes, (unsigned)(bytes / dimm_bytes));
+		plug_add_dimms(&r->plug, dimm_bytes, (unsigned)(bytes / dimm_bytes));
 		bytes %= dimm_bytes;
 	}
 }
 
-/* The smallest DIMM that makes sense; without a guest to ask, what x86 guests have. */
+/* The smallest useful DIMM: a memory block; without a guest, that of x86. */
 static uint64_t block_bytes_of(const struct view *v)
 {
 	return v->has_guest ? v->before.block_size_bytes : UINT64_C(128) << 20;
 }
 
-/* What every DIMM that is added is a multiple of. */
-static uint64_t dimm_unit(const struct view *v, const struct resize *r)
+/* The granularity of added DIMMs. */
+static uint64_t dimm_multiple(const struct view *v, const struct resize *r)
 {
 	return r->dimm_bytes ? r->dimm_bytes : block_bytes_of(v);
 }
 
-/* The next smaller DIMM: blocks, doubled as often as can be. */
+/* The next smaller DIMM size: a block times a power of two. */
 static uint64_t smaller_dimm(uint64_t dimm_bytes, uint64_t block_bytes)
 {
 	uint64_t bytes = block_bytes;
@@ -140,13 +140,13 @@ static bool has_gaps(const struct view *v, const struct plug *plug)
 {
 	_cleanup_free_ uint64_t *sizes = plug_sizes(plug);
 	_cleanup_free_ struct device_place *places =
-		xcalloc(plug->units_count + 1, sizeof(*places));
+		xcalloc(plug->dimms_count + 1, sizeof(*places));
 	struct err ignored;
 
-	return !place_choose(v, &plug->request.backend, sizes, plug->units_count, places, &ignored);
+	return !place_choose(v, &plug->request.backend, sizes, plug->dimms_count, places, &ignored);
 }
 
-/* DIMMs that add up to @bytes, smaller ones where there are no gaps for the others. */
+/* Add DIMMs for @bytes, smaller ones if larger ones find no gap. */
 static void add_chosen(struct transaction *t, struct resize *r, uint64_t bytes)
 {
 	uint64_t block_bytes = block_bytes_of(&t->view),
@@ -157,12 +157,12 @@ static void add_chosen(struct transaction *t, struct resize *r, uint64_t bytes)
 		dimm_bytes = smaller_dimm(dimm_bytes, block_bytes);
 		if (count_dimms(bytes, dimm_bytes, block_bytes) > free_slots(&t->view.machine))
 			return;
-		r->plug.units_count = 0;
+		r->plug.dimms_count = 0;
 		add_dimms(r, bytes, dimm_bytes, block_bytes);
 	}
 }
 
-static int add_units(struct transaction *t, struct resize *r, uint64_t bytes, struct err *err)
+static int plan_dimms(struct transaction *t, struct resize *r, uint64_t bytes, struct err *err)
 {
 	r->plug.request = (struct plug_request){ .size_text = r->text,
 						 .size_bytes = bytes,
@@ -173,22 +173,23 @@ static int add_units(struct transaction *t, struct resize *r, uint64_t bytes, st
 						 .node = (uint64_t)r->node };
 	if (plug_check_request(&r->plug.request, err))
 		return -1;
-	if (r->dimm_bytes && bytes / r->dimm_bytes > UNITS_MAX)
-		return err_set(err, ERR_FAILED, "that is more than %d DIMMs", UNITS_MAX);
+	if (r->dimm_bytes && bytes / r->dimm_bytes > PLUG_DIMMS_MAX)
+		return err_set(err, ERR_FAILED, "that is more than %d DIMMs", PLUG_DIMMS_MAX);
 	if (r->dimm_bytes)
-		plug_add_units(&r->plug, r->dimm_bytes, (unsigned)(bytes / r->dimm_bytes));
+		plug_add_dimms(&r->plug, r->dimm_bytes, (unsigned)(bytes / r->dimm_bytes));
 	else
 		add_chosen(t, r, bytes);
 	return 0;
 }
 
 /*
- * DIMMs take what virtio-mem has no room for, rounded up to whole ones, and what its steps are too
- * large for; virtio-mem takes the rest. Returns what is too little for either.
+ * Split the growth: virtio-mem takes what it has room for; DIMMs take the excess, rounded up to
+ * whole DIMMs, and the remainder below virtio-mem's block size. Returns what is too small for
+ * either.
  */
 static uint64_t share(struct view *v, struct resize *r, uint64_t *dimms_bytes)
 {
-	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(v, r), left;
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_multiple(v, r), left;
 	uint64_t room = elastic_room(v, r->node);
 
 	*dimms_bytes = bytes > room ? (bytes - room + unit - 1) / unit * unit : 0;
@@ -201,7 +202,7 @@ static uint64_t share(struct view *v, struct resize *r, uint64_t *dimms_bytes)
 	return 0;
 }
 
-/* Is there a slot, a place and what else has to be there for that total? */
+/* Could the VM grow to that total: are there slots, gaps and everything else it needs? */
 static bool can_grow_to(struct transaction *t, const struct resize *r, uint64_t total_bytes)
 {
 	struct resize try = { .text = r->text,
@@ -213,30 +214,31 @@ static bool can_grow_to(struct transaction *t, const struct resize *r, uint64_t 
 	uint64_t dimms_bytes;
 	struct err ignored;
 	bool can = total_bytes > r->before_bytes && !share(&t->view, &try, &dimms_bytes) &&
-		   (!dimms_bytes || !add_units(t, &try, dimms_bytes, &ignored));
+		   (!dimms_bytes || !plan_dimms(t, &try, dimms_bytes, &ignored));
 
 	if (can && dimms_bytes) {
 		_cleanup_free_ uint64_t *sizes = plug_sizes(&try.plug);
 		_cleanup_free_ struct device_place *places =
-			xcalloc(try.plug.units_count + 1, sizeof(*places));
+			xcalloc(try.plug.dimms_count + 1, sizeof(*places));
 
-		can = !plug_check(t, &try.plug.request, sizes, try.plug.units_count, places,
+		can = !plug_check(t, &try.plug.request, sizes, try.plug.dimms_count, places,
 				  &ignored);
 	}
 	resize_free(&try);
 	return can;
 }
 
-/* The least total above the target that can be reached; what there is already when none can. */
+/* The smallest total above the target that can be reached; the present total if none can. */
 static uint64_t next_above(struct transaction *t, const struct resize *r)
 {
-	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_unit(&t->view, r), step = 0;
+	uint64_t bytes = r->target_bytes - r->before_bytes, unit = dimm_multiple(&t->view, r),
+		 step = 0;
 	uint64_t least = UINT64_MAX;
 
 	do {
 		uint64_t above;
 
-		step = elastic_next_step(&t->view, r->node, step);
+		step = elastic_next_block_size(&t->view, r->node, step);
 		above = (bytes / (step ? step : unit) + 1) * (step ? step : unit);
 		if (above < least && can_grow_to(t, r, r->before_bytes + above))
 			least = above;
@@ -259,30 +261,32 @@ static int refuse_size(struct transaction *t, const struct resize *r, uint64_t l
 
 static int grow(struct transaction *t, struct resize *r, struct err *err)
 {
-	uint64_t dimms_bytes, left_bytes, step_bytes = elastic_next_step(&t->view, r->node, 0);
+	uint64_t dimms_bytes, left_bytes,
+		block_size_bytes = elastic_next_block_size(&t->view, r->node, 0);
 
 	if (zone_check(&t->view, r->zone, err))
 		return -1;
 	left_bytes = share(&t->view, r, &dimms_bytes);
 	if (left_bytes)
 		return refuse_size(t, r, left_bytes,
-				   step_bytes && !dimms_bytes ? step_bytes : dimm_unit(&t->view, r),
+				   block_size_bytes && !dimms_bytes ? block_size_bytes
+								    : dimm_multiple(&t->view, r),
 				   err);
 	r->vmem.zone = r->zone;
-	if (r->vmem.units_count &&
+	if (r->vmem.devices_count &&
 	    growth_check_headroom(t, &r->vmem, r->target_bytes - r->before_bytes - dimms_bytes,
 				  err))
 		return -1;
-	if (growth_check(t, &r->vmem, err) || (!t->is_dry_run && hotplug_hold(t, err)))
+	if (growth_check(t, &r->vmem, err) || (!t->is_dry_run && hotplug_freeze_policy(t, err)))
 		return -1;
-	if (r->vmem.units_count && r->node >= 0 &&
-	    vmem_wish(&t->view, &r->vmem, (uint64_t)r->node, err))
+	if (r->vmem.devices_count && r->node >= 0 &&
+	    vmem_require_node(&t->view, &r->vmem, (uint64_t)r->node, err))
 		return -1;
-	if (r->vmem.units_count)
+	if (r->vmem.devices_count)
 		vmem_prepare(t, &r->vmem);
 	if (!dimms_bytes)
 		return 0;
-	return add_units(t, r, dimms_bytes, err) || plug_prepare(t, &r->plug, err) ? -1 : 0;
+	return plan_dimms(t, r, dimms_bytes, err) || plug_prepare(t, &r->plug, err) ? -1 : 0;
 }
 
 static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
@@ -308,7 +312,7 @@ static int cannot_shrink(const struct resize *r, uint64_t elastic_bytes,
 	return reachable(r, r->before_bytes - choice->above, r->before_bytes - most_bytes, err);
 }
 
-/* Of what was chosen, is it DIMMs of another sum that can leave? */
+/* Does a different set of DIMMs add up to this, all of which can be unplugged? */
 static bool can_leave(const struct transaction *t, struct resize *r, uint64_t bytes)
 {
 	struct unplug instead = { .leaves = r->unplug.leaves };
@@ -342,7 +346,7 @@ static int shrink(struct transaction *t, struct resize *r, struct err *err)
 	}
 	if (t->view.has_guest && hotplug_check_room(t, bytes - choice.sum, err))
 		return -1;
-	if (r->vmem.units_count)
+	if (r->vmem.devices_count)
 		vmem_prepare(t, &r->vmem);
 	return r->unplug.leaving_count ? leave_prepare(t, &r->unplug, err) : 0;
 }
@@ -393,8 +397,7 @@ static bool is_leaving(const struct resize *r, const struct memdev *d)
 	return false;
 }
 
-/* QEMU counts what the guest makes no use of: that the total is reached is half of the truth then.
- */
+/* QEMU's total includes memory that the guest does not use: then warn although it is reached. */
 static void warn_absent(struct transaction *t, const struct resize *r)
 {
 	unsigned i;
@@ -415,7 +418,7 @@ static void warn_absent(struct transaction *t, const struct resize *r)
 	}
 }
 
-/* After a failure: what the VM has now is what counts, wherever the work ended. */
+/* After a failure: query the total that the VM has now. */
 static void ask_what_is_left(struct transaction *t, struct resize *r)
 {
 	struct err ignored;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * resize: the job "resize": whatever devices it takes for the VM to have so much memory.
+ * resize: the job "resize": plug, unplug and resize devices until the VM has the requested total.
  */
 #ifndef HOTPLUG_RESIZE_H
 #define HOTPLUG_RESIZE_H
@@ -12,20 +12,20 @@
 struct resize {
 	/* asked for */
 	const char *text;    /* as the user wrote it; borrowed */
-	char sign;	     /* '+', '-': that much more or less; '\0': so much in all */
-	uint64_t size_bytes; /* 0: of a node only */
-	int node;	     /* only this guest node counts and changes; -1: all */
+	char sign;	     /* '+', '-': relative; '\0': the total */
+	uint64_t size_bytes; /* 0: only with a node */
+	int node;	     /* count and change only this guest node; -1: all */
 	enum zone zone;	     /* of what is added */
-	uint64_t dimm_bytes; /* of each DIMM that is added; 0: chosen here */
+	uint64_t dimm_bytes; /* of each DIMM added; 0: chosen here */
 	/* found out */
 	bool has_before, has_target, has_after;
 	uint64_t before_bytes, target_bytes, after_bytes; /* QEMU's base plus plugged */
 	struct vmem vmem;
 	struct plug plug;
-	struct unplug unplug; /* its leaves() is the caller's */
+	struct unplug unplug; /* the caller sets leaves() */
 };
 
-/* hotplug_resize() - the whole command; nothing is sent when the VM has that much already */
+/* hotplug_resize() - the whole command; sends nothing if the VM already has that total */
 int hotplug_resize(struct transaction *t, struct resize *r, struct err *err)
 	__attribute__((warn_unused_result));
 

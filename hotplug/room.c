@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Can the guest do without the memory of devices that are to leave? */
+/* Can the guest do without the memory of devices that are to be unplugged? */
 #include <string.h>
 
 #include "hotplug/ask.h"
@@ -7,14 +7,13 @@
 #include "hotplug/room.h"
 #include "lib/size.h"
 
-#define ROOM_BYTES (UINT64_C(16) << 20) /* that a guest needs beside what it gives up */
+#define ROOM_BYTES (UINT64_C(16) << 20) /* that the guest needs to keep */
 
 /* Can the rest of the guest do without @bytes? */
 static bool has_room(const struct guest_memory *g, uint64_t bytes)
 {
-	/* what is free now, and the memory map of what goes: MemAvailable leaves out reserves,
-	 * which shrink with the memory. Where memmap_on_memory may count, it is not reckoned with.
-	 */
+	/* MemAvailable plus the memory map of what is removed; MemAvailable leaves out reserves,
+	 * which shrink with the memory. The map is not counted if memmap_on_memory may apply. */
 	uint64_t map_bytes = g->memmap_on_memory ? 0 : bytes / MAP_SHARE;
 
 	return g->available_bytes >= bytes + ROOM_BYTES ||

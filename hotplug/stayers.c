@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Devices that were to leave and stay, each with the reason. */
+/* Devices that were to be unplugged but stay, each with the reason. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "hotplug/stayers.h"
 #include "lib/util.h"
 
-#define REASONS_MAX 3 /* that a message has; JSON has all */
+#define REASONS_MAX 3 /* in a message; the JSON report has all */
 
 void stayers_add(struct stayers *s, const char *name, bool is_chosen, const struct err *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* stayers: devices that were to leave and stay, each with the reason. */
+/* stayers: devices that were to be unplugged but stay, each with the reason. */
 #ifndef HOTPLUG_STAYERS_H
 #define HOTPLUG_STAYERS_H
 
@@ -8,9 +8,9 @@
 #include "lib/err.h"
 
 struct stayer {
-	char *name; /* of the device, or the word that stands for none; owned */
+	char *name; /* of the device, or an argument that names none; owned */
 	struct err err;
-	bool is_chosen; /* by a size, which others may make up */
+	bool is_chosen; /* chosen for a size, which other devices may make up */
 };
 
 /* Zero-initialise it. */
@@ -19,17 +19,17 @@ struct stayers {
 	unsigned count;
 };
 
-/* stayers_add() - @name stays, for the reason in @err; of several reasons the first counts */
+/* stayers_add() - record that @name stays, for the reason in @err; the first reason is kept */
 void stayers_add(struct stayers *s, const char *name, bool is_chosen, const struct err *err);
 bool stayers_have(const struct stayers *s, const char *name);
 void stayers_free(struct stayers *s);
 
-/* stayers_count_against() - is there any that no other was taken for?
- * @is_short:	those that were chosen by a size could not be made up either */
+/* stayers_count_against() - does any stay without a replacement?
+ * @is_short:	nor could devices chosen for a size be replaced */
 bool stayers_count_against(const struct stayers *s, bool is_short);
 
-/* stayers_explain() - set ERR_PARTIAL: which of the devices are gone, @gone as "'a', 'b'", which
- * stay, and why; returns -1 */
+/* stayers_explain() - set ERR_PARTIAL: which devices are gone (@gone is "'a', 'b'"), which stay,
+ * and why; returns -1 */
 int stayers_explain(const struct stayers *s, const char *gone, unsigned gone_count,
 		    struct err *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The transaction: steps with their undo. */
+/* The transaction: steps and their undo. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,7 @@ void transaction_phase(struct transaction *t, const char *name)
 	int64_t now = monotonic_ms();
 	unsigned i = 0;
 
-	/* a phase that comes again, as when DIMMs are plugged in several rounds, adds up */
+	/* a phase that recurs, such as in several rounds of DIMMs, adds up */
 	while (phase && i < t->phases_count && strcmp(t->phases[i].name, phase) != 0)
 		i++;
 	if (phase && i < PHASES_MAX) {
@@ -158,7 +158,7 @@ static int check_machine(const struct transaction *t, struct err *err)
 
 static int cannot_change(const struct transaction *t, struct err *err)
 {
-	if (t->view.before.is_limited) {
+	if (t->view.before.is_agent_only) {
 		err_set(err, ERR_GUEST_UNREACHABLE,
 			"the guest agent allows neither guest-exec nor guest-set-memory-blocks");
 		return err_hint(err, "allow one in the guest's /etc/qemu/qemu-ga.conf, or use "
@@ -168,7 +168,7 @@ static int cannot_change(const struct transaction *t, struct err *err)
 	return err_hint(err, "memory blocks can be changed only by root in the guest");
 }
 
-/* The guest is not there, as *err says: QEMU may have ended itself, or stopped the VM since. */
+/* The guest is unreachable, as *err says: QEMU may have ended or stopped the VM since. */
 static int ask_why(struct transaction *t, struct err *err)
 {
 	struct err answer = { 0 };
@@ -216,7 +216,7 @@ int transaction_query(struct transaction *t, unsigned what, struct err *err)
 						     : 0;
 }
 
-/* QEMU has ended, and with it all that was to be undone there. */
+/* QEMU has ended, and with it everything there was to undo in it. */
 static void leave_steps(struct transaction *t)
 {
 	while (transaction_can_undo(t)) {
@@ -228,8 +228,8 @@ static void leave_steps(struct transaction *t)
 	t->outcome = OUTCOME_PARTIAL;
 }
 
-/* The monitor went away: was that QEMU's end, and not only the connection's? */
-static bool face_qemu_end(struct transaction *t, struct err *err)
+/* The monitor is gone: has QEMU ended, or only the connection? */
+static bool handle_qemu_end(struct transaction *t, struct err *err)
 {
 	if (err->code != ERR_QEMU_UNREACHABLE || !t->view.qemu_pid ||
 	    !proc_has_ended(t->view.qemu_pid))
@@ -240,7 +240,7 @@ static bool face_qemu_end(struct transaction *t, struct err *err)
 	return true;
 }
 
-/* Has anything been begun that QEMU is to take back with the help of a guest that starts anew? */
+/* Is there anything to undo in QEMU that needs a restarted guest? */
 static bool has_qemu_to_undo(const struct transaction *t)
 {
 	unsigned i;
@@ -253,10 +253,10 @@ static bool has_qemu_to_undo(const struct transaction *t)
 }
 
 /*
- * What the guest's end leaves to do: QEMU may have ended as well, and then nothing is left to undo;
- * else the guest gets the time of one boot to let go of what it had.
+ * Handle the guest's end. If QEMU has ended as well, nothing is left to undo; else the guest gets
+ * the time of one boot to release its devices.
  */
-static int face_end(struct transaction *t, struct err *err)
+static int handle_guest_end(struct transaction *t, struct err *err)
 {
 	struct err gone = { 0 };
 
@@ -269,7 +269,7 @@ static int face_end(struct transaction *t, struct err *err)
 	return 0;
 }
 
-/* What the undoing has come to; *err is completed. */
+/* Set the outcome after the undo; completes *err. */
 static void set_outcome(struct transaction *t, bool is_whole, bool is_changed, struct err *err)
 {
 	if (!is_whole) {
@@ -287,7 +287,7 @@ static void set_outcome(struct transaction *t, bool is_whole, bool is_changed, s
 	}
 }
 
-/* Undo the steps begun, last first. All are tried, whatever fails; *err is completed. */
+/* Undo the steps begun, last first. All are tried even if one fails; completes *err. */
 static void undo_steps(struct transaction *t, struct err *err)
 {
 	bool is_whole = true, is_changed = false;
@@ -295,7 +295,7 @@ static void undo_steps(struct transaction *t, struct err *err)
 	transaction_phase(t, "undo");
 	deadline_undo(t->deadline);
 	t->progress.remark = watch_remark(&t->watch);
-	if ((transaction_guest_has_ended(t) && face_end(t, err)) || face_qemu_end(t, err))
+	if ((transaction_guest_has_ended(t) && handle_guest_end(t, err)) || handle_qemu_end(t, err))
 		return;
 	t->progress.remark = watch_remark(&t->watch); /* a reset may have followed a panic */
 	while (transaction_can_undo(t)) {
@@ -314,7 +314,7 @@ static void undo_steps(struct transaction *t, struct err *err)
 		}
 	}
 	if (t->has_hanging && is_whole && !transaction_guest_has_ended(t))
-		hotplug_explain_held(t, t->hanging_block, err);
+		hotplug_explain_blocker(t, t->hanging_block, err);
 	t->has_hanging = false;
 	set_outcome(t, is_whole, is_changed, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job "unplug": which DIMMs are to leave. */
+/* The job "unplug": which DIMMs to unplug. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,8 +73,8 @@ static int64_t memhp_number(const struct memdev *d)
 		       : -1;
 }
 
-/* QEMU does not say when a DIMM came: memhp's names count up; among others the highest slot is
- * taken. */
+/* QEMU does not tell when a DIMM was plugged: memhp's names count up; for others, a higher slot
+ * counts as newer. */
 static bool is_newer(const struct memdev *a, const struct memdev *b)
 {
 	int64_t x = memhp_number(a), y = memhp_number(b);
@@ -87,7 +87,7 @@ static bool can_leave(const struct memdev *d)
 	return d->is_hotplugged && memdev_is_dimm(d) && d->handle;
 }
 
-/* After a migration all DIMMs have been there from the start. */
+/* No DIMM was hotplugged: after a migration all are there from the start. */
 static int none_hotplugged(const struct view *v, struct err *err)
 {
 	unsigned i, count = 0;
@@ -143,7 +143,7 @@ static bool is_taken(const struct unplug *unplug, const struct memdev *d)
 	return false;
 }
 
-/* Does nothing of the kernel's own lie in it? */
+/* Is all of it in Movable, so that the kernel's own memory is elsewhere? */
 static bool is_movable(const struct transaction *t, const struct memdev *d)
 {
 	struct block_list blocks = view_found_blocks(&t->view, &t->view.before, d);
@@ -157,7 +157,7 @@ static bool is_movable(const struct transaction *t, const struct memdev *d)
 	return is_free;
 }
 
-/* A DIMM that could leave, and what speaks for it. */
+/* A DIMM that could be unplugged, and how well it suits. */
 struct candidate {
 	const struct memdev *device;
 	bool is_movable;
@@ -172,7 +172,7 @@ static int by_preference(const void *a, const void *b)
 	return is_newer(x->device, y->device) ? -1 : is_newer(y->device, x->device);
 }
 
-/* The DIMMs that could leave, the best first; the caller frees the array. */
+/* The DIMMs that could be unplugged, best first; the caller frees the array. */
 static struct candidate *candidates(const struct transaction *t, const struct unplug *unplug,
 				    int node, unsigned *count)
 {
@@ -212,7 +212,7 @@ bool unplug_add_sum(const struct transaction *t, struct unplug *unplug, int node
 	return true;
 }
 
-void unplug_make_up(const struct transaction *t, struct unplug *unplug)
+void unplug_replace(const struct transaction *t, struct unplug *unplug)
 {
 	uint64_t bytes = unplug->short_bytes;
 	struct choice choice;
@@ -243,7 +243,7 @@ static int add_size(const struct transaction *t, struct unplug *unplug, const ch
 	err_set(err, ERR_FAILED, "no hotplugged DIMMs add up to %s", word);
 	if (unplug->is_keep_going) {
 		unplug->short_bytes = size_bytes;
-		unplug_make_up(t, unplug);
+		unplug_replace(t, unplug);
 	}
 	if (choice.below && choice.above)
 		return err_hint(err, "%s and %s can be reached", size_exact(below, choice.below),
@@ -254,8 +254,8 @@ static int add_size(const struct transaction *t, struct unplug *unplug, const ch
 	return err_hint(err, "see memhp list");
 }
 
-static int add_word(const struct transaction *t, struct unplug *unplug, const char *word,
-		    struct err *err)
+static int add_arg(const struct transaction *t, struct unplug *unplug, const char *word,
+		   struct err *err)
 {
 	const struct memdev *d = view_find_device(&t->view, word);
 
@@ -267,13 +267,13 @@ static int add_word(const struct transaction *t, struct unplug *unplug, const ch
 	return view_hint_device(&t->view, word, "see memhp list", err);
 }
 
-int unplug_add_words(const struct transaction *t, struct unplug *unplug, char *const *words,
-		     unsigned count, struct err *err)
+int unplug_add_args(const struct transaction *t, struct unplug *unplug, char *const *args,
+		    unsigned count, struct err *err)
 {
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		if (add_word(t, unplug, words[i], err) && unplug_stay(unplug, words[i], err))
+		if (add_arg(t, unplug, args[i], err) && unplug_stay(unplug, args[i], err))
 			return -1;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What there is: QEMU and the guest asked, and what they say joined. */
+/* The state of QEMU and of the guest, queried and combined. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ void view_clear(struct view *v)
 	v->has_machine = v->has_guest = false;
 }
 
-/* All that is asked of QEMU goes to it together. */
+/* All queries go to QEMU in one batch. */
 int view_query_machine(struct view *v, struct err *err)
 {
 	bool is_asking = v->is_adding && !v->sharing.is_known;
@@ -40,16 +40,16 @@ int view_query_machine(struct view *v, struct err *err)
 	return 0;
 }
 
-/* What the guest is asked first. */
+/* The first request to the guest. */
 static void make_request(const struct view *v, struct request *r)
 {
-	/* where the guest does not answer to a DIMM, its device events tell */
+	/* if the guest sends no ACPI answer for a DIMM, its kernel's device events tell */
 	if (v->extra && v->has_machine && !v->machine.has_acpi_ost)
 		request_add(r, VERB_MARK);
-	if (v->is_about_devices)
-		memory_ask_devices(r, &v->machine);
+	if (v->is_scope_devices)
+		memory_request_devices(r, &v->machine);
 	else
-		memory_ask_first(r, v->about);
+		memory_request_first(r, v->scope);
 	if (v->is_taking)
 		request_add(r, VERB_POOLS);
 	if (v->extra)
@@ -70,7 +70,7 @@ int view_query_guest(struct view *v, struct err *err)
 		v->is_taking = v->machine.base_memory_bytes + v->machine.plugged_memory_bytes >
 			       v->goal_bytes;
 	make_request(v, &r);
-	/* what the job will need goes over while the guest is busy with the scan */
+	/* send what the job will need later while the guest is busy with the scan */
 	status = guest_send(v->guest, &r, err);
 	if (!status && v->preload)
 		status = guest_load(v->guest, v->preload, err);
@@ -122,8 +122,8 @@ bool view_device_blocks(const struct view *v, const struct memdev *d, struct blo
 		return false;
 	if (!memdev_is_virtio_mem(d))
 		return sysfs_blocks_of(d->address, d->size_bytes, block_bytes, out);
-	/* virtio-mem: the guest uses whatever whole blocks lie in its part of the address space */
-	end = (d->address + d->span_bytes) / block_bytes;
+	/* virtio-mem: the guest uses every whole block in its part of the address space */
+	end = (d->address + d->max_size_bytes) / block_bytes;
 	*out = (struct blocks){ .first = (d->address + block_bytes - 1) / block_bytes,
 				.last = end - 1,
 				.node = -1 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * view: what there is: QEMU's half and the guest's, asked for and joined. It is asked anew whenever
- * something may have changed; what the guest said first is kept beside what it said last.
+ * view: the state of QEMU and of the guest, queried and combined. It is queried again whenever
+ * something may have changed; the guest's first answer is kept beside its latest.
  */
 #ifndef HOTPLUG_VIEW_H
 #define HOTPLUG_VIEW_H
@@ -20,16 +20,17 @@
 struct view;
 
 /*
- * How the two sessions are opened. They are opened late: whether the guest is to be spoken to at
- * all depends on what QEMU says.
+ * How to open the two sessions. They are opened late: QEMU's answer decides whether the guest is
+ * contacted at all.
  */
 struct view_opener {
-	bool has_monitor; /* a monitor is asked even by a job that can do without */
+	bool has_monitor; /* query the monitor even if the job does not need it */
 	/* open the monitor, unless it is open: view->qmp */
 	int (*open_qmp)(struct view *view, void *context, struct err *err);
-	/* open the guest, unless it is open: view->guest, which stays NULL without a channel */
+	/* open the guest's channel, unless it is open: view->guest, which stays NULL without a
+	 * channel */
 	int (*open_guest)(struct view *view, void *context, struct err *err);
-	/* the error when the guest is needed and there is no channel; returns -1 */
+	/* set the error for a required guest without a channel; returns -1 */
 	int (*no_channel)(void *context, struct err *err);
 	void *context;
 };
@@ -38,69 +39,72 @@ struct view {
 	struct view_opener opener;
 	struct qmp *qmp;		   /* borrowed; NULL: not open */
 	struct guest *guest;		   /* borrowed; NULL: not open, or no channel */
-	bool has_machine, has_guest;	   /* which halves are known */
-	pid_t qemu_pid;			   /* 0: not known which process is QEMU */
-	struct machine machine;		   /* before; its devices also after */
-	struct guest_memory before, after; /* after: whenever the guest was asked again */
+	bool has_machine, has_guest;	   /* which of both are known */
+	pid_t qemu_pid;			   /* 0: QEMU's process is not known */
+	struct machine machine;		   /* before the change; its devices also after it */
+	struct guest_memory before, after; /* after: when the guest was queried again */
 
-	/* What the first query is to ask for besides. */
-	bool is_adding;		/* memory may be added: whether it has to be shared */
+	/* What else the first query asks for. */
+	bool is_adding;		/* memory may be added: must it be shared? */
 	struct sharing sharing; /* the answer to that */
-	/* blocks are to go offline: what that may take is asked for with each query */
+	/* blocks may go offline: each query also asks for what that may cost the guest */
 	bool is_taking;
-	uint64_t goal_bytes; /* they are only if QEMU has more memory than this; 0: not known */
-	enum verb extra;     /* that the guest is asked for with the first query; VERB_NONE: none */
-	verb_set preload;    /* that it will be asked for later */
-	/* the blocks that are asked for first: those of QEMU's devices, or of a list (borrowed, not
+	uint64_t goal_bytes; /* they will only if QEMU has more memory than this; 0: not known */
+	enum verb extra;     /* sent to the guest with the first query; VERB_NONE: none */
+	verb_set preload;    /* verbs that will be used later */
+	/* the blocks in the first query: those of QEMU's devices, or of a list (borrowed, not
 	 * empty); otherwise all */
-	bool is_about_devices;
-	const struct block_list *about;
+	bool is_scope_devices;
+	const struct block_list *scope;
 
-	bool has_cpusets; /* the guest keeps in mind which nodes its cpusets may use */
+	bool has_cpusets; /* the session has saved which nodes the guest's cpusets may use */
 };
 
-/* view_free() - what the view holds; the sessions stay open */
+/* view_free() - free the view's contents; the sessions stay open */
 void view_free(struct view *v);
 
-/* view_clear() - what is known is to be asked again */
+/* view_clear() - forget what is known, to query again */
 void view_clear(struct view *v);
 
-/* view_query_machine() - open the monitor, and ask QEMU for everything at once */
+/* view_query_machine() - open the monitor and query QEMU in one batch */
 int view_query_machine(struct view *v, struct err *err) __attribute__((warn_unused_result));
 
-/* view_query_guest() - open the guest, and ask it for everything; without a channel view->has_guest
- * stays false */
+/* view_query_guest() - open the guest's channel and query the guest; without a channel
+ * view->has_guest stays false */
 int view_query_guest(struct view *v, struct err *err) __attribute__((warn_unused_result));
 
-/* view_now() - the guest's memory as it was seen last */
+/* view_now() - the guest's memory as last read */
 const struct guest_memory *view_now(const struct view *v);
 
 /* view_find_device() - by id, by QOM path, or by memhp's base name ("memhp0" for "memhp0-dimm");
- * NULL when there is none */
+ * NULL if there is none */
 const struct memdev *view_find_device(const struct view *v, const char *name);
 
-/* view_hint_device() - the device that a wrong name may mean, else @otherwise; returns -1 */
+/* view_hint_device() - hint at the device that a misspelt name may mean, else @otherwise; returns
+ * -1 */
 int view_hint_device(const struct view *v, const char *name, const char *otherwise,
 		     struct err *err);
 
 /*
- * view_device_blocks() - the numbers of the guest's blocks that a device can hold
- * Return: false when the guest's block size or the device's address is not known, or do not fit
+ * view_device_blocks() - the numbers of the guest's memory blocks inside a device
+ * Return: false if the guest's block size or the device's address is not known, or no whole block
+ * fits
  */
 bool view_device_blocks(const struct view *v, const struct memdev *d, struct blocks *out);
 
-/* view_found_blocks() - what @g says about the device's blocks; the caller releases it */
+/* view_found_blocks() - the device's blocks in @g; the caller frees the list */
 struct block_list view_found_blocks(const struct view *v, const struct guest_memory *g,
 				    const struct memdev *d);
 
-/* How much of a DIMM the guest has made blocks of; it takes none that begins or ends inside one. */
+/* How much of a DIMM has blocks in the guest; a DIMM that begins or ends inside a block gets
+ * none. */
 enum added { ADDED_UNKNOWN, ADDED_WHOLE, ADDED_PARTLY, ADDED_NOT };
 
-/* view_added() - as @g shows it; ADDED_UNKNOWN without a guest, and for what is no DIMM */
+/* view_added() - as @g shows it; ADDED_UNKNOWN without a guest and for other devices */
 enum added view_added(const struct view *v, const struct guest_memory *g, const struct memdev *d);
 
-/* view_absent_command() - what takes a DIMM away that the guest has not added: repair leaves those
- * of QEMU's command line alone; the caller frees it */
+/* view_absent_command() - the command that removes a DIMM that the guest has not added (repair
+ * ignores those from QEMU's command line); the caller frees it */
 char *view_absent_command(const struct memdev *d);
 
 #endif

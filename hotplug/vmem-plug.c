@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job of adding a virtio-mem device and giving it its size. */
+/* The job of adding a virtio-mem device and growing it to its size. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,7 +31,7 @@ static int read_back(struct transaction *t, struct vmem_plug *plug, struct err *
 	if (machine_query_devices(&t->view.machine, t->view.qmp, err))
 		return -1;
 	d = machine_device(&t->view.machine, plug->device.device_id);
-	if (!d || d->span_bytes != plug->device.size_bytes)
+	if (!d || d->max_size_bytes != plug->device.size_bytes)
 		return err_set(err, ERR_FAILED, "QEMU does not list '%s' as requested",
 			       plug->device.device_id);
 	vmem_add(&t->view, &plug->vmem, d, plug->device.size_bytes);
@@ -52,7 +52,7 @@ static int verify_backend(struct view *v, const struct vmem_plug *plug, struct e
 		       : 0;
 }
 
-/* The reply to object-add (0) or device_add (1), if it is under way. */
+/* Wait for the reply to object-add (0) or device_add (1), if one is due. */
 static int take_reply(struct transaction *t, struct vmem_plug *plug, unsigned i, struct err *err)
 {
 	bool is_asked = plug->ids[i];
@@ -91,7 +91,7 @@ static int attach(struct transaction *t, void *job, struct err *err)
 		       : 0;
 }
 
-/* Replies that were not waited for tell what is there to be undone. */
+/* Collect outstanding replies: they tell what there is to undo. */
 static int collect_replies(struct transaction *t, struct vmem_plug *plug, struct err *err)
 {
 	struct err ignored;
@@ -106,7 +106,7 @@ static int collect_replies(struct transaction *t, struct vmem_plug *plug, struct
 	return 0;
 }
 
-/* QEMU lets go of virtio-mem devices since 8.2; before, an empty one stays. */
+/* QEMU can unplug virtio-mem devices since 8.2; before that, an empty one stays. */
 static int detach(struct transaction *t, void *job, struct err *err)
 {
 	struct vmem_plug *plug = job;
@@ -121,7 +121,7 @@ static int detach(struct transaction *t, void *job, struct err *err)
 	d = plug->is_device_there ? machine_device(&t->view.machine, plug->device.device_id) : NULL;
 	if (d) {
 		leaving_add(&leaving, &count, d);
-		if (hotplug_release_devices(t, leaving, count, err))
+		if (hotplug_device_del(t, leaving, count, err))
 			status = err_wrap(err, "'%s' stays plugged", plug->device.device_id);
 		leaving_free(&leaving, &count);
 	}
@@ -138,7 +138,7 @@ static void leave(struct transaction *t, void *job)
 {
 	struct vmem_plug *plug = job;
 
-	mem_file_leave(&plug->file, t->deadline);
+	mem_file_clean_up(&plug->file, t->deadline);
 }
 
 static void attach_show(struct transaction *t, void *job)
@@ -151,7 +151,7 @@ static void attach_show(struct transaction *t, void *job)
 		t, machine_request_size(plug->device.device_id, plug->device.size_bytes));
 }
 
-/* Read back, for the report too. */
+/* Read the device back; the report shows it too. */
 static int verify(struct transaction *t, void *job, struct err *err)
 {
 	const struct vmem_plug *plug = job;
@@ -169,13 +169,13 @@ static int verify(struct transaction *t, void *job, struct err *err)
 static const struct step attach_steps[] = { { "attach", attach, detach, attach_show, leave } };
 static const struct step verify_steps[] = { { "verify", verify, NULL, NULL, NULL } };
 
-/* Before the device is there: QEMU may not let go of it. */
+/* Check the node before the device exists: QEMU may not be able to unplug it. */
 static int check_node(const struct view *v, struct vmem_plug *plug, struct err *err)
 {
 	uint64_t node = plug->request.node;
 
-	return vmem_wish(v, &plug->vmem, node, err) ||
-			       node_map_check_wish(plug->vmem.nodes, v, node, err)
+	return vmem_require_node(v, &plug->vmem, node, err) ||
+			       node_map_check_request(plug->vmem.nodes, v, node, err)
 		       ? -1
 		       : 0;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * vmem-plug: the job of adding a virtio-mem device and giving it its size.
- */
+/* vmem-plug: the job of adding a virtio-mem device and growing it to its size. */
 #ifndef HOTPLUG_VMEM_PLUG_H
 #define HOTPLUG_VMEM_PLUG_H
 
@@ -13,10 +11,10 @@ struct vmem_plug {
 	struct plug_request request; /* without a slot */
 	struct dimm_request device;  /* its names and place */
 	char *bus;		     /* a PCIe root port; NULL: the machine's own bus; owned */
-	struct vmem vmem;	     /* the device, once it is there */
-	uint64_t ids[2];	     /* of object-add and device_add under way; 0: none */
+	struct vmem vmem;	     /* the device, once it exists */
+	uint64_t ids[2];	     /* of object-add and device_add while unanswered; 0: none */
 	bool is_object_there, is_device_there;
-	struct mem_file file; /* that a --mem-path means */
+	struct mem_file file; /* of --mem-path */
 };
 
 /* hotplug_vmem_plug() - the whole command */

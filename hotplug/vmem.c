@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job of giving virtio-mem devices another size. */
+/* The job of resizing virtio-mem devices. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,35 +12,35 @@
 #include "lib/size.h"
 #include "lib/util.h"
 
-/* QEMU says MEMORY_DEVICE_SIZE_CHANGE once a second at most: it is asked as well. */
+/* QEMU sends MEMORY_DEVICE_SIZE_CHANGE at most once a second: query the size as well. */
 #define ASK_MS 20
 
 void vmem_add(const struct view *v, struct vmem *vmem, const struct memdev *d,
 	      uint64_t target_bytes)
 {
-	struct vmem_unit *unit;
+	struct vmem_device *device;
 
-	vmem->units = xgrow(vmem->units, vmem->units_count, sizeof(*vmem->units));
-	unit = &vmem->units[vmem->units_count++];
-	*unit = (struct vmem_unit){ .handle = xstrdup(memdev_name(d)),
-				    .requested_bytes = d->requested_bytes,
-				    .before_bytes = d->size_bytes,
-				    .size_bytes = d->size_bytes,
-				    .target_bytes = target_bytes };
-	unit->has_span = view_device_blocks(v, d, &unit->span);
+	vmem->devices = xgrow(vmem->devices, vmem->devices_count, sizeof(*vmem->devices));
+	device = &vmem->devices[vmem->devices_count++];
+	*device = (struct vmem_device){ .handle = xstrdup(memdev_name(d)),
+					.requested_bytes = d->requested_bytes,
+					.before_bytes = d->size_bytes,
+					.size_bytes = d->size_bytes,
+					.target_bytes = target_bytes };
+	device->has_span = view_device_blocks(v, d, &device->span);
 }
 
 void vmem_free(struct vmem *vmem)
 {
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		free(vmem->units[i].handle);
-	free(vmem->units);
+	for (i = 0; i < vmem->devices_count; i++)
+		free(vmem->devices[i].handle);
+	free(vmem->devices);
 	free(vmem->nodes);
 }
 
-int vmem_wish(const struct view *v, struct vmem *vmem, uint64_t node, struct err *err)
+int vmem_require_node(const struct view *v, struct vmem *vmem, uint64_t node, struct err *err)
 {
 	vmem->nodes = xcalloc(1, sizeof(*vmem->nodes));
 	vmem->node = node;
@@ -54,105 +54,106 @@ bool vmem_is_growing(const struct vmem *vmem)
 {
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].target_bytes > vmem->units[i].before_bytes)
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].target_bytes > vmem->devices[i].before_bytes)
 			return true;
 	return false;
 }
 
-/* Wait for the reply of a device that was asked; one that refuses is as it was. */
-static int take_reply(struct view *v, struct vmem_unit *unit, uint64_t id, bool is_back,
+/* Wait for the reply about a device; one that is refused is as it was. */
+static int take_reply(struct view *v, struct vmem_device *device, uint64_t id, bool is_back,
 		      struct err *err)
 {
 	if (!qmp_receive(v->qmp, id, NULL, err))
 		return 0;
 	if (!is_back && err->code == ERR_QEMU_REFUSED)
-		unit->is_asked = false;
+		device->is_asked = false;
 	return err->code == ERR_QEMU_REFUSED
-		       ? err_wrap(err, "QEMU does not resize '%s'", unit->handle)
+		       ? err_wrap(err, "QEMU does not resize '%s'", device->handle)
 		       : -1;
 }
 
-/* Ask all devices for their target, or, those that were asked, for what they had been asked for
- * before; the first failure is the one that is told. */
+/* Request the target size of all devices or, on undo (@is_back), the former size of those
+ * requested; the first failure is reported. */
 static int request_sizes(struct view *v, struct vmem *vmem, bool is_back, struct err *err)
 {
-	_cleanup_free_ uint64_t *ids = xcalloc(vmem->units_count, sizeof(*ids));
+	_cleanup_free_ uint64_t *ids = xcalloc(vmem->devices_count, sizeof(*ids));
 	struct err other;
 	int status = 0;
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++) {
-		struct vmem_unit *unit = &vmem->units[i];
-		uint64_t size_bytes = is_back ? unit->requested_bytes : unit->target_bytes;
+	for (i = 0; i < vmem->devices_count; i++) {
+		struct vmem_device *device = &vmem->devices[i];
+		uint64_t size_bytes = is_back ? device->requested_bytes : device->target_bytes;
 
-		if (is_back && !unit->is_asked)
+		if (is_back && !device->is_asked)
 			continue;
-		unit->is_asked = true;
-		if (qmp_send(v->qmp, machine_request_size(unit->handle, size_bytes), &ids[i], err))
+		device->is_asked = true;
+		if (qmp_send(v->qmp, machine_request_size(device->handle, size_bytes), &ids[i],
+			     err))
 			return -1;
 	}
-	for (i = 0; i < vmem->units_count; i++)
+	for (i = 0; i < vmem->devices_count; i++)
 		if (ids[i] &&
-		    take_reply(v, &vmem->units[i], ids[i], is_back, status ? &other : err))
+		    take_reply(v, &vmem->devices[i], ids[i], is_back, status ? &other : err))
 			status = -1;
 	return status;
 }
 
-static uint64_t wanted(const struct vmem_unit *unit, bool is_back)
+static uint64_t wanted(const struct vmem_device *device, bool is_back)
 {
-	return is_back ? unit->before_bytes : unit->target_bytes;
+	return is_back ? device->before_bytes : device->target_bytes;
 }
 
-/* How far the devices are from the sizes they are to have. */
+/* How far the devices are from their wanted sizes. */
 static uint64_t bytes_left(const struct vmem *vmem, bool is_back)
 {
 	uint64_t bytes = 0;
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++) {
-		uint64_t has = vmem->units[i].size_bytes, to = wanted(&vmem->units[i], is_back);
+	for (i = 0; i < vmem->devices_count; i++) {
+		uint64_t has = vmem->devices[i].size_bytes, to = wanted(&vmem->devices[i], is_back);
 
 		bytes += has < to ? to - has : has - to;
 	}
 	return bytes;
 }
 
-/* See how far the guest has come. The list is not t->view.machine's: others hold on to that. */
+/* Read the devices' present sizes. Not into t->view.machine: others have pointers into its list. */
 static int refresh(struct view *v, struct vmem *vmem, struct err *err)
 {
 	struct machine now = { 0 };
 	int status = machine_query_devices(&now, v->qmp, err);
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count && !status; i++) {
-		const struct memdev *d = machine_device(&now, vmem->units[i].handle);
+	for (i = 0; i < vmem->devices_count && !status; i++) {
+		const struct memdev *d = machine_device(&now, vmem->devices[i].handle);
 
 		if (d)
-			vmem->units[i].size_bytes = d->size_bytes;
+			vmem->devices[i].size_bytes = d->size_bytes;
 		else
-			status = err_set(err, ERR_FAILED, "'%s' is gone", vmem->units[i].handle);
+			status = err_set(err, ERR_FAILED, "'%s' is gone", vmem->devices[i].handle);
 	}
 	machine_free(&now);
 	return status;
 }
 
-/* The blocks that the devices may fill, as the guest shows them; the caller releases the list. */
+/* The guest's blocks inside the devices; the caller frees the list. */
 static struct block_list shown_blocks(const struct view *v, const struct vmem *vmem)
 {
 	struct block_list wanted = { 0 }, found = { 0 };
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].has_span)
-			block_list_add(&wanted, &vmem->units[i].span);
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].has_span)
+			block_list_add(&wanted, &vmem->devices[i].span);
 	block_list_sort(&wanted);
 	block_list_intersect(&found, &v->after.blocks, &wanted);
 	block_list_free(&wanted);
 	return found;
 }
 
-/* Move the first @count blocks of a list to another. */
+/* Move the first @count blocks of a list to another list. */
 static void take_first(struct block_list *list, uint64_t count, struct block_list *first)
 {
 	struct block_list rest = { 0 };
@@ -175,7 +176,7 @@ static void take_first(struct block_list *list, uint64_t count, struct block_lis
 	*list = rest;
 }
 
-/* What the driver has added and nobody has brought online; the caller releases the list. */
+/* The blocks that the driver has added and that are still offline; the caller frees the list. */
 static struct block_list waiting_blocks(const struct view *v, const struct vmem *vmem)
 {
 	struct block_list shown = shown_blocks(v, vmem), offline = { 0 };
@@ -188,7 +189,7 @@ static struct block_list waiting_blocks(const struct view *v, const struct vmem 
 	return offline;
 }
 
-/* How many blocks of @list are online in the kernel's zones. */
+/* The number of blocks of @list that are online in kernel zones. */
 static uint64_t count_kernel(const struct view *v, const struct block_list *list)
 {
 	struct block_list found = { 0 };
@@ -203,7 +204,7 @@ static uint64_t count_kernel(const struct view *v, const struct block_list *list
 	return blocks;
 }
 
-/* Bring both lists online. What the kernel's zones have not got they are to get next time. */
+/* Bring both lists online. Blocks missing from kernel zones are made up for next time. */
 static int bring_lists(struct transaction *t, struct vmem *vmem, const struct block_list *kernel,
 		       const struct block_list *movable, struct err *err)
 {
@@ -218,8 +219,8 @@ static int bring_lists(struct transaction *t, struct vmem *vmem, const struct bl
 	return status;
 }
 
-/* Bring online what the driver has added; memory comes block by block, and stops coming while too
- * much of it is offline. */
+/* Bring online what the driver has added: it adds memory block by block, and pauses while too much
+ * of it is offline. */
 static int bring_online(struct transaction *t, struct vmem *vmem, struct err *err)
 {
 	struct block_list movable, kernel = { 0 };
@@ -235,21 +236,21 @@ static int bring_online(struct transaction *t, struct vmem *vmem, struct err *er
 	return status;
 }
 
-/* Read back: is there a block, online, for all that the devices hold? */
+/* Read back: is all of the devices' memory online in blocks? */
 static bool is_online(const struct view *v, const struct vmem *vmem)
 {
 	struct block_list shown = shown_blocks(v, vmem);
-	uint64_t bytes = block_list_blocks(&shown) * v->before.block_size_bytes, held = 0;
+	uint64_t bytes = block_list_blocks(&shown) * v->before.block_size_bytes, devices_bytes = 0;
 	bool is_whole = true;
 	unsigned i;
 
 	for (i = 0; i < shown.count; i++)
 		is_whole &= blocks_are_online(&shown.runs[i]);
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].has_span)
-			held += vmem->units[i].size_bytes;
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].has_span)
+			devices_bytes += vmem->devices[i].size_bytes;
 	block_list_free(&shown);
-	return is_whole && bytes >= held;
+	return is_whole && bytes >= devices_bytes;
 }
 
 static bool is_size_change(const char *name, struct json_object *data, void *context)
@@ -258,27 +259,27 @@ static bool is_size_change(const char *name, struct json_object *data, void *con
 	return transaction_notice_stop(context, name) || !strcmp(name, "MEMORY_DEVICE_SIZE_CHANGE");
 }
 
-/* Have all devices the size they are to have? */
+/* Have all devices reached their wanted sizes? */
 static bool is_reached(const struct vmem *vmem, bool is_back)
 {
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].size_bytes != wanted(&vmem->units[i], is_back))
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].size_bytes != wanted(&vmem->devices[i], is_back))
 			return false;
 	return true;
 }
 
-/* The driver has taken memory away. Huge pages it moves (alloc_contig_range()). */
+/* The driver has removed memory. It moves huge pages (alloc_contig_range()). */
 static int read_less(struct transaction *t, struct err *err)
 {
 	if (hotplug_scan(t, err))
 		return -1;
-	hotplug_settle_floor(t);
+	hotplug_restore_floor(t);
 	return 0;
 }
 
-/* Wait until the sizes are there and, where memory is added, can be used. */
+/* Wait until the sizes are reached and added memory is online. */
 static int follow(struct transaction *t, struct vmem *vmem, bool is_back, struct err *err)
 {
 	bool has_guest = t->view.has_guest && !transaction_guest_has_ended(t);
@@ -301,26 +302,26 @@ static int follow(struct transaction *t, struct vmem *vmem, bool is_back, struct
 	}
 }
 
-/* The first device that is not where it should be, in words. */
+/* Report the first device that has not reached its target. */
 static int short_of(const struct vmem *vmem, struct err *err)
 {
 	char size[SIZE_TEXT_MAX], target[SIZE_TEXT_MAX];
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++) {
-		const struct vmem_unit *unit = &vmem->units[i];
+	for (i = 0; i < vmem->devices_count; i++) {
+		const struct vmem_device *device = &vmem->devices[i];
 
-		if (unit->size_bytes != unit->target_bytes)
-			return err_wrap(err, "'%s' has reached %s, not %s", unit->handle,
-					size_format(size, unit->size_bytes),
-					size_format(target, unit->target_bytes));
+		if (device->size_bytes != device->target_bytes)
+			return err_wrap(err, "'%s' has reached %s, not %s", device->handle,
+					size_format(size, device->size_bytes),
+					size_format(target, device->target_bytes));
 	}
 	return err_wrap(err, "the guest has not brought all of it online");
 }
 
 /*
- * A guest that does not give all back: what it gave stays given, and it is not asked for more, or
- * it would go on trying.
+ * The guest does not give back everything: accept the size reached and request just that, or the
+ * driver would keep trying.
  */
 static int stop_short(struct transaction *t, struct vmem *vmem, struct err *err)
 {
@@ -330,9 +331,9 @@ static int stop_short(struct transaction *t, struct vmem *vmem, struct err *err)
 
 	deadline_undo(t->deadline);
 	short_of(vmem, err);
-	for (i = 0; i < vmem->units_count; i++) {
-		vmem->units[i].target_bytes = vmem->units[i].size_bytes;
-		is_changed |= vmem->units[i].size_bytes != vmem->units[i].before_bytes;
+	for (i = 0; i < vmem->devices_count; i++) {
+		vmem->devices[i].target_bytes = vmem->devices[i].size_bytes;
+		is_changed |= vmem->devices[i].size_bytes != vmem->devices[i].before_bytes;
 	}
 	if (!is_changed) {
 		err->code = ERR_GUEST_REFUSED;
@@ -347,7 +348,7 @@ static int stop_short(struct transaction *t, struct vmem *vmem, struct err *err)
 	return -1;
 }
 
-/* Read back: is all of it on the node that was asked for? */
+/* Read back: is all of it on the requested node? */
 static int check_nodes(const struct view *v, const struct vmem *vmem, struct err *err)
 {
 	struct block_list shown = { 0 };
@@ -383,8 +384,8 @@ static bool is_asked(const struct vmem *vmem)
 {
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].is_asked)
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].is_asked)
 			return true;
 	return false;
 }
@@ -398,30 +399,30 @@ static int resize_back(struct transaction *t, void *job, struct err *err)
 	if (!is_asked(vmem))
 		return 0;
 	if (!request_sizes(&t->view, vmem, true, err) && !follow(t, vmem, true, err))
-		return t->view.has_guest ? hotplug_give_back(t, err) : 0;
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].size_bytes != vmem->units[i].before_bytes)
-			return err_wrap(err, "'%s' is at %s, was at %s", vmem->units[i].handle,
-					size_format(size, vmem->units[i].size_bytes),
-					size_format(before, vmem->units[i].before_bytes));
+		return t->view.has_guest ? hotplug_restore_pools(t, err) : 0;
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].size_bytes != vmem->devices[i].before_bytes)
+			return err_wrap(err, "'%s' is at %s, was at %s", vmem->devices[i].handle,
+					size_format(size, vmem->devices[i].size_bytes),
+					size_format(before, vmem->devices[i].before_bytes));
 	return -1;
 }
 
-/* How much is to be added, in memory blocks, rounded up. */
+/* The number of memory blocks to be added, rounded up. */
 static uint64_t blocks_added(const struct view *v, const struct vmem *vmem)
 {
 	uint64_t blocks = 0;
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		if (vmem->units[i].target_bytes > vmem->units[i].before_bytes)
-			blocks += (vmem->units[i].target_bytes - vmem->units[i].before_bytes +
+	for (i = 0; i < vmem->devices_count; i++)
+		if (vmem->devices[i].target_bytes > vmem->devices[i].before_bytes)
+			blocks += (vmem->devices[i].target_bytes - vmem->devices[i].before_bytes +
 				   v->before.block_size_bytes - 1) /
 				  v->before.block_size_bytes;
 	return blocks;
 }
 
-/* Which blocks it will be is not known before they come. */
+/* The blocks' numbers are not known before they appear. */
 static void plan_online(struct transaction *t, const struct vmem *vmem)
 {
 	uint64_t kernel = vmem->kernel_blocks, blocks = blocks_added(&t->view, vmem);
@@ -437,12 +438,13 @@ static void resize_show(struct transaction *t, void *job)
 	const struct vmem *vmem = job;
 	unsigned i;
 
-	for (i = 0; i < vmem->units_count; i++)
-		transaction_plan_request(t, machine_request_size(vmem->units[i].handle,
-								 vmem->units[i].target_bytes));
-	for (i = 0; i < vmem->units_count; i++)
-		transaction_plan(t, "event",
-				 xasprintf("MEMORY_DEVICE_SIZE_CHANGE %s", vmem->units[i].handle));
+	for (i = 0; i < vmem->devices_count; i++)
+		transaction_plan_request(t, machine_request_size(vmem->devices[i].handle,
+								 vmem->devices[i].target_bytes));
+	for (i = 0; i < vmem->devices_count; i++)
+		transaction_plan(
+			t, "event",
+			xasprintf("MEMORY_DEVICE_SIZE_CHANGE %s", vmem->devices[i].handle));
 	if (t->view.has_guest && vmem_is_growing(vmem))
 		plan_online(t, vmem);
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What may end any wait of a command. */
+/* What may end any wait of a command early. */
 #include <string.h>
 
 #include "hotplug/watch.h"
 #include "qmp.h"
 
-#define REBOOT_MS 20000 /* for a guest that starts anew until it can let go of a DIMM */
-#define PANIC_MS  6000	/* until a reset follows, if one is to: five seconds are usual (panic=5) */
-#define LAST_MS	  1000	/* until the end of QEMU follows, if it is to */
+#define REBOOT_MS 20000 /* for a restarted guest until it can release a DIMM */
+#define PANIC_MS  6000	/* for a reset to follow: panic=5 is usual */
+#define LAST_MS	  1000	/* for QEMU's exit to follow */
 
 /* What a phase waits for. */
 static const struct {
-	const char *phase, *words;
+	const char *phase, *text;
 } waits[] = {
 	{ "attach", "QEMU was adding memory" },
 	{ "appear", "memhp waited for it to take the new memory" },
@@ -22,25 +22,24 @@ static const struct {
 	{ "undo", "memhp was undoing what it had begun" },
 };
 
-static const char *words_of(const char *phase)
+static const char *text_of(const char *phase)
 {
 	size_t i;
 
 	for (i = 0; phase && i < ARRAY_SIZE(waits); i++)
 		if (!strcmp(waits[i].phase, phase))
-			return waits[i].words;
+			return waits[i].text;
 	return "memhp waited for its answer";
 }
 
-/* Does what is waited for not depend on the guest? What it has let go of is removed, or is read
- * back, all the same. */
+/* Does the phase wait for QEMU only? After the guest's end, what it has released is still removed
+ * and read back. */
 static bool is_of_qemu_only(const char *phase)
 {
 	return phase && (!strcmp(phase, "remove") || !strcmp(phase, "verify"));
 }
 
-/* Nothing more is to be said to a guest that has ended: what listens there now is something else.
- */
+/* Send nothing more to a guest that has ended: something else may be reading the channel now. */
 static void abandon(struct guest_watch *w)
 {
 	w->deadline->has_ended = true;
@@ -56,35 +55,35 @@ static void notice(void *context, const char *event, struct json_object *data)
 		abandon(w);
 }
 
-/* The guest's console has something to say, while something else is waited for. */
-static void hear_guest(void *context)
+/* Read the guest's console during a wait for something else. */
+static void read_console(void *context)
 {
 	struct guest_watch *w = context;
 
 	if (!guest_hear(w->view->guest))
-		w->is_deaf = true;
+		w->is_console_closed = true;
 	if (guest_has_panicked(w->view->guest))
 		watch_note_panic(w);
 }
 
-/* A console is listened to as long as it says nothing that is waited for. */
-static void listen_to_guest(struct guest_watch *w)
+/* Watch the guest's console as long as no request is waiting for its output. */
+static void watch_console(struct guest_watch *w)
 {
 	struct deadline *d = w->deadline;
 
-	d->hear_fd = w->view->guest && !w->is_deaf ? guest_idle_fd(w->view->guest) : -1;
-	d->hear = d->hear_fd >= 0 ? hear_guest : NULL;
+	d->hear_fd = w->view->guest && !w->is_console_closed ? guest_idle_fd(w->view->guest) : -1;
+	d->hear = d->hear_fd >= 0 ? read_console : NULL;
 }
 
 static int check(void *context, struct err *err)
 {
 	struct guest_watch *w = context;
 
-	listen_to_guest(w);
+	watch_console(w);
 	if (w->endings.count == w->told || (w->progress && is_of_qemu_only(w->progress->phase)))
 		return 0;
 	abandon(w);
-	return watch_tell(w, err);
+	return watch_report(w, err);
 }
 
 static bool is_nothing(const char *name, struct json_object *data, void *context)
@@ -99,14 +98,14 @@ static bool is_stop(const char *name, struct json_object *data, void *context)
 	return watch_notice_stop(context, name);
 }
 
-/* After a panic: the guest starts anew, or the VM stops. */
+/* After a panic: the guest restarts, or the VM stops. */
 static bool is_rest(const char *name, struct json_object *data, void *context)
 {
 	return is_stop(name, data, context) || !strcmp(name, "RESET");
 }
 
-/* News of the monitor, while something else is waited for. */
-static int hear(void *context, struct err *err)
+/* Read the monitor during a wait for something else. */
+static int read_monitor(void *context, struct err *err)
 {
 	_cleanup_json_ struct json_object *event = NULL;
 	struct guest_watch *w = context;
@@ -123,11 +122,11 @@ int watch_begin(struct guest_watch *w, struct view *view, struct deadline *d,
 
 	if (!view->qmp || w->view)
 		return 0;
-	/* a session that stays open may have kept what was before, or not read it yet */
+	/* drop earlier events that an open session has kept or not read yet */
 	if (qmp_wait_event(view->qmp, is_nothing, NULL, 0, &event, err) < 0)
 		return -1;
 	*w = (struct guest_watch){ .view = view, .deadline = d, .progress = progress };
-	d->watch = hear;
+	d->watch = read_monitor;
 	d->check = check;
 	d->watch_context = w;
 	d->watch_fd = qmp_fd(view->qmp);
@@ -195,14 +194,14 @@ int64_t watch_limit_ms(const struct guest_watch *w)
 	return w->endings.is_reset ? REBOOT_MS : PANIC_MS;
 }
 
-int watch_tell(const struct guest_watch *w, struct err *err)
+int watch_report(const struct guest_watch *w, struct err *err)
 {
-	_cleanup_buf_ struct buf words = { 0 };
+	_cleanup_buf_ struct buf text = { 0 };
 
-	endings_describe(&w->endings, &words);
+	endings_describe(&w->endings, &text);
 	return err_set(
 		err, endings_end_qemu(&w->endings) ? ERR_QEMU_UNREACHABLE : ERR_GUEST_UNREACHABLE,
-		"%s while %s", buf_text(&words), words_of(w->progress ? w->progress->phase : NULL));
+		"%s while %s", buf_text(&text), text_of(w->progress ? w->progress->phase : NULL));
 }
 
 bool watch_notice_stop(struct guest_watch *w, const char *event)
@@ -213,7 +212,7 @@ bool watch_notice_stop(struct guest_watch *w, const char *event)
 	return true;
 }
 
-/* STOP comes without its reason, and a migration ends without an event: QEMU is asked. */
+/* STOP carries no reason, and a migration ends without an event, so ask QEMU. */
 int watch_check_runs(struct guest_watch *w, struct err *err)
 {
 	struct deadline *d = w->view ? w->deadline : NULL;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which zone new memory goes to. */
+/* Choose the zone of new memory. */
 #include <stdio.h>
 
 #include "hotplug/zone.h"
 #include "lib/size.h"
 
-#define MOVABLE_RATIO 3 /* Movable is at most this many times the kernel's zones */
+#define MOVABLE_RATIO 3 /* auto keeps Movable to at most this many times the kernel zones */
 
-/* The guest's zones, with all pieces in Movable and none of them in the kernel's. */
+/* The size of the guest's zones if all pieces go to Movable. */
 struct zones {
 	uint64_t movable_bytes, kernel_bytes;
 };
@@ -55,7 +55,8 @@ static void explain(char *reason, uint64_t first, uint64_t count, const struct z
 		 is_kernel ? "its" : "the kernel's", size_format(kernel, z->kernel_bytes));
 }
 
-/* How many pieces auto gives to the kernel: they come first, and pay for the others' memory map. */
+/* How many pieces auto puts in kernel zones: the first ones, so that they hold the others' memory
+ * map. */
 static unsigned split_auto(const struct transaction *t, const uint64_t *sizes, unsigned count,
 			   char *reason)
 {
@@ -74,7 +75,7 @@ static unsigned split_auto(const struct transaction *t, const uint64_t *sizes, u
 	return first;
 }
 
-/* The same for pieces of one size, however many a device of QEMU's has. */
+/* The same for any number of pieces of one size. */
 static uint64_t split_even(const struct transaction *t, uint64_t size_bytes, uint64_t count,
 			   char *reason)
 {
@@ -96,14 +97,14 @@ static uint64_t split_even(const struct transaction *t, uint64_t size_bytes, uin
 	return first;
 }
 
-/* May auto choose? Else *reason says why not. */
+/* Can auto choose? If not, *reason says why. */
 static bool is_auto(const struct view *v, enum zone zone, char *reason)
 {
 	*reason = '\0';
-	if (v->before.is_limited)
+	if (v->before.is_agent_only)
 		snprintf(reason, ZONE_REASON_MAX,
 			 "auto left the zone to the guest's kernel: its agent forbids guest-exec");
-	return !v->before.is_limited && zone == ZONE_AUTO && v->has_guest;
+	return !v->before.is_agent_only && zone == ZONE_AUTO && v->has_guest;
 }
 
 unsigned zone_split(struct transaction *t, enum zone zone, const uint64_t *sizes, unsigned count,
@@ -132,7 +133,7 @@ uint64_t zone_split_even(struct transaction *t, enum zone zone, uint64_t size_by
 
 enum zone zone_of_others(const struct view *v)
 {
-	return v->before.is_limited ? ZONE_ANY : ZONE_MOVABLE;
+	return v->before.is_agent_only ? ZONE_ANY : ZONE_MOVABLE;
 }
 
 enum zone zone_choose(struct transaction *t, enum zone zone, uint64_t size_bytes, char *reason)
@@ -160,7 +161,7 @@ enum zone zone_begun(const struct view *v, const struct memdev *d, bool *is_mixe
 
 int zone_check(const struct view *v, enum zone zone, struct err *err)
 {
-	if (zone == ZONE_AUTO || !v->before.is_limited)
+	if (zone == ZONE_AUTO || !v->before.is_agent_only)
 		return 0;
 	err_set(err, ERR_FAILED,
 		"the guest agent forbids guest-exec: without it memhp cannot choose zone %s",

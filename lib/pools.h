@@ -59,8 +59,8 @@ uint64_t pools_free_bytes(const struct pools *p);
 /* pools_smallest_kib() - the smallest size that has pages; 0: none */
 uint64_t pools_smallest_kib(const struct pools *p);
 
-/* pools_held_bytes() - the memory in huge pages of the blocks that the guest was asked about; @p
- * has their tails, @smallest_kib is the smallest possible size of such a page */
-uint64_t pools_held_bytes(const struct pools *p, uint64_t smallest_kib);
+/* pools_bytes_in_blocks() - what lies in huge pages in the blocks that the guest was asked about;
+ * @p has their tails, @smallest_kib is the smallest size that these can have */
+uint64_t pools_bytes_in_blocks(const struct pools *p, uint64_t smallest_kib);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What to start a QEMU with that is to have a device from the start. */
+/* The arguments that give QEMU a device from its start. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #define ALWAYS	 NULL
 #define LEFT_OUT property_left_out
 
-/* Of all types of backends, with their defaults (backends/hostmem.c, hostmem-file.c,
+/* Properties of all backend types, with their defaults (backends/hostmem.c, hostmem-file.c,
  * hostmem-memfd.c): a name means the same in each. */
 static const struct property_rule backend_rules[] = {
 	{ "type", LEFT_OUT },	   { "size", ALWAYS },
@@ -28,7 +28,7 @@ static const struct property_rule backend_rules[] = {
 	{ "seal", "on" },	   { 0 },
 };
 
-/* What all devices have that cannot be set, or is put out by hand. */
+/* Properties of all devices that cannot be set, or are printed separately. */
 static const struct property_rule device_rules[] = {
 	{ "type", LEFT_OUT },
 	{ "parent_bus", LEFT_OUT },
@@ -37,7 +37,7 @@ static const struct property_rule device_rules[] = {
 	{ 0 },
 };
 
-/* Also of nvdimm (hw/mem/nvdimm.c). */
+/* Also for nvdimm (hw/mem/nvdimm.c). */
 static const struct property_rule dimm_rules[] = {
 	{ "slot", ALWAYS },
 	{ "node", ALWAYS },
@@ -48,8 +48,8 @@ static const struct property_rule dimm_rules[] = {
 	{ 0 },
 };
 
-/* hw/virtio/virtio-mem.c, virtio-pmem.c; what a virtio device on PCI has besides: hw/pci/pci.c,
- * hw/virtio/virtio-pci.c, virtio.h. Old machine types change some of it (hw_compat_*). */
+/* hw/virtio/virtio-mem.c, virtio-pmem.c; common to virtio devices on PCI: hw/pci/pci.c,
+ * hw/virtio/virtio-pci.c, virtio.h. Old machine types change some defaults (hw_compat_*). */
 static const struct property_rule virtio_rules[] = {
 	{ "addr", LEFT_OUT },
 	{ "busnr", LEFT_OUT },
@@ -103,11 +103,11 @@ static const struct property_rule virtio_rules[] = {
 	{ 0 },
 };
 
-/* The types that are put on a command line: no other word of QEMU's gets there as one. */
+/* The types that may be put on a command line; no other type name from QEMU is. */
 static const struct known_type {
 	const char *name;
 	const struct property_rule *rules;
-	const char *share; /* of a backend: whether it is shared unless it was told */
+	const char *share; /* of a backend: the default of its "share" */
 	bool is_pci;
 } types[] = {
 	{ "memory-backend-ram", backend_rules, "off", false },
@@ -150,7 +150,7 @@ static int object_text(const char *id, const struct properties *object,
 {
 	const struct known_type *type = find_type(object, true, id, err);
 	bool is_taken = !strcmp(on_off(object, "prealloc", "off"), "on");
-	/* what depends on something else; threads count only where there is work for them */
+	/* defaults that depend on other properties; threads matter only with preallocation */
 	const struct property_rule own[] = {
 		{ "share", type ? type->share : NULL },
 		{ "merge", on_off(machine, "mem-merge", "on") },
@@ -174,8 +174,8 @@ static int object_text(const char *id, const struct properties *object,
 	return 0;
 }
 
-/* The name of the bus is the last part of its path; the place on it is a slot and a function, eight
- * of them (PCI_DEVFN). */
+/* The bus name is the last part of its path; the address on it is a slot and one of eight functions
+ * (PCI_DEVFN). */
 static void add_place(struct buf *out, const struct properties *device)
 {
 	const char *bus = properties_text(device, "parent_bus");
@@ -209,48 +209,48 @@ static int device_text(const struct memdev *d, const struct properties *device,
 	return 0;
 }
 
-/* What is asked once for all backends. */
-static int find_usual(struct machine_usual *usual, struct qmp *q, struct err *err)
+/* Query once what all backends need. */
+static int query_common(struct machine_defaults *cached, struct qmp *q, struct err *err)
 {
 	static const char *const names[] = { "mem-merge", "dump-guest-core" };
 
-	if (usual->memdevs)
+	if (cached->memdevs)
 		return 0;
-	if (qmp_execute(q, "query-memdev", NULL, &usual->memdevs, err))
+	if (qmp_execute(q, "query-memdev", NULL, &cached->memdevs, err))
 		return err_wrap(err, "cannot ask QEMU (query-memdev)");
-	return properties_query_named(&usual->machine, q, "/machine", names, ARRAY_SIZE(names),
+	return properties_query_named(&cached->machine, q, "/machine", names, ARRAY_SIZE(names),
 				      err);
 }
 
-static int read_object(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
+static int read_object(const struct memdev *d, struct qmp *q, struct machine_defaults *cached,
 		       struct machine_args *args, struct err *err)
 {
 	_cleanup_free_ char *path = xasprintf("/objects/%s", d->backend);
 	struct properties object = { 0 };
-	int status = find_usual(usual, q, err);
+	int status = query_common(cached, q, err);
 
 	if (!status)
-		status =
-			properties_query(&object, q, path, backend_find(usual->memdevs, d->backend),
-					 err) ||
-					object_text(d->backend, &object, &usual->machine, args, err)
-				? -1
-				: 0;
+		status = properties_query(&object, q, path,
+					  backend_find(cached->memdevs, d->backend), err) ||
+					 object_text(d->backend, &object, &cached->machine, args,
+						     err)
+				 ? -1
+				 : 0;
 	properties_free(&object);
 	return status;
 }
 
-static int find_defaults(struct machine_usual *usual, struct qmp *q, const struct known_type *type,
-			 struct err *err)
+static int find_defaults(struct machine_defaults *cached, struct qmp *q,
+			 const struct known_type *type, struct err *err)
 {
-	if (usual->type && !strcmp(usual->type, type->name))
+	if (cached->type && !strcmp(cached->type, type->name))
 		return 0;
-	properties_free(&usual->defaults);
-	usual->type = type->name;
-	return properties_query_defaults(&usual->defaults, q, type->name, err);
+	properties_free(&cached->defaults);
+	cached->type = type->name;
+	return properties_query_defaults(&cached->defaults, q, type->name, err);
 }
 
-/* A bus of a bridge that was hotplugged too is not there when the target starts. */
+/* The bus of a hotplugged bridge does not exist when the target starts. */
 static int check_bus(const struct memdev *d, struct qmp *q, const struct properties *device,
 		     struct err *err)
 {
@@ -271,7 +271,7 @@ static int check_bus(const struct memdev *d, struct qmp *q, const struct propert
 	return status;
 }
 
-static int read_device(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
+static int read_device(const struct memdev *d, struct qmp *q, struct machine_defaults *cached,
 		       struct machine_args *args, struct err *err)
 {
 	_cleanup_free_ char *path = qom_device_path(d->handle);
@@ -282,26 +282,27 @@ static int read_device(const struct memdev *d, struct qmp *q, struct machine_usu
 	if (!properties_query(&device, q, path, NULL, err))
 		type = find_type(&device, false, memdev_name(d), err);
 	if (type && (!type->is_pci || !check_bus(d, q, &device, err)) &&
-	    !find_defaults(usual, q, type, err))
-		status = device_text(d, &device, type, &usual->defaults, args, err);
+	    !find_defaults(cached, q, type, err))
+		status = device_text(d, &device, type, &cached->defaults, args, err);
 	properties_free(&device);
 	return status;
 }
 
-int machine_args(const struct memdev *d, struct qmp *q, struct machine_usual *usual,
+int machine_args(const struct memdev *d, struct qmp *q, struct machine_defaults *cached,
 		 struct machine_args *args, struct err *err)
 {
 	if (!d->backend || !d->handle)
 		return err_set(err, ERR_FAILED, "QEMU does not tell what '%s' has", memdev_name(d));
-	return read_object(d, q, usual, args, err) || read_device(d, q, usual, args, err) ? -1 : 0;
+	return read_object(d, q, cached, args, err) || read_device(d, q, cached, args, err) ? -1
+											    : 0;
 }
 
-void machine_usual_free(struct machine_usual *usual)
+void machine_defaults_free(struct machine_defaults *cached)
 {
-	json_object_put(usual->memdevs);
-	properties_free(&usual->machine);
-	properties_free(&usual->defaults);
-	*usual = (struct machine_usual){ 0 };
+	json_object_put(cached->memdevs);
+	properties_free(&cached->machine);
+	properties_free(&cached->defaults);
+	*cached = (struct machine_defaults){ 0 };
 }
 
 void machine_args_free(struct machine_args *args)

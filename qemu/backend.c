@@ -43,7 +43,7 @@ bool backend_read_nodes(const char *text, bool nodes[static NODES_MAX])
 	return true;
 }
 
-/* The nodes of a list as QEMU has them, each once and in order. */
+/* The nodes of a list in QEMU's form: each once, in ascending order. */
 static struct json_object *json_nodes(const char *text)
 {
 	struct json_object *array = json_object_new_array();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * backend: memory backends, the host's half of a memory device (MemoryBackendProperties in QEMU's
- * qapi/qom.json). Must never: talk to the guest.
+ * qapi/qom.json). Never talks to the guest.
  */
 #ifndef QEMU_BACKEND_H
 #define QEMU_BACKEND_H
@@ -23,9 +23,9 @@ enum backend_policy {
 	POLICY_INTERLEAVE
 };
 
-/* What a backend is to be like; zero-initialised it is plain RAM. */
+/* The properties of a backend; zero-initialised it is plain RAM. */
 struct backend_options {
-	unsigned type;		 /* enum backend_type; auto: open, see backend_type() */
+	unsigned type;		 /* enum backend_type; auto: see backend_type() */
 	const char *mem_path;	 /* a file, or a directory for a nameless file; borrowed */
 	struct opt_u64 hugetlb;	 /* bytes of a huge page; 0: the host's default size */
 	struct opt_u64 prealloc; /* threads; 0: QEMU's choice */
@@ -33,37 +33,37 @@ struct backend_options {
 	unsigned reserve;	/* enum backend_reserve */
 	const char *host_nodes; /* "0", "0-1,3"; borrowed; NULL: none */
 	unsigned policy;	/* enum backend_policy */
-	const char *reason;	/* why it was chosen so; NULL: it was asked for; borrowed */
+	const char *reason;	/* why memhp chose it; NULL: the user did; borrowed */
 };
 
-/* The words of the options by their enum, NULL at the end; "" where none was given. */
+/* The option values by enum, ending with NULL; "" means not given. */
 extern const char *const backend_types[];
 extern const char *const backend_reserves[];
 extern const char *const backend_policies[];
 
 #define NODES_MAX 4096 /* NUMA nodes of a host: far more than MAX_NODES of QEMU */
 
-/* backend_read_nodes() - mark the nodes of "0-1,3" in @nodes, which begins empty; false when it is
+/* backend_read_nodes() - set the nodes of "0-1,3" in @nodes, which must start empty; false if it is
  * no such list */
 bool backend_read_nodes(const char *text, bool nodes[static NODES_MAX]);
 
 /*
- * backend_check() - find out the type where the options say it, and refuse what cannot be
- * Return: 0; -1 with ERR_USAGE: options that exclude each other or lack what they need
+ * backend_check() - derive the type from the options, and refuse combinations that cannot work
+ * Return: 0; -1 with ERR_USAGE: options exclude each other or lack what they need
  */
 int backend_check(struct backend_options *b, struct err *err) __attribute__((warn_unused_result));
 
-/* backend_type() - the type, where it is open what QEMU makes least of: memfd when it has to be
- * shared, as RAM has no descriptor to hand on, else ram */
+/* backend_type() - the type; for auto, memfd if it must be shared, as RAM has no descriptor to pass
+ * on, else ram */
 enum backend_type backend_type(const struct backend_options *b);
 
-/* backend_is_shared() - is it shared when QEMU makes it? memfd is without being told */
+/* backend_is_shared() - will QEMU make it shared? memfd is by default */
 bool backend_is_shared(const struct backend_options *b);
 
-/* backend_is_plain() - is it RAM without any option? */
+/* backend_is_plain() - is it RAM without options? */
 bool backend_is_plain(const struct backend_options *b);
 
-/* backend_takes_now() - does it take the host's memory when it is made, not when it is used? */
+/* backend_takes_now() - does it take the host's memory when it is created, not on first use? */
 bool backend_takes_now(const struct backend_options *b);
 
 /* backend_request() - the object-add request; the caller puts or sends it */
@@ -79,8 +79,8 @@ int backend_verify(const struct backend_options *b, const char *id, uint64_t siz
 		   struct json_object *list, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * backend_find() - the element of a reply to query-memdev
- * Return: borrowed from @list; NULL when there is none
+ * backend_find() - the backend's element in a reply to query-memdev
+ * Return: borrowed from @list; NULL if there is none
  */
 struct json_object *backend_find(struct json_object *list, const char *id);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The limits of memory that stand above a process. */
+/* The memory limits that apply to a process. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +10,12 @@
 #include "qemu/cgroup.h"
 
 #define NO_LIMIT                                                                                   \
-	(UINT64_C(1) << 62) /* version 1 says "none" as the largest number of whole pages */
+	(UINT64_C(1) << 62) /* version 1 reports "no limit" as the largest number of whole pages   \
+			     */
 
 #define KINDS 4
 
-/* The limits of a controller, and what counts against each: the ends of their files' names. */
+/* The limits of a controller and the usage that counts against each, as file name suffixes. */
 static const struct {
 	const char *limit, *usage;
 } kinds[2][KINDS] = {
@@ -25,15 +26,15 @@ static const struct {
 	{ { "max", "current" }, { "high", "current" }, { "rsvd.max", "rsvd.current" } },
 };
 
-/* Where a process is in a hierarchy. */
+/* The position of a process in a cgroup hierarchy. */
 struct place {
-	char *directory;  /* of its cgroup, as seen here; NULL when it cannot be; owned */
-	size_t top_len;	  /* so much of it is the mount point */
+	char *directory;  /* of its cgroup, as visible here; NULL if it is not; owned */
+	size_t top_len;	  /* length of the mount point in it */
 	unsigned version; /* 0 or 1: index into the tables above */
 	bool counts_huge_pages;
 };
 
-/* Is @word one of the comma separated words of @list, @len bytes? */
+/* Is @word an element of the comma-separated @list of @len bytes? */
 static bool has_word(const char *list, size_t len, const char *word)
 {
 	size_t word_len = strlen(word);
@@ -65,7 +66,7 @@ static char *find_path(pid_t pid, const char *controller, unsigned *version)
 		if (!end || (!is_v2 && !has_word(list + 1, (size_t)(end - list) - 1, controller)))
 			continue;
 		if (is_v2 && path)
-			continue; /* a controller is in one hierarchy only */
+			continue; /* version 1 comes first: a controller is in one hierarchy only */
 		free(path);
 		path = xstrdup(end + 1);
 		*version = is_v2;
@@ -73,7 +74,7 @@ static char *find_path(pid_t pid, const char *controller, unsigned *version)
 	return path;
 }
 
-/* Undo the \ooo of /proc/PID/mountinfo, in place. */
+/* Decode the \ooo escapes of /proc/PID/mountinfo in place. */
 static void unescape(char *text)
 {
 	char *out = text;
@@ -91,7 +92,7 @@ static void unescape(char *text)
 	*out = '\0';
 }
 
-/* What of @path lies below @root, the part of the hierarchy that is mounted; NULL: it does not. */
+/* The part of @path below @root, the mounted part of the hierarchy; NULL if it is outside. */
 static const char *below(const char *path, const char *root)
 {
 	size_t len = strcmp(root, "/") ? strlen(root) : 0;
@@ -104,7 +105,7 @@ static const char *below(const char *path, const char *root)
 /* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS... - TYPE SOURCE SUPER" (proc_pid_mountinfo(5)) */
 static bool read_mount(char *line, const char *controller, const char *path, struct place *place)
 {
-	char *words[6], *tail = strstr(line, " - "), *super;
+	char *fields[6], *tail = strstr(line, " - "), *super;
 	const char *rest;
 	unsigned i;
 
@@ -112,8 +113,8 @@ static bool read_mount(char *line, const char *controller, const char *path, str
 		return false;
 	*tail = '\0';
 	tail += 3;
-	for (i = 0; i < ARRAY_SIZE(words); i++)
-		if (!(words[i] = strsep(&line, " ")))
+	for (i = 0; i < ARRAY_SIZE(fields); i++)
+		if (!(fields[i] = strsep(&line, " ")))
 			return false;
 	super = strrchr(tail, ' ');
 	if (!super ||
@@ -123,17 +124,17 @@ static bool read_mount(char *line, const char *controller, const char *path, str
 		return false;
 	place->counts_huge_pages =
 		has_word(super + 1, strlen(super + 1), "memory_hugetlb_accounting");
-	unescape(words[3]);
-	unescape(words[4]);
-	rest = below(path, words[3]);
+	unescape(fields[3]);
+	unescape(fields[4]);
+	rest = below(path, fields[3]);
 	if (!rest)
 		return false;
-	place->top_len = strlen(words[4]);
-	place->directory = xasprintf("%s%s", words[4], strcmp(rest, "/") ? rest : "");
+	place->top_len = strlen(fields[4]);
+	place->directory = xasprintf("%s%s", fields[4], strcmp(rest, "/") ? rest : "");
 	return true;
 }
 
-/* Where the process is in the hierarchy of a controller, if that can be seen from here. */
+/* Find the process in a controller's hierarchy, if that is visible from here. */
 static bool find_place(pid_t pid, const char *controller, struct place *place)
 {
 	_cleanup_free_ char *path = find_path(pid, controller, &place->version);
@@ -159,10 +160,10 @@ static bool read_number(const char *directory, const char *file, uint64_t *value
 	if (!text)
 		return false;
 	text[strcspn(text, "\n")] = '\0';
-	return parse_u64(text, 10, value); /* "max" is no number */
+	return parse_u64(text, 10, value); /* "max" does not parse */
 }
 
-/* The page cache that is charged to a cgroup and those below it. */
+/* The page cache charged to a cgroup and its descendants. */
 static uint64_t cache_bytes(const char *directory, unsigned version)
 {
 	static const char *const names[2][2] = { { "total_inactive_file ", "total_active_file " },
@@ -201,7 +202,7 @@ static void take_tightest(struct cgroup_room *room, const char *directory, const
 	snprintf(room->file, sizeof(room->file), "%s", file);
 }
 
-/* The limits of one cgroup, whose files' names begin with @prefix. */
+/* Read the limits of one cgroup, from the files that begin with @prefix. */
 static void read_level(const struct place *place, const char *prefix, struct cgroup_room *room)
 {
 	uint64_t cache =
@@ -222,7 +223,7 @@ static void read_level(const struct place *place, const char *prefix, struct cgr
 	}
 }
 
-/* Go to the cgroup above; false at the top, and where that does not count what is below it. */
+/* Go to the parent cgroup; false at the top, or if the parent does not count its descendants. */
 static bool go_up(struct place *place)
 {
 	char *slash = strrchr(place->directory + place->top_len, '/');
@@ -260,7 +261,7 @@ bool cgroup_task_room(pid_t pid, struct cgroup_room *room)
 	return find_room(pid, "pids", "pids", room);
 }
 
-/* The names of sizes are those of mem_fmt() in mm/hugetlb_cgroup.c. */
+/* Sizes are named as by mem_fmt() in mm/hugetlb_cgroup.c. */
 bool cgroup_huge_room(pid_t pid, uint64_t page_bytes, struct cgroup_room *room)
 {
 	static const char units[] = "KMG";

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The memory that a QEMU is to have. */
+/* The memory to be added to a QEMU. */
 #include <string.h>
 
 #include "lib/proc.h"
 #include "qemu/demand.h"
 #include "qemu/host.h"
 
-/* With huge pages only what pins memory for a device counts them as locked. */
+/* Huge pages count as locked only if a host device pins them. */
 static void read_locks(struct demand *d)
 {
 	uint64_t locked = 0, pinned = 0, resident = 0;
@@ -38,7 +38,8 @@ static void find_page(struct demand *d)
 	d->huge_bytes = d->size_bytes;
 }
 
-/* A private mapping of a tmpfs has each page twice: in the file, and copied when it is written. */
+/* A private mapping of a tmpfs file takes each page twice: in the file, and as a copy once
+ * written. */
 static void read_path(struct demand *d)
 {
 	uint64_t rest_bytes;
@@ -48,8 +49,9 @@ static void read_path(struct demand *d)
 	d->taken_bytes = 0;
 	if (!d->has_path)
 		return;
-	/* what the file of a device has is in use */
-	rest_bytes = d->is_growth ? d->size_bytes : bytes_less(d->size_bytes, d->path.held_bytes);
+	/* what the file already has is in use */
+	rest_bytes =
+		d->is_growth ? d->size_bytes : bytes_less(d->size_bytes, d->path.allocated_bytes);
 	switch (d->path.medium) {
 	case MEDIUM_HUGE:
 		d->is_huge = true;
@@ -81,7 +83,7 @@ bool demand_complete(struct demand *d)
 		return false;
 	read_locks(d);
 	read_unused(d);
-	/* -mem-prealloc counts for all backends (softmmu/vl.c) */
+	/* -mem-prealloc applies to all backends (softmmu/vl.c) */
 	d->is_prealloc = d->backend->prealloc.is_set || proc_has_argument(d->pid, "mem-prealloc");
 	d->taken_bytes = d->size_bytes;
 	d->is_private = !backend_is_shared(d->backend);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What QEMU's events say about a device that comes or goes. */
+/* What QEMU's events say about a device that is plugged or unplugged. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,8 +7,8 @@
 #include "qemu/device-event.h"
 #include "qemu/qom.h"
 
-/* Status codes of _OST for an ejection (ACPI 6.5, table 6.19), in words. */
-static const char *ost_words(uint64_t status)
+/* Status codes of _OST for an ejection (ACPI 6.5, table 6.19). */
+static const char *ost_text(uint64_t status)
 {
 	switch (status) {
 	case 0x80:
@@ -35,7 +35,7 @@ enum {
 	OST_EJECTING = 0x84
 };
 
-/* What the guest says of a DIMM's slot, as an event or as an answer has it. */
+/* The slot of a DIMM in an event or in a reply. */
 static bool read_slot(struct json_object *info, uint64_t *slot)
 {
 	const char *text, *type;
@@ -61,7 +61,7 @@ bool device_event_subject(const char *event, struct json_object *data,
 	return out->device || out->path;
 }
 
-/* An event may have only the path of a device that has an id. */
+/* For a device with an id, an event may still have only the path. */
 static bool is_path_of(const char *path, const char *handle)
 {
 	_cleanup_free_ char *own = qom_device_path(handle);
@@ -94,7 +94,7 @@ static enum device_event read_ost(struct json_object *data, bool is_eject, char 
 	if (is_ejection(source)) {
 		if (!is_eject || status == OST_SUCCESS || status == OST_EJECTING)
 			return DEVICE_EVENT_PROGRESS;
-		snprintf(why, why_size, "%s (OST status %u)", ost_words(status), (unsigned)status);
+		snprintf(why, why_size, "%s (OST status %u)", ost_text(status), (unsigned)status);
 		return DEVICE_EVENT_REFUSED;
 	}
 	if (is_eject || (source != OST_BUS_CHECK && source != OST_DEVICE_CHECK) ||
@@ -162,7 +162,7 @@ void device_event_describe_ost(struct json_object *info, struct buf *out)
 	else if (status == (is_eject ? OST_EJECTING : OST_INSERTING))
 		buf_addf(out, is_eject ? "the guest is letting go" : "the guest is taking it");
 	else if (is_eject)
-		buf_addf(out, "the guest does not give it up: %s", ost_words(status));
+		buf_addf(out, "the guest does not give it up: %s", ost_text(status));
 	else
 		buf_addf(out, "the guest does not take it (OST status %llu)",
 			 (unsigned long long)status);

@@ -7,7 +7,7 @@
 
 #define SAME_MS 2000
 
-/* ShutdownCause is lower case with dashes; nothing else is repeated. */
+/* ShutdownCause is lower case with dashes; anything else is not copied. */
 static void read_cause(struct json_object *data, struct endings *e)
 {
 	const char *reason;
@@ -18,7 +18,7 @@ static void read_cause(struct json_object *data, struct endings *e)
 		snprintf(e->cause, sizeof(e->cause), "%s", reason);
 }
 
-/* The guest has ended once more, unless this belongs to the panic, or the reset, before it. */
+/* Count an end, unless it belongs to the preceding panic or reset. */
 static void begin(struct endings *e, bool is_reset, int64_t now_ms)
 {
 	if (e->count && e->has_panicked && !e->is_reset && !e->is_shutdown)

@@ -18,15 +18,15 @@
 #define CAP_SYS_ADMIN	 21
 #define CAP_SYS_RESOURCE 24
 #define THREADS_MAX	 16
-#define SLACK_BYTES	 (32 * MIB)  /* QEMU may take that until the hint is followed */
-#define MAPPING_BYTES	 (4 * MIB)   /* QEMU rounds its mappings up to 2 MiB, and has a page more */
-#define THREADS_BYTES	 (128 * MIB) /* stacks of at most 16 threads that take memory at once */
+#define SLACK_BYTES	 (32 * MIB)  /* QEMU may take this much before the hint is followed */
+#define MAPPING_BYTES	 (4 * MIB)   /* QEMU rounds its mappings up to 2 MiB and adds a page */
+#define THREADS_BYTES	 (128 * MIB) /* stacks of up to 16 threads that preallocate */
 
-/* A limit: -1 with @err when it is too low. */
+/* Check a limit: -1 with @err if it is too low. */
 typedef int limit_fn(const struct demand *d, struct err *err);
 
-/* What taking memory takes besides: page tables, QEMU's bitmaps, and in the guest's old memory its
- * map of the new (1/64), which QEMU may not have taken yet. */
+/* The overhead of taking memory: page tables, QEMU's bitmaps, and the memory map (1/64) in the
+ * guest's old memory, which QEMU may not have taken yet. */
 static uint64_t overhead_bytes(uint64_t bytes)
 {
 	return bytes / 64 + 8 * MIB;
@@ -39,7 +39,7 @@ static const char *size_of(char out[static SIZE_TEXT_MAX], uint64_t bytes)
 
 /* Limits of cgroups */
 
-/* How to raise the limit of a cgroup. */
+/* Hint at how to raise the limit of a cgroup. */
 static int hint_limit(const struct cgroup_room *room, uint64_t limit, struct err *err)
 {
 	_cleanup_free_ char *shown = text_quoted(room->directory);
@@ -58,7 +58,7 @@ static int hint_limit(const struct cgroup_room *room, uint64_t limit, struct err
 			(unsigned long long)limit, shown, room->file);
 }
 
-/* How to raise it so that @missing_bytes more fit. */
+/* Hint at how to raise it by @missing_bytes. */
 static int hint_cgroup(const struct cgroup_room *room, uint64_t missing_bytes, struct err *err)
 {
 	uint64_t limit = room->limit_bytes + missing_bytes + SLACK_BYTES;
@@ -68,7 +68,7 @@ static int hint_cgroup(const struct cgroup_room *room, uint64_t missing_bytes, s
 
 /* Limits of the process (getrlimit(2)). */
 
-/* One of them: its name in /proc/PID/limits, for people, for prlimit(1), and what it allows. */
+/* One limit: its name in /proc/PID/limits, in messages and for prlimit(1), and its value. */
 struct rlimit_kind {
 	const char *name, *constant, *option, *verb;
 };
@@ -91,7 +91,7 @@ static int hint_rlimit(const struct demand *d, const struct rlimit_kind *kind, u
 			(int)d->pid, kind->option, (unsigned long long)limit);
 }
 
-/* A limit of which @used_bytes are used. */
+/* Check a limit of which @used_bytes are used. */
 static int check_rlimit(const struct demand *d, const struct rlimit_kind *kind, uint64_t used_bytes,
 			uint64_t need_bytes, struct err *err)
 {
@@ -120,7 +120,7 @@ static int check_address_space(const struct demand *d, struct err *err)
 		       : 0;
 }
 
-/* Above it the kernel ends the process with SIGXFSZ. */
+/* Above it the kernel kills the process with SIGXFSZ. */
 static int check_file_size(const struct demand *d, struct err *err)
 {
 	char most[SIZE_TEXT_MAX];
@@ -134,8 +134,8 @@ static int check_file_size(const struct demand *d, struct err *err)
 }
 
 /*
- * QEMU reserves the addresses before it maps memory there: with mlockall(2) both count as locked
- * for a moment.
+ * QEMU reserves the address range before it maps memory there: with mlockall(2) both briefly count
+ * as locked.
  */
 static int check_locked(const struct demand *d, struct err *err)
 {
@@ -148,10 +148,10 @@ static int check_locked(const struct demand *d, struct err *err)
 			    err);
 }
 
-/* Threads that take memory at once; QEMU aborts where it cannot start one. */
+/* Threads that preallocate; QEMU aborts if it cannot start one. */
 
-/* At most so many take memory (MAX_MEM_PREALLOC_THREAD_COUNT, util/oslib-posix.c), and unless it is
- * told no more than there are CPUs in the guest. */
+/* At most this many preallocate (MAX_MEM_PREALLOC_THREAD_COUNT, util/oslib-posix.c); the default is
+ * at most the number of the guest's CPUs. */
 static uint64_t threads_count(const struct demand *d)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -162,7 +162,7 @@ static uint64_t threads_count(const struct demand *d)
 	return wanted && wanted < most ? wanted : most;
 }
 
-/* The limit of its user counts for none that may do all (fork(2)). */
+/* The limit of the user does not apply to privileged processes (fork(2)). */
 static bool read_user_threads(const struct demand *d, uint64_t *limit, uint64_t *used)
 {
 	_cleanup_free_ char *ids = proc_status_text(d->pid, "Uid");
@@ -215,7 +215,7 @@ static int check_threads(const struct demand *d, struct err *err)
 	return is_short ? -1 : check_user_threads(d, need, err);
 }
 
-/* Memory that is promised: not that of files, of which each page is asked for. */
+/* Does the memory count as committed? Not that of files, whose pages are requested one by one. */
 static bool is_committed(const struct demand *d)
 {
 	if (d->is_huge)
@@ -238,7 +238,7 @@ static int check_commit(const struct demand *d, struct err *err)
 
 /* NUMA nodes of the host */
 
-/* The nodes that the memory may come from; false when they are not known, or no matter. */
+/* The host nodes that the memory may come from; false if they are not known or do not matter. */
 static bool find_nodes(const struct demand *d, bool nodes[static NODES_MAX], bool *are_all)
 {
 	_cleanup_free_ char *online = host_nodes();
@@ -432,8 +432,8 @@ int host_limits_check_taken(const struct demand *d, struct err *err)
 	return 0;
 }
 
-void host_limits_foresee(const struct demand *d, void (*warn)(void *context, const char *text),
-			 void *context)
+void host_limits_warn(const struct demand *d, void (*warn)(void *context, const char *text),
+		      void *context)
 {
 	struct demand all = *d;
 	char size[SIZE_TEXT_MAX];

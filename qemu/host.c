@@ -7,7 +7,7 @@
 #include "lib/util.h"
 #include "qemu/host.h"
 
-/* The value of a "Name:   123 kB" line of a meminfo, in bytes; @prefix stands before each. */
+/* The value of a "Name:   123 kB" line of a meminfo file in bytes; @prefix precedes each name. */
 static bool meminfo_line(const char *text, const char *prefix, const char *name, uint64_t *bytes)
 {
 	_cleanup_free_ char *whole = xasprintf("%s%s", prefix, name);
@@ -42,7 +42,7 @@ static bool read_number(const char *path, uint64_t *number)
 	return parse_u64(text, 10, number);
 }
 
-/* A number of the huge pages of one size, of the host or below the @directory of a node. */
+/* Read a counter of huge pages of one size, of the host or of a node (@directory). */
 static bool read_count(const char *directory, uint64_t page_bytes, const char *name,
 		       uint64_t *count)
 {
@@ -54,7 +54,7 @@ static bool read_count(const char *directory, uint64_t page_bytes, const char *n
 
 #define HOST "/sys/kernel/mm"
 
-/* Pages that the pool may grow by on demand. */
+/* The number of pages by which the pool may grow on demand. */
 static uint64_t overcommit_pages(uint64_t page_bytes)
 {
 	uint64_t most, made;

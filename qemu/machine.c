@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* QEMU's memory vocabulary. */
+/* What QEMU reports about memory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +9,9 @@
 #include "qemu/machine.h"
 #include "qemu/qom.h"
 
-#define OBJECTS_MAX 4096 /* below /objects: each is compared with each device */
+#define OBJECTS_MAX 4096 /* below /objects: each is compared with every device */
 #define MAP_MAX_BYTES                                                                              \
-	(4 << 20) /* of "info mtree": that of 256 DIMMs has a few hundred thousand                 \
-		   */
+	(4 << 20) /* of "info mtree": with 256 DIMMs it has a few hundred thousand \ */
 
 static void devices_free(struct machine *m)
 {
@@ -61,7 +60,7 @@ static int by_address(const void *a, const void *b)
 	return (x->address > y->address) - (x->address < y->address);
 }
 
-/* Read the list, whose sizes are added up all over the place: together they are bounded too. */
+/* Read the list. Its sizes are added up in many places, so their sum is bounded too. */
 static int read_list(struct machine *m, struct json_object *list, size_t count, struct err *err)
 {
 	uint64_t total_bytes = 0;
@@ -74,7 +73,7 @@ static int read_list(struct machine *m, struct json_object *list, size_t count, 
 		m->devices_count++;
 		if (memdev_read(&m->devices[i], json_object_array_get_idx(list, i), err))
 			return -1;
-		total_bytes += m->devices[i].span_bytes;
+		total_bytes += m->devices[i].max_size_bytes;
 		if (total_bytes > SIZE_LIMIT_BYTES)
 			return err_set(err, ERR_FAILED, "their sizes add up beyond reason");
 	}
@@ -129,7 +128,7 @@ static int read_sizes(struct machine *m, struct json_object *reply, struct err *
 	return 0;
 }
 
-/* Without slots QEMU tells neither them nor maxmem (hw/core/machine.c, machine_get_mem). */
+/* Without slots QEMU reports neither slots nor maxmem (hw/core/machine.c, machine_get_mem). */
 static int read_limits(struct machine *m, struct json_object *reply, struct err *err)
 {
 	uint64_t size_bytes;
@@ -213,8 +212,7 @@ static int read_objects(struct machine *m, struct json_object *reply, struct err
 	return 0;
 }
 
-/* While these last, device_add and device_del are refused but object-add is not (migration.json).
- */
+/* In these states device_add and device_del are refused but object-add is not (migration.json). */
 static int read_migration(struct machine *m, struct json_object *reply, struct err *err)
 {
 	static const char *const idle[] = { "none", "completed", "failed", "cancelled" };
@@ -242,7 +240,7 @@ static const struct query {
 	const char *command;
 	const char *path, *property; /* for qom-list and qom-get */
 	int (*read)(struct machine *m, struct json_object *reply, struct err *err);
-	bool is_optional; /* a QEMU that lacks it is fine */
+	bool is_optional; /* an old QEMU may lack it */
 } queries[] = {
 	{ "query-status", NULL, NULL, read_status, false },
 	{ "query-memory-devices", NULL, NULL, machine_read_devices, false },
@@ -316,13 +314,13 @@ unsigned machine_slots_used(const struct machine *m)
 	return used;
 }
 
-uint64_t machine_span_bytes(const struct machine *m)
+uint64_t machine_devices_max_bytes(const struct machine *m)
 {
 	uint64_t bytes = 0;
 	unsigned i;
 
 	for (i = 0; i < m->devices_count; i++)
-		bytes += m->devices[i].span_bytes;
+		bytes += m->devices[i].max_size_bytes;
 	return bytes;
 }
 

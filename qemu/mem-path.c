@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is behind --mem-path. */
+/* What --mem-path refers to. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,11 +22,11 @@
 #include "lib/util.h"
 #include "qemu/mem-path.h"
 
-/* QEMU closes the file of a backend a moment after it has said that this is gone, or failed. */
+/* QEMU closes a backend's file a moment after it has reported the backend deleted or failed. */
 #define CLOSE_MS 2000
 #define ASK_MS	 10
 
-/* The directory that a path's last name is in; the caller frees it. */
+/* The directory of a path's last component; the caller frees it. */
 static char *directory_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -63,7 +63,7 @@ static void read_medium(struct mem_path *out, const struct statfs *fs)
 	}
 }
 
-/* What is asked of the file system behind a path, which may never answer. */
+/* Queries about a path's file system, which may never answer. */
 struct question {
 	pid_t pid;
 	uint64_t size_bytes;
@@ -103,7 +103,7 @@ static bool read_path(struct mem_path *out, pid_t pid, const char *path)
 	out->is_directory = out->is_there && S_ISDIR(file.st_mode);
 	if (out->is_there && S_ISREG(file.st_mode)) {
 		out->file_bytes = (uint64_t)file.st_size;
-		out->held_bytes = (uint64_t)file.st_blocks * 512;
+		out->allocated_bytes = (uint64_t)file.st_blocks * 512;
 	}
 	return !out->is_there || S_ISREG(file.st_mode) || out->is_directory;
 }
@@ -136,8 +136,8 @@ static int refuse_read_only(const char *path, struct err *err)
 	return err_hint(err, "name another one with --mem-path");
 }
 
-/* Is the name one among the devices? There a file of memory is one by mistake: of a device that
- * this machine does not have. */
+/* Is the path in /dev? A file of memory there is a mistake: the name of a device that this machine
+ * lacks. */
 static bool is_in_dev(pid_t pid, const char *path)
 {
 	_cleanup_free_ char *directory = directory_of(path);
@@ -163,7 +163,7 @@ static int check_place(pid_t pid, const char *path, struct err *err)
 	return err_hint(err, "name a directory or a file with --mem-path, such as /dev/shm");
 }
 
-/* There is no file: can one be made? */
+/* There is no file: can one be created? */
 static int check_new(pid_t pid, const char *path, struct err *err)
 {
 	_cleanup_free_ char *directory = directory_of(path);
@@ -188,7 +188,7 @@ static int check_new(pid_t pid, const char *path, struct err *err)
 	return is_read_only ? refuse_read_only(path, err) : check_place(pid, path, err);
 }
 
-/* A file is as large as it is, unless it is empty: then QEMU makes it as large as the memory. */
+/* A file must have the right size, unless it is empty: then QEMU extends it to that size. */
 static int check_size(const char *path, uint64_t file_bytes, uint64_t size_bytes, struct err *err)
 {
 	char has[SIZE_TEXT_MAX];
@@ -199,7 +199,7 @@ static int check_size(const char *path, uint64_t file_bytes, uint64_t size_bytes
 	return err_hint(err, "name another one with --mem-path");
 }
 
-/* A device is memory only where it is made for that: device DAX, whose size is no file's (QEMU
+/* The only devices that are memory are device DAX; their size is not that of a file (QEMU
  * util/mmap-alloc.c; Linux Documentation/driver-api/cxl, drivers/dax/device.c). */
 static bool is_dax(const struct stat *file)
 {
@@ -220,7 +220,7 @@ static const char *kind_of(mode_t mode)
 				: "a pipe";
 }
 
-/* Neither a file nor a directory. */
+/* Check what is neither a file nor a directory. */
 static int check_special(const char *path, const struct stat *file, struct err *err)
 {
 	if (is_dax(file))
@@ -255,7 +255,7 @@ static int check_path(pid_t pid, const char *path, uint64_t size_bytes, struct e
 		       : 0;
 }
 
-/* What the check of a path has come to. */
+/* The result of checking a path. */
 struct checked {
 	int status;
 	struct err err;
@@ -287,7 +287,7 @@ int mem_path_check(pid_t pid, const char *path, uint64_t size_bytes, struct err 
 	return checked.status;
 }
 
-/* The user that a process makes files as: the fourth of "Uid:" (proc_pid_status(5)). */
+/* The user as which a process creates files: the fourth of "Uid:" (proc_pid_status(5)). */
 static bool read_file_user(pid_t pid, unsigned *uid)
 {
 	_cleanup_free_ char *ids = proc_status_text(pid, "Uid");
@@ -321,7 +321,7 @@ void mem_file_expect(struct mem_file *f, pid_t pid, const char *path, uint64_t s
 				.size_bytes = size_bytes };
 }
 
-/* Has the process that very file open? */
+/* Does the process have this file open? */
 static bool has_open(pid_t pid, const struct stat *file)
 {
 	_cleanup_free_ char *path = xasprintf("/proc/%d/fd", (int)pid);
@@ -332,7 +332,7 @@ static bool has_open(pid_t pid, const struct stat *file)
 	while (directory && !found && (entry = readdir(directory))) {
 		struct statx open;
 
-		/* without asking any file system */
+		/* does not query the file system */
 		found = !statx(dirfd(directory), entry->d_name, AT_STATX_DONT_SYNC, STATX_INO,
 			       &open) &&
 			makedev(open.stx_dev_major, open.stx_dev_minor) == file->st_dev &&
@@ -344,8 +344,8 @@ static bool has_open(pid_t pid, const struct stat *file)
 }
 
 /*
- * Has any other process that file open? A lease for writing is granted only where none has
- * (fcntl(2)). Whoever opens the file at that moment has the kernel send SIGIO.
+ * Does any other process have the file open? A write lease is granted only if none does (fcntl(2)).
+ * If a process opens the file during the lease, the kernel sends SIGIO.
  */
 static bool is_open_elsewhere(const struct mem_file *f, const struct stat *file)
 {
@@ -362,7 +362,7 @@ static bool is_open_elsewhere(const struct mem_file *f, const struct stat *file)
 	return is_known ? is_refused : has_open(f->pid, file);
 }
 
-/* Wait until @is_open says no more; false: it stays open. QEMU closes a file late. */
+/* Wait until @is_open returns false, as QEMU closes a file late; false if it stays open. */
 static bool is_closed(const struct mem_file *f, const struct stat *file,
 		      bool (*is_open)(const struct mem_file *f, const struct stat *file),
 		      struct deadline *deadline)
@@ -412,7 +412,7 @@ int mem_file_remove(struct mem_file *f, struct deadline *deadline, struct err *e
 		       strerror(errno));
 }
 
-void mem_file_leave(struct mem_file *f, struct deadline *deadline)
+void mem_file_clean_up(struct mem_file *f, struct deadline *deadline)
 {
 	struct err ignored;
 

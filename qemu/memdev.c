@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A memory device: what QEMU's list tells of it, and asking for what the list leaves open. */
+/* A memory device: read it from QEMU's list, and query what the list leaves out. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,10 +8,10 @@
 #include "qemu/memdev.h"
 #include "qemu/qom.h"
 
-#define OBJECTS "/objects/" /* where backends live whose id is known */
+#define OBJECTS "/objects/" /* QOM path of backends with an id */
 
 /* hw/virtio/virtio-mem.c: VIRTIO_MEM_MIN_BLOCK_SIZE */
-#define STEP_MIN_BYTES (UINT64_C(1) << 20)
+#define BLOCK_SIZE_MIN_BYTES (UINT64_C(1) << 20)
 
 void memdev_free(struct memdev *d)
 {
@@ -53,13 +53,14 @@ static int read_names(struct memdev *d, struct json_object *data, struct err *er
 static int read_virtio_mem(struct memdev *d, struct json_object *data, struct err *err)
 {
 	if (json_need_u64(data, "requested-size", &d->requested_bytes, err) ||
-	    json_need_u64(data, "block-size", &d->step_bytes, err))
+	    json_need_u64(data, "block-size", &d->block_size_bytes, err))
 		return -1;
-	if (d->step_bytes < STEP_MIN_BYTES || (d->step_bytes & (d->step_bytes - 1)) ||
-	    d->step_bytes > SIZE_LIMIT_BYTES)
+	if (d->block_size_bytes < BLOCK_SIZE_MIN_BYTES ||
+	    (d->block_size_bytes & (d->block_size_bytes - 1)) ||
+	    d->block_size_bytes > SIZE_LIMIT_BYTES)
 		return err_set(err, ERR_FAILED, "a virtio-mem device with blocks of %llu bytes",
-			       (unsigned long long)d->step_bytes);
-	if (d->requested_bytes > d->span_bytes)
+			       (unsigned long long)d->block_size_bytes);
+	if (d->requested_bytes > d->max_size_bytes)
 		return err_set(err, ERR_FAILED,
 			       "a virtio-mem device that is asked for more than it can have");
 	return 0;
@@ -69,13 +70,13 @@ static int read_sizes_of(struct memdev *d, struct json_object *data, struct err 
 {
 	if (json_need_u64(data, "size", &d->size_bytes, err))
 		return -1;
-	if (!json_get_u64(data, "max-size", &d->span_bytes))
-		d->span_bytes = d->size_bytes;
+	if (!json_get_u64(data, "max-size", &d->max_size_bytes))
+		d->max_size_bytes = d->size_bytes;
 	/* DIMMs say "addr", virtio devices "memaddr" */
 	if (json_get_u64(data, "addr", &d->address) || json_get_u64(data, "memaddr", &d->address))
 		d->has |= MEMDEV_HAS_ADDRESS;
-	if (d->address > SIZE_LIMIT_BYTES || d->span_bytes > SIZE_LIMIT_BYTES ||
-	    d->size_bytes > d->span_bytes)
+	if (d->address > SIZE_LIMIT_BYTES || d->max_size_bytes > SIZE_LIMIT_BYTES ||
+	    d->size_bytes > d->max_size_bytes)
 		return err_set(err, ERR_FAILED, "an address or size beyond reason");
 	return memdev_is_virtio_mem(d) ? read_virtio_mem(d, data, err) : 0;
 }
@@ -125,7 +126,7 @@ bool memdev_is_on_node(const struct memdev *d, int node)
 	return node < 0 || ((d->has & MEMDEV_HAS_NODE) && d->node == (uint64_t)node);
 }
 
-/* A device that has no handle yet, at @address or (UINT64_MAX) anywhere; NULL when there is none */
+/* A device without a handle so far, at @address or (UINT64_MAX) anywhere; NULL if there is none */
 static struct memdev *without_handle(struct memdev *devices, unsigned count, uint64_t address)
 {
 	unsigned i;
@@ -137,9 +138,8 @@ static struct memdev *without_handle(struct memdev *devices, unsigned count, uin
 	return NULL;
 }
 
-/* Which of the devices without a handle is at @path? -1 when QEMU is not to be asked any more.
- * DIMMs have an "addr", virtio devices a "memaddr", and where they are on the PCI bus for an
- * "addr". */
+/* Find the device without a handle whose path is @path; -1 to stop querying QEMU. The address is a
+ * DIMM's "addr" or a virtio device's "memaddr", whose "addr" is its place on the PCI bus. */
 static int match_child(struct memdev *devices, unsigned count, struct qmp *q, const char *path)
 {
 	static const char *const properties[] = { "addr", "memaddr" };
@@ -162,7 +162,7 @@ static int match_child(struct memdev *devices, unsigned count, struct qmp *q, co
 	return 0;
 }
 
-/* Each child of peripheral-anon is asked once. */
+/* Query each child of peripheral-anon once. */
 static void match_children(struct memdev *devices, unsigned count, struct qmp *q,
 			   struct json_object *children)
 {
@@ -184,7 +184,7 @@ static void match_children(struct memdev *devices, unsigned count, struct qmp *q
 	}
 }
 
-/* Devices without an id can be deleted by their QOM path: find it. */
+/* Find the QOM paths of devices without an id, by which they can be deleted. */
 static void find_handles(struct memdev *devices, unsigned count, struct qmp *q)
 {
 	_cleanup_json_ struct json_object *children = NULL;
@@ -197,7 +197,7 @@ static void find_handles(struct memdev *devices, unsigned count, struct qmp *q)
 		match_children(devices, count, q, children);
 }
 
-/* The list of memory devices does not say of virtio devices whether they were hotplugged. */
+/* The list of memory devices does not report whether virtio devices were hotplugged. */
 static void find_hotplugged(struct memdev *devices, unsigned count, struct qmp *q)
 {
 	struct err err;

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Where memory devices lie in the guest's address space, and where the next ones go. */
+/* The guest's address space for memory devices: what is taken, and where the next ones go. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/util.h"
 #include "qemu/machine.h"
 
-#define PLACE_MAX (UINT64_C(1) << 61) /* a place and a size up to this add up without overflow */
+#define PLACE_MAX                                                                                  \
+	(UINT64_C(1) << 61) /* an address and a size up to this add up without overflow            \
+			     */
 
-/* What is taken, by its start; none is empty. */
+/* The ranges taken, sorted by start; none is empty. */
 struct taken {
 	struct span {
-		uint64_t start, end; /* the end is the first byte behind it */
+		uint64_t start, end; /* the end is exclusive */
 	} * list;
 	unsigned count;
 };
@@ -34,7 +36,7 @@ static void take(struct taken *taken, uint64_t start, uint64_t bytes)
 	taken->count++;
 }
 
-/* What the devices take, with room for @more; false when that is not known. */
+/* Collect the devices' ranges, with room for @more; false if they are not known. */
 static bool take_devices(struct taken *taken, const struct machine *m, unsigned more)
 {
 	unsigned i;
@@ -42,15 +44,15 @@ static bool take_devices(struct taken *taken, const struct machine *m, unsigned 
 	*taken = (struct taken){ 0 };
 	for (i = 0; i < m->devices_count; i++)
 		if (!(m->devices[i].has & MEMDEV_HAS_ADDRESS) ||
-		    m->devices[i].address > PLACE_MAX || m->devices[i].span_bytes > PLACE_MAX)
+		    m->devices[i].address > PLACE_MAX || m->devices[i].max_size_bytes > PLACE_MAX)
 			return false;
 	taken->list = xcalloc((size_t)m->devices_count + more + 1, sizeof(*taken->list));
 	for (i = 0; i < m->devices_count; i++)
-		take(taken, m->devices[i].address, m->devices[i].span_bytes);
+		take(taken, m->devices[i].address, m->devices[i].max_size_bytes);
 	return true;
 }
 
-/* The first gap from @start that is large enough, as QEMU looks for it. */
+/* The first gap from @start that is large enough, by QEMU's rule. */
 static uint64_t find_gap(const struct taken *taken, uint64_t start, uint64_t bytes,
 			 uint64_t align_bytes)
 {
@@ -107,9 +109,9 @@ const struct memdev *machine_device_in(const struct machine *m, uint64_t address
 	for (i = 0; i < m->devices_count; i++) {
 		const struct memdev *d = &m->devices[i];
 
-		if ((d->has & MEMDEV_HAS_ADDRESS) && d->span_bytes &&
+		if ((d->has & MEMDEV_HAS_ADDRESS) && d->max_size_bytes &&
 		    (d->address > address ? d->address - address < bytes
-					  : address - d->address < d->span_bytes))
+					  : address - d->address < d->max_size_bytes))
 			return d;
 	}
 	return NULL;

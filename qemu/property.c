@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The properties of one of QEMU's objects. */
+/* The properties of a QEMU object. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 const char property_left_out[] = "";
 
-#define PROPERTIES_MAX 512 /* a virtio device of QEMU 11 has some 80 */
+#define PROPERTIES_MAX 512 /* a virtio device in QEMU 11 has about 80 */
 
 static void add(struct properties *p, const char *name, struct json_object *value)
 {
@@ -41,8 +41,8 @@ static int ask(struct qmp *q, const char *command, const char *key, const char *
 	return 0;
 }
 
-/* Children are objects of their own; "legacy-" is the same value once more, as text; and what a
- * device goes through is none of its options (hw/core/qdev.c). */
+/* Children are separate objects; "legacy-" repeats a value as text; and a device's run-time states
+ * are not options (hw/core/qdev.c). */
 static bool is_value(const char *name, const char *type)
 {
 	return strncmp(type, "child<", 6) != 0 && strncmp(name, "legacy-", 7) != 0 &&
@@ -60,7 +60,7 @@ static int send_get(struct qmp *q, const char *path, const char *name, uint64_t 
 	return qmp_send(q, qmp_request("qom-get", arguments), id, err);
 }
 
-/* All values that are open are asked for together; what can only be set, QEMU does not tell. */
+/* Query all missing values in one batch; QEMU does not report write-only properties. */
 static int get_values(struct properties *p, struct qmp *q, const char *path, struct err *err)
 {
 	uint64_t ids[PROPERTIES_MAX] = { 0 };
@@ -152,7 +152,7 @@ void property_add(struct buf *out, const char *name, const char *value)
 		buf_addf(out, *value == ',' ? ",," : "%c", *value);
 }
 
-/* A single value as the command line has it, borrowed; NULL for what it has no word for. */
+/* A scalar value in command line form, borrowed; NULL for anything else. */
 static const char *word_of(struct json_object *value)
 {
 	switch (json_object_get_type(value)) {
@@ -166,7 +166,7 @@ static const char *word_of(struct json_object *value)
 	}
 }
 
-/* Has it the value that says nothing, as a property that is not set? */
+/* Is it the value of a property that is not set? */
 static bool is_nothing(struct json_object *value)
 {
 	static const char *const words[] = { "", "off", "0", "auto", "default" };
@@ -181,17 +181,17 @@ static bool is_nothing(struct json_object *value)
 	return false;
 }
 
-static bool is_usual(struct json_object *value, struct json_object *fallback,
-		     const struct property_rule *rule)
+static bool is_default(struct json_object *value, struct json_object *fallback,
+		       const struct property_rule *rule)
 {
 	const char *word = word_of(value);
-	const char *usual = fallback ? word_of(fallback) : rule ? rule->usual : NULL;
+	const char *default_text = fallback ? word_of(fallback) : rule ? rule->default_text : NULL;
 
-	if (rule && !rule->usual)
+	if (rule && !rule->default_text)
 		return false;
-	if (!usual)
+	if (!default_text)
 		return is_nothing(value);
-	return word ? !strcmp(word, usual) : !*usual && is_nothing(value);
+	return word ? !strcmp(word, default_text) : !*default_text && is_nothing(value);
 }
 
 static const struct property_rule *find_rule(const struct property_rule *const *tables,
@@ -212,8 +212,8 @@ static int cannot_carry(const char *subject, const char *name, struct err *err)
 	return err_hint(err, "write its arguments by hand: memhp qmp qom-get says what it has");
 }
 
-/* Can all that differs be put out? What has no rule, and what a rule is for and QEMU does not tell,
- * cannot. */
+/* Can everything that differs be printed? Not without a rule, nor if QEMU does not report the value
+ * that a rule needs. */
 static int check_all(const struct properties *p, const struct properties *defaults,
 		     const struct property_rule *const *tables, const char *subject,
 		     struct err *err)
@@ -224,8 +224,9 @@ static int check_all(const struct properties *p, const struct properties *defaul
 		const struct property *property = &p->list[i];
 		const struct property_rule *rule = find_rule(tables, property->name);
 		struct json_object *fallback = properties_value(defaults, property->name);
-		bool is_lost = rule ? !property->value && rule->usual != property_left_out
-				    : property->value && !is_usual(property->value, fallback, NULL);
+		bool is_lost =
+			rule ? !property->value && rule->default_text != property_left_out
+			     : property->value && !is_default(property->value, fallback, NULL);
 
 		if (is_lost)
 			return cannot_carry(subject, property->name, err);
@@ -233,7 +234,7 @@ static int check_all(const struct properties *p, const struct properties *defaul
 	return 0;
 }
 
-/* A list is the property over and over. */
+/* A list repeats the property for each element. */
 static int add_value(struct buf *out, const char *name, struct json_object *value,
 		     const char *subject, struct err *err)
 {
@@ -267,9 +268,9 @@ int properties_add(const struct properties *p, const struct properties *defaults
 		for (rule = *table; rule->name; rule++) {
 			struct json_object *value = properties_value(p, rule->name);
 
-			if (!value || rule->usual == property_left_out ||
+			if (!value || rule->default_text == property_left_out ||
 			    find_rule(tables, rule->name) != rule ||
-			    is_usual(value, properties_value(defaults, rule->name), rule))
+			    is_default(value, properties_value(defaults, rule->name), rule))
 				continue;
 			if (add_value(out, rule->name, value, subject, err))
 				return -1;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * property: the properties of one of QEMU's objects, and those that are not as QEMU makes them by
- * itself, in the words of its command line. QEMU gives the values; every name that is put out is
- * one of the caller's. Must never: change anything.
+ * property: the properties of a QEMU object, and those that differ from QEMU's defaults as command
+ * line options. The values are QEMU's; every name printed is one of the caller's. Changes nothing.
  */
 #ifndef QEMU_PROPERTY_H
 #define QEMU_PROPERTY_H
@@ -14,18 +13,19 @@
 #include "lib/util.h"
 #include "qmp.h"
 
-/* A property that the caller knows. */
+/* A property known to the caller. */
 struct property_rule {
 	const char *name;
-	const char *usual; /* what it is unless it was set, as text; NULL: always put out */
+	const char *default_text; /* its default as text; NULL: always printed */
 };
 
-/* The "usual" of what is put out otherwise, or cannot be set. */
+/* The "default_text" of a property that is never printed: it cannot be set, or is handled
+ * elsewhere. */
 extern const char property_left_out[];
 
 struct property {
 	char *name;
-	struct json_object *value; /* NULL: QEMU does not tell it */
+	struct json_object *value; /* NULL: QEMU does not report it */
 };
 
 /* Zero-initialise it. */
@@ -35,41 +35,42 @@ struct properties {
 };
 
 /*
- * properties_query() - ask for all of the object at the QOM path @path
- * @known:	members of this are not asked for again; borrowed; NULL: nothing is known
+ * properties_query() - query all properties of the object at the QOM path @path
+ * @known:	its members are not queried again; borrowed; NULL: none
  */
 int properties_query(struct properties *p, struct qmp *q, const char *path,
 		     struct json_object *known, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* properties_query_named() - ask for @count of them; what QEMU does not tell has no value */
+/* properties_query_named() - query @count properties by name; those that QEMU does not report have
+ * no value */
 int properties_query_named(struct properties *p, struct qmp *q, const char *path,
 			   const char *const *names, unsigned count, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* properties_query_defaults() - what QEMU makes the properties of a type of device by itself, where
- * it says so (device-list-properties); the machine type may have other ideas */
+/* properties_query_defaults() - query the default values of a device type as far as QEMU reports
+ * them (device-list-properties); the machine type may override them */
 int properties_query_defaults(struct properties *p, struct qmp *q, const char *type,
 			      struct err *err) __attribute__((warn_unused_result));
 
 void properties_free(struct properties *p);
 
-/* properties_value() - borrowed; NULL when there is none of that name */
+/* properties_value() - borrowed; NULL if there is none of that name */
 struct json_object *properties_value(const struct properties *p, const char *name);
 
-/* properties_text() - the same of a text; NULL also when it is none */
+/* properties_text() - the value of a string property; NULL also if it is no string */
 const char *properties_text(const struct properties *p, const char *name);
 
 /* property_add() - ",NAME=VALUE", with commas doubled as QemuOpts reads them */
 void property_add(struct buf *out, const char *name, const char *value);
 
 /*
- * properties_add() - put out what differs from its default, in the order of the rules
- * @defaults:	count more than a rule's "usual" that is not NULL; NULL: none are known
- * @tables:	of rules, each with an empty one at its end, the last table NULL; the first rule of
- *		a name counts
- * @subject:	whose properties they are, for messages
- * Return: 0; -1 with ERR_FAILED and the name of what differs and has no rule
+ * properties_add() - append what differs from its default, in the order of the rules
+ * @defaults:	override a rule's "default_text" unless that is NULL; NULL: none are known
+ * @tables:	tables of rules, each ending with an empty rule; the list ends with NULL; the first
+ *		rule for a name counts
+ * @subject:	the object's name, for messages
+ * Return: 0; -1 with ERR_FAILED and the name of a property that differs and has no rule
  */
 int properties_add(const struct properties *p, const struct properties *defaults,
 		   const struct property_rule *const *tables, const char *subject, struct buf *out,

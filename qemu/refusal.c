@@ -10,10 +10,10 @@
 #define FREE_SLOT   "leave out --slot: QEMU then takes a free one; memhp list shows which are used"
 #define MULTIPLE    "take a size that is a multiple of that"
 
-/* QEMU's words since version 5.2, from hw/mem/memory-device.c, hw/mem/pc-dimm.c, hw/i386/pc.c,
+/* QEMU's messages since version 5.2, from hw/mem/memory-device.c, hw/mem/pc-dimm.c, hw/i386/pc.c,
  * hw/arm/virt.c, hw/ppc/spapr.c, hw/virtio/virtio-mem.c and backends/hostmem*.c. */
 static const struct {
-	const char *words, *hint;
+	const char *message, *hint;
 } refusals[] = {
 	/* "a used vhost backend has no ...", "hypervisor has not enough ..." */
 	{ SLOTS_WORDS, "KVM and vhost count pieces of memory, not bytes: unplug small DIMMs (memhp "
@@ -62,6 +62,6 @@ void refusal_hint(struct err *err)
 	size_t i;
 
 	for (i = 0; err->code == ERR_QEMU_REFUSED && !err->hint[0] && i < ARRAY_SIZE(refusals); i++)
-		if (strstr(err->message, refusals[i].words))
+		if (strstr(err->message, refusals[i].message))
 			err_hint(err, "%s", refusals[i].hint);
 }

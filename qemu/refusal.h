@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * refusal: what to do when QEMU refuses a memory device or its backend, by the words it has for
- * it. Must never: change the message.
+ * refusal: what to do when QEMU refuses a memory device or its backend, recognised by its message.
+ * Never changes the message.
  */
 #ifndef QEMU_REFUSAL_H
 #define QEMU_REFUSAL_H
@@ -10,10 +10,10 @@
 
 #include "lib/err.h"
 
-/* refusal_hint() - where QEMU's reason is a known one, and has no hint yet, say what can be done */
+/* refusal_hint() - add a hint if QEMU's reason is a known one and @err has no hint yet */
 void refusal_hint(struct err *err);
 
-/* refusal_is_of_slots() - is it that KVM or a vhost backend can take no more pieces of memory? */
+/* refusal_is_of_slots() - is the reason that KVM or a vhost backend has no memory slot left? */
 bool refusal_is_of_slots(const struct err *err);
 
 #endif

@@ -98,7 +98,7 @@ int machine_name(const struct machine *m, const char *name, const char *kind, ch
 	return err_hint(err, "see memhp list; without --name the next free one is taken");
 }
 
-/* The id of a bridge that nothing is plugged into; NULL for anything else. Borrowed. */
+/* The id of a bridge without devices; NULL for anything else. Borrowed. */
 static const char *empty_bridge(struct json_object *device)
 {
 	struct json_object *bridge, *below;
@@ -111,7 +111,7 @@ static const char *empty_bridge(struct json_object *device)
 	return id;
 }
 
-/* Other bridges do not take a device while the VM runs. */
+/* Only root ports accept hotplugged devices. */
 static bool is_root_port(struct qmp *q, const char *id)
 {
 	static const char *const types[] = { "pcie-root-port", "ioh3420", "xio3130-downstream" };

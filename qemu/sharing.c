@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whether other processes use the VM's memory. */
+/* Do other processes use the VM's memory? */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 #include "lib/util.h"
 #include "qemu/sharing.h"
 
-/* The first QEMU that makes shared memory-backend-ram of a file (system/physmem.c, "fd-based shared
- * memory"): before, it has no descriptor to hand on. */
+/* The first QEMU whose shared memory-backend-ram has a descriptor to pass on (system/physmem.c,
+ * "fd-based shared memory"). */
 #define SHARED_RAM_VERSION 10
 
 #define MEMDEVS_MAX 4096 /* more than there are slots and nodes */
@@ -45,7 +45,7 @@ int sharing_send(struct sharing *s, struct qmp *q, struct err *err)
 	return 0;
 }
 
-/* A property of an object, owned by the caller; NULL when it has none of that name. */
+/* A property of an object, owned by the caller; NULL if it has none of that name. */
 static struct json_object *property(struct qmp *q, const char *path, const char *name)
 {
 	struct json_object *arguments = json_object_new_object(), *value = NULL;
@@ -56,8 +56,8 @@ static struct json_object *property(struct qmp *q, const char *path, const char 
 	return qmp_execute(q, "qom-get", arguments, &value, &ignored) ? NULL : value;
 }
 
-/* Is it served by a process that maps the VM's memory? ivshmem shares only memory of its own, and
- * vhost and vhost-vdpa are the host's kernel. */
+/* Is the device served by a process that maps the VM's memory? ivshmem shares only its own memory,
+ * and vhost and vhost-vdpa are in the host's kernel. */
 static bool is_sharer(const char *type)
 {
 	return strstr(type, "vhost-user") || !strncmp(type, "child<vfio-user-pci", 19) ||
@@ -72,7 +72,7 @@ static void set_reason(struct sharing *s, char *reason)
 		s->reason = reason;
 }
 
-/* The type in "vhost-user-blk-pci>"; none of QEMU's is longer. */
+/* Length of the type in "vhost-user-blk-pci>", bounded by QEMU's longest. */
 static int name_len(const char *type)
 {
 	size_t len = strcspn(type, ">");
@@ -80,7 +80,7 @@ static int name_len(const char *type)
 	return len < 64 ? (int)len : 64;
 }
 
-/* The devices in a reply to qom-list: {"name": "vu0", "type": "child<vhost-user-blk-pci>"}. */
+/* Find devices in a reply to qom-list: {"name": "vu0", "type": "child<vhost-user-blk-pci>"}. */
 static void find_sharers(struct sharing *s, struct json_object *list, bool are_named)
 {
 	size_t i, count = json_object_is_type(list, json_type_array)
@@ -104,7 +104,7 @@ static void find_sharers(struct sharing *s, struct json_object *list, bool are_n
 	}
 }
 
-/* "net1: index=0,type=vhost-user,vhost-user0 to chr0"; passt says so behind its own type
+/* "net1: index=0,type=vhost-user,vhost-user0 to chr0"; passt reports it after its own type
  * (net/vhost-user.c, net/passt.c) */
 static void find_networks(struct sharing *s, struct json_object *reply)
 {
@@ -127,7 +127,7 @@ static bool is_of_device(const struct machine *m, const char *id)
 	return false;
 }
 
-/* Before version 6.1 query-memdev does not say whether memory is shared. */
+/* Before version 6.1 query-memdev does not report whether memory is shared. */
 static bool is_shared(struct qmp *q, struct json_object *memdev, const char *id)
 {
 	_cleanup_free_ char *path = xasprintf("/objects/%s", id);
@@ -140,9 +140,9 @@ static bool is_shared(struct qmp *q, struct json_object *memdev, const char *id)
 	return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
 }
 
-/* The shared backend that the VM booted with, borrowed from s->memdevs; NULL: it is private. The
- * machine names it, by id or since version 7.0 by path; where "-numa node,memdev=" did, it names
- * none, and those are meant that no device uses. */
+/* The shared backend of the VM's boot memory, borrowed from s->memdevs; NULL if that is private.
+ * The machine names it, by id or since version 7.0 by path; with "-numa node,memdev=" it names
+ * none: then it is a backend that no device uses. */
 static const char *shared_boot(const struct sharing *s, const struct machine *m, struct qmp *q,
 			       struct json_object *boot)
 {
@@ -167,7 +167,7 @@ static const char *shared_boot(const struct sharing *s, const struct machine *m,
 	return NULL;
 }
 
-/* What a path of QEMU's leads to there, S_IF...; 0 when that is not known. */
+/* The file type (S_IF...) of a path as QEMU sees it; 0 if not known. */
 static mode_t file_kind(pid_t pid, const char *path)
 {
 	int fd = peer_open_path(pid, path, O_PATH);
@@ -181,8 +181,8 @@ static mode_t file_kind(pid_t pid, const char *path)
 	return is_known ? status.st_mode & S_IFMT : 0;
 }
 
-/* Where a nameless file on the same file system can be made; NULL where that is not known, or the
- * memory is a device's. The file itself cannot be the memory of two backends. */
+/* A directory for an unnamed file on the same file system, since one file cannot be the memory of
+ * two backends; NULL if not known, or if the memory is a device's. */
 static char *directory_of(struct qmp *q, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -196,8 +196,8 @@ static char *directory_of(struct qmp *q, const char *path)
 	return slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
 }
 
-/* New memory is of the kind that the VM booted with: its file system, its huge pages. What it is
- * not known to be, or has no descriptor, is a memfd. */
+/* Give new memory the kind that the VM booted with: its file system, its huge pages. If that is not
+ * known or has no descriptor, use a memfd. */
 static void find_kind(struct sharing *s, struct qmp *q, const char *boot)
 {
 	_cleanup_free_ char *path = xasprintf("/objects/%s", boot);
@@ -267,8 +267,7 @@ int sharing_receive(struct sharing *s, const struct machine *m, struct qmp *q, s
 	return status;
 }
 
-/* Can its memory be handed on as a descriptor? That of memfd is shared unless it is told not to be.
- */
+/* Can its memory be passed on as a descriptor? memfd memory is shared by default. */
 static bool is_shareable(const struct backend_options *b, const struct machine *m)
 {
 	unsigned version;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whether the VM runs, and what its state means when it does not (RunState, qapi/run-state.json).
- */
+/* Does the VM run, and if not, what does its state mean (RunState, qapi/run-state.json)? */
 #include <stdlib.h>
 #include <string.h>
 
 #include "qemu/machine.h"
 
-/* States that are more than a pause: what they mean, and what to do then. */
+/* States other than a plain pause: what they mean and what to do. */
 static const struct state {
-	const char *name, *words, *hint;
-	bool is_over; /* it ends only with the VM */
+	const char *name, *text, *hint;
+	bool is_over; /* `cont` cannot leave it */
 } states[] = {
 	{ "postmigrate", "the VM has migrated away", "it runs where it has gone to: name that QEMU",
 	  true },
@@ -45,7 +44,7 @@ void machine_describe_state(const struct machine *m, struct buf *out)
 	const struct state *state = find_state(m);
 
 	if (state)
-		buf_addf(out, "%s (%s)", state->words, m->status);
+		buf_addf(out, "%s (%s)", state->text, m->status);
 	else if (!m->is_running && strcmp(m->status, "paused") != 0)
 		buf_addf(out, "the VM was paused (%s)", m->status);
 	else if (!m->is_running)
@@ -59,7 +58,7 @@ int machine_check_runs(const struct machine *m, struct err *err)
 	if (m->is_running)
 		return 0;
 	if (state) {
-		err_set(err, ERR_FAILED, "%s (%s)", state->words, m->status);
+		err_set(err, ERR_FAILED, "%s (%s)", state->text, m->status);
 		return err_hint(err, "%s", state->hint);
 	}
 	err_set(err, ERR_FAILED, "the VM is %s: its guest cannot answer",

@@ -61,18 +61,18 @@ static void read_event(const struct machine *m, struct json_object *event)
 
 static void read_args(const struct machine *m, struct qmp *q)
 {
-	struct machine_usual usual = { 0 };
+	struct machine_defaults defaults = { 0 };
 	unsigned i;
 
 	for (i = 0; i < m->devices_count; i++) {
 		struct machine_args args = { 0 };
 		struct err err = { 0 };
 
-		if (!machine_args(&m->devices[i], q, &usual, &args, &err))
+		if (!machine_args(&m->devices[i], q, &defaults, &args, &err))
 			seam_check(args.object && args.device);
 		machine_args_free(&args);
 	}
-	machine_usual_free(&usual);
+	machine_defaults_free(&defaults);
 }
 
 static void read_sharing(const struct machine *m, struct qmp *q)
@@ -100,7 +100,7 @@ static void look(const struct machine *m, char *events)
 	machine_slots_used(m);
 	machine_has_object(m, "memhp0-mem");
 	machine_device(m, "memhp0-dimm");
-	machine_span_bytes(m);
+	machine_devices_max_bytes(m);
 	if (machine_place(m, sizes, ARRAY_SIZE(sizes), sizes[1], addresses))
 		seam_check(!(addresses[0] % sizes[1]) && !(addresses[1] % sizes[1]));
 	machine_largest_gap(m, UINT64_C(1) << 40, sizes[1]);

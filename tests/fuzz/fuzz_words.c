@@ -95,11 +95,11 @@ static void read_address(const char *word)
 	}
 }
 
-static void change(char **words, unsigned count, bool is_online)
+static void change(char **args, unsigned count, bool is_online)
 {
 	struct deadline d = seam_deadline();
 	struct vm vm = { .channel = seam_address(ADDRESS_SERIAL), .deadline = &d };
-	struct change job = { .words = words, .words_count = count, .is_online = is_online };
+	struct change job = { .args = args, .args_count = count, .is_online = is_online };
 	struct err err = { 0 };
 	_cleanup_buf_ struct buf stream = { 0 };
 	struct transaction t;

@@ -34,7 +34,7 @@ static void the_acpi_answers_to_a_new_dimm_are_understood(void **state)
 {
 	static const struct {
 		unsigned source, status;
-		enum device_event verdict;
+		enum device_event expected;
 		const char *why;
 	} rows[] = {
 		{ 1, 0, DEVICE_EVENT_INSERTED, NULL },
@@ -59,7 +59,7 @@ static void the_acpi_answers_to_a_new_dimm_are_understood(void **state)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_free_ char *data = ost("5", "DIMM", rows[i].source, rows[i].status);
 
-		check(read_text("ACPI_DEVICE_OST", data, &d0, false, why) == rows[i].verdict, "%s",
+		check(read_text("ACPI_DEVICE_OST", data, &d0, false, why) == rows[i].expected, "%s",
 		      data);
 		check(!rows[i].why || strstr(why, rows[i].why), "%s: %s", data, why);
 	}
@@ -69,7 +69,7 @@ static void the_acpi_answers_to_an_ejection_are_understood(void **state)
 {
 	static const struct {
 		unsigned status;
-		enum device_event verdict;
+		enum device_event expected;
 		const char *why, *words;
 	} rows[] = {
 		{ 0, DEVICE_EVENT_PROGRESS, NULL, NULL },    /* DEVICE_DELETED decides */
@@ -90,7 +90,8 @@ static void the_acpi_answers_to_an_ejection_are_understood(void **state)
 		for (j = 0; j < ARRAY_SIZE(sources); j++) {
 			_cleanup_free_ char *data = ost("5", "DIMM", sources[j], rows[i].status);
 
-			check(read_text("ACPI_DEVICE_OST", data, &d0, true, why) == rows[i].verdict,
+			check(read_text("ACPI_DEVICE_OST", data, &d0, true, why) ==
+				      rows[i].expected,
 			      "%s", data);
 			check(!rows[i].why || strstr(why, rows[i].why), "%s: %s", data, why);
 			check(!rows[i].words || strstr(why, rows[i].words), "%s: %s", data, why);
@@ -177,7 +178,7 @@ static void a_deletion_is_known_by_id_and_by_path(void **state)
 	static const struct {
 		const struct memdev *device;
 		const char *data;
-		enum device_event verdict;
+		enum device_event expected;
 	} rows[] = {
 		{ &d0, "{\"device\": \"d0\", \"path\": \"/machine/peripheral/d0\"}",
 		  DEVICE_EVENT_DELETED },
@@ -210,7 +211,7 @@ static void a_deletion_is_known_by_id_and_by_path(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		check(read_text("DEVICE_DELETED", rows[i].data, rows[i].device, true, why) ==
-			      rows[i].verdict,
+			      rows[i].expected,
 		      "row %zu: %s", i, rows[i].data);
 }
 
@@ -219,7 +220,7 @@ static void the_refusals_of_other_machines_are_understood(void **state)
 	static const struct {
 		const struct memdev *device;
 		const char *event, *data;
-		enum device_event verdict;
+		enum device_event expected;
 		const char *why;
 	} rows[] = {
 		{ &d0, "MEM_UNPLUG_ERROR", "{\"device\": \"d0\", \"msg\": \"LMBs are in use\"}",
@@ -254,7 +255,7 @@ static void the_refusals_of_other_machines_are_understood(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		check(read_text(rows[i].event, rows[i].data, rows[i].device, true, why) ==
-			      rows[i].verdict,
+			      rows[i].expected,
 		      "row %zu", i);
 		check(!strcmp(why, rows[i].why), "row %zu: %s", i, why);
 	}
@@ -273,7 +274,7 @@ static void a_device_that_comes_is_not_told_of_its_going(void **state)
 			 DEVICE_EVENT_NONE);
 }
 
-static void a_device_that_cannot_be_named_gets_no_verdict(void **state)
+static void a_device_that_cannot_be_named_is_not_in_any_event(void **state)
 {
 	const struct memdev nameless = { .type = dimm };
 	char why[128];
@@ -348,7 +349,7 @@ int main(void)
 		cmocka_unit_test(a_deletion_is_known_by_id_and_by_path),
 		cmocka_unit_test(the_refusals_of_other_machines_are_understood),
 		cmocka_unit_test(a_device_that_comes_is_not_told_of_its_going),
-		cmocka_unit_test(a_device_that_cannot_be_named_gets_no_verdict),
+		cmocka_unit_test(a_device_that_cannot_be_named_is_not_in_any_event),
 		cmocka_unit_test(a_long_reason_is_cut),
 		cmocka_unit_test(an_ejection_that_goes_on_is_seen_in_the_slots),
 	};

@@ -158,7 +158,7 @@ static void a_list_that_adds_up_beyond_reason_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(read_many(&m, 256, UINT64_C(1) << 52, &err), 0);
-	assert_true(machine_span_bytes(&m) == UINT64_C(1) << 60);
+	assert_true(machine_devices_max_bytes(&m) == UINT64_C(1) << 60);
 	assert_int_equal(read_many(&m, 257, UINT64_C(1) << 52, &err), -1);
 	assert_non_null(strstr(err.message, "add up beyond reason"));
 	assert_int_equal(read_many(&m, 1024, 1, &err), 0);

@@ -33,11 +33,11 @@ static void blocks_in_a_few_places_are_asked_for_alone(void **state)
 	(void)state;
 	add(&list, 40, 43, "offline");
 	add(&list, 32, 35, "online");
-	asks(memory_ask_first, &list, "facts;near 1 32-35 40-43");
-	asks(memory_ask_again, &list, "memory;near 1 32-35 40-43");
+	asks(memory_request_first, &list, "facts;near 1 32-35 40-43");
+	asks(memory_request_again, &list, "memory;near 1 32-35 40-43");
 	/* neighbours are one place, whatever their state */
 	add(&list, 36, 39, "online");
-	asks(memory_ask_again, &list, "memory;near 1 32-43");
+	asks(memory_request_again, &list, "memory;near 1 32-43");
 	block_list_free(&list);
 }
 
@@ -47,16 +47,16 @@ static void no_blocks_or_many_places_are_a_scan(void **state)
 	uint64_t i;
 
 	(void)state;
-	asks(memory_ask_first, &list, "scan");
-	asks(memory_ask_again, &list, "scan");
-	asks(memory_ask_again, NULL, "scan");
+	asks(memory_request_first, &list, "scan");
+	asks(memory_request_again, &list, "scan");
+	asks(memory_request_again, NULL, "scan");
 	for (i = 0; i < 16; i++)
 		add(&list, 2 * i, 2 * i, "online");
-	asks(memory_ask_again, &list,
+	asks(memory_request_again, &list,
 	     "memory;near 1 0-0 2-2 4-4 6-6 8-8 10-10 12-12 14-14 16-16 18-18 20-20 22-22 24-24 "
 	     "26-26 28-28 30-30");
 	add(&list, 32, 32, "online");
-	asks(memory_ask_again, &list, "scan");
+	asks(memory_request_again, &list, "scan");
 	block_list_free(&list);
 }
 
@@ -78,7 +78,7 @@ static void devices(const uint64_t *addresses, unsigned count, const char *expec
 				      .has = MEMDEV_HAS_ADDRESS,
 				      .address = UINT64_C(1) << 40,
 				      .size_bytes = UINT64_C(512) << 20 };
-	memory_ask_devices(&r, &m);
+	memory_request_devices(&r, &m);
 	text = shell_encode(&r);
 	assert_string_equal(text, expected);
 }
@@ -106,7 +106,7 @@ static void some_blocks_are_no_sum_of_all(void **state)
 	(void)state;
 	answer_put(&answer, 0, lines[0]);
 	add(&list, 32, 35, "");
-	memory_ask_again(&r, &list);
+	memory_request_again(&r, &list);
 	assert_int_equal(memory_read(&g, &r, &answer, &err), 0);
 	assert_true(g.is_partial && g.blocks.count == 1);
 	request_add(&scan, VERB_SCAN);
@@ -147,7 +147,7 @@ static void an_agent_is_read_strictly(void **state)
 		answer_add_run(&answer, &rows[i].runs[0]);
 		answer_add_run(&answer, &rows[i].runs[1]);
 		assert_int_equal(memory_read(&g, &r, &answer, &err), rows[i].is_right ? 0 : -1);
-		assert_true(g.is_limited && !g.is_root && !strcmp(g.kernel, "6.1.0"));
+		assert_true(g.is_agent_only && !g.is_root && !strcmp(g.kernel, "6.1.0"));
 		if (rows[i].is_right)
 			assert_true(g.blocks.count == 2 && blocks_are_offline(&g.blocks.runs[1]) &&
 				    g.blocks.runs[1].removable == REMOVABLE_UNKNOWN);

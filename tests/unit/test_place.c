@@ -16,7 +16,7 @@ static void put_devices(struct machine *m, const struct place *places)
 			.address = places->address,
 			.has = MEMDEV_HAS_ADDRESS,
 			.size_bytes = places->size_mib * M,
-			.span_bytes = places->size_mib * M,
+			.max_size_bytes = places->size_mib * M,
 		};
 }
 
@@ -225,7 +225,7 @@ static void no_address_is_predicted_from_half_the_facts(void **state)
 	assert_false(predict(&m, 128 * M, &address));
 	m.devices[0].has = MEMDEV_HAS_ADDRESS;
 	assert_false(predict(&m, UINT64_MAX, &address));
-	m.devices[0].span_bytes = UINT64_MAX;
+	m.devices[0].max_size_bytes = UINT64_MAX;
 	assert_false(predict(&m, 128 * M, &address));
 	machine_free(&m);
 }

@@ -29,7 +29,7 @@ static void pools_are_read(void **state)
 	assert_int_equal(pools_lasting(&g.pools, 2, 2048), 0);
 	assert_int_equal(pools_free_bytes(&g.pools), (157 * UINT64_C(2048) + 1048576) * 1024);
 	assert_int_equal(pools_smallest_kib(&g.pools), 2048);
-	assert_int_equal(pools_held_bytes(&g.pools, 2048), 3 * UINT64_C(2048) * 1024);
+	assert_int_equal(pools_bytes_in_blocks(&g.pools, 2048), 3 * UINT64_C(2048) * 1024);
 	assert_true(g.pools.has_cpusets);
 	assert_int_equal(g.pools.cpusets, 3);
 	guest_memory_free(&g);
@@ -60,7 +60,7 @@ static void fewer_tails_than_a_page_has_are_none(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&g, lines, 1, &err), 0);
-	assert_int_equal(pools_held_bytes(&g.pools, 2048), 0);
+	assert_int_equal(pools_bytes_in_blocks(&g.pools, 2048), 0);
 	guest_memory_free(&g);
 }
 

@@ -97,8 +97,16 @@ static void what_an_agent_without_a_shell_says_is_read(void **state)
 {
 	static const char *const timed[] = { "guest 6.1.0 1 offline contig-zones N timed" };
 	const struct blocks runs[] = {
-		{ .first = 0, .last = 3, .state = "online", .node = -1, .removable = REMOVABLE_YES },
-		{ .first = 32, .last = 33, .state = "offline", .node = -1, .removable = REMOVABLE_UNKNOWN },
+		{ .first = 0,
+		  .last = 3,
+		  .state = "online",
+		  .node = -1,
+		  .removable = REMOVABLE_YES },
+		{ .first = 32,
+		  .last = 33,
+		  .state = "offline",
+		  .node = -1,
+		  .removable = REMOVABLE_UNKNOWN },
 	};
 	struct guest_memory g = { 0 };
 	char text[STATE_TEXT_MAX];
@@ -109,7 +117,7 @@ static void what_an_agent_without_a_shell_says_is_read(void **state)
 	assert_int_equal(sysfs_add_blocks(&g, &runs[0], &err), 0);
 	assert_int_equal(sysfs_add_blocks(&g, &runs[1], &err), 0);
 	assert_int_equal(sysfs_add_blocks(&g, &runs[1], &err), -1);
-	assert_true(g.is_limited && g.is_root && !g.is_timed && !g.has);
+	assert_true(g.is_agent_only && g.is_root && !g.is_timed && !g.has);
 	assert_string_equal(g.auto_online, "");
 	assert_int_equal(g.blocks.count, 2);
 	assert_int_equal(blocks_zone(&g.blocks.runs[0]), ZONE_ANY);
@@ -117,7 +125,7 @@ static void what_an_agent_without_a_shell_says_is_read(void **state)
 	assert_string_equal(blocks_format_state(text, &g.blocks.runs[1]), "offline");
 	assert_int_equal(sysfs_sum(&g, -1).movable_bytes, 0);
 	assert_int_equal(parse(&g, timed, 1, &err), 0);
-	assert_true(g.is_timed && !g.is_limited);
+	assert_true(g.is_timed && !g.is_agent_only);
 	guest_memory_free(&g);
 }
 

@@ -161,7 +161,7 @@ static void several_calls_add_up(void **state)
 
 static void a_guest_that_cannot_be_told_chooses(void **state)
 {
-	struct transaction t = { .view.has_guest = true, .view.before.is_limited = true };
+	struct transaction t = { .view.has_guest = true, .view.before.is_agent_only = true };
 	char reason[ZONE_REASON_MAX];
 	struct err err = { 0 };
 
@@ -172,7 +172,7 @@ static void a_guest_that_cannot_be_told_chooses(void **state)
 	assert_int_equal(zone_check(&t.view, ZONE_MOVABLE, &err), -1);
 	assert_int_equal(zone_check(&t.view, ZONE_KERNEL, &err), -1);
 	assert_int_equal(err.code, ERR_FAILED);
-	t.view.before.is_limited = false;
+	t.view.before.is_agent_only = false;
 	assert_int_equal(zone_check(&t.view, ZONE_MOVABLE, &err), 0);
 }
 

@@ -79,7 +79,7 @@ def strike(vm, fate, moment, *command):
     code, out, said = relay.run("--json", *FAR, *command)
     assert relay.has_struck, said
     found = json.loads(out)
-    assert code and not found["ok"], said
+    assert bool(code) is not found["ok"], said
     return code, found, said
 
 
@@ -90,9 +90,11 @@ def test_a_reset_ends_every_wait_at_once_and_what_is_left_is_told(boot, phase):
     prepare(vm)
     before, backends = vm.devices(), vm.backends()
     code, found, said = strike(vm, restart, moment, *command)
-    assert "the guest has been reset (" in said and words in said, said
     now = vm.devices()
-    if found["state"] in ("unchanged", "rolled-back"):
+    assert not code or "the guest has been reset (" in said and words in said, said
+    if not code:  # QEMU's answer was there when memhp read of the reset: no wait was left to end
+        assert phase == "attach" and len(now) == len(before) + 1, said
+    elif found["state"] in ("unchanged", "rolled-back"):
         assert code == 4 and now == before and vm.backends() == backends, said
     else:
         assert code == 7 and found["state"] == "partial" and "memhp repair" in said, said
