@@ -283,9 +283,7 @@ static int settle_line(struct ctx *ctx, struct opt_target *targets, int argc, ch
 	return options_resolve(ctx, targets, cmd, err);
 }
 
-/* memhp __complete [WORD]...: print the possible last words, and ":files" if a file name is
- * possible.
- */
+/* memhp __complete [WORD]...: print the possible last words, and ":files" for file names. */
 static int complete(struct ctx *ctx, struct opt_target *targets, int argc, char **argv,
 		    struct err *err)
 {
@@ -400,8 +398,7 @@ static bool wants_json(int argc, char **argv)
 	return false;
 }
 
-/* The monitor must not get the descriptor of a closed stdin or stderr; a closed stdout is an error.
- */
+/* The monitor must not get a closed stdin's or stderr's number; a closed stdout is an error. */
 static int fill_standard_descriptors(struct err *err)
 {
 	bool is_stdout_closed = fcntl(STDOUT_FILENO, F_GETFD) < 0;

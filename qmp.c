@@ -188,8 +188,7 @@ static int flush(struct qmp *q, struct err *err)
 	return status;
 }
 
-/* Send the pending requests, wait for input and sort it; 1 if there was some, 0 at @until_ms, -1.
- */
+/* Send pending requests, wait for input and sort it; 1 if there was some, 0 at @until_ms, -1. */
 static int pump(struct qmp *q, int64_t until_ms, struct err *err)
 {
 	int ready = flush(q, err) ? -1 : stream_fill(&q->stream, until_ms, q->deadline, err);

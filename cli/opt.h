@@ -41,8 +41,7 @@ struct opt {
 /* opt_may_lack_value() - is the option's argument optional? */
 bool opt_may_lack_value(const struct opt *opt);
 
-/* A table and where its values go. Two can be parsed together: a command's own and the global one.
- */
+/* A table and where its values go. Two are parsed together: a command's own and the global one. */
 struct opt_target {
 	const struct opt *table; /* NULL for none; at most 64 rows */
 	void *options;		 /* the struct that the offsets refer to */

@@ -38,8 +38,7 @@ void out_error(const struct err *err);
  */
 int out_flush(struct err *err) __attribute__((warn_unused_result));
 
-/* A table: cells are made printable; columns are as wide as their widest cell. Zero-initialise it.
- */
+/* A table: cells are made printable; columns are as wide as the widest cell. Zero-initialise it. */
 #define OUT_COLUMNS_MAX 10
 struct out_table {
 	unsigned columns;

@@ -31,8 +31,7 @@ struct alarm_state {
 	struct sigaction action;
 };
 
-/* poll(2) promises room for one byte, not for all: make a blocked write return from time to time.
- */
+/* poll(2) promises room for one byte, not for all: make a blocked write return now and then. */
 static void alarm_begin(struct alarm_state *before)
 {
 	struct itimerval timer = { .it_interval.tv_usec = WAKE_US, .it_value.tv_usec = WAKE_US };

@@ -307,8 +307,7 @@ static int look_first(struct follower *f, struct view *view, struct err *err)
 	return 0;
 }
 
-/* Make the first scan, which the next one is compared with. If the guest ends during it, so does
- * this. */
+/* Make the first scan, which the next one is compared with. The wait fails if the guest ends. */
 static int open_guest(struct follower *f, struct err *err)
 {
 	struct view view = { .qmp = f->ctx->vm.qmp };

@@ -16,9 +16,7 @@ static bool takes_setting(const struct cmd *cmd, const char *key)
 	return false;
 }
 
-/* Apply a profile's settings to options that were not given. In the shell the global ones are
- * fixed.
- */
+/* Apply a profile's settings to options not given. In the shell the global ones are fixed. */
 static int apply_profile(const struct ctx *ctx, struct opt_target *targets, const struct cmd *cmd,
 			 const struct profile *profile, struct err *err)
 {

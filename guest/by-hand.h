@@ -9,8 +9,7 @@
 
 /*
  * by_hand() - a command as one line of sh that does the same when pasted
- * Return: the line, which the caller frees; NULL: there is nothing that a person would have to
- * type
+ * Return: the line, which the caller frees; NULL: there is nothing to type
  */
 char *by_hand(const struct command *c);
 

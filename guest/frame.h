@@ -32,9 +32,7 @@ int frame_make_id(char id[static FRAME_ID_LEN + 1], struct err *err)
  */
 bool frame_parse(char *line, const char *id, struct frame *frame);
 
-/* frame_is_last() - does the line say that the session has ended? It is "@ID@", without number or
- * payload
- */
+/* frame_is_last() - does the line say that the session has ended? It is just "@ID@" */
 bool frame_is_last(const char *line, const char *id);
 
 #endif

@@ -57,7 +57,7 @@ static void close_transport(struct guest *g, bool is_for_good)
 	g->deadline = whole;
 }
 
-/* With a new id: late frames of the old session are none of this one. */
+/* With a new id: late frames of the old session do not match it. */
 static int reopen(struct guest *g, struct err *err)
 {
 	close_transport(g, false);

@@ -53,9 +53,7 @@ int login_enter(struct login *login, struct stream *w, const char *path, const c
 /* login_leave() - log out if login->is_in; takes a few seconds at most, whatever @d says */
 void login_leave(struct login *login, struct stream *w, const char *id, const struct deadline *d);
 
-/* login_wanted() - set the error that the console asks for a login and no user was given; returns
- * -1
- */
+/* login_wanted() - set the error that the console needs a login without a user given; returns -1 */
 int login_wanted(const char *path, struct err *err);
 
 void login_free(struct login *login);

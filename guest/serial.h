@@ -43,8 +43,7 @@ int serial_open(struct serial *serial, struct stream *w, const char *path,
 int serial_write(struct stream *w, const char *line, struct deadline *d, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* serial_close() - restore a terminal's modes and release the stream; harmless when not open
- */
+/* serial_close() - restore a terminal's modes, release the stream; harmless when not open */
 void serial_close(struct serial *serial, struct stream *w);
 
 #endif

@@ -8,8 +8,7 @@
 #include "guest/request.h"
 #include "lib/util.h"
 
-/* shell_encode() - "appear 1 32-35&&swift movable 32-35;memory;near 1 32-35"; the caller frees it
- */
+/* shell_encode() - "appear 1 32-35&&swift movable 32-35;memory;near 1 32-35"; free(3) it */
 char *shell_encode(const struct request *r);
 
 /* Runs a request once all its parts are there. */

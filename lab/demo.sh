@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# make demo: on a throw-away VM, plug 512M, use it, and take it back. Every line after "$ " is a command, what
-# follows is what it printed, "#" tells the time it took. Exit 1 when the guest's MemTotal is not what it should be.
+# make demo: on a throw-away VM, plug 512M, use it, and unplug it. A line after "$ " is a command, its output
+# follows, "#" shows the time it took. Exit 1 if the guest's MemTotal is not as expected.
 set -eu
 
 lab=$(dirname "$(readlink -f "$0")")
@@ -31,7 +31,7 @@ centiseconds() {
 	echo "${up%.*}${up#*.}"
 }
 
-# show STATUS COMMAND...: run it in sight; it has to exit with STATUS
+# show STATUS COMMAND...: print the command and run it; it must exit with STATUS
 show() {
 	expected=$1 status=0
 	shift

@@ -1,11 +1,11 @@
 # shellcheck shell=sh disable=SC2154 # variables come from memhp-lab
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Sourced by memhp-lab.  Fetches the distribution's own packages without root
-# and makes of them a kernel and an initramfs in the cache:
-#   CACHE/ssh/               the key pair of the user and that of the guests
-#   CACHE/apt-ARCH/          private package lists, where the system's do not do
+# and turns them into a kernel and an initramfs in the cache:
+#   CACHE/ssh/               the key pairs of the user and of the guests
+#   CACHE/apt-ARCH/          private package lists, if the system's cannot be used
 #   CACHE/debs/              packages as fetched
-#   CACHE/plan-ARCH-KERNEL[-agent]   the packages that this choice means, one line each
+#   CACHE/plan-ARCH-KERNEL[-agent]   the packages for this choice, one line each
 #   CACHE/image-ARCH-HASH/   vmlinuz, initrd, release
 # Uses of memhp-lab: die, note; sets: $image, $release.  Reads: $arch, $kernel,
 # $agent, $share.
@@ -19,14 +19,14 @@ agent_libraries='libm.so.6 libglib-2.0.so.0 libgmodule-2.0.so.0 libpcre2-8.so.0 
 	libudev.so.1 liburing.so.2'
 
 # Loaded at boot: what the lab's own devices need, and what a memory device
-# that is plugged later needs (there is no udev to load it then).
+# plugged later needs (there is no udev to load it).
 boot_modules='virtio_pci virtio_mmio virtio_net virtio_rng virtio_console
 	virtio_mem virtio_balloon'
 # Only there for modprobe.
 spare_modules='memory_notifier_error_inject virtio_blk virtio_pmem nfit papr_scm
 	of_pmem nd_pmem device_dax dax_pmem kmem ext4 crc32c_generic'
 
-# Metapackages that may lead to the wanted kernel, the best one first.
+# Metapackages that may lead to the wanted kernel, best first.
 kernel_metapackages() {
 	# shellcheck source=/dev/null
 	case $(. /etc/os-release && echo "${ID-} ${ID_LIKE-}") in
@@ -41,8 +41,8 @@ kernel_metapackages() {
 	esac
 }
 
-# apt's tools without root: on the system's lists, or on private ones, which a
-# foreign architecture and a container without lists need.
+# apt's tools without root: with the system's lists, or with private ones for a
+# foreign architecture or a container without lists.
 apt() {
 	tool=$1
 	shift
@@ -76,7 +76,7 @@ kernel_package() {
 
 wanted_sum() { echo "$guest_packages" | cksum | tr -dc 0-9; }
 
-# Print the plan: which lists, for which wish, then "PACKAGE FILE" per package.
+# Print the plan: the lists, the choice, then "PACKAGE FILE" per package.
 resolve() {
 	kernel_names=$(kernel_package) || return 1
 	echo "$lists $(wanted_sum)"
@@ -91,7 +91,7 @@ update_lists() {
 	apt get update >"$cache/apt-update.log" 2>&1 || :
 }
 
-# A plan holds until the wish or the lists that it was made from change.
+# A plan is valid until the choice or the lists behind it change.
 plan_is_fresh() {
 	[ -e "$plan" ] || return 1
 	read -r lists sum <"$plan"
@@ -113,7 +113,7 @@ make_plan() {
 		update_lists
 		resolve >"$new" || :
 	fi
-	# A whole plan has a head, the guest's packages and a kernel.
+	# A complete plan has a head, the guest's packages and a kernel.
 	if [ "$(wc -l <"$new")" -lt $(($(echo "$guest_packages" | wc -w) + 2)) ]; then
 		rm -f "$new"
 		# Without the network the old plan may still have its image.
@@ -134,7 +134,7 @@ make_keys() {
 }
 
 # dropbear's own key format: the same 64 bytes as in OpenSSH's file, which for
-# an ed25519 key without passphrase sit at fixed places (name 106, secret 157).
+# an ed25519 key without passphrase are at fixed offsets (name 106, secret 157).
 dropbear_key() {
 	sed '/^---/d' "$1" | base64 -d >"$work/key"
 	tail -c +107 "$work/key" | head -c 15
@@ -148,7 +148,7 @@ missing_debs() {
 	done
 }
 
-# apt checks what it fetches against the signed lists.
+# apt verifies what it fetches against the signed lists.
 fetch_debs() {
 	wanted=$(missing_debs)
 	[ -n "$wanted" ] || return 0
@@ -164,7 +164,7 @@ fetch_debs() {
 
 fetch() {
 	fetch_debs && return
-	# Versions that old lists name leave the archive: read new lists once.
+	# Versions in old lists disappear from the archive: read new lists once.
 	rm -rf "$work/debs"
 	make_plan update
 	fetch_debs || die fetch "packages for $arch" "$(tail -n 1 "$cache/apt-get.log")" \
@@ -194,7 +194,7 @@ copy_module() {
 	echo "$1 $ko $(tr '\0' '\n' <"$into/$ko" | sed -n 's/^depends=//p' | tr ',-' ' _')"
 }
 
-# Copy the wanted modules and those they need; print copy_module's lines.
+# Copy the wanted modules and their dependencies; print copy_module's lines.
 copy_modules() {
 	todo="$boot_modules $spare_modules" seen=' '
 	while :; do
@@ -216,8 +216,8 @@ copy_modules() {
 	done
 }
 
-# modules.dep as depmod writes it: every file with all that it needs, in the
-# order in which to unload.  depmod itself is not on every host.
+# modules.dep as depmod writes it: every file with its dependencies, in the
+# order of unloading.  Not every host has depmod itself.
 modules_dep() {
 	awk '
 	function needs(name,   i, n, part) {
@@ -258,7 +258,7 @@ add_programs() {
 	set +f
 }
 
-# bash edits its command line by what these say of the terminal.
+# bash's line editor reads the terminal's properties from these.
 add_terminals() {
 	mkdir -p "$root/lib/terminfo"
 	find "$work/debian" -path '*/terminfo/[a-z]/*' | while read -r file; do
@@ -289,7 +289,7 @@ fill_root() {
 	printf '%s\n' root:x:0: tty:x:5: guest:x:1000: nogroup:x:65534: >etc/group
 	# Shells on the consoles start with the HOME that busybox init sets.
 	echo 'HOME=/root; cd' >etc/profile
-	# Not compressed: to unpack costs an emulated guest more than to copy.
+	# Not compressed: for an emulated guest unpacking is slower than copying.
 	find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet >"$work/initrd"
 }
 
@@ -308,7 +308,7 @@ build() {
 	basename "$work"/debian/boot/vmlinu[xz]-* | sed 's/^vmlinu.-//' >"$work/image/release"
 	mv "$work/initrd" "$work/image/initrd"
 	mv "$work/image" "$image"
-	# What nobody used for a month is not worth its room.
+	# Remove what was not used for a month.
 	find "$cache" "$cache/debs" -mindepth 1 -maxdepth 1 \
 		\( -name 'image-*' -o -name '*.deb' -o -name 'tmp.*' \) -mtime +30 -exec rm -rf {} +
 }
@@ -319,14 +319,14 @@ image_hash() {
 }
 
 # Set $image, $release: a directory with vmlinuz and initrd for $arch and $kernel.
-# One builder at a time: the others wait and then find the image.
+# Only one process builds at a time: the others wait, then find the image.
 get_image() {
 	plan=$cache/plan-$arch-${kernel:-default}${agent:+-agent}
 	guest_packages="$guest_packages${agent:+ $agent_packages}"
 	guest_libraries="$guest_libraries${agent:+ $agent_libraries}"
-	exec 9<"$cache" # a lock that needs no file of its own
+	exec 9<"$cache" # a lock without a separate file
 	flock 9
-	rm -rf "$cache"/tmp.* # of a start that was killed
+	rm -rf "$cache"/tmp.* # left by a killed start
 	check_tree "$cache" MEMHP_LAB_CACHE
 	make_keys
 	plan_is_fresh || make_plan
@@ -338,7 +338,7 @@ get_image() {
 	exec 9>&-
 }
 
-# Set $release: what is printed for eval is one line of known characters.
+# Set $release: the output for eval is one line of known characters.
 read_release() {
 	release=$(cat "$image/release")
 	case $release in

@@ -1,11 +1,11 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # variables shared with memhp-lab
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Sourced by memhp-lab.  The QEMU of a lab: which one, with what hardware, how
-# it is run, and the port at which it forwards to the guest's ssh server.
+# Sourced by memhp-lab.  A lab's QEMU: the binary, its hardware, how
+# to run it, and the port that it forwards to the guest's ssh server.
 
-# What differs between architectures and machines.  $devices are QEMU arguments
-# without blanks in them; $console and $console2 the guest's names of its two
-# consoles; $cpu is the processor that is the quickest to emulate.
+# The differences between architectures and machines.  $devices are QEMU
+# arguments without blanks; $console and $console2 are the guest's names for its
+# two consoles; $cpu is the processor that is fastest to emulate.
 set_arch() {
 	host=$(dpkg --print-architecture 2>/dev/null) || host=amd64
 	case $host in amd64 | arm64 | ppc64el) ;; *) host=amd64 ;; esac
@@ -43,7 +43,7 @@ set_machine() {
 	pseries*) console2=hvc1 ;;
 	virt*) second_serial="-device $virtconsole -bios $firmware" ;;
 	q35*)
-		# A virtio-mem device can only be added later to such a port.
+		# Only to such a port can a virtio-mem device be added later.
 		devices="$devices -device pcie-root-port,id=rp0"
 		console2=ttyS1
 		;;
@@ -79,8 +79,8 @@ check_tools() {
 		"as root: apt-get install$missing"
 }
 
-# That /dev/kvm can be opened does not prove that QEMU can run with it; where
-# it once could not, do not try again before the next boot of this machine.
+# QEMU may not work with KVM even if /dev/kvm can be opened; once it has failed,
+# do not try again before this machine's next boot.
 choose_accel() {
 	read -r boot_id </proc/sys/kernel/random/boot_id
 	if [ -n "$accel" ]; then
@@ -94,7 +94,7 @@ choose_accel() {
 	fi
 }
 
-# True while an accelerator that the user did not ask for has yet to prove itself.
+# True while an accelerator that the user did not choose is untested.
 kvm_is_unproven() { [ -z "$accel" ] && [ "$try" = kvm ] && [ ! -s "$run/console.log" ]; }
 
 give_up_kvm() {
@@ -103,10 +103,10 @@ give_up_kvm() {
 	try=tcg
 }
 
-# QEMU's options end at a comma; a doubled one stands for itself.
+# A comma ends one of QEMU's options; a doubled one stands for a comma.
 qemu_path() { echo "$1" | sed 's/,/,,/g'; }
 
-# Run QEMU in a session of its own; $! is its pid.  "$@": the user's arguments.
+# Run QEMU in its own session; $! is its pid.  "$@": the user's arguments.
 launch() {
 	q=$(qemu_path "$run")
 	model=$cpu
@@ -129,13 +129,13 @@ launch() {
 		-chardev "socket,id=serial1,path=$q/serial2.sock,$sock,logfile=$q/console2.log" \
 		${agent:+-chardev "socket,id=qga0,path=$q/qga.sock,$sock"} \
 		$devices -kernel "$image/vmlinuz" -initrd "$image/initrd" -append "$params" "$@"
-	# The caller's other files are none of QEMU's: an open pipe would keep it waiting.
+	# QEMU must not inherit the caller's other files: an open pipe would keep the caller waiting.
 	setsid "$qemu" "$@" </dev/null >"$run/qemu.log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
 	qemu_pid=$!
 }
 
-# QEMU chose the port: find its listening TCP socket, not one that the user's
-# arguments "$@" name.
+# QEMU chose the port: find its listening TCP socket, other than those in the
+# user's arguments "$@".
 ssh_port() {
 	# shellcheck disable=SC2012 # only the links' targets are read
 	sockets=$(ls -l "/proc/$qemu_pid/fd" | sed -n 's/.*socket:\[\(.*\)\]/\1/p' | xargs)

@@ -1,12 +1,12 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Sourced by memhp-lab.  Makes sure that what a directory holds is this user's
-# alone: it is booted, logged in to, and given to eval.
+# Sourced by memhp-lab.  Makes sure that only this user can change the contents
+# of a directory: they are booted, logged in to, and passed to eval.
 # Uses of memhp-lab: die.
 
-# Of what namei says of a path, on stdin: the first part of it that another
-# user could exchange, and why.  The owner of / is trusted, whatever its name
-# is here.  In a directory that is sticky others can only add.
+# Read namei's output for a path on stdin, and print the first part of the path
+# that another user could replace, and why.  The owner of / is trusted, whatever
+# its name is here.  In a sticky directory others can only add files.
 exchangeable() {
 	awk -v me="$(id -un)" '
 	$1 !~ /^[dl-][-r]/ { next }
@@ -16,8 +16,8 @@ exchangeable() {
 	why { print $4 " " why; exit }'
 }
 
-# check_way PATH SETTING: as far as PATH, an absolute one, exists, it leads
-# where this user or root has put it.
+# check_way PATH SETTING: only this user or root can change where the existing
+# part of PATH, which is absolute, leads.
 check_way() {
 	case $1 in
 	*[\'\"\\]* | *[[:cntrl:]]*) die use "$1" 'quotes or control characters in its name' "set $2 to another" ;;
@@ -26,7 +26,7 @@ check_way() {
 	[ -z "$why" ] || die use "$1" "on the way there, $why" "set $2 to a directory that is yours alone"
 }
 
-# check_private DIRECTORY SETTING: it is this user's alone.
+# check_private DIRECTORY SETTING: only this user can change it.
 check_private() {
 	if [ ! -d "$1" ] || [ -L "$1" ]; then
 		die use "$1" 'not a directory' "set $2"
@@ -37,9 +37,9 @@ check_private() {
 	esac
 }
 
-# check_tree DIRECTORY SETTING: so is all that it holds.
+# check_tree DIRECTORY SETTING: the same for everything in it.
 check_tree() {
-	# a file that goes in the meantime makes find fail
+	# find fails if a file disappears during the run
 	foreign=$(find "$1" \( ! -user "$(id -u)" -o ! -type l -perm /022 \) -print -quit 2>/dev/null) || :
 	[ -z "$foreign" ] || die use "$1" "another user can change '$foreign'" "remove it, and it is made again: rm -rf '$1'"
 }

@@ -72,8 +72,7 @@ void deadline_pop(struct deadline *d, struct deadline outer);
  * signals to the command */
 struct deadline deadline_moment(int64_t timeout_ms);
 
-/* deadline_left_ms() - the time left for the current kind of work; DEADLINE_NEVER without a limit
- */
+/* deadline_left_ms() - the time left for the current work; DEADLINE_NEVER without a limit */
 int64_t deadline_left_ms(const struct deadline *d);
 
 /* deadline_within() - the time @delay_ms from now, or the current limit if that comes first */

@@ -124,8 +124,7 @@ uint64_t pools_smallest_kib(const struct pools *p)
 	return kib;
 }
 
-/* A huge page has one page that is not a tail. Fewer tails than the smallest size has do not count.
- */
+/* A huge page has one page that is not a tail. Fewer tails than in the smallest do not count. */
 uint64_t pools_bytes_in_blocks(const struct pools *p, uint64_t smallest_kib)
 {
 	uint64_t pages = 0;

@@ -41,9 +41,7 @@ int process_open_local(struct stream *w, struct process *p, const char *target, 
  * returns -1 */
 int process_explain(const struct process *p, const struct stream *w, struct err *err);
 
-/* process_close() - close the stream and wait for the child, which has half a second to end by
- * itself
- */
+/* process_close() - close the stream, and wait for the child: half a second, then kill it */
 void process_close(struct process *p, struct stream *w);
 
 #endif

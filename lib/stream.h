@@ -70,8 +70,7 @@ struct stream_maker {
 	const void *context;			      /* borrowed */
 };
 
-/* A third result of connecting to a UNIX socket, beside 0 and -1: other clients are queued there.
- */
+/* A third result of connecting to a UNIX socket, beside 0 and -1: other clients are queued. */
 #define STREAM_QUEUED 1
 
 /*

@@ -18,8 +18,7 @@ size_t printable_len(const char *text);
 
 /*
  * printable() - replace what could control a terminal (control characters, DEL, C1, broken UTF-8)
- * by
- * '?', in place: for text from a guest, QEMU or a file
+ * by '?', in place: for text from a guest, QEMU or a file
  */
 void printable(char *text);
 

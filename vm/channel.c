@@ -121,8 +121,7 @@ static char *get_property(struct qmp *qmp, const char *path, const char *name)
 	return xstrdup(json_object_get_string(value));
 }
 
-/* The label of the guest agent's character device, among the devices at @path; the caller frees it.
- */
+/* The label of the guest agent's character device, among the devices at @path; to be freed. */
 static char *find_agent_port(struct qmp *qmp, const char *path)
 {
 	_cleanup_json_ struct json_object *devices = NULL;

@@ -21,7 +21,7 @@ struct channel {
 };
 
 /*
- * channel_find() - find the guest's console, else its agent if that runs
+ * channel_find() - the guest's console, else its agent if that runs
  * @channel:	replaced; the caller frees it
  * Return: 0, without an address when there is none; -1
  */

@@ -13,7 +13,7 @@
 #include "vm/discover.h"
 #include "vm/namesake.h"
 
-/* At most so many VMs are named in a message. */
+/* The most VMs that a message names. */
 #define SHOWN_MAX	 8
 #define SHOWN_NAME_BYTES 64
 
@@ -310,8 +310,7 @@ static int no_qemu(const struct qemu_list *found, const struct qemu *q, struct e
 	return err_hint(err, "see memhp vms; if it is a QEMU, name its monitor with --qmp");
 }
 
-/* No VM in the list has that pid: find the process. Only root sees all of other users' processes.
- */
+/* No VM in the list has that pid: find the process. Only root can read other users' processes. */
 static const struct qemu *choose_process(struct qemu_list *found, pid_t pid, struct err *err)
 {
 	struct proc p;

@@ -23,8 +23,7 @@ int namesake_check(const char *profile, pid_t pid, struct deadline *d, struct er
 	__attribute__((warn_unused_result));
 
 /*
- * namesake_check_number() - refuse a VM whose name is the pid of another VM: the user may mean
- * either
+ * namesake_check_number() - refuse a VM whose name is another VM's pid: the user may mean either
  * Return: 0; -1 with ERR_USAGE
  */
 int namesake_check_number(const struct qemu_list *found, const struct qemu *by_name,

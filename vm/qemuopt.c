@@ -211,9 +211,7 @@ const char *qemuopt_piece(const char *options, struct buf *piece)
 	}
 }
 
-/* A piece's value for @key: "key=value", a bare "key" for on, or a bare value if the key is
- * implied.
- */
+/* A piece's value for @key: "key=value", a bare "key" for on, or a bare value of an implied key. */
 const char *qemuopt_in_piece(const char *piece, const char *key, bool is_implied)
 {
 	size_t len = strlen(key);

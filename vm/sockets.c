@@ -344,8 +344,7 @@ const struct address *sockets_of_descriptor(const struct sockets *s, const struc
 	return NULL;
 }
 
-/* The address with one of these ports that it listens on: as on the command line, else the first.
- */
+/* The address it listens on with one of these ports: as on the command line, else the first. */
 static const struct address *find_port(const struct sockets *s, const struct address *address)
 {
 	const struct address *exact = find(s, address);

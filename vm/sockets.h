@@ -44,8 +44,7 @@ void sockets_free(struct sockets *s);
  * directory. */
 bool sockets_at(const struct sockets *s, const struct address *address);
 
-/* sockets_is_explained() - does a command line with resolved addresses say what the socket is for?
- */
+/* sockets_is_explained() - does a command line with resolved addresses say what it is for? */
 bool sockets_is_explained(const struct listening *l, const struct cmdline *line);
 
 /* sockets_of_descriptor() - the address of the socket that it listens on with its descriptor @fd;
@@ -62,8 +61,7 @@ const struct address *sockets_of_descriptor(const struct sockets *s, const struc
 void sockets_resolve(const struct sockets *s, const struct proc *p, bool is_own,
 		     struct cmdline *line);
 
-/* sockets_resolve_ssh() - remove the channel through a forwarded port if it does not listen there
- */
+/* sockets_resolve_ssh() - remove the channel through a forwarded port that nothing listens on */
 void sockets_resolve_ssh(const struct sockets *s, struct cmdline *line);
 
 #endif

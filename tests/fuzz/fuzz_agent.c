@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A guest agent that says anything, to a look at the guest, a change, and the end. The ids of the
- * stream and of the session are those of the seam. */
+/* A guest agent that answers anything, to a query, a change, and the end of the session. The ids of
+ * the stream and of the session are those of the seam. */
 #include <string.h>
 
 #include "fuzz.h"

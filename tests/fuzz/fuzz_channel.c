@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A QEMU that tells anything of its character devices: each line is the answer to what comes next,
- * query-chardev first. */
+/* A QEMU that reports anything about its character devices: each line is the answer to the next
+ * request, query-chardev first. */
 #include <string.h>
 
 #include "fuzz.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The command line of a process that says it is QEMU, one word a line; then the same bytes as a
- * file of -readconfig. */
+/* The command line of a process that claims to be QEMU, one word per line; then the same bytes as a
+ * file for -readconfig. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +16,8 @@ static void check_address(const struct address *a)
 		   (a->kind == ADDRESS_UNIX && (a->path[0] == '/' || a->is_abstract)));
 }
 
-/* What is shown is printable and bounded, and an address is none that a shell or ssh would read
- * otherwise. */
+/* What is shown is printable and bounded, and no shell and no ssh would read an address
+ * differently. */
 static void check_line(const struct cmdline *line)
 {
 	const char *const texts[] = { line->name, line->memory };
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	for (i = 0; i < size; i++)
 		bytes[i] = data[i] == '\n' ? '\0' : (char)data[i];
-	bytes = xrealloc(bytes, size ? size : 1); /* no NUL behind it */
+	bytes = xrealloc(bytes, size ? size : 1); /* no NUL after it */
 	parse(bytes, size, "/run/vm");
 	parse(bytes, size, NULL);
 	buf_add(&words, "qemu", 5);

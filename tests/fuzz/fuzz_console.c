@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a console has shown, up to any point. */
+/* A console's output, up to any point. */
 #include <string.h>
 
 #include "fuzz.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A guest's console that says anything: the opening, frames, scans, reasons. The session's id is
+/* A guest's console that sends anything: the opening, frames, scans, reasons. The session's id is
  * that of the seam; the first answer is exchange 1. */
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "hotplug/ask.h"
 #include "hotplug/blocks.h"
 
-/* What the commands do with a scan. */
+/* Use a scan as the commands do. */
 static void look(const struct guest_memory *g)
 {
 	struct block_list sorted = { 0 };

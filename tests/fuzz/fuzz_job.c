@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Whole commands, none of which changes anything, between a monitor and a guest that say anything.
- * The first letter of the input chooses the command. The lines after the first are the values of
- * QEMU's replies, in their order, an error where one begins with "!"; those after an empty line are
- * each answer of the guest.
+ * Whole commands that change nothing, between a monitor and a guest that send anything. The first
+ * letter of the input chooses the command. The following lines are the values of QEMU's replies, in
+ * order; one that begins with "!" is an error. The lines after an empty line are the guest's answer
+ * to every request.
  */
 #include <string.h>
 
@@ -15,7 +15,7 @@ int memhp_main(int argc, char **argv);
 #include "memhp.c"
 
 #define WORDS_MAX 16
-#define EXCHANGES 3 /* of the guest's */
+#define EXCHANGES 3 /* with the guest */
 
 static const char *const lines[] = {
 	"-n unplug 1G",		"-n unplug 128M 256M",	"-n unplug --all",
@@ -34,7 +34,7 @@ static const char *const lines[] = {
 static const char greeting[] = "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, "
 			       "\"micro\": 22}}}}\n{\"return\": {}, \"id\": 1}\n";
 
-/* The replies up to the empty line; returns what follows it. */
+/* Add the replies up to the empty line; returns the rest after it. */
 static char *add_replies(struct buf *stream, char *text)
 {
 	char *line;
@@ -59,7 +59,7 @@ static void add_frame(struct buf *stream, unsigned exchange, unsigned sequence, 
 		 payload, sequence, len);
 }
 
-/* The same answer to whatever the guest is asked, and then it is gone. */
+/* The guest gives the same answer to every request, then goes away. */
 static void add_answers(struct buf *stream, const char *text)
 {
 	unsigned exchange;
@@ -75,7 +75,7 @@ static void add_answers(struct buf *stream, const char *text)
 				add_frame(stream, exchange, ++sequence, line);
 		add_frame(stream, exchange, ++sequence, "end");
 	}
-	buf_addf(stream, "@" SEAM_ID "@\n"); /* its goodbye */
+	buf_addf(stream, "@" SEAM_ID "@\n"); /* its last frame */
 }
 
 static void run(const char *line)
@@ -93,7 +93,7 @@ static void run(const char *line)
 	seam_check(memhp_main(argc, argv) >= 0);
 }
 
-/* What memhp prints is of no interest here, nor what is configured on this machine. */
+/* Ignore memhp's output, and this machine's configuration. */
 static void hush(void)
 {
 	static bool is_hushed;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What QEMU answers to queries, each answer whole and in its order but of any content. A line is
- * the value of the next reply, or an error when it begins with "!"; the lines that are left over
- * are events, read for every device.
+ * QEMU's answers to queries, complete and in order, but with any content. A line is the value of
+ * the next reply, or an error if it begins with "!"; the remaining lines are events, read for every
+ * device.
  */
 #include <string.h>
 
@@ -15,7 +15,7 @@
 static const char greeting[] = "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7, \"minor\": 2, "
 			       "\"micro\": 22}}}}\n{\"return\": {}, \"id\": 1}\n";
 
-/* The next line of @text, which it ends; NULL at the end. */
+/* Cut the next line off @text; NULL at the end. */
 static char *next_line(char **text)
 {
 	return strsep(text, "\n");

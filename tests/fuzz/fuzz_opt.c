@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The command line, one word a line, up to the point where a command would run. */
+/* The command line, one word per line, up to the point where a command would run. */
 #include <string.h>
 
 #include "fuzz.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A QMP session with a monitor that says anything: the bytes are all that it ever says. */
+/* A QMP session with a monitor that sends anything: the input is all that it sends. */
 #include <string.h>
 
 #include "fuzz.h"

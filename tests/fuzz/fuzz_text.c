@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Text of any kind on its way to a terminal: as text, in a table, in JSON. */
+/* Any text printed to a terminal: as text, in a table, in JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "lib/text.h"
 
-/* Does nothing in @text drive a terminal? Lines end, that is all. */
+/* Check that nothing in @text controls a terminal, except line ends. */
 static void check_harmless(const char *text)
 {
 	for (; *text; text++) {

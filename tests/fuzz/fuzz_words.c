@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The words of online and offline (blocks, ranges, sizes, devices), one a line, for a guest whose
- * scan never changes; and each of them read as a size, as a list of NUMA nodes, as an address,
+/* The arguments of online and offline (blocks, ranges, sizes, devices), one per line, for a guest
+ * whose scan never changes; each is also read as a size, as a list of NUMA nodes, as an address,
  * and as a line of the shell. */
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static void add_frame(struct buf *stream, unsigned exchange, unsigned sequence, 
 		 payload, sequence, len);
 }
 
-/* A size that is read is printed as one that reads again, and nearly as large. */
+/* A size that parses is printed as one that parses again, and is nearly as large. */
 static void read_size(const char *word)
 {
 	char text[SIZE_TEXT_MAX], packed[SIZE_TEXT_MAX];
@@ -48,7 +48,7 @@ static void read_size(const char *word)
 	size_format(text, size_bytes);
 	snprintf(packed, sizeof(packed), "%.*s%s", (int)strcspn(text, " "), text,
 		 strchr(text, ' ') + 1);
-	/* what is rounded up to 1024 of a unit may be no whole number of bytes, or too large */
+	/* rounded up to 1024 of a unit it may not be a whole number of bytes, or too large */
 	if (size_parse(packed, &again_bytes, &err))
 		return;
 	ratio = (double)again_bytes / (double)size_bytes;
@@ -75,7 +75,7 @@ static void read_line(const char *line)
 	}
 }
 
-/* Whatever is taken for an address points into its own text. */
+/* An accepted address points into its own text. */
 static void read_address(const char *word)
 {
 	struct address monitor, channel, listener;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The outside world of the fuzz targets: the linker (--wrap) puts these in the place of the calls
- * that reach it, so that what memhp is built of need not change. */
+/* The outside world of the fuzz targets: the linker (--wrap) replaces the calls that reach it by
+ * these, so that memhp's own objects need no change. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "lib/peer.h"
 #include "lib/stream.h"
 
-/* Who can be connected to, and what it says. */
+/* The peers to connect to, and what they send. */
 static struct end {
 	const char *path;
 	const char *fed;
@@ -61,8 +61,8 @@ void seam_fail(const char *condition, const char *file, int line)
 	abort();
 }
 
-/* The far end reads nothing, but stays until the next connection: who talks to nobody hears of that
- * before the words. */
+/* The far end reads nothing, but stays until the next connection: otherwise a write would fail
+ * before its input is read. */
 int __wrap_stream_connect_unix(const char *path, const char *name, int *fd, enum err_code code,
 			       struct err *err)
 {
@@ -82,7 +82,7 @@ int __wrap_stream_connect_unix(const char *path, const char *name, int *fd, enum
 	return 0;
 }
 
-/* Its words come line by line, each when it is waited for: a reply is none before the request. */
+/* Its input comes line by line, each when it is awaited: a reply before its request is ignored. */
 int __wrap_stream_fill(struct stream *w, int64_t until_ms, struct deadline *d, struct err *err)
 {
 	size_t i, len;
@@ -111,7 +111,7 @@ ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags)
 	return (ssize_t)size;
 }
 
-/* A socket, to be connected to as above. */
+/* A socket to connect to as above. */
 int __wrap_peer_open_path(pid_t pid, const char *path, int flags)
 {
 	if (strcmp(path, SEAM_PATH) != 0 && strcmp(path, SEAM_GUEST_PATH) != 0)
@@ -119,7 +119,7 @@ int __wrap_peer_open_path(pid_t pid, const char *path, int flags)
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
-/* What is printed, where a target can look at it. */
+/* The output, where a target can check it. */
 FILE *__wrap_sink_stdout(void)
 {
 	return stdout;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lists of a guest's blocks, made from words and compared as words. */
+/* Lists of a guest's blocks, built from text and compared as text. */
 #ifndef BLOCKS_H
 #define BLOCKS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Memory devices as QEMU 7.2 has told of them. */
+/* Memory devices as QEMU 7.2 has reported them. */
 #ifndef RECORDED_H
 #define RECORDED_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How monitors, listening sockets and guest channels are named. */
+/* Names of monitors, listening sockets and guest channels. */
 #include "unit.h"
 
 #include <stdlib.h>
@@ -148,7 +148,7 @@ static void what_is_no_address_is_refused_with_the_form_to_write(void **state)
 	}
 }
 
-/* QEMU's words name a range, a descriptor, or a port of any host. */
+/* QEMU's command line may name a range, a descriptor, or a port of any host. */
 static void a_socket_is_the_same_however_it_is_written(void **state)
 {
 	static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What came of a request, as the guest says it. */
+/* The outcome of a request, as the guest reports it. */
 #include <string.h>
 
 #include "guest/answer.h"
@@ -7,7 +7,7 @@
 
 static const struct {
 	const char *lines[3];
-	enum result result; /* -1: makes no sense */
+	enum result result; /* -1: it makes no sense */
 	uint64_t block;
 	const char *why;
 } rows[] = {

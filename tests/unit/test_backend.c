@@ -17,7 +17,7 @@ static void the_type_follows_from_the_options(void **state)
 		struct backend_options options;
 		enum backend_type type;
 	} rows[] = {
-		{ { 0 }, BACKEND_AUTO }, /* open until it is known what the VM has */
+		{ { 0 }, BACKEND_AUTO }, /* undecided until the VM is known */
 		{ { .type = BACKEND_RAM }, BACKEND_RAM },
 		{ { .is_shared = true, .prealloc = SET(0) }, BACKEND_AUTO },
 		{ { .mem_path = "/dev/shm" }, BACKEND_FILE },
@@ -188,7 +188,7 @@ static void plain_memory_is_told_from_what_has_options(void **state)
 	}
 }
 
-/* query-memdev as QEMU 7.2 answered; "one" is what each row below asks about. */
+/* query-memdev's answer from QEMU 7.2; each row below asks for "one". */
 static const char listed[] =
 	"[{\"id\":\"pc.ram\",\"size\":536870912,\"merge\":true,\"dump\":true,\"prealloc\":false,"
 	"\"share\":false,\"reserve\":true,\"host-nodes\":[],\"policy\":\"default\"},"

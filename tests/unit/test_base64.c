@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Bytes as text, and texts that are none. */
+/* Bytes as text, and texts that are not base64. */
 #include <string.h>
 
 #include "unit.h"

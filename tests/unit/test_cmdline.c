@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The command line of a QEMU process, which may be anybody's. */
+/* The command line of a QEMU process, which may be any user's. */
 #include "unit.h"
 
 #include <stdlib.h>
@@ -96,7 +96,7 @@ static void what_cannot_be_reached_is_no_monitor(void **state)
 		"q|-qmp|none",
 		"q|-qmp|pty",
 		"q|-qmp|unix:,server",
-		"q|-qmp|unix:/client", /* QEMU connects to somebody else */
+		"q|-qmp|unix:/client", /* QEMU is the client */
 		"q|-qmp|unix:/client,server=off",
 		"q|-qmp|unix:/m,server=on,server=off", /* the last counts */
 		"q|-qmp|unix:,abstract=on,server=on",
@@ -127,7 +127,7 @@ static void what_cannot_be_reached_is_no_monitor(void **state)
 		"q|-mon|c,mode=control|-chardev|socket,id=c,fd=x,server=on",
 		"q|-mon|c,mode=control|-chardev|socket,id=c,fd=/3,server=on",
 		"q|-qmp|tcp:h:4444,to=x,server",
-		"q|-append|-qmp|unix:/m,server", /* the word is for the kernel */
+		"q|-append|-qmp|unix:/m,server", /* the word is the guest kernel's */
 		"q|-mon|c,mode=control|-chardev|socket,id=c,path=/m",
 		"q|-mon|c,mode=control|-chardev",
 		"-qmp|unix:/m,server", /* the name of the program */
@@ -270,7 +270,7 @@ static void what_is_listened_on_for_something_else_is_known(void **state)
 	cmdline_free(&line);
 }
 
-/* What a program of any name may be known by, and what other programs have too. */
+/* Options that identify QEMU under any program name, and options that other programs have too. */
 static void words_that_only_qemu_has(void **state)
 {
 	static const struct {
@@ -343,7 +343,7 @@ static void names_are_bounded(void **state)
 	}
 }
 
-/* Every beginning of a line, at the end of its memory: nothing behind it is read (SAN=1). */
+/* Every prefix of a line, at the end of its memory: nothing after it is read (SAN=1). */
 static void a_line_that_ends_early_is_read_to_its_end(void **state)
 {
 	static const char text[] = "q\0-name\0web\0-mon\0c,mode=control\0-chardev\0"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Profiles, from files that may hold anything. */
+/* Profiles, from files with any content. */
 #include "unit.h"
 
 #include <stdlib.h>
@@ -155,7 +155,7 @@ static void bytes_that_are_no_text_are_refused(void **state)
 	config_free(&config);
 }
 
-/* Every beginning of a file, at the end of its memory (SAN=1). */
+/* Every prefix of a file, at the end of its memory (SAN=1). */
 static void a_file_that_ends_early_is_read_to_its_end(void **state)
 {
 	static const char text[] = "# c\n[vm a] # b\nqmp = /m # x\n[vm b]\ntimeout = 1\ndimm=2G\n";

@@ -67,7 +67,7 @@ static void the_last_line_is_known(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		size_t len = strlen(rows[i].text);
-		/* a copy without a NUL, where a sanitizer sees a step past its end */
+		/* a copy without a NUL, so that a sanitizer detects an overrun */
 		_cleanup_free_ char *copy = xcalloc(1, len + !len);
 
 		memcpy(copy, rows[i].text, len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The one clock of a command. A pipe stands in for the signalfd. */
+/* The one clock of a command. A pipe replaces the signalfd. */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -174,7 +174,7 @@ static void the_deadline_is_a_failure(void **state)
 	assert_int_equal(err.code, ERR_TIMEOUT);
 }
 
-/* Data that has come may still be taken, but not for ever. */
+/* Data that has come may still be read, but not for ever. */
 static void a_peer_that_never_falls_silent_does_not_outlast_the_deadline(void **state)
 {
 	const struct ends *e = *state;
@@ -328,7 +328,7 @@ static void a_long_wait_ticks(void **state)
 	assert_in_range(ticks, 1, 3);
 }
 
-/* Waits that a peer ends at once are a long one together. */
+/* Many waits that a peer ends at once add up to a long one. */
 static void short_waits_tick_when_it_is_time(void **state)
 {
 	const struct ends *e = *state;
@@ -350,7 +350,7 @@ static void short_waits_tick_when_it_is_time(void **state)
 	}
 }
 
-/* What is heard on the side, and what it comes to. */
+/* Input that is read during other waits, and its result. */
 struct hearing {
 	int fd, heard;
 	bool is_bad;
@@ -389,13 +389,13 @@ static void what_is_heard_on_the_side_ends_the_wait(void **state)
 	d.watch_context = &h;
 	make_ready(e);
 	assert_int_equal(wait_for(e, &d, DEADLINE_NEVER, &err), 1);
-	/* what is ready as well is not kept waiting */
+	/* another ready descriptor is not delayed */
 	assert_int_equal(write(ends[1], "x", 1), 1);
 	assert_int_equal(wait_for(e, &d, DEADLINE_NEVER, &err), 1);
 	assert_int_equal(h.heard, 1);
 	assert_int_equal(wait_for(e, &d, DEADLINE_NEVER, &err), -1);
 	assert_int_equal(err.code, ERR_GUEST_UNREACHABLE);
-	/* a wait that is for it anyway is not disturbed, but told */
+	/* a wait for that descriptor itself gets its input as usual */
 	h.is_bad = false;
 	d.hear_fd = e->data[0];
 	assert_int_equal(wait_for(e, &d, DEADLINE_NEVER, &err), 1);

@@ -45,7 +45,7 @@ static void the_acpi_answers_to_a_new_dimm_are_understood(void **state)
 		{ 1, 2, DEVICE_EVENT_REFUSED, "OST status 2" },
 		{ 1, 0x81, DEVICE_EVENT_REFUSED, "OST status 129" },
 		{ 1, 0x82, DEVICE_EVENT_REFUSED, "OST status 130" },
-		/* ejections are not about a DIMM that comes: the last one's answer may be late */
+		/* ejections do not concern a DIMM being plugged: an earlier answer may be late */
 		{ 3, 0, DEVICE_EVENT_PROGRESS, NULL },
 		{ 3, 1, DEVICE_EVENT_PROGRESS, NULL },
 		{ 0x103, 0x82, DEVICE_EVENT_PROGRESS, NULL },
@@ -72,7 +72,7 @@ static void the_acpi_answers_to_an_ejection_are_understood(void **state)
 		enum device_event expected;
 		const char *why, *words;
 	} rows[] = {
-		{ 0, DEVICE_EVENT_PROGRESS, NULL, NULL },    /* DEVICE_DELETED tells */
+		{ 0, DEVICE_EVENT_PROGRESS, NULL, NULL },    /* DEVICE_DELETED decides */
 		{ 0x84, DEVICE_EVENT_PROGRESS, NULL, NULL }, /* in progress */
 		{ 1, DEVICE_EVENT_REFUSED, "OST status 1", NULL },
 		{ 0x80, DEVICE_EVENT_REFUSED, "OST status 128", "not supported" },
@@ -188,7 +188,7 @@ static void a_deletion_is_known_by_id_and_by_path(void **state)
 		{ &d0, "{\"device\": \"d\", \"path\": \"/machine/peripheral/d\"}",
 		  DEVICE_EVENT_NONE },
 		{ &d0, "{\"path\": \"/machine/peripheral-anon/device[0]\"}", DEVICE_EVENT_NONE },
-		/* a part of a device goes before the device */
+		/* a part of a device is deleted before the device */
 		{ &d0, "{\"path\": \"/machine/peripheral/d0\"}", DEVICE_EVENT_DELETED },
 		{ &d0, "{\"path\": \"/machine/peripheral/d01\"}", DEVICE_EVENT_NONE },
 		{ &d0, "{\"path\": \"d0\"}", DEVICE_EVENT_NONE },
@@ -313,7 +313,7 @@ static void an_ejection_that_goes_on_is_seen_in_the_slots(void **state)
 		{ "[{\"slot\": \"5\", \"slot-type\": \"CPU\", \"source\": 3, \"status\": 132},"
 		  " {\"slot\": \"5\", \"slot-type\": \"DIMM\", \"source\": 3, \"status\": 132}]",
 		  true },
-		/* ended, refused, another slot, an insertion, nothing that makes sense */
+		/* ended, refused, another slot, an insertion, nonsense */
 		{ "[{\"slot\": \"5\", \"slot-type\": \"DIMM\", \"source\": 3, \"status\": 0}]",
 		  false },
 		{ "[{\"slot\": \"5\", \"slot-type\": \"DIMM\", \"source\": 3, \"status\": 130}]",

@@ -32,7 +32,7 @@ static void each_end_is_told_in_words(void **state)
 		{ "GUEST_PANICKED", NULL, "the guest's kernel has panicked" },
 		{ "GUEST_CRASHLOADED", NULL,
 		  "the guest's kernel has panicked and starts its crash kernel" },
-		/* what no QEMU says is not repeated */
+		/* a text that QEMU never sends is not repeated */
 		{ "RESET", "\033[31mred", "the guest has been reset" },
 		{ "RESET", "a-very-very-very-very-very-long-reason", "the guest has been reset" },
 	};

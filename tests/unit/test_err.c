@@ -47,7 +47,7 @@ static void a_new_failure_forgets_the_old_hint(void **state)
 	assert_string_equal(err.message, "worse");
 }
 
-/* Each case ends with a message that is full and still a string. */
+/* Each case ends with a message that fills the buffer and is still a string. */
 static void too_long_a_message_is_cut(void **state)
 {
 	char text[2000];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What QEMU's events mean, in words. */
+/* QEMU's events in words. */
 #include "unit.h"
 
 #include "cmd/event.h"
@@ -56,7 +56,7 @@ static void the_events_of_memory_are_put_in_words(void **state)
 		size_t len = strlen(rows[i].words);
 
 		check(describe(rows[i].name, rows[i].data, &out), "%s", rows[i].name);
-		/* what ACPI means is tested in test_device-event.c; here it is only not missing */
+		/* ACPI's meaning is tested in test_device-event.c; here it must just be present */
 		check(rows[i].words[len - 1] == ' '
 			      ? !strncmp(buf_text(&out), rows[i].words, len) && out.len > len
 			      : !strcmp(buf_text(&out), rows[i].words),

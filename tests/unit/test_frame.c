@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The lines that guest.sh answers with, whole and damaged. */
+/* The lines that guest.sh answers with, intact and damaged. */
 #include "unit.h"
 
 #include "guest/frame.h"
 
 #define ID "0123abcd"
 
-/* Parse a copy of @line on the heap, where a sanitizer sees a step past its end. */
+/* Parse a copy of @line on the heap, so that a sanitizer detects an overrun. */
 static bool parses(const char *line, struct frame *frame, char **copy)
 {
 	*copy = xstrdup(line);
@@ -78,7 +78,7 @@ static void what_is_no_frame_is_refused(void **state)
 		"@" ID ".1 1 3 end 1 3",
 		"@" ID ".1 1 3 end 1 3 " ID,
 		"@" ID ".1 1 3 end " ID "@",
-		"@" ID ".1 1 3 end  1 3 " ID "@", /* a byte more than the length says */
+		"@" ID ".1 1 3 end  1 3 " ID "@", /* one byte more than the length says */
 		"@" ID ".1 1 3 en 1 3 " ID "@",	  /* and one less */
 		"@" ID ".1 1 4 end 1 4 " ID "@",
 		"@" ID ".1 1 2 end 1 2 " ID "@",
@@ -99,7 +99,7 @@ static void what_is_no_frame_is_refused(void **state)
 		"@" ID ".1\t1\t3\tend 1 3 " ID "@",
 		"echo \"@$MEMHP.0 1 2 go 1 2 $MEMHP@\"", /* the echo of the line that starts a
 							    session */
-		/* numbers that are absurd, or overflow 32 or 64 bits, down to a right one */
+		/* numbers that are absurd, or overflow 32 or 64 bits to a valid one */
 		"@" ID ".1 1 1000001 end 1 1000001 " ID "@",
 		"@" ID ".1 1 4294967299 end 1 3 " ID "@",
 		"@" ID ".1 1 18446744073709551619 end 1 3 " ID "@",
@@ -133,7 +133,7 @@ static void an_id_of_the_wrong_length_matches_nothing(void **state)
 	}
 }
 
-/* As guest.sh says it. */
+/* As guest.sh prints it. */
 static char *frame_of(unsigned exchange, unsigned sequence, const char *payload)
 {
 	return xasprintf("@" ID ".%u %u %zu %s %u %zu " ID "@", exchange, sequence, strlen(payload),
@@ -157,8 +157,8 @@ static void a_frame_cut_anywhere_is_refused(void **state)
 }
 
 /*
- * With @text put in at any one place the frame is refused, or says what it said before. Only the
- * exchange may look different: nobody waits for that one.
+ * With @text inserted at any place the frame is refused or unchanged. Only the exchange may differ:
+ * no wait is for that exchange.
  */
 static void survives(const char *text, unsigned exchange, unsigned sequence, const char *payload)
 {
@@ -172,7 +172,7 @@ static void survives(const char *text, unsigned exchange, unsigned sequence, con
 		struct frame frame;
 		bool is_whole = frame_parse(damaged, ID, &frame);
 
-		/* before and behind it, text without an id of ours does no harm */
+		/* before and after it, text without our id does no harm */
 		check(is_whole || (at && at < strlen(line)) || strchr(text, '@'), "%s", shown);
 		check(!is_whole || (frame.sequence == sequence && !strcmp(frame.payload, payload)),
 		      "%s, which reads %u %u '%s'", shown, frame.exchange, frame.sequence,
@@ -233,7 +233,7 @@ static void digits_in_a_frame_never_change_it(void **state)
 	}
 }
 
-/* A number and that much text, in front of the length and across its digits. */
+/* A number and as many bytes of text, before the length and between its digits. */
 static void text_that_counts_itself_never_changes_a_frame(void **state)
 {
 	unsigned length;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What has happened in the guest between two scans. */
+/* The changes in the guest between two scans. */
 #include "unit.h"
 
 #include "cmd/event.h"
 #include "cmd/guest-event.h"
 
-/* Append what an event means. */
+/* Append an event's description. */
 static int note(void *context, struct json_object *event)
 {
 	struct buf *out = context;
@@ -51,7 +51,7 @@ static void changes_are_told_in_the_order_of_the_blocks(void **state)
 		  "memory4-memory7: online in zone Movable" },
 		{ "blocks 4 7 online 0 1 Movable", "blocks 4 7 online 0 1 Normal",
 		  "memory4-memory7: online in zone Normal" },
-		/* a run that falls apart, and one that several become */
+		/* a run that splits, and several that merge */
 		{ "blocks 4 7 online 0 1 Movable",
 		  "blocks 4 4 online 0 1 Movable;blocks 5 5 offline 0 1 Movable;"
 		  "blocks 7 7 online 0 1 Movable",
@@ -65,7 +65,7 @@ static void changes_are_told_in_the_order_of_the_blocks(void **state)
 		  "memory7-memory9: added, online in zone Movable" },
 		{ "blocks 0 0 online 0 1 Movable", "blocks 9999999 9999999 online 0 1 Movable",
 		  "memory0: removed; memory9999999: added, online in zone Movable" },
-		/* what only looks different */
+		/* no real difference */
 		{ "blocks 4 7 online 0 1 Normal", "blocks 4 7 online 0 0 DMA32", "" },
 		{ "blocks 4 7 offline 0 1 Normal Movable", "blocks 4 7 offline 0 1 Movable", "" },
 		{ "guest 6.1 1 offline contig-zones N", "guest 6.1 1 online - N",

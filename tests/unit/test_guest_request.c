@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A request to the guest: counted, written for guest.sh, shown to a person, cut for a console. */
+/* A request to the guest: counted, encoded for guest.sh, shown to a person, split for a console. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "lib/pools.h"
 #include "unit.h"
 
-/* A command as a row of a table; ranges end at one that is 0-0. */
+/* A command as a table row; a range 0-0 ends the ranges. */
 struct row {
 	enum verb verb;
 	enum zone zone;
@@ -33,7 +33,7 @@ static void add(struct request *r, const struct row *row)
 static const struct {
 	struct row list[4]; /* ends at VERB_NONE */
 	const char *shell;
-	uint64_t blocks, first, last; /* how many are counted, the first and the last of them */
+	uint64_t blocks, first, last; /* the count, the first and the last of them */
 	enum zone zone;
 } requests[] = {
 	{ { { VERB_ONLINE, ZONE_MOVABLE, { { 32, 35 } }, false },
@@ -148,7 +148,7 @@ static void what_refills_the_pools_is_written(void **state)
 	assert_string_equal(text, "refill 9 1-2048 200 -1048576 2 floor 67584");
 }
 
-/* Every verb is a word of guest.sh, and what it needs of that is found by the verb alone. */
+/* Every verb is a word of guest.sh, and the verb alone decides which pieces it needs. */
 static void each_verb_has_its_pieces(void **state)
 {
 	int verb, piece;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The getters that nothing from outside gets past. */
+/* The getters that check all input. */
 #include "unit.h"
 
 #include "lib/json.h"

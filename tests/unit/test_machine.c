@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* QEMU's memory devices, read from what QEMU 7.2 answered. */
+/* QEMU's memory devices, parsed from QEMU 7.2's answers. */
 #include "recorded.h"
 
 static void every_kind_of_device_is_read(void **state)
@@ -106,7 +106,7 @@ static void a_list_that_makes_no_sense_is_refused(void **state)
 		"[{\"type\": \"dimm\", \"data\": {\"size\": -1}}]",
 		"[{\"type\": \"dimm\", \"data\": {\"size\": 1.5}}]",
 		"[{\"type\": \"dimm\", \"data\": {\"size\": 1}}, null]",
-		/* 2^60 + 1 bytes, an address beyond, and what cannot be */
+		/* 2^60 + 1 bytes, an address above, and impossible values */
 		"[{\"type\": \"dimm\", \"data\": {\"size\": 1152921504606846977}}]",
 		"[{\"type\": \"dimm\", \"data\": {\"size\": 18446744073709551615}}]",
 		"[{\"type\": \"dimm\", \"data\": {\"size\": 1, \"addr\": 1152921504606846977}}]",
@@ -133,7 +133,7 @@ static void a_list_that_makes_no_sense_is_refused(void **state)
 	}
 }
 
-/* So many DIMMs of that size. */
+/* Read @count DIMMs of that size. */
 static int read_many(struct machine *m, unsigned count, uint64_t size_bytes, struct err *err)
 {
 	_cleanup_json_ struct json_object *reply = json_object_new_array();

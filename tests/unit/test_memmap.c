@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* When the memory map of a DIMM lies in the DIMM itself. */
+/* When a DIMM's memory map is in the DIMM itself. */
 #include "unit.h"
 
 #include "hotplug/memmap.h"
@@ -30,11 +30,11 @@ static void the_kernel_s_version_decides_of_which_dimms(void **state)
 		{ "6.12.9", true, true },
 		{ "7.0-rc1", true, true },
 		{ "10.1.1", true, true },
-		/* hugetlb_free_vmemmap may switch it off, unseen */
+		/* hugetlb_free_vmemmap may switch it off without a trace */
 		{ "5.19.17", false, false },
 		{ "5.14.0-427.el9.x86_64", false, false },
 		{ "5.4.0", false, false },
-		/* what is no version */
+		/* not a version */
 		{ "", false, false },
 		{ "-", false, false },
 		{ "6", false, false },
@@ -71,10 +71,10 @@ static void the_map_of_a_block_fills_whole_huge_pages(void **state)
 		bool is_inside, wants_pages;
 	} rows[] = {
 		{ "x86_64", 128, 0, true, false },	 { "x86_64", 2048, 0, true, false },
-		{ "x86_64", 64, 0, false, false }, /* none has that */
+		{ "x86_64", 64, 0, false, false }, /* no kernel has that */
 		{ "aarch64", 128, 4096, true, false },	 { "aarch64", 128, 16384, false, false },
 		{ "aarch64", 512, 65536, false, false }, { "aarch64", 128, 0, false, true },
-		{ "ppc64", 256, 65536, false, false }, /* whether it uses radix is not known */
+		{ "ppc64", 256, 65536, false, false }, /* unknown whether it uses radix */
 		{ "riscv64", 128, 4096, false, false },	 { NULL, 128, 4096, false, false },
 	};
 	size_t i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which blocks a guest is asked for, and what its answer tells. */
+/* The blocks that a guest is asked for, and the meaning of its answer. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ static void blocks_in_a_few_places_are_asked_for_alone(void **state)
 	add(&list, 32, 35, "online");
 	asks(memory_request_first, &list, "facts;near 1 32-35 40-43");
 	asks(memory_request_again, &list, "memory;near 1 32-35 40-43");
-	/* neighbours are one place, whatever they are */
+	/* neighbours are one place, whatever their state */
 	add(&list, 36, 39, "online");
 	asks(memory_request_again, &list, "memory;near 1 32-43");
 	block_list_free(&list);
@@ -60,7 +60,7 @@ static void no_blocks_or_many_places_are_a_scan(void **state)
 	block_list_free(&list);
 }
 
-/* A machine with DIMMs of 512 MiB at these addresses, and with something else. */
+/* A machine with 512 MiB DIMMs at these addresses, and other devices. */
 static void devices(const uint64_t *addresses, unsigned count, const char *expected)
 {
 	_cleanup_free_ struct memdev *all = xcalloc(count + 1, sizeof(*all));
@@ -117,7 +117,7 @@ static void some_blocks_are_no_sum_of_all(void **state)
 	block_list_free(&list);
 }
 
-/* What an agent tells, which may be anything, is taken as strictly as what a shell says. */
+/* An agent's answers, which may be anything, are parsed as strictly as a shell's. */
 static void an_agent_is_read_strictly(void **state)
 {
 	static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Names that may have been meant. */
+/* The intended name behind a typo. */
 #include "unit.h"
 
 #include "lib/text.h"
@@ -25,13 +25,13 @@ static void a_mistyped_name_is_recognised(void **state)
 	} rows[] = {
 		{ "plgu", "plug" },	  /* two letters swapped */
 		{ "unplgu", "unplug" },	  /* the same */
-		{ "unplugg", "unplug" },  /* one too many */
-		{ "onlne", "online" },	  /* one too few */
+		{ "unplugg", "unplug" },  /* one letter too many */
+		{ "onlne", "online" },	  /* one letter too few */
 		{ "oflfine", "offline" }, /* swapped further in */
-		{ "lisr", "list" },	  /* another */
+		{ "lisr", "list" },	  /* another letter */
 		{ "Plug", "plug" },	  /* a capital */
 		{ "stat", "status" },	  /* the end is missing */
-		{ "web", "web-server" },  /* much of it */
+		{ "web", "web-server" },  /* a large part is missing */
 		{ "timout", "timeout" },  { "no-onlien", "no-online" }, { "vm", "vms" },
 		{ "qpm", "qmp" },	  { "plug", "plug" },
 	};

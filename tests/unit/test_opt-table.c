@@ -6,7 +6,7 @@
 
 static const char *const zones[] = { "auto", "movable", "kernel", NULL };
 
-/* What the tables below stand beside. */
+/* The global table that the tables below are used with. */
 static const struct opt global_table[] = {
 	{ 't', "timeout", "SEC", "the deadline", NULL, OPT_SECONDS, 0, NULL },
 	{ 0 },

@@ -56,7 +56,7 @@ static const struct opt command_table[] = {
 	{ 0 },
 };
 
-/* A command line in, the options and the words that are none out. */
+/* A command line as input; options and arguments as output. */
 struct line {
 	struct global_options global;
 	struct command_options command;
@@ -95,7 +95,7 @@ static void release_line(struct line *line)
 		free(line->argv[i]);
 }
 
-/* Every way to write them, before, between and behind words. */
+/* All ways to write options, before, between and after arguments. */
 static void options_are_read_wherever_they_stand(void **state)
 {
 	static const char *const lines[] = {
@@ -423,7 +423,7 @@ static void the_option_that_a_word_leaves_without_its_value_is_known(void **stat
 		      rows[i].word);
 	}
 	assert_string_equal(opt_awaiting(command_table, "--zone")->name, "zone");
-	assert_null(opt_awaiting(command_table, "--pages")); /* may be left out */
+	assert_null(opt_awaiting(command_table, "--pages")); /* is optional */
 	assert_null(opt_awaiting(NULL, "--zone"));
 }
 

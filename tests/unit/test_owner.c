@@ -23,7 +23,7 @@
 #include "lib/tcp.h"
 #include "lib/util.h"
 
-/* A process that holds none of the descriptors: it has closed them by now. */
+/* Start a process that holds none of the descriptors: it has closed them when this returns. */
 static pid_t start_other(void)
 {
 	int ready[2];
@@ -61,7 +61,7 @@ static int listen_at(const struct sockaddr_un *address, socklen_t len)
 	return fd;
 }
 
-/* Of two sockets that were bound to one path, the file is that of the last. */
+/* If two sockets were bound to one path, the file belongs to the last one. */
 static void the_holder_of_the_file_listens(void **state)
 {
 	char directory[] = "/tmp/memhp-owner-XXXXXX";
@@ -90,7 +90,7 @@ static void the_holder_of_the_file_listens(void **state)
 	path_fd = open(address.sun_path, O_PATH);
 	close(second);
 	assert_int_equal(owner_listens(getpid(), path_fd),
-			 OWNER_UNKNOWN); /* the first is at no path now */
+			 OWNER_UNKNOWN); /* the first has no path now */
 	close(path_fd);
 	close(first);
 	unlink(address.sun_path);
@@ -115,13 +115,13 @@ static void an_abstract_name_is_whole(void **state)
 	assert_int_equal(owner_listens_abstract(other, name), OWNER_NO);
 	assert_int_equal(owner_listens_abstract(getpid(), longer), OWNER_UNKNOWN);
 	close(fd);
-	fd = listen_at(&address, sizeof(address)); /* filled up with zeros */
+	fd = listen_at(&address, sizeof(address)); /* padded with zeros */
 	assert_int_equal(owner_listens_abstract(getpid(), name), OWNER_YES);
 	close(fd);
 	end_other(other);
 }
 
-/* Anybody's name may have a line end, and behind it a line as the kernel writes them in /proc. */
+/* Any user's socket name may contain a line end, and a line after it like the kernel's in /proc. */
 static void a_line_that_another_has_written_makes_no_owner(void **state)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };

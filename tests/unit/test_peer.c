@@ -15,7 +15,7 @@
 #include "lib/util.h"
 
 /*
- * Another process, in DIRECTORY/there, where there are: "file"; "down/back", a link to "../file";
+ * Another process runs in DIRECTORY/there, which has "file"; "down/back", a link to "../file";
  * "out", a link to "../beside"; "whole", a link to DIRECTORY/beside.
  */
 static char directory[] = "/tmp/memhp-peer-XXXXXX";

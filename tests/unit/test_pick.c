@@ -18,7 +18,7 @@ static unsigned read_sizes(const unsigned *mib, uint64_t *sizes)
 	return count;
 }
 
-/* "0 2": the places of those that were chosen */
+/* "0 2": the positions of those chosen */
 static char *chosen_text(const bool *chosen, unsigned count)
 {
 	struct buf text = { 0 };
@@ -44,9 +44,9 @@ static void sizes_add_up_to_what_is_asked_for(void **state)
 		{ { 128, 256, 512 }, 896, 896, 896, "0 1 2" },
 		{ { 384, 384, 512 }, 768, 768, 768, "0 1" },
 		{ { 640, 384, 512 }, 512, 512, 512, "2" },
-		/* not by taking the largest first: 512 + 512, not 640 and no way on */
+		/* largest first does not work: 512 + 512, not 640 and a dead end */
 		{ { 640, 512, 512 }, 1024, 1024, 1024, "1 2" },
-		/* those first in the list where there is a choice */
+		/* if there is a choice, the first in the list */
 		{ { 256, 256, 256, 256 }, 512, 512, 512, "0 1" },
 		{ { 128, 256, 256, 128 }, 384, 384, 384, "0 1" },
 		{ { 128, 128, 256 }, 256, 256, 256, "0 1" },
@@ -56,12 +56,12 @@ static void sizes_add_up_to_what_is_asked_for(void **state)
 		{ { 512, 256, 128 }, 0, 800, 0, "" },
 		{ { 512 }, 1, 512, 512, "0" },
 		{ { 512 }, 0, 0, 0, "" },
-		/* a range that ends between two sums, and one beyond all */
+		/* a range that ends between two sums, and one above all */
 		{ { 512, 256 }, 300, 700, 512, "0" },
 		{ { 512, 256 }, 700, 9000, 768, "0 1" },
-		/* nothing of nothing */
+		/* nothing out of nothing */
 		{ { 0 }, 0, 512, 0, "" },
-		/* sizes that have only a small unit in common */
+		/* sizes with only a small common divisor */
 		{ { 130, 129, 7 }, 137, 137, 137, "0 2" },
 	};
 	size_t i;
@@ -100,7 +100,7 @@ static void sums_next_to_one_that_is_out_of_reach_are_named(void **state)
 		{ { 512, 256 }, 512 * M - 1, 512 * M - 1, 256, 512 },
 		{ { 512 }, 513 * M, 9000 * M, 512, 0 },
 		{ { 0 }, 128 * M, 128 * M, 0, 0 },
-		/* as much as can be written, and more than can be rounded up */
+		/* the largest number, and one too large to round up */
 		{ { 512, 256 }, INT64_MAX, INT64_MAX, 768, 0 },
 		{ { 512, 256 }, UINT64_MAX, UINT64_MAX, 768, 0 },
 	};
@@ -150,8 +150,8 @@ static void any_sum_of_256_dimms_is_found(void **state)
 	}
 }
 
-/* Sums that differ by little next to the whole are too many to look at: what those first in the list
- * add up to is found, of anything else it is not said that there is none. */
+/* Sums that differ little relative to the total are too many to try all: sums of the first in the
+ * list are found, and no others are claimed not to exist. */
 static void of_too_many_sums_only_the_first_are_tried(void **state)
 {
 	const uint64_t sizes[] = { 64 * G, 128 * M + 1 };
@@ -171,7 +171,7 @@ static void of_too_many_sums_only_the_first_are_tried(void **state)
 	assert_false(chosen[0] || chosen[1]);
 }
 
-/* Whatever the sizes are, their sum included. */
+/* Any sizes, even if their sum overflows. */
 static void sums_that_do_not_fit_are_survived(void **state)
 {
 	uint64_t sizes[SIZES_MAX];
@@ -190,7 +190,7 @@ static void sums_that_do_not_fit_are_survived(void **state)
 	assert_false(choose_sum(sizes, SIZES_MAX, UINT64_MAX, UINT64_MAX, chosen, &choice));
 }
 
-/* As many sizes and sums as are looked at: a bit for each sum, not a step for each size and sum. */
+/* The maximum of sizes and sums: a bit for each sum, not a step for each size and sum. */
 static void the_most_sums_and_sizes_that_there_may_be(void **state)
 {
 	enum { COUNT = 1024 };

@@ -2,7 +2,7 @@
 /* Where new devices go. */
 #include "recorded.h"
 
-/* A DIMM at "addr" of "size" MiB, as the lists below have it. */
+/* A DIMM at "addr" with "size" MiB, for the lists below. */
 struct place {
 	uint64_t address, size_mib;
 };
@@ -25,7 +25,7 @@ static bool predict(const struct machine *m, uint64_t size_bytes, uint64_t *addr
 	return machine_place(m, &size_bytes, 1, 2 * M, address);
 }
 
-/* Each row was measured: those DIMMs were there, that size was added, and QEMU 7.2 put it there. */
+/* Each row was measured: with those DIMMs present, QEMU 7.2 put a DIMM of that size there. */
 static void a_dimm_goes_where_qemu_puts_it(void **state)
 {
 	static const struct {
@@ -93,8 +93,7 @@ static void a_dimm_goes_where_qemu_puts_it(void **state)
 	}
 }
 
-/* Measured: 384 MiB more went behind the virtio-pmem, since virtio-mem keeps room for its max-size.
- */
+/* Measured: 384 MiB more went after the virtio-pmem, since virtio-mem reserves its max-size. */
 static void a_dimm_does_not_go_where_virtio_mem_may_grow(void **state)
 {
 	struct machine m = { .has_base_address = true, .base_address = 0x100000000 };
@@ -123,7 +122,7 @@ static void several_dimms_go_behind_and_between_each_other(void **state)
 	machine_free(&m);
 }
 
-/* What a guest can use begins and ends at its blocks, whatever QEMU would take. */
+/* A guest can use only whole blocks, whatever alignment QEMU accepts. */
 static void several_places_are_multiples_of_the_alignment(void **state)
 {
 	static const struct {
@@ -140,13 +139,13 @@ static void several_places_are_multiples_of_the_alignment(void **state)
 		  { 128, 256, 128 },
 		  128,
 		  { 0x108000000, 0x110000000, 0x120000000 } },
-		/* the gap before the second is too small for one, and just right for another */
+		/* the gap before the second DIMM: too small for one size, just right for another */
 		{ { { 0x100000000, 2 }, { 0x114000000, 64 } },
 		  0x100000000,
 		  { 256, 128, 128 },
 		  128,
 		  { 0x118000000, 0x108000000, 0x128000000 } },
-		/* device memory that begins inside a block, as loongarch has it */
+		/* device memory that begins inside a block, as on loongarch */
 		{ { { 0 } },
 		  0xb0000000,
 		  { 512, 1024, 512 },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which numbers begin with the digits that somebody has typed. */
+/* The numbers that begin with the typed digits. */
 #include "unit.h"
 
 #include "cmd/prefix.h"
@@ -9,7 +9,7 @@
 struct told {
 	struct buf text; /* "3 30 31" */
 	unsigned count;
-	char common[32]; /* what all have in common */
+	char common[32]; /* their common prefix */
 };
 
 static void tell(void *context, uint64_t block, const struct blocks *run)
@@ -79,7 +79,7 @@ static void few_numbers_are_all_told_in_order(void **state)
 	block_list_free(&list);
 }
 
-/* A shell completes what all offers have in common: that must be what all numbers have. */
+/* A shell completes the common prefix of all offers: it must be that of all numbers. */
 static void of_many_numbers_those_are_told_that_show_what_can_follow(void **state)
 {
 	static const struct {

@@ -6,7 +6,7 @@
 
 #define G (UINT64_C(1) << 30)
 
-/* Half a minute ago 512 blocks were to be done; @done of them have been, the last at @moved_ms. */
+/* 512 blocks since half a minute ago; @done of them are done, the last one at @moved_ms. */
 static struct progress blocks_done(uint64_t done, int64_t moved_ms)
 {
 	struct progress p;
@@ -108,9 +108,9 @@ static void the_time_left_is_told_when_it_can_be(void **state)
 		{ 256, 2000, 2000, -1 },			    /* too short a time */
 		{ 256, 5000, 5000, 4000 },			    /* half done in 4 s */
 		{ 128, 5000, 6000, 11000 }, { 256, 5000, 8999, 1 }, /* the rest is late ... */
-		{ 256, 5000, 9000, -1 },			    /* ... and now nobody knows */
+		{ 256, 5000, 9000, -1 },			    /* ... and now it is unknown */
 		{ 512, 9000, 9000, -1 },			    /* all done */
-		{ 1, 900000, 900000, -1 },			    /* in two weeks: no */
+		{ 1, 900000, 900000, -1 },			    /* two weeks: not shown */
 	};
 	size_t i;
 
@@ -126,7 +126,7 @@ static void the_time_left_is_told_when_it_can_be(void **state)
 	}
 }
 
-/* What was done before counting began says nothing about the pace. */
+/* Work done before counting began does not count for the pace. */
 static void the_pace_is_that_of_what_was_seen(void **state)
 {
 	struct progress p;

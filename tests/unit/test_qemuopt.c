@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Files of -readconfig. */
+/* Files for -readconfig. */
 #include "unit.h"
 
 #include "vm/qemuopt.h"
@@ -25,7 +25,7 @@ static void sections_become_options(void **state)
 	} rows[] = {
 		{ "", "" },
 		{ "# only\n\n", "" },
-		{ "key = \"value\"\n", "" }, /* of no section */
+		{ "key = \"value\"\n", "" }, /* outside a section */
 		{ "[mon \"m\"]\n  mode = \"control\"\n  chardev = \"c\"\n",
 		  "-mon|id=m,mode=control,chardev=c|" },
 		{ "[chardev \"c\"]\n backend = \"socket\"\n path = "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What QEMU is asked to do, as it reads it. */
+/* Requests to QEMU, in the form that it reads. */
 #include "unit.h"
 
 #include "qemu/machine.h"

@@ -44,7 +44,7 @@ static void a_number_with_a_unit_is_a_size(void **state)
 	}
 }
 
-/* Each is refused as bad usage, quoted, with a hint, and leaves the result alone. */
+/* Each is refused as bad usage, quoted, with a hint, and leaves the result unchanged. */
 static void refuses(const char *text)
 {
 	uint64_t size_bytes = 4711;
@@ -91,10 +91,10 @@ static void a_size_that_overflows_is_refused(void **state)
 		"18446744073709551616K",
 		"18014398509481984K",
 		"99999999999999999999999999999999999999999999999999M",
-		/* more than 2^128 bytes by the amount of a plausible size */
+		/* exceeds 2^128 bytes by a plausible size */
 		"309485009821345068.726734181T",
 		"2951479051793528258.81E",
-		/* more digits than can be exact */
+		/* more digits than can be kept exactly */
 		"1.0000000000000000000000000000000000000001G",
 	};
 	size_t i;

@@ -11,7 +11,7 @@
 
 #include "vm/sockets.h"
 
-/* Listen at @name, of @len bytes; returns the descriptor. */
+/* Listen at @name with @len bytes; returns the descriptor. */
 static int listen_unix(const char *name, size_t len)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -25,7 +25,7 @@ static int listen_unix(const char *name, size_t len)
 	return fd;
 }
 
-/* Listen at a port that is free, of any of this machine's addresses; returns the descriptor. */
+/* Listen on a free port on all of this machine's addresses; returns the descriptor. */
 static int listen_tcp(unsigned *port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
@@ -134,7 +134,7 @@ static void what_listens_is_found_and_named(void **state)
 	rmdir(directory);
 }
 
-/* The name of a socket of anybody's may have a line end, and behind it a line like the kernel's. */
+/* Any user's socket name may contain a line end, and a line after it like the kernel's. */
 static void a_line_that_another_has_written_gives_no_address(void **state)
 {
 	char directory[] = "/tmp/memhp-unit-XXXXXX", name[108] = "";

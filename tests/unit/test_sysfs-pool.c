@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pools of huge pages, as a guest tells of them. */
+/* Pools of huge pages, as a guest reports them. */
 #include "unit.h"
 
 #include "sysfs.h"
@@ -51,7 +51,7 @@ static void what_is_not_known_is_not_0(void **state)
 	guest_memory_free(&g);
 }
 
-/* A few pages that look like tails by chance are no huge page. */
+/* A few pages that look like tails by chance are not a huge page. */
 static void fewer_tails_than_a_page_has_are_none(void **state)
 {
 	static const char *const lines[] = { "tails 32 510 4" };
@@ -64,7 +64,7 @@ static void fewer_tails_than_a_page_has_are_none(void **state)
 	guest_memory_free(&g);
 }
 
-/* What is read one after the other need not fit together. */
+/* Values read one after the other may not match. */
 static void more_free_than_there_are_is_all(void **state)
 {
 	static const char *const lines[] = { "pool - 2048 10 12 11" };

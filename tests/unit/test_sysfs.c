@@ -252,7 +252,7 @@ static void a_malformed_line_is_refused_and_quoted(void **state)
 	}
 }
 
-/* MemFree is 1000 pages of 4 KiB, of which the buddy lists know those below. */
+/* MemFree is 1000 pages of 4 KiB, of which the buddy lists have those below. */
 static void what_is_free_in_movable_is_a_part_of_what_is_free(void **state)
 {
 	static const struct {

@@ -18,14 +18,14 @@ static void a_line_is_split_as_a_shell_does_it(void **state)
 		{ "  plug\t512M \r\n", 2, { "plug", "512M" } },
 		{ "# plug 512M", 0, { NULL } },
 		{ "plug # 512M", 1, { "plug" } },
-		{ "plug#512M", 1, { "plug#512M" } }, /* only where a word begins */
+		{ "plug#512M", 1, { "plug#512M" } }, /* only at the start of a word */
 		{ "a 'b c' d", 3, { "a", "b c", "d" } },
 		{ "a \"b c\" d", 3, { "a", "b c", "d" } },
 		{ "a\\ b c", 2, { "a b", "c" } },
 		{ "'' \"\"", 2, { "", "" } },
 		{ "a''b\"\"c", 1, { "abc" } },
 		{ "--guest='exec:sh -c \"x\"'", 1, { "--guest=exec:sh -c \"x\"" } },
-		{ "'a\\b'", 1, { "a\\b" } }, /* nothing is special between these */
+		{ "'a\\b'", 1, { "a\\b" } }, /* nothing is special inside these */
 		{ "\"a\\\"b\\\\c\\d\"", 1, { "a\"b\\c\\d" } },
 		{ "'#' \\#", 2, { "#", "#" } },
 		{ "\\", 1, { "\\" } }, /* the end of the line is not escaped */

@@ -84,7 +84,7 @@ static void printable_text_stays(void **state)
 	}
 }
 
-/* The end of the text on the heap: a sanitizer sees a step past it. */
+/* With the end of the text on the heap, so that a sanitizer detects an overrun. */
 static void a_character_cut_off_at_the_end_is_not_read_past_it(void **state)
 {
 	static const char *const texts[] = { "\xe2", "\xe2\x82", "\xf0\x9f\x98", "\xc3" };

@@ -19,7 +19,7 @@ static void add_blocks(struct transaction *t, uint64_t first, uint64_t count, co
 		block_list_add(&t->view.before.blocks, &run);
 }
 
-/* A guest with so much online in the kernel's zones and in Movable, and something offline. */
+/* A guest with that much memory online in the kernel's zones and in Movable, and some offline. */
 static void have(struct transaction *t, uint64_t kernel_bytes, uint64_t movable_bytes)
 {
 	*t = (struct transaction){ .view.has_guest = true,
@@ -62,7 +62,7 @@ static void one_piece_goes_to_movable_while_that_is_3_x_the_kernels(void **state
 	}
 }
 
-/* The kernel's pieces come first, and are as few as the ratio allows. */
+/* The kernel's pieces come first, as few as the ratio allows. */
 static void of_many_pieces_the_first_go_to_the_kernel(void **state)
 {
 	static const struct {
@@ -113,7 +113,7 @@ static void of_many_pieces_the_first_go_to_the_kernel(void **state)
 	}
 }
 
-/* As a device of QEMU's may claim to have: in no more time than one. */
+/* As many as a QEMU device may claim: takes no longer than one. */
 static void a_billion_pieces_are_not_counted_one_by_one(void **state)
 {
 	char reason[ZONE_REASON_MAX];

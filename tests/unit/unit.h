@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What every unit test needs: cmocka with its prerequisites, and checks that name the row of a
- * table. */
+/* For all unit tests: cmocka with its prerequisites, and checks that print the row of a table. */
 #ifndef UNIT_H
 #define UNIT_H
 
@@ -15,7 +14,7 @@
 
 #include "lib/util.h"
 
-/* check() - fail with the condition and the row that it was checked for */
+/* check() - fail with the condition and the row it was checked for */
 #define check(condition, ...)                                                                      \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
