@@ -38,7 +38,7 @@ JOBS        ?= $(shell n=$$(($$(nproc) * 3 / 2)); echo $$((n < 6 ? n : 6)))
 # Each build flavour has its own objects: switching never mixes them.
 BUILD ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
-# The rooms of the house (docs/design.md); tools/lint.sh has what each may include.
+# The rooms of the house (docs/design.md); tools/rooms.sh has what each may include.
 ROOMS := lib cli guest qemu vm hotplug cmd
 OBJS  := $(patsubst %.c,$(BUILD)/%.o,memhp.c qmp.c sysfs.c $(sort $(wildcard $(ROOMS:%=%/*.c))))
 

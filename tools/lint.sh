@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# lint.sh: static analysis, and the rules of shape: what rooms include, sizes, headers that stand alone.
+# lint.sh: static analysis, and the rules of shape: what rooms include (rooms.sh), sizes, headers that stand alone.
 set -u
 
 failed=0
@@ -10,43 +10,6 @@ headers=$(git ls-files -co --exclude-standard -- '*.h' ':!tests')
 complain() {
 	echo "lint: $*" >&2
 	failed=1
-}
-
-# may_include ROOM: the rooms, besides itself, whose headers it may include: the architecture, as docs/design.md has
-# it. A source at the root is a room of its own.
-may_include() {
-	case $1 in
-	lib) echo ;;
-	cli | guest | qmp | sysfs) echo lib ;;
-	qemu) echo lib qmp ;;
-	vm) echo lib cli guest qmp sysfs ;;
-	hotplug) echo lib guest qmp sysfs qemu ;;
-	cmd) echo lib cli guest qmp sysfs qemu vm hotplug ;;
-	memhp) echo lib cli guest cmd ;;
-	*) complain "there is no room '$1'" ;;
-	esac
-}
-
-# The room of a file: its folder, or at the root its name.
-room_of() {
-	room=${1%%/*}
-	echo "${room%.[ch]}"
-}
-
-check_rooms() {
-	for file in $sources $headers; do
-		room=$(room_of "$file")
-		allowed=" $room $(may_include "$room") "
-		# shellcheck disable=SC2013 # names without blanks
-		for header in $(sed -n 's/^#include "\(.*\)"$/\1/p' "$file"); do
-			[ "$header" != guest-program.h ] || continue # made of guest/guest.sh
-			[ -e "$header" ] || complain "$file includes $header, which is not named from the root"
-			case $allowed in
-			*" $(room_of "$header") "*) ;;
-			*) complain "$file includes $header: room $room may not" ;;
-			esac
-		done
-	done
 }
 
 check_sizes() {
@@ -84,7 +47,7 @@ check_banned() {
 	grep -nwE 'TODO|FIXME|XXX' $sources $headers guest/*.sh lab/* && complain 'something is left open'
 }
 
-check_rooms
+tools/rooms.sh || failed=1
 check_sizes
 check_headers
 check_spdx
