@@ -11,7 +11,6 @@
 #include "lib/text.h"
 #include "lib/util.h"
 #include "vm/discover.h"
-#include "vm/namesake.h"
 
 /* The most VMs that a message names. */
 #define SHOWN_MAX	 8
@@ -340,6 +339,30 @@ static const struct qemu *choose_process(struct qemu_list *found, pid_t pid, str
 	return NULL;
 }
 
+/* Refuse a VM whose name is the pid of another one: the user may mean either. */
+static int check_number(const struct qemu_list *found, const struct qemu *by_name, struct err *err)
+{
+	uint64_t pid;
+	unsigned i;
+
+	if (!parse_u64(by_name->line.name, 10, &pid))
+		return 0;
+	for (i = 0; i < found->count; i++) {
+		const struct qemu *other = &found->list[i];
+
+		if ((uint64_t)other->pid != pid || other == by_name || other->uid != by_name->uid)
+			continue;
+		err_set(err, ERR_USAGE,
+			"'%s' is the name of the VM with pid %d and the pid of %s%s%s",
+			by_name->line.name, (int)by_name->pid,
+			other->line.name ? "VM '" : "another",
+			other->line.name ? other->line.name : "", other->line.name ? "'" : "");
+		return err_hint(err, "choose one with --vm %d or --vm 0%d", (int)by_name->pid,
+				(int)other->pid);
+	}
+	return 0;
+}
+
 /* Another user's VM is addressed only by its pid: its name may be chosen to imitate one of ours. */
 static const struct qemu *choose_named(struct qemu_list *found, const char *name, const char *like,
 				       struct err *err)
@@ -351,7 +374,7 @@ static const struct qemu *choose_named(struct qemu_list *found, const char *name
 	if (find_name(found, name, &by_name, err))
 		return NULL;
 	if (by_name)
-		return namesake_check_number(found, by_name, err) ? NULL : by_name;
+		return check_number(found, by_name, err) ? NULL : by_name;
 	if (!parse_u64(name, 10, &pid) || !pid || pid > INT_MAX) {
 		not_found(found, name, like, err);
 		return NULL;

@@ -47,30 +47,6 @@ int namesake_check(const char *profile, pid_t pid, struct deadline *d, struct er
 	return status;
 }
 
-int namesake_check_number(const struct qemu_list *found, const struct qemu *by_name,
-			  struct err *err)
-{
-	uint64_t pid;
-	unsigned i;
-
-	if (!parse_u64(by_name->line.name, 10, &pid))
-		return 0;
-	for (i = 0; i < found->count; i++) {
-		const struct qemu *other = &found->list[i];
-
-		if ((uint64_t)other->pid != pid || other == by_name || other->uid != by_name->uid)
-			continue;
-		err_set(err, ERR_USAGE,
-			"'%s' is the name of the VM with pid %d and the pid of %s%s%s",
-			by_name->line.name, (int)by_name->pid,
-			other->line.name ? "VM '" : "another",
-			other->line.name ? other->line.name : "", other->line.name ? "'" : "");
-		return err_hint(err, "choose one with --vm %d or --vm 0%d", (int)by_name->pid,
-				(int)other->pid);
-	}
-	return 0;
-}
-
 int namesake_check_again(const char *address, pid_t before, const char *name, pid_t pid,
 			 struct err *err)
 {

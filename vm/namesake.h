@@ -9,7 +9,6 @@
 
 #include "lib/deadline.h"
 #include "lib/err.h"
-#include "vm/discover.h"
 
 /*
  * namesake_check() - refuse a profile if another VM than the one behind its monitor runs under its
@@ -21,13 +20,6 @@
  */
 int namesake_check(const char *profile, pid_t pid, struct deadline *d, struct err *err)
 	__attribute__((warn_unused_result));
-
-/*
- * namesake_check_number() - refuse a VM whose name is another VM's pid: the user may mean either
- * Return: 0; -1 with ERR_USAGE
- */
-int namesake_check_number(const struct qemu_list *found, const struct qemu *by_name,
-			  struct err *err) __attribute__((warn_unused_result));
 
 /*
  * namesake_check_again() - refuse a VM with another name at a monitor that was used before

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Machines under other shells, and ways to them."""
 import os
+import shutil
+import tempfile
 
 import pytest
+from world import world
 
 
 @pytest.fixture(params=["ash", "dash", "bash"])
@@ -19,3 +22,12 @@ def ssh_env(vm, tmp_path):
                        encoding="ascii")
     wrapper.chmod(0o755)
     return {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def here():
+    """A world in a directory whose name leaves room for the paths of sockets."""
+    directory = tempfile.mkdtemp(prefix="mw", dir="/tmp")
+    with world(directory) as made:
+        yield made
+    shutil.rmtree(directory)

@@ -3,26 +3,15 @@
 import contextlib
 import pathlib
 import re
-import shutil
 import socket
 import subprocess
-import tempfile
 
 import peer
 import pytest
 import vm as virtual
-from world import IS_ROOT, is_possible, world
+from world import IS_ROOT, is_possible
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="no namespaces for this user")
-
-
-@pytest.fixture
-def here():
-    """A world in a directory whose name leaves room for the paths of sockets."""
-    directory = tempfile.mkdtemp(prefix="mw", dir="/tmp")
-    with world(directory) as made:
-        yield made
-    shutil.rmtree(directory)
 
 
 def free_port(family=socket.AF_INET, host="127.0.0.1"):

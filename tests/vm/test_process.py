@@ -10,26 +10,16 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 
 import pytest
 import vm as virtual
-from world import is_possible, world
+from world import is_possible
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="no namespaces for this user")
 QEMU = os.path.realpath(shutil.which("qemu-system-x86_64") or "/usr/bin/qemu-system-x86_64")
 BARE = ["-nodefaults", "-display", "none", "-machine", "none"]
 # a copy of the program looks for its modules beside itself
 MODULES = {"QEMU_MODULE_DIR": next(map(str, pathlib.Path("/usr/lib").glob("*/qemu/accel-tcg-x86_64.so")), "/.")[:-len("/accel-tcg-x86_64.so")]}
-
-
-@pytest.fixture
-def here():
-    """A world in a directory whose name leaves room for the paths of sockets."""
-    directory = tempfile.mkdtemp(prefix="mp", dir="/tmp")
-    with world(directory) as made:
-        yield made
-    shutil.rmtree(directory)
 
 
 class Started:
